@@ -1,0 +1,79 @@
+"""The public names for plugin authors; a plugin imports from here and from ``mtbench.testing``.
+
+``Parameters`` and ``HeadParameters`` bring pydantic and are imported when first asked for.
+"""
+
+from typing import TYPE_CHECKING, Any
+
+from mtbench.errors import UsageError, unknown
+from mtbench.hookspecs import hookimpl
+from mtbench.protocols import (
+    BadRow,
+    Balancer,
+    CombineInput,
+    Combiner,
+    Encoder,
+    EncoderOutput,
+    Examples,
+    RaggedBatch,
+    Split,
+    Step,
+    Submission,
+    Task,
+    TaskInfo,
+    Tokenizer,
+    Tokens,
+)
+from mtbench.randomness import derive, stream
+from mtbench.specs import (
+    BalancerSpec,
+    Cell,
+    CombinerSpec,
+    Component,
+    EncoderSpec,
+    HeadSpec,
+    TaskSpec,
+)
+
+if TYPE_CHECKING:
+    from mtbench.parameters import HeadParameters, Parameters
+
+__all__ = [
+    "BadRow",
+    "Balancer",
+    "BalancerSpec",
+    "Cell",
+    "CombineInput",
+    "Combiner",
+    "CombinerSpec",
+    "Component",
+    "Encoder",
+    "EncoderOutput",
+    "EncoderSpec",
+    "Examples",
+    "HeadParameters",
+    "HeadSpec",
+    "Parameters",
+    "RaggedBatch",
+    "Split",
+    "Step",
+    "Submission",
+    "Task",
+    "TaskInfo",
+    "TaskSpec",
+    "Tokenizer",
+    "Tokens",
+    "UsageError",
+    "derive",
+    "hookimpl",
+    "stream",
+    "unknown",
+]
+
+
+def __getattr__(name: str) -> Any:
+    if name in ("HeadParameters", "Parameters"):
+        from mtbench import parameters
+
+        return getattr(parameters, name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -1,0 +1,75 @@
+"""Assembly: from a resolved cell and a seed to its model, tokenizer, balancer and combiner."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from torch import nn
+
+from mtbench.model import MultiTaskModel, TaskHead, seeded
+from mtbench.parameters import HeadParameters
+from mtbench.protocols import Balancer, Combiner, Tokenizer
+from mtbench.registry import Entry, build_parameters, load_target
+from mtbench.resolution import Resolved
+from mtbench.specs import Component, EncoderSpec, HeadSpec
+
+
+@dataclass(frozen=True)
+class Assembled:
+    """The objects behind a cell's names."""
+
+    model: MultiTaskModel
+    tokenizer: Tokenizer
+    balancer: Balancer
+    combiner: Combiner
+
+
+def assemble(resolved: Resolved, seed: int) -> Assembled:
+    """Build a cell; every module's first weights come from the seed and the module's name.
+
+    Raises:
+        PluginError: if something that a spec names cannot be imported.
+        UsageError: if a checkpoint is not there or does not fit.
+    """
+    entry = resolved.entries["encoder"]
+    assert isinstance(entry.spec, EncoderSpec)
+    parameters = _parameters(entry, resolved.cell.encoder)
+    target = load_target(entry, entry.spec.target)
+    encoder = seeded(seed, "encoder", lambda: target(parameters))
+    heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
+    return Assembled(
+        model=MultiTaskModel(encoder, heads),
+        tokenizer=load_target(entry, entry.spec.tokenizer)(parameters),
+        balancer=_build(resolved, "balancer", resolved.cell.balancer),
+        combiner=_build(resolved, "combiner", resolved.cell.combiner),
+    )
+
+
+def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:
+    entry = resolved.entries[f"heads.{task}"]
+    assert isinstance(entry.spec, HeadSpec)
+    component = resolved.cell.heads[task]
+    parameters = _parameters(entry, component)
+    assert isinstance(parameters, HeadParameters)
+    target = load_target(entry, entry.spec.target)
+    info = resolved.tasks[task].info
+
+    def build() -> nn.Module:
+        head: nn.Module = target(encoder.width, info, parameters)
+        return head
+
+    return TaskHead(
+        module=seeded(seed, f"heads.{task}", build),
+        info=info,
+        pair=parameters.pair,
+        pooling=parameters.pooling or encoder.pooling,
+        output=entry.spec.output,
+    )
+
+
+def _build(resolved: Resolved, part: str, component: Component) -> Any:
+    entry = resolved.entries[part]
+    return load_target(entry, entry.spec.target)(_parameters(entry, component))
+
+
+def _parameters(entry: Entry, component: Component) -> Any:
+    return build_parameters(entry, component.parameters, where=component.name)

@@ -1,0 +1,49 @@
+"""The command line: every command parses, calls the harness and prints."""
+
+import os
+import sys
+
+import click
+
+from mtbench import __version__
+from mtbench.cli.ablate import ablate, leaderboard, plan
+from mtbench.cli.data import data
+from mtbench.cli.plugins import plugins
+from mtbench.cli.runs import evaluate, predict, status
+from mtbench.errors import ExitCode, MtbenchError
+
+
+@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(__version__, prog_name="mtbench")
+def cli() -> None:
+    """Which way of training one encoder on several sentence tasks is better?
+
+    mtbench trains every cell of a matrix file and renders a leaderboard.
+    """
+
+
+for command in (ablate, plan, status, leaderboard, evaluate, predict, data, plugins):
+    cli.add_command(command)
+
+
+def main() -> None:
+    """Run the command line and end the process with one of ``ExitCode``.
+
+    What the user can mend is one line; a bug keeps its traceback, which Python prints.
+    """
+    try:
+        code = cli.main(standalone_mode=False) or ExitCode.DONE
+    except MtbenchError as error:
+        click.echo(f"error: {error}", err=True)
+        code = error.exit_code
+    except click.ClickException as error:
+        error.show()
+        code = ExitCode.USAGE
+    except (click.Abort, KeyboardInterrupt):
+        click.echo("interrupted; what is stored stays, the next call goes on from there", err=True)
+        code = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output (`head`, say) has gone; nothing is left to tell it.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = ExitCode.DONE
+    sys.exit(int(code))

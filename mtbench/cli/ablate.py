@@ -1,0 +1,104 @@
+"""Commands over a matrix: ``ablate``, ``plan``, ``leaderboard``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mtbench.cli.options import (
+    format_option,
+    load_registry,
+    matrix_options,
+    open_store,
+    overrides,
+)
+from mtbench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mtbench.plan import Plan
+    from mtbench.store import Store
+
+
+@click.command()
+@matrix_options
+@format_option
+@click.option(
+    "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: cores/threads]"
+)
+@click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
+def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
+    """Train what MATRIX lacks and print its leaderboard."""
+    from mtbench.cli.progress import observing
+    from mtbench.plan import refreshed
+    from mtbench.study import train_missing
+
+    plan, store = _planned(**given)
+    if dry_run:
+        return _print_plan(plan, form)
+    with observing(len(plan.to_do())) as observer:
+        train_missing(plan, store, given["plugin_files"], jobs, observer)
+    return _print_board(refreshed(plan, store), store, form)
+
+
+@click.command()
+@matrix_options
+@format_option
+def plan(form: str, **given: Any) -> int:
+    """Show the runs of MATRIX: stored, to do, and those that cannot be."""
+    planned, _ = _planned(**given)
+    return _print_plan(planned, form)
+
+
+@click.command()
+@matrix_options
+@format_option
+@click.option("--write", is_flag=True, help="Put the table into the README.md beside MATRIX.")
+def leaderboard(form: str, write: bool, **given: Any) -> int:
+    """Print the leaderboard of what is stored of MATRIX, and train nothing."""
+    planned, store = _planned(**given)
+    if write:
+        from mtbench.leaderboard import leaderboard as read
+        from mtbench.readme import write_table
+        from mtbench.rendering import as_markdown
+
+        file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
+        click.echo(f"wrote {file}", err=True)
+    return _print_board(planned, store, form)
+
+
+def _planned(
+    *,
+    matrix_path: Path,
+    axes: Sequence[str],
+    settings: Sequence[str],
+    seeds: int | None,
+    expression: str | None,
+    data_dir: Path | None,
+    plugin_files: Sequence[Path],
+    store_dir: Path,
+) -> tuple[Plan, Store]:
+    from mtbench.study import make_plan
+
+    store = open_store(store_dir)
+    laid_over = overrides(settings, axes, seeds, data_dir)
+    registry = load_registry(plugin_files)
+    return make_plan(matrix_path, registry, store, laid_over, expression), store
+
+
+def _print_plan(plan: Plan, form: str) -> int:
+    from mtbench.plan_rendering import PLAN_FORMATS
+
+    click.echo(PLAN_FORMATS[form](plan))
+    return ExitCode.DONE
+
+
+def _print_board(plan: Plan, store: Store, form: str) -> int:
+    from mtbench.leaderboard import leaderboard as read
+    from mtbench.rendering import FORMATS
+
+    click.echo(FORMATS[form](read(plan, store)))
+    plan.check_complete()
+    return ExitCode.DONE

@@ -1,0 +1,151 @@
+"""Options that commands share, and what they are read into."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from mtbench.errors import UsageError
+
+if TYPE_CHECKING:
+    from mtbench.matrix import Overrides
+    from mtbench.registry import Registry
+    from mtbench.store import Store
+
+Command = TypeVar("Command", bound=Callable[..., Any])
+
+FORMATS = ("rich", "markdown", "csv", "json")
+
+plugin_option = click.option(
+    "--plugin",
+    "plugin_files",
+    multiple=True,
+    metavar="FILE",
+    type=click.Path(path_type=Path),
+    help="A Python file that is a plugin; may be given again.",
+)
+store_option = click.option(
+    "--store",
+    "store_dir",
+    default=".mtbench",
+    show_default=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where runs are stored.",
+)
+data_option = click.option(
+    "--data",
+    "data_dir",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of the data sets; over data.dir and MTBENCH_DATA.",
+)
+format_option = click.option(
+    "--format", "form", type=click.Choice(FORMATS), default="rich", help="How to print the table."
+)
+
+
+def matrix_options(command: Command) -> Command:
+    """Add what every command that takes a matrix takes beside it."""
+    for option in reversed(
+        [
+            click.argument("matrix_path", metavar="MATRIX", type=click.Path(path_type=Path)),
+            click.option(
+                "--axis",
+                "axes",
+                multiple=True,
+                metavar="KEY=V1,V2",
+                help="Add an axis, or give one of the file other values; may be given again.",
+            ),
+            click.option(
+                "--set",
+                "settings",
+                multiple=True,
+                metavar="KEY=VALUE",
+                help="Set a key in every cell, such as train.lr=1e-4; may be given again.",
+            ),
+            click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds."),
+            click.option(
+                "-k",
+                "expression",
+                metavar="EXPR",
+                help="Only cells with such names: 'a and not b'.",
+            ),
+            data_option,
+            plugin_option,
+            store_option,
+        ]
+    ):
+        command = option(command)
+    return command
+
+
+def overrides(
+    settings: Sequence[str], axes: Sequence[str], seeds: int | None, data_dir: Path | None
+) -> Overrides:
+    """Read ``--set``, ``--axis``, ``--seeds`` and ``--data``."""
+    from mtbench.matrix import Overrides
+
+    chosen = {key: parse_value(text) for key, text in map(_split("--set"), settings)}
+    if data_dir is not None:
+        chosen["data.dir"] = str(data_dir)
+    return Overrides(
+        set=chosen,
+        axes={key: parse_values(text) for key, text in map(_split("--axis"), axes)},
+        seeds=seeds,
+    )
+
+
+def _split(option: str) -> Callable[[str], tuple[str, str]]:
+    def split(text: str) -> tuple[str, str]:
+        key, equals, value = text.partition("=")
+        if not (key.strip() and equals and value.strip()):
+            raise UsageError(f"{option} {text!r}: expected KEY=VALUE")
+        return key.strip(), value.strip()
+
+    return split
+
+
+def parse_value(text: str) -> Any:
+    """Read a value as TOML has it; what is no TOML is a string as it stands."""
+    try:
+        return tomllib.loads(f"value = {text}")["value"]
+    except tomllib.TOMLDecodeError:
+        return text
+
+
+def parse_values(text: str) -> list[Any]:
+    """Read values parted by commas, those inside brackets or quotes aside."""
+    values, depth, quote, current = [], 0, "", ""
+    for character in text:
+        if character == "," and not depth and not quote:
+            values.append(current)
+            current = ""
+            continue
+        if character in "\"'":
+            quote = "" if quote == character else quote or character
+        elif not quote:
+            depth += (character in "[{") - (character in "]}")
+        current += character
+    return [parse_value(value.strip()) for value in [*values, current]]
+
+
+def load_registry(files: Sequence[Path]) -> Registry:
+    """Load all plugins, and say on stderr which of them are broken."""
+    from mtbench.registry import Registry
+
+    registry = Registry.load(files)
+    for problem in registry.problems:
+        click.echo(f"warning: broken plugin {problem}", err=True)
+    return registry
+
+
+def open_store(directory: Path) -> Store:
+    """Return the store of a folder."""
+    from mtbench.store import Store
+
+    return Store(directory)

@@ -1,0 +1,59 @@
+"""Commands over plugins: ``plugins list``, ``plugins show``."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+
+from mtbench.cli.options import plugin_option
+from mtbench.errors import ExitCode
+
+
+@click.group()
+def plugins() -> None:
+    """List the plugins, or show one."""
+
+
+@plugins.command("list")
+@plugin_option
+@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+def list_(plugin_files: Sequence[Path], form: str) -> int:
+    """List what every plugin brings, and what is broken."""
+    from mtbench.catalogue import components, problems
+    from mtbench.cli.tables import print_table
+    from mtbench.registry import Registry
+
+    registry = Registry.load(plugin_files)
+    if form == "json":
+        value = {"components": components(registry), "broken": problems(registry)}
+        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        return ExitCode.DONE
+    print_table("", components(registry))
+    if registry.problems:
+        print_table("broken", problems(registry))
+    return ExitCode.DONE
+
+
+@plugins.command("show")
+@click.argument("name")
+@plugin_option
+@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+def show(name: str, plugin_files: Sequence[Path], form: str) -> int:
+    """Show the component NAME (or KIND:NAME): parameters, source, provider."""
+    from mtbench.catalogue import details
+    from mtbench.cli.tables import print_table
+    from mtbench.registry import Registry
+
+    for entry in details(Registry.load(plugin_files), name):
+        if form == "json":
+            click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
+            continue
+        click.echo(f"{entry['kind']} {entry['name']}: {entry['summary']}")
+        click.echo(f"  from {entry['distribution']} {entry['version']} ({entry['module']})")
+        if entry["paper"]:
+            click.echo(f"  {entry['paper']}")
+        print_table("parameters", entry["parameters"])
+    return ExitCode.DONE

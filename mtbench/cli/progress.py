@@ -1,0 +1,103 @@
+"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
+
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import click
+
+from mtbench.executors import Job, Observer
+
+
+@contextmanager
+def observing(total: int) -> Iterator[Observer]:
+    """Give the observer that fits where stderr goes, for so many runs."""
+    if not sys.stderr.isatty():
+        yield Lines(total)
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeElapsedColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
+        yield Bars(progress, total)
+
+
+class Lines:
+    """One line when a run starts and one when it ends."""
+
+    def __init__(self, total: int) -> None:
+        self._total = total
+        self._begun = 0
+        self._started: dict[str, float] = {}
+
+    def started(self, job: Job) -> None:
+        """Say that a run starts."""
+        self._begun += 1
+        self._started[job.folder.key] = time.monotonic()
+        _say(f"[{self._begun}/{self._total}] {job.name} ...")
+
+    def progressed(self, job: Job, event: dict[str, Any]) -> None:
+        """Say nothing: a log is read afterwards."""
+
+    def finished(self, job: Job, result: dict[str, Any]) -> None:
+        """Say how a run ended, and after how long."""
+        seconds = time.monotonic() - self._started[job.folder.key]
+        _say(f"{job.name}: {outcome(job, result)} ({seconds:.0f} s)")
+
+
+class Bars:
+    """One bar over all runs, and one for each that is under way."""
+
+    def __init__(self, progress: Any, total: int) -> None:
+        self._progress = progress
+        self._all = progress.add_task("runs", total=total, visible=total > 0)
+        self._bars: dict[str, Any] = {}
+
+    def started(self, job: Job) -> None:
+        """Add a bar."""
+        self._bars[job.folder.key] = self._progress.add_task(f"{job.name}: starting", total=None)
+
+    def progressed(self, job: Job, event: dict[str, Any]) -> None:
+        """Move the run's bar."""
+        bar = self._bars[job.folder.key]
+        if event["event"] == "step":
+            self._progress.update(
+                bar, description=job.name, completed=event["step"], total=event["total"]
+            )
+        elif event["event"] == "phase":
+            self._progress.update(bar, description=f"{job.name}: {event['phase']}")
+
+    def finished(self, job: Job, result: dict[str, Any]) -> None:
+        """Take the bar away; say how the run ended if it failed."""
+        self._progress.remove_task(self._bars.pop(job.folder.key))
+        self._progress.advance(self._all)
+        if result["status"] == "failed":
+            self._progress.console.print(f"{job.name}: {outcome(job, result)}", markup=False)
+
+
+def outcome(job: Job, result: dict[str, Any]) -> str:
+    """Say in a few words how a run ended."""
+    if result["status"] == "failed":
+        return f"failed: {result['error']} (mtbench status {job.folder.key[:12]} --log)"
+    overall = result["overall"]
+    return f"overall {'undefined' if overall is None else f'{overall:.3f}'}"
+
+
+def _say(line: str) -> None:
+    click.echo(line, err=True)

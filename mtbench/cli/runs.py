@@ -1,0 +1,76 @@
+"""Commands over stored runs: ``status``, ``evaluate``, ``predict``."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, cast
+
+import click
+
+from mtbench.cli.options import open_store, store_option
+from mtbench.cli.tables import print_table
+from mtbench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mtbench.protocols import Split
+
+split_option = click.option(
+    "--split", type=click.Choice(("dev", "test")), default="dev", show_default=True
+)
+
+
+@click.command()
+@click.argument("run", required=False)
+@click.option("--log", is_flag=True, help="Print what the run's process printed.")
+@store_option
+def status(run: str | None, log: bool, store_dir: Path) -> int:
+    """List the stored runs, or show RUN (the start of its key)."""
+    from mtbench.overview import run_details, runs
+
+    store = open_store(store_dir)
+    if run is None:
+        print_table("", runs(store))
+        return ExitCode.DONE
+    folder = store.find(run)
+    if log:
+        click.echo(folder.log(), nl=False)
+        return ExitCode.DONE
+    details, scores = run_details(folder)
+    for name, text in details.items():
+        click.echo(f"{name}: {text}")
+    print_table("scores", scores)
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@split_option
+@store_option
+def evaluate(run: str, split: str, store_dir: Path) -> int:
+    """Score the model of RUN on a split."""
+    from mtbench.overview import metric_records
+    from mtbench.prediction import evaluate as score
+
+    scores, overall = score(open_store(store_dir).find(run), cast("Split", split))
+    print_table("", metric_records({split: scores}, {split: overall}))
+    return ExitCode.DONE
+
+
+@click.command()
+@click.argument("run")
+@split_option
+@click.option(
+    "--out",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the files go.",
+)
+@store_option
+def predict(run: str, split: str, out: Path, store_dir: Path) -> int:
+    """Write the predictions of RUN on a split, in the CS224N leaderboard's format."""
+    from mtbench.prediction import write_predictions
+
+    for file in write_predictions(open_store(store_dir).find(run), cast("Split", split), out):
+        click.echo(file)
+    return ExitCode.DONE

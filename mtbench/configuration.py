@@ -1,0 +1,162 @@
+"""The configuration of a cell as it is written: its sections, and one layer over another."""
+
+from collections.abc import Mapping
+from typing import Annotated, Any, Self
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+from mtbench.errors import UsageError, unknown
+from mtbench.parameters import Rate
+
+Config = dict[str, Any]
+
+SLOTS = ("encoder", "balancer", "combiner")
+DEFAULTS: Mapping[str, Config] = {
+    "encoder": {"name": "minbert"},
+    "balancer": {"name": "cycle"},
+    "combiner": {"name": "sum"},
+}
+DEFAULT_HEAD: Config = {"name": "linear"}
+
+Positive = Annotated[int, Field(gt=0)]
+
+
+class TrainConfig(BaseModel):
+    """How a cell is trained.
+
+    Attributes:
+        lr: peak learning rate of AdamW.
+        weight_decay: decoupled weight decay of AdamW.
+        dropout: rate of the heads that name none of their own.
+        batch_size: examples a task in a full batch; one number, or one a task.
+        micro_batch_size: largest number of a task's examples in one forward pass; gradients
+            are accumulated over a task's micro-batches before tasks are combined.
+        steps, epochs: the budget, exactly one of them; an epoch is what the balancer says.
+        clip_norm: largest norm of the combined gradient, shared and head parameters together.
+        evaluations: evaluations on dev, evenly spaced, the last one at the end; the best is kept.
+        threads: threads of one run; part of the configuration because it changes bits.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    lr: float = Field(1e-5, gt=0)
+    weight_decay: float = Field(0.0, ge=0)
+    dropout: Rate = 0.1
+    batch_size: Positive | dict[str, Positive] = 8
+    micro_batch_size: Positive | None = None
+    steps: Positive | None = None
+    epochs: Positive | None = None
+    clip_norm: float | None = Field(None, gt=0)
+    evaluations: Positive = 1
+    threads: Positive = 1
+
+    @model_validator(mode="after")
+    def _one_budget(self) -> Self:
+        if (self.steps is None) == (self.epochs is None):
+            raise ValueError("exactly one of train.steps and train.epochs must be set")
+        return self
+
+
+class DataConfig(BaseModel):
+    """Which data a cell sees.
+
+    Attributes:
+        dir: folder of the data sets; where it lies changes no number.
+        fraction: share of every training set, drawn with the run's seed.
+        train_sample: training examples a task that are scored beside dev.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    dir: str | None = None
+    fraction: float = Field(1.0, gt=0, le=1)
+    train_sample: Positive = 500
+
+
+SECTIONS: Mapping[str, type[BaseModel]] = {"train": TrainConfig, "data": DataConfig}
+BUDGETS = {"steps": "epochs", "epochs": "steps"}
+"""Each of the two budgets, and the other that setting it removes."""
+
+ROOTS = ("tasks", "heads", *SLOTS, *SECTIONS)
+
+
+def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
+    """Return a configuration with changes laid over it; the one given stays as it was.
+
+    Args:
+        config: components as tables with a ``name``.
+        changes: from dotted keys (``"heads.sts.dropout"``, ``"train.lr"``) or whole sections to
+            values. A component's name replaces the component and its parameters; a table
+            without a name changes parameters. Setting one of ``train.steps`` and
+            ``train.epochs`` removes the other.
+
+    Raises:
+        UsageError: if a key leads nowhere.
+    """
+    result = {key: _copy(value) for key, value in config.items()}
+    for key, value in changes.items():
+        _set(result, key.split("."), value, key)
+    if "train.steps" in changes and "train.epochs" in changes:
+        raise UsageError("exactly one of train.steps and train.epochs must be set, not both")
+    return result
+
+
+def _copy(value: Any) -> Any:
+    return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value
+
+
+def _set(config: Config, path: list[str], value: Any, key: str) -> None:
+    root, rest = path[0], path[1:]
+    if root not in ROOTS:
+        raise unknown("key", root, ROOTS, where=key if rest else "")
+    if root == "tasks":
+        if rest:
+            raise UsageError(f"{key}: tasks are set as one list")
+        config["tasks"] = value
+    elif root in SLOTS:
+        config[root] = _component(config.get(root, DEFAULTS[root]), rest, value, key)
+    elif root == "heads" and rest:
+        heads = config.setdefault("heads", {})
+        current = heads.get(rest[0], DEFAULT_HEAD)
+        heads[rest[0]] = _component(current, rest[1:], value, key)
+    elif rest:
+        _set_in_section(config.setdefault(root, {}), rest, value)
+        if root == "train" and rest[0] in BUDGETS:
+            config[root].pop(BUDGETS[rest[0]], None)
+    else:
+        table = as_table(value, key)
+        if root == "train" and set(BUDGETS) <= set(table):
+            raise UsageError(f"{key}: exactly one of steps and epochs must be set, not both")
+        for name, item in table.items():
+            _set(config, [root, name], item, f"{key}.{name}")
+
+
+def _set_in_section(section: Config, path: list[str], value: Any) -> None:
+    name, rest = path[0], path[1:]
+    if not rest:
+        section[name] = value
+        return
+    inner = section.get(name)
+    section[name] = inner if isinstance(inner, dict) else {}
+    _set_in_section(section[name], rest, value)
+
+
+def _component(current: Config, path: list[str], value: Any, key: str) -> Config:
+    """Return a component with a name, a table or one parameter laid over it."""
+    if path:
+        return {**current, ".".join(path): value}
+    if isinstance(value, str):
+        return {"name": value}
+    table = as_table(value, key)
+    return dict(table) if "name" in table else {**current, **table}
+
+
+def as_table(value: Any, key: str) -> Config:
+    """Return a value that must be a table.
+
+    Raises:
+        UsageError: if it is none; ``key`` says where it was given.
+    """
+    if not isinstance(value, dict):
+        raise UsageError(f"{key}: expected a name or a table, got {value!r}")
+    return value

@@ -1,0 +1,17 @@
+"""Data: the one door to the examples of tasks, their shares and samples, and their status."""
+
+from mtbench.data.loading import fingerprint, load
+from mtbench.data.sampling import order, sample, share
+from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, status
+
+__all__ = [
+    "ClassBalance",
+    "ScoreBalance",
+    "SplitStatus",
+    "fingerprint",
+    "load",
+    "order",
+    "sample",
+    "share",
+    "status",
+]

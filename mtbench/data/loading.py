@@ -1,0 +1,100 @@
+"""Loading: the one door through which the harness reads the examples of a task."""
+
+import hashlib
+import json
+from dataclasses import replace
+from pathlib import Path
+
+from mtbench.errors import PluginError, UsageError
+from mtbench.protocols import Examples, Split, Task, TaskInfo
+
+
+def load(
+    task: Task, split: Split, folder: Path | None, *, with_labels: bool, name: str = "the task"
+) -> Examples:
+    """Read one split of a task, in ascending order of ids.
+
+    Labels of the test split pass only where they are asked for, which ``evaluate --split test``
+    alone does; train and dev always have theirs.
+
+    Args:
+        task: where the examples come from.
+        split: ``"train"``, ``"dev"`` or ``"test"``.
+        folder: where the user's data lie; None where no folder was named.
+        with_labels: whether the labels of the test split are needed; False drops them.
+        name: what messages call the task.
+
+    Raises:
+        UsageError: if the task cannot be read, the split is empty, or it lacks labels it needs.
+        PluginError: if the task gives examples that contradict its description.
+    """
+    examples = task.load(split, folder)
+    problem = _contradiction(task.describe(), examples)
+    if problem:
+        raise PluginError(f"{name}: its {split} split {problem}")
+    if not examples.ids:
+        bad = len(examples.bad_rows)
+        raise UsageError(
+            f"{name}: its {split} split is empty"
+            + (f": all rows were left out ({bad}); first, {examples.bad_rows[0]}" if bad else "")
+        )
+    if split == "test" and not with_labels:
+        return _by_id(replace(examples, labels=None))
+    if examples.labels is None:
+        raise UsageError(f"{name}: its {split} split has no labels")
+    return _by_id(examples)
+
+
+def fingerprint(examples: Examples) -> str:
+    """Return the SHA-256 digest, in hexadecimal, of ids, texts and labels.
+
+    The order of the rows, the file's name and the rows that were left out do not change it.
+    """
+    digest = hashlib.sha256()
+    ordered = _by_id(examples)
+    for index, id_ in enumerate(ordered.ids):
+        # Adding 0.0 makes 1 and 1.0, and the two zeros, the same label.
+        label = None if ordered.labels is None else ordered.labels[index] + 0.0
+        # One JSON array a line: no text can imitate the border between two fields or rows.
+        digest.update(json.dumps([id_, list(ordered.texts[index]), label]).encode() + b"\n")
+    return digest.hexdigest()
+
+
+def _by_id(examples: Examples) -> Examples:
+    """Return the examples in ascending order of their ids."""
+    order = sorted(range(len(examples)), key=examples.ids.__getitem__)
+    return select(examples, order)
+
+
+def select(examples: Examples, indices: list[int]) -> Examples:
+    """Return the examples at these places, in this order."""
+    labels = examples.labels
+    return replace(
+        examples,
+        ids=tuple(examples.ids[index] for index in indices),
+        texts=tuple(examples.texts[index] for index in indices),
+        labels=None if labels is None else tuple(labels[index] for index in indices),
+    )
+
+
+def _contradiction(info: TaskInfo, examples: Examples) -> str | None:
+    """Say where examples are not what their task describes, or None."""
+    labels = examples.labels
+    count = len(examples)
+    if len(examples.texts) != count or (labels is not None and len(labels) != count):
+        return "has ids, texts and labels of different number"
+    if len(set(examples.ids)) != count:
+        return "has an id twice"
+    if any(len(texts) != info.sentences for texts in examples.texts):
+        return f"has an example that is not of {info.sentences} sentence(s)"
+    if labels is not None and not all(_fits(info, label) for label in labels):
+        return "has a label outside the classes or the range of the task"
+    return None
+
+
+def _fits(info: TaskInfo, label: float) -> bool:
+    """Whether a label is one of the task's."""
+    if info.classes is not None:
+        return label in range(info.classes)
+    low, high = info.score_range or (0.0, 0.0)
+    return low <= label <= high

@@ -1,0 +1,113 @@
+"""Status: what the data of each task and split hold, and how they differ from published sizes."""
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from mtbench.data.loading import fingerprint, load
+from mtbench.errors import UsageError
+from mtbench.protocols import SPLITS, BadRow, Split, Task, TaskInfo
+
+
+@dataclass(frozen=True)
+class ClassBalance:
+    """Share of each class, 0 .. classes - 1, among the labels; the shares sum to 1."""
+
+    shares: tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class ScoreBalance:
+    """Distribution of the scores.
+
+    Attributes:
+        mean: of the scores.
+        sd: standard deviation of a sample (n - 1); 0 for a single score.
+        quartiles: lower quartile, median, upper quartile.
+    """
+
+    mean: float
+    sd: float
+    quartiles: tuple[float, float, float]
+
+
+@dataclass(frozen=True, kw_only=True)
+class SplitStatus:
+    """One split of one task.
+
+    Attributes:
+        task: its name.
+        split: ``"train"``, ``"dev"`` or ``"test"``.
+        published: rows that the literature reports; None where the task names none.
+        rows: examples that can be used; None where the split cannot be read.
+        balance: of the labels; None for the test split, whose labels are not looked at.
+        fingerprint: digest of the examples (without labels for the test split).
+        bad_rows: rows that were left out.
+        problem: why the split cannot be read; None where it can.
+    """
+
+    task: str
+    split: Split
+    published: int | None
+    rows: int | None = None
+    balance: ClassBalance | ScoreBalance | None = None
+    fingerprint: str | None = None
+    bad_rows: tuple[BadRow, ...] = ()
+    problem: str | None = None
+
+    @property
+    def difference(self) -> int | None:
+        """Rows here less rows published; None where either is not known."""
+        if self.rows is None or self.published is None:
+            return None
+        return self.rows - self.published
+
+    @property
+    def short_fingerprint(self) -> str | None:
+        """The fingerprint's first 12 digits, for people."""
+        return self.fingerprint and self.fingerprint[:12]
+
+
+def status(tasks: Mapping[str, Task], folder: Path | None) -> tuple[SplitStatus, ...]:
+    """Describe every split of every task, in the order given.
+
+    Args:
+        tasks: name to task.
+        folder: where the user's data lie; None where no folder was named.
+    """
+    return tuple(
+        _split_status(name, task, split, folder)
+        for name, task in tasks.items()
+        for split in SPLITS
+    )
+
+
+def _split_status(name: str, task: Task, split: Split, folder: Path | None) -> SplitStatus:
+    """Describe one split; what a user can mend becomes its ``problem``."""
+    info = task.describe()
+    published = info.published_sizes.get(split)
+    try:
+        examples = load(task, split, folder, with_labels=False, name=name)
+    except UsageError as error:
+        return SplitStatus(task=name, split=split, published=published, problem=str(error))
+    return SplitStatus(
+        task=name,
+        split=split,
+        published=published,
+        rows=len(examples),
+        balance=None if examples.labels is None else _balance(info, examples.labels),
+        fingerprint=fingerprint(examples),
+        bad_rows=examples.bad_rows,
+    )
+
+
+def _balance(info: TaskInfo, labels: Sequence[float]) -> ClassBalance | ScoreBalance:
+    """Return the distribution of at least one label."""
+    if info.classes is not None:
+        counts = [labels.count(label) for label in range(info.classes)]
+        return ClassBalance(tuple(count / len(labels) for count in counts))
+    if len(labels) == 1:
+        return ScoreBalance(labels[0], 0.0, (labels[0],) * 3)
+    lower, median, upper = statistics.quantiles(labels, n=4, method="inclusive")
+    return ScoreBalance(statistics.fmean(labels), statistics.stdev(labels), (lower, median, upper))

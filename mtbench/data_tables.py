@@ -1,0 +1,75 @@
+"""Records of the data's status, as they are printed."""
+
+from collections.abc import Iterable
+
+from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
+from mtbench.errors import MtbenchError
+from mtbench.protocols import Task
+from mtbench.registry import Registry, build_parameters, load_target
+
+Record = dict[str, str]
+
+LISTED = 20
+"""Broken rows listed for each split; their number is always shown."""
+
+
+def default_tasks(registry: Registry) -> dict[str, Task]:
+    """Return every task that can be built without being told anything."""
+    tasks: dict[str, Task] = {}
+    for entry in registry.entries:
+        if entry.spec.kind != "task":
+            continue
+        try:
+            parameters = build_parameters(entry, {}, where=entry.spec.name)
+        except MtbenchError:
+            continue  # it must be told which file, say: nothing to report on by itself
+        tasks[entry.spec.name] = load_target(entry, entry.spec.target)(parameters)
+    return tasks
+
+
+def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return a record a split that can be read."""
+    return [
+        {
+            "task": status.task,
+            "split": status.split,
+            "rows": str(status.rows),
+            "paper": "-" if status.published is None else str(status.published),
+            "difference": "-" if status.difference is None else f"{status.difference:+d}",
+            "labels": _balance(status.balance),
+            "left out": str(len(status.bad_rows)),
+            "fingerprint": status.short_fingerprint or "",
+        }
+        for status in statuses
+        if status.problem is None
+    ]
+
+
+def bad_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return the first broken rows of each split, with file, line and reason."""
+    return [
+        {"file": row.file, "line": str(row.line), "reason": row.reason}
+        for status in statuses
+        for row in status.bad_rows[:LISTED]
+    ]
+
+
+def unreadable(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return a record a task and reason, with the splits that it keeps from being read."""
+    splits: dict[tuple[str, str], list[str]] = {}
+    for status in statuses:
+        if status.problem is not None:
+            splits.setdefault((status.task, status.problem), []).append(status.split)
+    return [
+        {"task": task, "splits": ", ".join(names), "reason": reason}
+        for (task, reason), names in splits.items()
+    ]
+
+
+def _balance(balance: ClassBalance | ScoreBalance | None) -> str:
+    if balance is None:
+        return "-"
+    if isinstance(balance, ClassBalance):
+        return " ".join(f"{i}:{share:.1%}" for i, share in enumerate(balance.shares))
+    lower, median, upper = balance.quartiles
+    return f"mean {balance.mean:.2f}, sd {balance.sd:.2f}, quartiles {lower} {median} {upper}"

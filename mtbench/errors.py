@@ -1,0 +1,72 @@
+"""Errors that a user can mend, and the exit codes of the command line."""
+
+import difflib
+from collections.abc import Iterable
+from enum import IntEnum
+
+
+class ExitCode(IntEnum):
+    """What the process answers; the same for every command."""
+
+    DONE = 0
+    BUG = 1
+    USAGE = 2
+    RUNS_MISSING = 3
+    REGRESSION = 4
+    NOTHING_TO_COMPARE = 5
+    PLUGIN_BROKEN = 6
+    INTERRUPTED = 130
+
+
+class MtbenchError(Exception):
+    """An error that one clear line explains; the command line shows it without a traceback."""
+
+    exit_code = ExitCode.USAGE
+
+
+class UsageError(MtbenchError):
+    """What the user gave cannot be used: a name, a value, a file."""
+
+
+class PluginError(MtbenchError):
+    """A plugin that is needed cannot be used."""
+
+    exit_code = ExitCode.PLUGIN_BROKEN
+
+
+class RunsMissing(MtbenchError):
+    """Some runs failed, or are not there."""
+
+    exit_code = ExitCode.RUNS_MISSING
+
+
+class NothingToCompare(MtbenchError):
+    """Nothing was measured, so nothing can be shown or compared."""
+
+    exit_code = ExitCode.NOTHING_TO_COMPARE
+
+
+def nearest(given: str, known: Iterable[str]) -> str | None:
+    """Return the known word that looks most like the given one, or None where none does."""
+    words = {word.lower(): word for word in known}
+    matches = difflib.get_close_matches(given.lower(), words, n=1, cutoff=0.6)
+    return words[matches[0]] if matches else None
+
+
+def unknown(what: str, given: str, known: Iterable[str], *, where: str = "") -> UsageError:
+    """Say in one line what was given, what is nearest and what is known.
+
+    Args:
+        what: the kind of thing, such as ``"head"``.
+        given: the word that is not known.
+        known: the words that are.
+        where: the place it was given, such as ``"[base]"``; empty where there is only one.
+    """
+    words = sorted(known)
+    guess = nearest(given, words)
+    return UsageError(
+        f"unknown {what} {given!r}"
+        + (f" in {where}" if where else "")
+        + (f"; did you mean {guess!r}?" if guess else "")
+        + (f" (known: {', '.join(words)})" if words else " (none is known)")
+    )

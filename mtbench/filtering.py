@@ -1,0 +1,85 @@
+"""Filters over names: ``pcgrad and not (cosine or linear)``."""
+
+import re
+from collections.abc import Callable
+
+from mtbench.errors import UsageError
+
+Predicate = Callable[[str], bool]
+
+TOKEN = re.compile(r"""\s*(?:([()])|"([^"]*)"|'([^']*)'|([^\s()"']+))""")
+
+
+def name_filter(expression: str) -> Predicate:
+    """Return the test that an expression makes of a name.
+
+    A word, or a quoted phrase, holds where it occurs in the name, upper or lower case;
+    ``not``, ``and``, ``or`` and brackets join them, in that order of binding.
+
+    Raises:
+        UsageError: if the expression is no such thing.
+    """
+    parser = _Parser(expression)
+    predicate = parser.disjunction()
+    if parser.tokens:
+        raise parser.error()
+    return predicate
+
+
+class _Parser:
+    """Reads an expression from left to right; one method a level of binding."""
+
+    def __init__(self, expression: str) -> None:
+        self.expression = expression
+        self.tokens = [
+            (double or single or bracket or word, not (double or single))
+            for bracket, double, single, word in TOKEN.findall(expression)
+        ]
+
+    def error(self) -> UsageError:
+        return UsageError(
+            f"-k {self.expression!r}: expected words joined by 'and', 'or', 'not' and brackets"
+        )
+
+    def disjunction(self) -> Predicate:
+        left = self.conjunction()
+        while self._take("or"):
+            left = _either(left, self.conjunction())
+        return left
+
+    def conjunction(self) -> Predicate:
+        left = self.negation()
+        while self._take("and"):
+            left = _both(left, self.negation())
+        return left
+
+    def negation(self) -> Predicate:
+        if self._take("not"):
+            inner = self.negation()
+            return lambda name: not inner(name)
+        return self.atom()
+
+    def atom(self) -> Predicate:
+        if self._take("("):
+            inner = self.disjunction()
+            if not self._take(")"):
+                raise self.error()
+            return inner
+        if not self.tokens or self.tokens[0] in [(w, True) for w in ("and", "or", ")")]:
+            raise self.error()
+        word = self.tokens.pop(0)[0].lower()
+        return lambda name: word in name.lower()
+
+    def _take(self, word: str) -> bool:
+        if self.tokens and self.tokens[0] == (word, True):
+            self.tokens.pop(0)
+            return True
+        return False
+
+
+def _both(left: Predicate, right: Predicate) -> Predicate:
+    return lambda name: left(name) and right(name)
+
+
+def _either(left: Predicate, right: Predicate) -> Predicate:
+    return lambda name: left(name) or right(name)

@@ -1,0 +1,222 @@
+"""The gradient oracle: one step's losses or per-task gradients, combined into one update.
+
+Shapes: m tasks of a step, n shared parameters (as one vector).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from math import isfinite
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mtbench.jacobian import Gradients, as_matrix, gramian, set_parts, set_weighted_sum
+from mtbench.protocols import CombineInput, Combiner
+from mtbench.specs import Needs
+
+Forward = Callable[[Mapping[str, Any]], Mapping[str, Tensor]]
+"""From a batch a task to the tasks' losses, each a scalar mean over its batch."""
+
+
+class NonFiniteLoss(ArithmeticError):
+    """A task's loss is infinite or not a number; the run cannot go on."""
+
+    def __init__(self, task: str, step: int, value: float) -> None:
+        super().__init__(f"the loss of task {task!r} is {value} at step {step}")
+        self.task, self.step, self.value = task, step, value
+
+
+class NonFiniteGradient(ArithmeticError):
+    """A task's loss is finite and its gradient is not; the run cannot go on."""
+
+    def __init__(self, task: str, step: int) -> None:
+        super().__init__(f"the gradient of task {task!r} is not finite at step {step}")
+        self.task, self.step = task, step
+
+
+class BrokenCombiner(RuntimeError):
+    """A combiner returned something that is no update."""
+
+
+@dataclass(frozen=True)
+class Portion:
+    """One micro-batch of one task.
+
+    Attributes:
+        batch: handed to the forward function as it is.
+        share: its examples over the task's examples in the step; a task's shares add up to 1.
+    """
+
+    batch: Any
+    share: float
+
+
+class GradientOracle:
+    """Gives a combiner what it needs at the lowest price, and applies what it answers.
+
+    Args:
+        combiner: joins the tasks.
+        needs: what it must be given.
+        shared: parameters that the combiner decides on.
+        private: parameters of the heads, each used by one task.
+        generator: the combiner's own, on the CPU.
+    """
+
+    def __init__(
+        self,
+        combiner: Combiner,
+        needs: Needs,
+        shared: Sequence[nn.Parameter],
+        private: Sequence[nn.Parameter],
+        generator: torch.Generator,
+    ) -> None:
+        self._combiner = combiner
+        self._needs = needs
+        self._shared = tuple(shared)
+        self._private = tuple(private)
+        self._generator = generator
+
+    def step(
+        self,
+        forward: Forward,
+        portions: Mapping[str, Sequence[Portion]],
+        *,
+        step: int,
+        total_steps: int,
+    ) -> dict[str, float]:
+        """Leave the update of shared and private parameters in ``.grad``.
+
+        A combiner that needs losses weights the heads' gradients too; under the other two each
+        head keeps the plain gradient of its own task. A parameter that no task used keeps
+        ``grad is None``. Where no task reaches a shared parameter (a frozen encoder), there is
+        nothing to combine and a combiner of gradients is not asked.
+
+        Args:
+            forward: called with the batches of all tasks together where that is enough (every
+                task has one portion, and the combiner needs losses), else with one at a time.
+            portions: the micro-batches of each task; the tasks share no example.
+            step: index of the step, from 0.
+            total_steps: how many there will be.
+
+        Returns:
+            Each task's loss: the mean over its examples.
+
+        Raises:
+            NonFiniteLoss: before the loss is differentiated.
+            NonFiniteGradient: before the combiner is asked.
+            BrokenCombiner: if what the combiner returns has the wrong shape or is not finite.
+        """
+        for parameter in (*self._shared, *self._private):
+            parameter.grad = None
+        if self._needs == "losses":
+            if all(len(parts) == 1 for parts in portions.values()):
+                return self._together(forward, portions, step, total_steps)
+            apart = (*self._shared, *self._private)
+        else:
+            apart = self._shared
+        losses, gradients = self._in_turn(forward, portions, apart, step)
+        x = self._input(losses, step, total_steps)
+        if self._needs == "losses":
+            set_weighted_sum(apart, gradients, self._ask(x, len(losses)))
+        elif any(gradient is not None for of_task in gradients for gradient in of_task):
+            self._combine(x, gradients)
+        return losses
+
+    def _together(
+        self,
+        forward: Forward,
+        portions: Mapping[str, Sequence[Portion]],
+        step: int,
+        total_steps: int,
+    ) -> dict[str, float]:
+        """Differentiate the weighted sum of all losses at once."""
+        results = forward({task: parts[0].batch for task, parts in portions.items()})
+        losses = {task: _value(results[task], task, step) for task in portions}
+        weights = self._ask(self._input(losses, step, total_steps), len(losses))
+        stacked = torch.stack([results[task] for task in portions])
+        self._backward(weights.to(stacked) @ stacked)
+        return losses
+
+    def _in_turn(
+        self,
+        forward: Forward,
+        portions: Mapping[str, Sequence[Portion]],
+        apart: Sequence[nn.Parameter],
+        step: int,
+    ) -> tuple[dict[str, float], list[Gradients]]:
+        """Differentiate task by task, portion by portion, with one graph alive at a time.
+
+        Returns:
+            Each task's loss, and its gradient of the parameters ``apart``, taken off their
+            ``.grad``; the other parameters' gradients add up where they are.
+        """
+        losses, gradients = {}, []
+        for task, parts in portions.items():
+            losses[task] = 0.0
+            for part in parts:
+                loss = forward({task: part.batch})[task]
+                losses[task] += part.share * _value(loss, task, step)
+                self._backward(part.share * loss)
+            gradients.append([parameter.grad for parameter in apart])
+            for parameter in apart:
+                parameter.grad = None
+        return losses, gradients
+
+    def _backward(self, loss: Tensor) -> None:
+        # Over a frozen encoder, a head without parameters (a cosine) has nothing to learn.
+        if loss.requires_grad or self._shared:
+            loss.backward()
+
+    def _combine(self, x: CombineInput, gradients: list[Gradients]) -> None:
+        """Set the shared parameters' ``.grad`` to the combined gradient."""
+        if self._needs == "gramian":
+            products = gramian(gradients)
+            _require_finite(products.diagonal().isfinite(), x)
+            weights = self._ask(replace(x, gramian=products), len(x.tasks))
+            set_weighted_sum(self._shared, gradients, weights)
+        else:
+            jacobian = as_matrix(self._shared, gradients)
+            _require_finite(jacobian.isfinite().all(dim=1), x)
+            update = self._ask(replace(x, jacobian=jacobian), jacobian.shape[1])
+            set_parts(self._shared, gradients, update)
+
+    def _input(self, losses: Mapping[str, float], step: int, total_steps: int) -> CombineInput:
+        return CombineInput(
+            tasks=tuple(losses),
+            losses=torch.tensor(list(losses.values()), dtype=torch.float64),
+            gramian=None,
+            jacobian=None,
+            step=step,
+            total_steps=total_steps,
+            generator=self._generator,
+        )
+
+    def _ask(self, x: CombineInput, size: int) -> Tensor:
+        """Return the combiner's answer, once it is seen to be a finite vector of that size."""
+        answer = self._combiner.combine(x)
+        who = f"{type(self._combiner).__name__}.combine at step {x.step}"
+        if not isinstance(answer, Tensor):
+            raise BrokenCombiner(f"{who} returned {answer!r}, not a tensor")
+        if answer.shape != (size,):
+            raise BrokenCombiner(f"{who} returned shape {list(answer.shape)}, not [{size}]")
+        if not answer.isfinite().all():
+            raise BrokenCombiner(f"{who} returned numbers that are not finite: {answer}")
+        return answer.detach()
+
+
+def _value(loss: Tensor, task: str, step: int) -> float:
+    """Return a loss as a number."""
+    value = float(loss.detach())
+    if not isfinite(value):
+        raise NonFiniteLoss(task, step, value)
+    return value
+
+
+def _require_finite(finite: Tensor, x: CombineInput) -> None:
+    """Raise for the first task whose entry is False."""
+    for task, good in zip(x.tasks, finite.tolist(), strict=True):
+        if not good:
+            raise NonFiniteGradient(task, x.step)

@@ -1,0 +1,67 @@
+"""The history of a run: a line of JSON an event, readable while the run is under way."""
+
+import json
+import sys
+import time
+from collections.abc import Mapping
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from mtbench.store import HISTORY
+
+LINES = 1000
+"""A long run notes every n-th step, so that its history has about this many lines."""
+
+
+class History:
+    """Writes ``history.jsonl``: phases, steps with their losses, evaluations with their scores.
+
+    Attributes:
+        steps: steps done so far.
+    """
+
+    def __init__(self, folder: Path) -> None:
+        self._file = (folder / HISTORY).open("w", encoding="utf-8", buffering=1)
+        self._started = time.perf_counter()
+        self.steps = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        traceback: TracebackType | None,
+    ) -> None:
+        self._file.close()
+
+    def note(self, phase: str) -> None:
+        """Note that a phase begins, such as ``"evaluating"``."""
+        self._write(event="phase", phase=phase)
+
+    def step(self, done: int, total: int, losses: Mapping[str, float]) -> None:
+        """Note a step, or leave it out where there are many."""
+        self.steps = done
+        every = max(1, total // LINES)
+        if done % every == 0 or done in (1, total):
+            self._write(event="step", step=done, total=total, losses=dict(losses))
+
+    def evaluation(self, step: int, scores: Mapping[str, Any]) -> None:
+        """Note the scores on dev after a step."""
+        self._write(event="evaluation", step=step, scores=dict(scores))
+
+    def _write(self, **event: Any) -> None:
+        event["seconds"] = round(time.perf_counter() - self._started, 3)
+        self._file.write(json.dumps(event) + "\n")
+
+
+def peak_memory_mb() -> float | None:
+    """Return the largest resident size of this process so far, where the system tells it."""
+    if sys.platform == "win32":
+        return None
+    import resource
+
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)

@@ -1,0 +1,175 @@
+"""The leaderboard: the stored scores of a plan's cells, as records."""
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from mtbench.configuration import Config
+from mtbench.plan import Plan, PlannedCell
+from mtbench.store import REQUEST, RESULT, Store
+
+DIGITS = 3
+"""Digits of a score in every format; a dev set of a thousand rows bears no more."""
+
+Status = Literal["done", "partial", "failed", "running", "missing", "rejected"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of a cell, on dev.
+
+    Attributes:
+        mean: over the seeds; None where one is undefined or nothing is stored.
+        sd: standard deviation over the seeds; None for fewer than two.
+        seeds: one value a stored run, in the order of the seeds; None where undefined.
+        paper: the published value, or None.
+        untrained: whether no run of the cell trained the task's head.
+    """
+
+    mean: float | None
+    sd: float | None
+    seeds: Sequence[float | None]
+    paper: float | None
+    untrained: bool = False
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell of the leaderboard.
+
+    Attributes:
+        scores: primary metric of each task.
+        overall: mean of the tasks' primary metrics.
+        reason: why the cell was rejected or failed; empty otherwise.
+    """
+
+    name: str
+    config: Config
+    scores: Mapping[str, Score]
+    overall: Score
+    status: Status
+    reason: str
+    note: str
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A table of cells.
+
+    Attributes:
+        metrics: the tasks that occur, each with its primary metric.
+        counts: of the plan; see ``Plan.counts``.
+        remarks: what a reader must know to read the table right.
+    """
+
+    title: str
+    metrics: Mapping[str, str]
+    rows: Sequence[Row]
+    counts: Mapping[str, int]
+    remarks: Sequence[str]
+
+
+def leaderboard(plan: Plan, store: Store) -> Leaderboard:
+    """Read the stored results of a plan."""
+    results = {run.key: store.run(run.key).read(RESULT) for _, run in plan.runs("done", "failed")}
+    metrics: dict[str, str] = {}
+    for cell in plan.cells:
+        for task, entry in cell.tasks.items():
+            metrics.setdefault(task, entry.info.metrics[0])
+    requests = [
+        store.run(key).read(REQUEST) for key, result in results.items() if _is_done(result)
+    ]
+    stored = {key: result for key, result in results.items() if result is not None}
+    return Leaderboard(
+        title=plan.title,
+        metrics=metrics,
+        rows=[_row(cell, stored) for cell in plan.cells],
+        counts=plan.counts(),
+        remarks=list(_remarks(plan, stored, [r for r in requests if r is not None])),
+    )
+
+
+def _is_done(result: Mapping[str, Any] | None) -> bool:
+    return result is not None and result["status"] == "done"
+
+
+def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
+    runs = [results[run.key] for run in cell.runs if run.key in results]
+    done = [result for result in runs if _is_done(result)]
+    scores = {
+        task: _score(
+            [result["scores"]["dev"][task][entry.info.metrics[0]] for result in done],
+            cell.paper.get(task),
+            untrained=bool(done) and all(task in result["untrained"] for result in done),
+        )
+        for task, entry in cell.tasks.items()
+    }
+    errors = [result["error"] for result in runs if not _is_done(result)]
+    return Row(
+        name=cell.name,
+        config=cell.config,
+        scores=scores,
+        overall=_score([result["overall"] for result in done], cell.paper.get("overall")),
+        status=_status(cell, len(done)),
+        reason=cell.rejection or (errors[0] if errors else ""),
+        note=cell.note,
+    )
+
+
+def _score(
+    values: Sequence[float | None], paper: float | None, *, untrained: bool = False
+) -> Score:
+    defined = [value for value in values if value is not None]
+    complete = bool(values) and len(defined) == len(values)
+    return Score(
+        mean=round(statistics.fmean(defined), DIGITS) if complete else None,
+        sd=round(statistics.stdev(defined), DIGITS) if complete and len(defined) > 1 else None,
+        seeds=[None if value is None else round(value, DIGITS) for value in values],
+        paper=paper,
+        untrained=untrained,
+    )
+
+
+def _status(cell: PlannedCell, done: int) -> Status:
+    if cell.rejection is not None:
+        return "rejected"
+    states = {run.state for run in cell.runs}
+    if states == {"done"}:
+        return "done"
+    if "failed" in states:
+        return "failed"
+    if "running" in states:
+        return "running"
+    return "partial" if done else "missing"
+
+
+def _remarks(
+    plan: Plan, results: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what a reader must know to read the table right."""
+    done = [result for result in results.values() if _is_done(result)]
+    if not done:
+        return
+    if any(result["untrained"] for result in done):
+        yield (
+            "untrained: the task gave no batch, so its head kept its first weights; "
+            "the score counts towards overall but says nothing about the task"
+        )
+    if len(plan.seeds) == 1:
+        yield "one seed: a difference between rows may be the seed's as well as the cell's"
+    steps = sorted({result["cost"]["steps"] for result in done})
+    if len(steps) > 1:
+        yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"
+    if any(result["evaluations"] > 1 for result in done):
+        yield "selected on dev: each run is the best of several evaluations on dev"
+    mixed = {
+        package
+        for request in requests
+        for package, version in request["versions"].items()
+        if version != requests[0]["versions"].get(package)
+    }
+    if mixed:
+        yield f"mixed versions: the runs were made with different {', '.join(sorted(mixed))}"
+    notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
+    yield from notes

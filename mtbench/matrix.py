@@ -1,0 +1,182 @@
+"""The matrix file: a base configuration, axes and a design, to the cells they make."""
+
+import itertools
+import tomllib
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+
+from mtbench.configuration import Config, overlay
+from mtbench.errors import UsageError
+from mtbench.validation import validate
+
+Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
+
+
+def dotted(table: Any) -> Any:
+    """Flatten ``{heads: {sts: ...}}`` to ``{"heads.sts": ...}``: TOML takes both spellings.
+
+    A table below a component, with a ``name`` or not, is a value and stays whole.
+    """
+    if not isinstance(table, dict):
+        return table
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if key in ("heads", "train", "data") and isinstance(value, dict):
+            flat |= {f"{key}.{inner}": item for inner, item in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+class LadderStep(BaseModel):
+    """A named step of a ladder; it inherits the step before.
+
+    Attributes:
+        set: what it changes, dotted keys to values.
+        note: a remark under the table.
+        paper: published scores a task, and ``overall``.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    name: str = Field(min_length=1)
+    set: Annotated[dict[str, Any], BeforeValidator(dotted)] = {}
+    note: str = ""
+    paper: dict[str, float] = {}
+
+
+class Matrix(BaseModel):
+    """A matrix file.
+
+    Attributes:
+        title: heading of the leaderboard; the file's folder where it is empty.
+        seeds: how many (0, 1, ...), or which.
+        design: ``"grid"``, every combination of the axes; ``"ladder"``, the steps in order.
+        base: what all cells share.
+        axes: dotted keys to the values they take.
+        steps: of a ladder.
+    """
+
+    model_config = ConfigDict(extra="forbid")
+
+    title: str = ""
+    seeds: Seeds = 3
+    design: Literal["grid", "ladder"] = "grid"
+    base: dict[str, Any]
+    axes: Annotated[
+        dict[str, Annotated[list[Any], Field(min_length=1)]], BeforeValidator(dotted)
+    ] = {}
+    steps: list[LadderStep] = []
+
+    @model_validator(mode="after")
+    def _steps_fit_design(self) -> Self:
+        if self.design == "ladder" and not self.steps:
+            raise ValueError('design = "ladder" needs [[steps]]')
+        if self.design != "ladder" and self.steps:
+            raise ValueError('[[steps]] belong to design = "ladder"')
+        names = [step.name for step in self.steps]
+        if len(set(names)) < len(names):
+            raise ValueError("two [[steps]] have one name")
+        return self
+
+
+@dataclass(frozen=True)
+class Overrides:
+    """What the command line lays over a matrix file.
+
+    Attributes:
+        set: dotted keys to values; they hold in every cell, whatever an axis or a step says.
+        axes: further axes, or other values for an axis of the file.
+        seeds: how many, in place of the file's.
+    """
+
+    set: Mapping[str, Any] = field(default_factory=dict)
+    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
+    seeds: int | None = None
+
+
+NO_OVERRIDES = Overrides()
+
+
+@dataclass(frozen=True)
+class NamedCell:
+    """A cell as the matrix writes it: not yet resolved."""
+
+    name: str
+    config: Config
+    note: str = ""
+    paper: Mapping[str, float] = field(default_factory=dict)
+
+
+def read_matrix(path: Path) -> Matrix:
+    """Read a matrix file, or the ``matrix.toml`` of a folder.
+
+    Raises:
+        UsageError: if it is not there, is no TOML, or has a key or a value that does not fit.
+    """
+    file = path / "matrix.toml" if path.is_dir() else path
+    try:
+        text = file.read_text(encoding="utf-8")
+    except FileNotFoundError:
+        raise UsageError(f"{file}: there is no such matrix file") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
+    try:
+        table = tomllib.loads(text)
+    except tomllib.TOMLDecodeError as error:
+        raise UsageError(f"{file}: not valid TOML: {error}") from None
+    matrix = validate(Matrix, table, where=str(file))
+    title = matrix.title or (file.stem if file != path / "matrix.toml" else path.resolve().name)
+    return matrix.model_copy(update={"title": title})
+
+
+def seeds(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[int]:
+    """Return the seeds that every cell is run with."""
+    chosen = matrix.seeds if overrides.seeds is None else overrides.seeds
+    return list(range(chosen)) if isinstance(chosen, int) else chosen
+
+
+def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell]:
+    """Return the cells of a matrix, in its order.
+
+    Raises:
+        UsageError: if a key leads nowhere, or axes are asked of a ladder.
+    """
+    base = overlay({}, matrix.base)
+    if matrix.design == "ladder":
+        if overrides.axes:
+            raise UsageError("--axis: a ladder has steps, not axes; use --set or another matrix")
+        made = _ladder(base, matrix.steps)
+    else:
+        axes = {**matrix.axes, **overrides.axes}
+        made = _grid(base, {key: axis for key, axis in axes.items() if key not in overrides.set})
+    return [replace(cell, config=overlay(cell.config, overrides.set)) for cell in made]
+
+
+def _ladder(base: Config, steps: Sequence[LadderStep]) -> Iterator[NamedCell]:
+    config = base
+    for step in steps:
+        config = overlay(config, step.set)
+        yield NamedCell(step.name, config, step.note, step.paper)
+
+
+def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell]:
+    for values in itertools.product(*axes.values()):
+        changes = dict(zip(axes, values, strict=True))
+        name = ", ".join(f"{key}={short(value)}" for key, value in changes.items())
+        yield NamedCell(name or "base", overlay(base, changes))
+
+
+def short(value: Any) -> str:
+    """Write a value of an axis as a part of a cell's name, such as ``linear{pair=joined}``."""
+    if isinstance(value, dict):
+        inner = ",".join(f"{key}={short(item)}" for key, item in value.items() if key != "name")
+        name = str(value.get("name", ""))
+        return f"{name}{{{inner}}}" if inner else name
+    if isinstance(value, list):
+        return "+".join(short(item) for item in value)
+    return str(value).lower() if isinstance(value, bool) else str(value)

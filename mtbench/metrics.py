@@ -1,0 +1,67 @@
+"""Metrics of a task: predictions and labels to one number, or None where it is undefined.
+
+Every function takes two sequences of equal length n, predictions first, and returns a float;
+larger is better. scipy and scikit-learn are imported when a metric is computed, because the
+command line imports this module to check names.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+
+Values = Sequence[float]
+
+ROUNDING = 1e-6
+"""Predictions come from float32: a spread below this share of their size is no spread."""
+
+
+def accuracy(predictions: Values, labels: Values) -> float | None:
+    """Return the share of predictions that equal their label, in [0, 1]."""
+    if not len(labels):
+        return None
+    return sum(p == y for p, y in zip(predictions, labels, strict=True)) / len(labels)
+
+
+def macro_f1(predictions: Values, labels: Values) -> float | None:
+    """Return the mean over classes of the F1 score, in [0, 1] (scikit-learn's ``f1_score``).
+
+    The classes are those that occur among the labels or the predictions; a class that is never
+    predicted counts as 0.
+    """
+    from sklearn.metrics import f1_score
+
+    if not len(labels):
+        return None
+    return float(f1_score(labels, predictions, average="macro", zero_division=0))
+
+
+def pearson(predictions: Values, labels: Values) -> float | None:
+    """Return Pearson's correlation, in [-1, 1]; None when either side is constant."""
+    from scipy.stats import pearsonr
+
+    if _constant(predictions) or _constant(labels):
+        return None
+    return float(pearsonr(predictions, labels).statistic)
+
+
+def spearman(predictions: Values, labels: Values) -> float | None:
+    """Return Spearman's rank correlation, in [-1, 1]; None when either side is constant."""
+    from scipy.stats import spearmanr
+
+    if _constant(predictions) or _constant(labels):
+        return None
+    return float(spearmanr(predictions, labels).statistic)
+
+
+def _constant(values: Values) -> bool:
+    """Whether the values are too few, or equal but for float32 rounding."""
+    if len(values) < 2:
+        return True
+    low, high = min(values), max(values)
+    return bool(high - low <= ROUNDING * max(abs(low), abs(high)))
+
+
+METRICS: Mapping[str, Callable[[Values, Values], float | None]] = {
+    "accuracy": accuracy,
+    "macro_f1": macro_f1,
+    "pearson": pearson,
+    "spearman": spearman,
+}

@@ -1,0 +1,99 @@
+"""The model: one encoder shared by all tasks, and a head for each of them."""
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from mtbench.batching import ragged
+from mtbench.objectives import Output, loss
+from mtbench.pooling import pool
+from mtbench.protocols import Pair, Pooling, TaskInfo, Tokens
+from mtbench.randomness import derive
+
+
+@dataclass(frozen=True)
+class TaskBatch:
+    """Some examples of one task.
+
+    Attributes:
+        sequences: one list of B token sequences for each embedding an example has.
+        labels: [B] float, class indices or scores.
+    """
+
+    sequences: tuple[Sequence[Tokens], ...]
+    labels: Tensor
+
+
+@dataclass(frozen=True)
+class TaskHead:
+    """What the model must know of a task: how its head is fed, and what comes out."""
+
+    module: nn.Module
+    info: TaskInfo
+    pair: Pair
+    pooling: Pooling
+    output: Output
+
+
+class MultiTaskModel(nn.Module):
+    """An encoder and the heads of the tasks, forward passes shared wherever tasks allow it."""
+
+    def __init__(self, encoder: nn.Module, heads: Mapping[str, TaskHead]) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.tasks = dict(heads)
+        self.heads = nn.ModuleDict({name: head.module for name, head in heads.items()})
+
+    def forward(self, batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
+        """Return what each task's head gives, from one encoder pass over all of them."""
+        sequences = [s for batch in batches.values() for column in batch.sequences for s in column]
+        batch = ragged(sequences)
+        encoded: Any = self.encoder(batch)
+        pooled: dict[Pooling, Tensor] = {}
+        outputs = {}
+        start = 0
+        for name, task_batch in batches.items():
+            task = self.tasks[name]
+            if task.pooling not in pooled:
+                pooled[task.pooling] = pool(encoded, batch, task.pooling)  # [N, d]
+            count = len(task_batch.sequences[0])
+            columns = len(task_batch.sequences)
+            embeddings = pooled[task.pooling][start : start + columns * count].split(count)
+            outputs[name] = task.module(*embeddings)
+            start += columns * count
+        return outputs
+
+    def losses(self, batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
+        """Return each task's mean loss, from one encoder pass over all of them."""
+        outputs = self(batches)
+        return {
+            name: loss(self.tasks[name].info, self.tasks[name].output, outputs[name], batch.labels)
+            for name, batch in batches.items()
+        }
+
+    def shared_parameters(self) -> list[nn.Parameter]:
+        """Return the encoder's parameters that are trained: what combiners act on."""
+        return [p for p in self.encoder.parameters() if p.requires_grad]
+
+    def head_parameters(self) -> list[nn.Parameter]:
+        """Return the heads' parameters, which belong to one task each."""
+        return [p for p in self.heads.parameters() if p.requires_grad]
+
+    def trained_state(self) -> dict[str, Tensor]:
+        """Return the tensors that training changes: a frozen encoder's are left out."""
+        trained = {name for name, p in self.named_parameters() if p.requires_grad}
+        return {name: value for name, value in self.state_dict().items() if name in trained}
+
+
+def seeded(seed: int, module: str, build: Callable[[], nn.Module]) -> nn.Module:
+    """Build a module with first weights that depend on the seed and its name alone.
+
+    What is built before or beside it changes nothing, so that two cells which differ in one
+    head start with equal weights everywhere else.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.manual_seed(derive(seed, "initialisation", module))
+        return build()

@@ -1,0 +1,83 @@
+"""Renderings of a plan: what is stored, what is to do, what cannot be, and why."""
+
+import json
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from mtbench.plan import Plan, PlannedCell
+
+SHOWN = 40
+"""Cells listed for people; a program asks for CSV or JSON and gets all."""
+
+
+def as_text(plan: Plan, *, style: str = "simple") -> str:
+    """Return the plan for people: counts, the first cells, the reasons of what cannot be."""
+    from tabulate import tabulate
+
+    counts = plan.counts()
+    lines = [
+        f"{plan.title}: {counts['cells']} cells, {counts['runs']} runs "
+        f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
+        f"{counts['running']} running, {counts['failed']} failed; "
+        f"{counts['rejected']} cells rejected",
+        "",
+        tabulate(
+            [_cell_record(cell) for cell in plan.cells[:SHOWN]],
+            headers="keys",
+            tablefmt=style,
+            disable_numparse=True,
+        ),
+    ]
+    if len(plan.cells) > SHOWN:
+        lines.append(f"... and {len(plan.cells) - SHOWN} more (--format csv lists all)")
+    reasons = Counter(cell.rejection for cell in plan.cells if cell.rejection is not None)
+    lines += [f"rejected: {count} x {reason}" for reason, count in reasons.most_common()]
+    return "\n".join(lines)
+
+
+def as_markdown(plan: Plan) -> str:
+    """Return the plan as text with a Markdown table."""
+    return as_text(plan, style="github")
+
+
+def as_csv(plan: Plan) -> str:
+    """Return one row a run; a rejected cell has one row without a run."""
+    import pandas as pd
+
+    text: str = pd.DataFrame(_run_records(plan)).to_csv(index=False)
+    return text.rstrip("\n")
+
+
+def as_json(plan: Plan) -> str:
+    """Return a JSON object: ``matrix``, ``plan`` (counts), ``runs``."""
+    value = {"matrix": plan.title, "plan": plan.counts(), "runs": _run_records(plan)}
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+PLAN_FORMATS: Mapping[str, Callable[[Plan], str]] = {
+    "rich": as_text,
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+}
+
+
+def _cell_record(cell: PlannedCell) -> dict[str, str]:
+    states = Counter(run.state for run in cell.runs)
+    shown = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
+    return {"cell": cell.name, "runs": shown if cell.rejection is None else "rejected"}
+
+
+def _run_records(plan: Plan) -> list[dict[str, Any]]:
+    records: list[dict[str, Any]] = []
+    for cell in plan.cells:
+        if cell.rejection is not None:
+            records.append(_record(cell, None, None, "rejected"))
+        records += [_record(cell, run.seed, run.key, run.state) for run in cell.runs]
+    return records
+
+
+def _record(cell: PlannedCell, seed: int | None, key: str | None, state: str) -> dict[str, Any]:
+    reason = cell.rejection or ""
+    return {"cell": cell.name, "seed": seed, "run": key, "state": state, "reason": reason}

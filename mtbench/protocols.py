@@ -1,0 +1,269 @@
+"""Protocols: what the objects behind the specs must do, and the records they exchange.
+
+Shapes: m tasks of a step, n shared parameters (as one vector), N sequences and T tokens of a
+batch, B examples, d the width of the encoder.
+"""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+
+if TYPE_CHECKING:
+    import torch
+    from torch import Tensor
+
+Split = Literal["train", "dev", "test"]
+SPLITS: tuple[Split, ...] = ("train", "dev", "test")
+
+Loss = Literal["cross-entropy", "binary-cross-entropy", "squared-error"]
+Pair = Literal["separate", "joined"]
+Pooling = Literal["cls", "pooler", "mean"]
+
+
+# --- tasks ----------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Submission:
+    """How a task is written for the CS224N leaderboard: ``<stem>-<split>-output.csv``."""
+
+    stem: str
+    column: str
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskInfo:
+    """What the harness and a head need to know of a task, without its data.
+
+    Attributes:
+        sentences: 1, or 2 for a pair.
+        loss: mean over a batch of ``"cross-entropy"`` (one logit a class),
+            ``"binary-cross-entropy"`` (one logit; labels 0 and 1) or ``"squared-error"``.
+        metrics: names of ``mtbench.metrics``; the first is the primary one.
+        classes: number of classes; labels are 0 .. classes - 1. None for a score.
+        score_range: lowest and highest label of a score. None for classes.
+        submission: the CS224N file it is submitted in, if any.
+        published_sizes: rows a split that the literature reports.
+    """
+
+    sentences: Literal[1, 2]
+    loss: Loss
+    metrics: tuple[str, ...]
+    classes: int | None = None
+    score_range: tuple[float, float] | None = None
+    submission: Submission | None = None
+    published_sizes: Mapping[Split, int] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if (self.loss == "squared-error") != (self.score_range is not None):
+            raise ValueError("a task has a score_range exactly when its loss is squared-error")
+        if (self.loss == "squared-error") == (self.classes is not None):
+            raise ValueError("a task has classes exactly when its loss is a cross-entropy")
+
+    @property
+    def outputs(self) -> int:
+        """How many numbers a head gives for one example."""
+        return self.classes or 1 if self.loss == "cross-entropy" else 1
+
+    def embeddings(self, pair: Pair) -> Literal[1, 2]:
+        """How many embeddings a head is given for one example."""
+        return 2 if self.sentences == 2 and pair == "separate" else 1
+
+
+@dataclass(frozen=True)
+class BadRow:
+    """A row of a data file that was left out.
+
+    Attributes:
+        file: the file's name.
+        line: the line on which the row ends, counted from 1.
+        reason: what is wrong with it.
+    """
+
+    file: str
+    line: int
+    reason: str
+
+    def __str__(self) -> str:
+        return f"{self.file}:{self.line}: {self.reason}"
+
+
+@dataclass(frozen=True)
+class Examples:
+    """The examples of one split of one task, in the order of their ids.
+
+    Attributes:
+        ids: unique.
+        texts: one tuple an example, with one text a sentence.
+        labels: class indices or scores; None where the split has none.
+        bad_rows: rows that were left out, with the reason.
+    """
+
+    ids: tuple[str, ...]
+    texts: tuple[tuple[str, ...], ...]
+    labels: tuple[float, ...] | None
+    bad_rows: tuple[BadRow, ...] = ()
+
+    def __len__(self) -> int:
+        return len(self.ids)
+
+
+class Task(Protocol):
+    """A data set with a target."""
+
+    def describe(self) -> TaskInfo: ...
+
+    def load(self, split: Split, folder: Path | None) -> Examples:
+        """Read one split.
+
+        Args:
+            split: ``"train"``, ``"dev"`` or ``"test"``.
+            folder: where the user's data lie; None where no folder was named.
+
+        Raises:
+            UsageError: if the folder is needed and not there, or a file, a column or an
+                encoding is wrong. A broken row raises nothing: it becomes a ``BadRow``.
+        """
+        ...
+
+
+# --- encoders -------------------------------------------------------------------------------
+
+
+class Tokens(NamedTuple):
+    """One sequence, special tokens included: token ids, and the segment each belongs to."""
+
+    ids: list[int]
+    types: list[int]
+
+
+class Tokenizer(Protocol):
+    """Texts to token ids."""
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
+        """Encode each item as one sequence: ``[CLS] a [SEP]``, or ``[CLS] a [SEP] b [SEP]``."""
+        ...
+
+
+@dataclass(frozen=True)
+class RaggedBatch:
+    """N sequences as one stream of T tokens, shortest first, with nothing between them.
+
+    Sequences of equal length lie side by side, so that attention can take each group as a
+    rectangle without moving a token.
+
+    Attributes:
+        ids: [T] int64, token ids.
+        types: [T] int64, segment of each token (0 or 1).
+        positions: [T] int64, place of each token in its sequence.
+        starts: [N] int64, where each sequence starts in the stream.
+        lengths: the N lengths, ascending.
+        order: [N] int64, where in the stream's order the caller's i-th sequence stands:
+            ``states[order]`` undoes the sorting.
+    """
+
+    ids: Tensor
+    types: Tensor
+    positions: Tensor
+    starts: Tensor
+    lengths: tuple[int, ...]
+    order: Tensor
+
+    def groups(self) -> Iterator[tuple[int, int, int]]:
+        """Yield ``(first token, sequences, length)`` for each run of equally long sequences."""
+        token = index = 0
+        while index < len(self.lengths):
+            length = self.lengths[index]
+            count = 1
+            while index + count < len(self.lengths) and self.lengths[index + count] == length:
+                count += 1
+            yield token, count, length
+            token += count * length
+            index += count
+
+
+class EncoderOutput(NamedTuple):
+    """What an encoder gives: ``tokens`` [T, d], ``pooled`` [N, d], in the batch's order."""
+
+    tokens: Tensor
+    pooled: Tensor
+
+
+class Encoder(Protocol):
+    """The shared network: an ``nn.Module`` from token ids to vectors.
+
+    Attributes:
+        width: d, the size of its vectors.
+        pooling: the pooling its checkpoint declares, else ``"pooler"``.
+    """
+
+    width: int
+    pooling: Pooling
+
+    def __call__(self, batch: RaggedBatch) -> EncoderOutput: ...
+
+
+# --- balancers ------------------------------------------------------------------------------
+
+Step = Mapping[str, int]
+"""How many of each task's next examples a step takes; a task that is absent takes none."""
+
+
+class Balancer(Protocol):
+    """The schedule: which task gives how many examples at which step."""
+
+    def steps(
+        self,
+        sizes: Mapping[str, int],
+        batch_sizes: Mapping[str, int],
+        progress: float,
+        rng: random.Random,
+    ) -> Iterator[Step]:
+        """Yield the steps of one epoch.
+
+        Args:
+            sizes: training examples a task.
+            batch_sizes: examples a task in a full batch.
+            progress: share of the training budget done when this epoch starts, in [0, 1).
+            rng: the balancer's own generator.
+        """
+        ...
+
+
+# --- combiners ------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class CombineInput:
+    """What a combiner sees of one step; everything concerns the shared parameters only.
+
+    Attributes:
+        tasks: names of the m tasks of this step; a task may be absent from a step.
+        losses: [m] float64, detached.
+        gramian: [m, m] float64, inner products of the tasks' gradients; given to combiners
+            that need it.
+        jacobian: [m, n], the tasks' gradients; given to combiners that need it.
+        step: index of the step, from 0.
+        total_steps: how many there will be.
+        generator: the combiner's own, on the CPU; global generators must be left alone.
+    """
+
+    tasks: tuple[str, ...]
+    losses: Tensor
+    gramian: Tensor | None
+    jacobian: Tensor | None
+    step: int
+    total_steps: int
+    generator: torch.Generator
+
+
+class Combiner(Protocol):
+    """Joins the losses or gradients of a step's tasks into one update."""
+
+    def combine(self, x: CombineInput) -> Tensor:
+        """Return weights [m] (it needs losses or the Gramian) or the gradient [n] (Jacobian)."""
+        ...

@@ -1,0 +1,277 @@
+"""The plugins that are there: name to spec, what is broken, and why."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from importlib.metadata import EntryPoint, entry_points
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import pluggy
+
+from mtbench import hookspecs
+from mtbench.errors import PluginError, UsageError, nearest, unknown
+from mtbench.hookspecs import NAMESPACE
+from mtbench.specs import KINDS, Spec, resolve
+
+if TYPE_CHECKING:
+    from mtbench.parameters import Parameters
+
+HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
+NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
+
+
+@dataclass(frozen=True)
+class Provider:
+    """Where a plugin comes from: its distribution (or file), version and module."""
+
+    distribution: str
+    version: str
+    module: str
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A spec, and who provides it."""
+
+    spec: Spec
+    provider: Provider
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that cannot be used: the plugin, the hook it concerns (if one), the reason."""
+
+    provider: Provider
+    hook: str | None
+    reason: str
+
+    def __str__(self) -> str:
+        hook = f", {self.hook}" if self.hook else ""
+        who = f"{self.provider.distribution} {self.provider.version}".rstrip()
+        return f"{self.provider.module} ({who}{hook}): {self.reason}"
+
+
+class Registry:
+    """Every component that a matrix can name.
+
+    Attributes:
+        entries: what can be used, in the order it was found.
+        problems: what cannot, with the reason; a broken plugin stops nothing else.
+    """
+
+    def __init__(self) -> None:
+        self.entries: list[Entry] = []
+        self.problems: list[Problem] = []
+        self._by_name: dict[tuple[str, str], list[Entry]] = {}
+        self._plugins = pluggy.PluginManager(NAMESPACE)
+        self._plugins.add_hookspecs(hookspecs)
+
+    @classmethod
+    def load(cls, files: Sequence[Path] = ()) -> Registry:
+        """Collect the plugins behind the entry points, then those in files.
+
+        Raises:
+            UsageError: if a file is not there or cannot be a module's name.
+        """
+        registry = cls()
+        for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
+            registry._add(_provider(point), point.load)
+        for file in files:
+            _check_file(file)
+            provider = Provider(str(file), "", file.stem)
+            registry._add(provider, lambda file=file: _import_file(file))
+        registry._note_conflicts()
+        return registry
+
+    def find(self, kind: str, name: str) -> Entry:
+        """Return the entry of a name, or of ``distribution/name`` where two share it.
+
+        Raises:
+            UsageError: if nothing of that kind has the name.
+            PluginError: if two distributions do, or none does and a plugin is broken that
+                might have brought it.
+        """
+        distribution, slash, bare = name.rpartition("/")
+        found = self._by_name.get((kind, bare), [])
+        if slash:
+            found = [entry for entry in found if entry.provider.distribution == distribution]
+        if len(found) == 1:
+            return found[0]
+        if found:
+            raise PluginError(_conflict(found))
+        error = unknown(kind, name, self.names(kind))
+        suspects = [p for p in self.problems if p.hook is None or HOOKS.get(p.hook, kind) == kind]
+        if suspects:
+            reasons = "; ".join(str(problem) for problem in suspects)
+            raise PluginError(f"{error}; a broken plugin may have brought it: {reasons}")
+        raise error
+
+    def names(self, kind: str) -> list[str]:
+        """Return the known names of a kind, sorted."""
+        return sorted(name for of_kind, name in self._by_name if of_kind == kind)
+
+    def _add(self, provider: Provider, load: Any) -> None:
+        """Import and register one plugin; whatever is wrong with it becomes a problem."""
+        try:
+            module = load()
+            self._plugins.register(module)
+        except (Exception, SystemExit) as error:
+            self._note(provider, None, f"{type(error).__name__}: {error}".rstrip(": "))
+            return
+        for hook in _unmarked_hooks(module):
+            self._note(provider, hook, "the function is not marked @hookimpl")
+        for caller in self._plugins.get_hookcallers(module) or ():
+            if caller.spec is None:
+                guess = nearest(caller.name, HOOKS)
+                hint = f"; did you mean {guess}?" if guess else ""
+                self._note(provider, caller.name, f"there is no such hook{hint}")
+                continue
+            for implementation in caller.get_hookimpls():
+                if implementation.plugin is module:
+                    self._collect(provider, caller.name, implementation.function)
+
+    def _collect(self, provider: Provider, hook: str, function: Any) -> None:
+        """Call one hook of one plugin and take the specs that are sound."""
+        try:
+            specs = list(function())
+        except (Exception, SystemExit) as error:
+            self._note(provider, hook, f"{type(error).__name__}: {error}".rstrip(": "))
+            return
+        for spec in specs:
+            reason = self._fault(provider, HOOKS[hook], spec)
+            if reason:
+                self._note(provider, hook, reason)
+                continue
+            entry = Entry(spec, provider)
+            self.entries.append(entry)
+            self._by_name.setdefault((spec.kind, spec.name), []).append(entry)
+
+    def _fault(self, provider: Provider, kind: str, spec: Any) -> str | None:
+        expected = KINDS[kind]
+        if not isinstance(spec, expected):
+            return f"expected a {expected.__name__}, got {spec!r}"
+        if not NAME.fullmatch(spec.name):
+            return f"the name {spec.name!r} is not lower-case words joined by '-'"
+        for entry in self._by_name.get((kind, spec.name), ()):
+            if entry.provider.distribution == provider.distribution:
+                return f"the name {spec.name!r} is given twice"
+        return None
+
+    def _note(self, provider: Provider, hook: str | None, reason: str) -> None:
+        self.problems.append(Problem(provider, hook, " ".join(reason.split())))
+
+    def _note_conflicts(self) -> None:
+        for (kind, _), entries in self._by_name.items():
+            if len(entries) > 1:
+                self._note(entries[-1].provider, f"mtbench_{kind}s", _conflict(entries))
+
+
+def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> Parameters:
+    """Return a component's parameters, defaults filled in.
+
+    Args:
+        where: the place they were given, which opens the message of an error.
+
+    Raises:
+        UsageError: if one is unknown or its value does not fit.
+        PluginError: if the plugin's model cannot be used.
+    """
+    from mtbench.validation import validate
+
+    return validate(parameter_model(entry), given, where=where)
+
+
+def parameter_model(entry: Entry) -> type[Parameters]:
+    """Return the pydantic model of a component's parameters.
+
+    Raises:
+        PluginError: if what the spec names is no subclass of ``Parameters`` (of
+            ``HeadParameters`` for a head).
+    """
+    from mtbench.parameters import HeadParameters, Parameters
+
+    base = HeadParameters if entry.spec.kind == "head" else Parameters
+    if entry.spec.parameters is None:
+        return base
+    model = load_target(entry, entry.spec.parameters)
+    if not (isinstance(model, type) and issubclass(model, base)):
+        raise PluginError(f"{label(entry)}: its parameters are no {base.__name__}: {model!r}")
+    return model
+
+
+def load_target(entry: Entry, target: Any) -> Any:
+    """Import one of the things an entry's spec names.
+
+    Raises:
+        PluginError: if it cannot be imported; the reason is the chained error.
+    """
+    try:
+        return resolve(target)
+    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+        raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
+
+
+def label(entry: Entry) -> str:
+    """Name an entry in a message: kind, name and who provides it."""
+    return f"{entry.spec.kind} {entry.spec.name!r} of {entry.provider.distribution}"
+
+
+def _conflict(entries: Sequence[Entry]) -> str:
+    spec = entries[0].spec
+    choices = " or ".join(repr(f"{e.provider.distribution}/{spec.name}") for e in entries)
+    return f"the {spec.kind} {spec.name!r} comes from more than one plugin: write {choices}"
+
+
+def _provider(point: EntryPoint) -> Provider:
+    if point.dist is None:
+        return Provider("(unknown)", "", point.value)
+    return Provider(point.dist.name, point.dist.version, point.value)
+
+
+def _distribution_and_name(point: EntryPoint) -> tuple[str, str]:
+    return (_provider(point).distribution, point.name)
+
+
+def _unmarked_hooks(module: ModuleType) -> Iterator[str]:
+    """Yield functions that are named like a hook of ours but that pluggy would not see."""
+    for name, value in vars(module).items():
+        marked = hasattr(value, f"{NAMESPACE}_impl")
+        if name.startswith("mtbench_") and callable(value) and not marked:
+            yield name
+
+
+def _check_file(file: Path) -> None:
+    if not file.is_file():
+        raise UsageError(f"--plugin {file}: there is no such file")
+    if file.suffix != ".py" or not file.stem.isidentifier():
+        raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
+    known = sys.modules.get(file.stem)
+    origin = getattr(known, "__file__", None) if known else _origin(file.stem)
+    if (known or origin) and Path(origin or "/").resolve() != file.resolve():
+        raise UsageError(f"--plugin {file}: the module {file.stem!r} exists already; rename it")
+
+
+def _origin(module: str) -> str | None:
+    spec = find_spec(module)
+    return spec.origin if spec else None
+
+
+def _import_file(file: Path) -> ModuleType:
+    """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None  # a .py file always has a spec, and a loader
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[file.stem]
+        raise
+    return module

@@ -1,0 +1,141 @@
+"""Renderings of a leaderboard: the same numbers for a terminal, Markdown, CSV and JSON."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mtbench.leaderboard import DIGITS, Leaderboard, Row, Score
+
+UNTRAINED = "untrained"
+
+
+def as_json(board: Leaderboard) -> str:
+    """Return the leaderboard as a JSON object: ``matrix``, ``cells``, ``plan``, ``remarks``."""
+    cells = [
+        {
+            "name": row.name,
+            "config": row.config,
+            "scores": {task: asdict(score) for task, score in row.scores.items()},
+            "overall": {k: v for k, v in asdict(row.overall).items() if k != UNTRAINED},
+            "status": row.status,
+            "reason": row.reason,
+        }
+        for row in board.rows
+    ]
+    value = {
+        "matrix": board.title,
+        "metrics": dict(board.metrics),
+        "cells": cells,
+        "plan": dict(board.counts),
+        "remarks": list(board.remarks),
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def as_csv(board: Leaderboard) -> str:
+    """Return the leaderboard as CSV: one row a cell, one column a number."""
+    import pandas as pd
+
+    records = [_flat(row, board) for row in board.rows]
+    text: str = pd.DataFrame(records).to_csv(index=False, float_format=f"%.{DIGITS}f")
+    return text.rstrip("\n")
+
+
+def as_markdown(board: Leaderboard) -> str:
+    """Return the leaderboard as a Markdown table, with its remarks below."""
+    from tabulate import tabulate
+
+    records = _cells(board)
+    alignment = ["left", *["right"] * (len(records[0]) - 2), "left"] if records else None
+    table = tabulate(
+        records, headers="keys", tablefmt="github", disable_numparse=True, colalign=alignment
+    )
+    remarks = "\n".join(f"- {remark}" for remark in board.remarks)
+    return f"### {board.title}\n\n{table}" + (f"\n\n{remarks}" if remarks else "")
+
+
+def as_terminal(board: Leaderboard) -> str:
+    """Return the leaderboard as a table for a terminal, coloured where it is one."""
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    records = _cells(board)
+    table = Table(title=board.title, title_justify="left", caption_justify="left")
+    for index, name in enumerate(records[0] if records else ()):
+        last = len(records[0]) - 1
+        table.add_column(name, justify="left" if index in (0, last) else "right", overflow="fold")
+    for record in records:
+        table.add_row(*(Text(text, style=_style(text)) for text in record.values()))
+    console = Console(highlight=False)
+    with console.capture() as capture:
+        console.print(table)
+        for remark in board.remarks:
+            console.print(Text(f"  {remark}", style="dim"))
+    return capture.get().rstrip("\n")
+
+
+FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
+    "rich": as_terminal,
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+}
+
+
+def _style(text: str) -> str:
+    if text.startswith("failed"):
+        return "red"
+    return "dim" if UNTRAINED in text or text == "-" else ""
+
+
+def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
+    """Return a row with one column a number, missing ones empty."""
+    record: dict[str, Any] = {"cell": row.name}
+    for task in [*board.metrics, "overall"]:
+        score = row.overall if task == "overall" else row.scores.get(task)
+        record[task] = score.mean if score else None
+        record[f"{task}_sd"] = score.sd if score else None
+        record[f"{task}_paper"] = score.paper if score else None
+        if task != "overall":
+            record[f"{task}_untrained"] = score.untrained if score else None
+    return record | {"seeds": len(row.overall.seeds), "status": row.status, "reason": row.reason}
+
+
+def _cells(board: Leaderboard) -> list[dict[str, str]]:
+    """Return the rows as texts, under the headings that people read."""
+    papers = {
+        task
+        for row in board.rows
+        for task, score in [*row.scores.items(), ("overall", row.overall)]
+        if score.paper is not None
+    }
+    records = []
+    for row in board.rows:
+        record = {"cell": row.name}
+        for task in [*board.metrics, "overall"]:
+            score = row.overall if task == "overall" else row.scores.get(task)
+            record[_heading(task, board)] = _text(score)
+            if task in papers:
+                record[f"{task} (paper)"] = _number(score.paper if score else None)
+        record["seeds"] = str(len(row.overall.seeds))
+        record["status"] = f"{row.status}: {row.reason}" if row.reason else row.status
+        records.append(record)
+    return records
+
+
+def _heading(task: str, board: Leaderboard) -> str:
+    return f"{task} {board.metrics[task]}" if task in board.metrics else task
+
+
+def _text(score: Score | None) -> str:
+    if score is None or not score.seeds:
+        return "-"
+    mean = "undefined" if score.mean is None else _number(score.mean)
+    spread = f" ± {_number(score.sd)}" if score.sd is not None else ""
+    return mean + spread + (f" {UNTRAINED}" if score.untrained else "")
+
+
+def _number(value: float | None) -> str:
+    return "-" if value is None else f"{value:.{DIGITS}f}"

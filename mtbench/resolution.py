@@ -1,0 +1,214 @@
+"""Resolution: a configuration's names to specs, defaults filled in, sense checked."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
+from mtbench.errors import UsageError, unknown
+from mtbench.protocols import Task, TaskInfo
+from mtbench.registry import Entry, Registry, build_parameters, load_target
+from mtbench.specs import BalancerSpec, Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
+from mtbench.validation import validate
+
+WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
+"""Specs that look at the cell as a whole; a head's looks at one of its tasks."""
+
+DATA_VARIABLE = "MTBENCH_DATA"
+"""Environment variable that names the folder of the data sets where no configuration does."""
+
+
+def default_data_folder() -> Path | None:
+    """Return the folder that the environment names, or None."""
+    folder = os.environ.get(DATA_VARIABLE)
+    return Path(folder) if folder else None
+
+
+@dataclass(frozen=True)
+class TaskEntry:
+    """A task of a cell: who brings it, its parameters, the object itself and what it tells."""
+
+    entry: Entry
+    parameters: Any
+    task: Task
+    info: TaskInfo
+
+
+@dataclass(frozen=True)
+class Resolved:
+    """A cell that can be trained.
+
+    Attributes:
+        config: every choice and default as JSON values; what is stored and shown.
+        cell: the same as a ``rejects`` function sees it.
+        tasks: the cell's tasks by name.
+        entries: who brings each other component: ``"encoder"``, ``"heads.sts"``, ...
+        rejection: why the cell makes no sense, or None.
+    """
+
+    config: Config
+    cell: Cell
+    tasks: Mapping[str, TaskEntry]
+    entries: Mapping[str, Entry]
+    rejection: str | None
+
+
+class Resolver:
+    """Resolves many cells; equal parts of cells are checked once."""
+
+    def __init__(self, registry: Registry) -> None:
+        self._registry = registry
+        self._components: dict[str, tuple[Entry, Component]] = {}
+        self._tasks: dict[str, TaskEntry] = {}
+        self._sections: dict[str, Config] = {}
+
+    def resolve(self, config: Config) -> Resolved:
+        """Check a configuration and fill in what it leaves open.
+
+        Raises:
+            UsageError: if a name or a parameter is unknown or does not fit.
+            PluginError: if a plugin that it needs is broken.
+        """
+        tasks = self._resolve_tasks(config.get("tasks"))
+        train = self._section("train", config)
+        data = self._section("data", config)
+        if data["dir"] is None and (folder := default_data_folder()) is not None:
+            data = {**data, "dir": str(folder)}
+        _check_batch_sizes(train, tasks)
+        parts = {slot: config.get(slot, DEFAULTS[slot]) for slot in SLOTS}
+        heads = config.get("heads", {})
+        self._check_head_names(heads, tasks)
+        parts |= {f"heads.{name}": heads.get(name, DEFAULT_HEAD) for name in tasks}
+        found = {
+            part: self._component(part.partition(".")[0].removesuffix("s"), given, part)
+            for part, given in parts.items()
+        }
+        components = {
+            part: _with_dropout(component, train) if part.startswith("heads.") else component
+            for part, (_, component) in found.items()
+        }
+        cell = Cell(
+            tasks={name: task.info for name, task in tasks.items()},
+            encoder=components["encoder"],
+            heads={name: components[f"heads.{name}"] for name in tasks},
+            balancer=components["balancer"],
+            combiner=components["combiner"],
+            train=train,
+        )
+        entries = {part: entry for part, (entry, _) in found.items()}
+        return Resolved(
+            config=_as_config(cell, tasks, data),
+            cell=cell,
+            tasks=tasks,
+            entries=entries,
+            rejection=_rejection(cell, entries),
+        )
+
+    def _resolve_tasks(self, given: Any) -> dict[str, TaskEntry]:
+        if not isinstance(given, list) or not given:
+            raise UsageError('tasks: expected a list of one or more, such as ["sst", "pd"]')
+        tasks: dict[str, TaskEntry] = {}
+        for reference in given:
+            table = (
+                {"name": reference} if isinstance(reference, str) else as_table(reference, "tasks")
+            )
+            table = dict(table)
+            name = str(table.pop("as", str(table.get("name", "")).rpartition("/")[2]))
+            if name in tasks:
+                raise UsageError(f"tasks: {name!r} is given twice; tell them apart with 'as'")
+            tasks[name] = self._task(table)
+        return tasks
+
+    def _task(self, table: Config) -> TaskEntry:
+        memo = json.dumps(table, sort_keys=True)
+        if memo not in self._tasks:
+            entry, component = self._component("task", table, "tasks")
+            parameters = build_parameters(entry, component.parameters, where="tasks")
+            task: Task = load_target(entry, entry.spec.target)(parameters)
+            self._tasks[memo] = TaskEntry(entry, component.parameters, task, task.describe())
+        return self._tasks[memo]
+
+    def _component(self, kind: str, given: Config, where: str) -> tuple[Entry, Component]:
+        memo = kind + json.dumps(given, sort_keys=True)
+        if memo not in self._components:
+            parameters = dict(given)
+            name = parameters.pop("name", None)
+            if not isinstance(name, str):
+                raise UsageError(f"{where}: a {kind} needs a name")
+            entry = self._registry.find(kind, name)
+            model = build_parameters(entry, parameters, where=f"{where} ({name})")
+            component = Component(name, model.model_dump(mode="json"))
+            self._components[memo] = (entry, component)
+        return self._components[memo]
+
+    def _section(self, name: str, config: Config) -> Config:
+        given = dict(config.get(name, {}))
+        if name == "train" and not {"steps", "epochs"} & set(given):
+            given["epochs"] = 1
+        memo = name + json.dumps(given, sort_keys=True)
+        if memo not in self._sections:
+            section = validate(SECTIONS[name], given, where=name)
+            self._sections[memo] = section.model_dump(mode="json")
+        return self._sections[memo]
+
+    def _check_head_names(self, heads: Config, tasks: Mapping[str, TaskEntry]) -> None:
+        """Refuse a head for a task that is nowhere; one for a task of other cells is no fault."""
+        for name in heads:
+            if name not in tasks and name not in self._registry.names("task"):
+                raise unknown("task", name, tasks, where="heads")
+
+
+def _check_batch_sizes(train: Config, tasks: Mapping[str, TaskEntry]) -> None:
+    sizes = train["batch_size"]
+    if isinstance(sizes, dict):
+        for name in tasks:
+            if name not in sizes:
+                raise UsageError(f"train.batch_size: no size for the task {name!r}")
+
+
+def _with_dropout(component: Component, train: Config) -> Component:
+    if component.parameters["dropout"] is not None:
+        return component
+    return Component(component.name, {**component.parameters, "dropout": train["dropout"]})
+
+
+def _as_config(cell: Cell, tasks: Mapping[str, TaskEntry], data: Config) -> Config:
+    def table(component: Component) -> Config:
+        return {"name": component.name, **component.parameters}
+
+    return {
+        "tasks": {
+            name: {"name": task.entry.spec.name, **task.parameters} for name, task in tasks.items()
+        },
+        "encoder": table(cell.encoder),
+        "heads": {name: table(head) for name, head in cell.heads.items()},
+        "balancer": table(cell.balancer),
+        "combiner": table(cell.combiner),
+        "train": dict(cell.train),
+        "data": data,
+    }
+
+
+def _rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
+    """Return the first reason that any component has against the cell, or None."""
+    for part, entry in entries.items():
+        spec = entry.spec
+        reason = None
+        if isinstance(spec, HeadSpec) and spec.rejects is not None:
+            reason = spec.rejects(cell, part.removeprefix("heads."))
+        elif isinstance(spec, WHOLE_CELL) and spec.rejects is not None:
+            reason = spec.rejects(cell)
+        if reason is not None:
+            return f"{part} ({spec.name}): {reason}"
+    return None
+
+
+def as_written(config: Config) -> Config:
+    """Return a resolved configuration in the form a user writes, which resolves to itself."""
+    tasks = [{"as": name, **table} for name, table in config["tasks"].items()]
+    return {**config, "tasks": tasks}

@@ -1,0 +1,191 @@
+"""The runner: from a run's request to its stored result."""
+
+import hashlib
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from mtbench import data
+from mtbench.assembly import Assembled, assemble
+from mtbench.evaluation import overall, predict_and_score
+from mtbench.examples import TokenisedExamples, tokenise
+from mtbench.gradients import GradientOracle
+from mtbench.history import History, peak_memory_mb
+from mtbench.model import MultiTaskModel
+from mtbench.protocols import Examples, Split, Step
+from mtbench.randomness import derive, stream
+from mtbench.registry import Registry
+from mtbench.resolution import Resolved, Resolver, as_written
+from mtbench.schedule import evaluation_steps, schedule
+from mtbench.selection import Selection
+from mtbench.specs import CombinerSpec
+from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
+from mtbench.training import TrainingRecord, train
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is ready to be trained or to predict."""
+
+    seed: int
+    resolved: Resolved
+    assembled: Assembled
+
+    def tokenised(self, task: str, examples: Examples) -> TokenisedExamples:
+        """Tokenise a split of a task, as its head takes it."""
+        head = self.assembled.model.tasks[task]
+        return tokenise(examples, self.assembled.tokenizer, head.info, head.pair)
+
+    def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
+        """Read a split of a task from the run's data folder."""
+        folder = self.resolved.config["data"]["dir"]
+        directory = Path(folder) if folder else None
+        return data.load(self.resolved.tasks[task].task, split, directory, with_labels=with_labels)
+
+
+def prepare(folder: RunFolder) -> Run:
+    """Build what a stored request describes: plugins, data folder, model with first weights.
+
+    Raises:
+        UsageError, PluginError: if what it names is not there any more.
+    """
+    request = folder.read(REQUEST)
+    assert request is not None  # whoever asks for a run has written its request
+    registry = Registry.load([Path(file) for file in request["plugins"]])
+    resolved = Resolver(registry).resolve(as_written(request["config"]))
+    torch.set_num_threads(resolved.cell.train["threads"])
+    torch.use_deterministic_algorithms(True)
+    return Run(request["seed"], resolved, assemble(resolved, request["seed"]))
+
+
+def execute(folder: RunFolder) -> None:
+    """Train a run and store its result, predictions and checkpoint.
+
+    Raises:
+        ArithmeticError: if a loss or a prediction is not finite.
+    """
+    started = time.perf_counter()
+    with History(folder.path) as history:
+        history.note("loading")
+        run = prepare(folder)
+        model = run.assembled.model
+        fraction = run.resolved.config["data"]["fraction"]
+        shares = {
+            task: data.share(run.load(task, "train", with_labels=True), fraction, run.seed, task)
+            for task in run.resolved.tasks
+        }
+        training = {task: run.tokenised(task, examples) for task, examples in shares.items()}
+        dev = {
+            task: run.tokenised(task, run.load(task, "dev", with_labels=True)) for task in training
+        }
+        initial = {name: _digest(module) for name, module in _modules(model)}
+        selection = Selection(model, dev, history)
+        training_started = time.perf_counter()
+        record = _train(run, training, selection, history)
+        training_ended = time.perf_counter()
+        model.load_state_dict(selection.state, strict=False)
+        count = run.resolved.config["data"]["train_sample"]
+        samples = {
+            task: run.tokenised(task, data.sample(examples, count))
+            for task, examples in shares.items()
+        }
+        _, train_scores = predict_and_score(model, samples)
+        _save(folder.path, selection, dev)
+        evaluating = selection.seconds + time.perf_counter() - training_ended
+        write_json(
+            folder.path / RESULT,
+            {
+                "status": "done",
+                "scores": {"dev": selection.scores, "train": train_scores},
+                "overall": overall(run.resolved.cell.tasks, selection.scores),
+                "untrained": [task for task, n in record.examples.items() if n == 0],
+                "selected_step": selection.step,
+                "evaluations": selection.count,
+                "hashes": {"batches": record.batches, "initial_weights": initial},
+                "cost": {
+                    "steps": history.steps,
+                    "examples": record.examples,
+                    "tokens": record.tokens,
+                    "encoder_passes": record.encoder_passes,
+                    "seconds": {
+                        "training": training_ended - training_started - selection.seconds,
+                        "evaluation": evaluating,
+                        "total": time.perf_counter() - started,
+                    },
+                    "peak_memory_mb": peak_memory_mb(),
+                },
+            },
+        )
+
+
+def _train(
+    run: Run,
+    training: Mapping[str, TokenisedExamples],
+    selection: Selection,
+    history: History,
+) -> TrainingRecord:
+    """Lay out the schedule and train along it, evaluating on the way."""
+    model, config = run.assembled.model, run.resolved.cell.train
+    sizes = {task: len(examples) for task, examples in training.items()}
+    steps: list[Step] = schedule(
+        run.assembled.balancer, sizes, config, stream(run.seed, "balancer")
+    )
+    spec = run.resolved.entries["combiner"].spec
+    assert isinstance(spec, CombinerSpec)
+    generator = torch.Generator().manual_seed(derive(run.seed, "combiner"))
+    oracle = GradientOracle(
+        run.assembled.combiner,
+        spec.needs,
+        model.shared_parameters(),
+        model.head_parameters(),
+        generator,
+    )
+    evaluations = evaluation_steps(len(steps), config["evaluations"])
+    trained = {task for step in steps for task in step}
+
+    def on_step(done: int, losses: Mapping[str, float]) -> None:
+        history.step(done, len(steps), losses)
+        if done in evaluations:
+            selection.evaluate(done, trained)
+
+    return train(
+        model,
+        training,
+        steps,
+        oracle=oracle,
+        config=config,
+        seed=run.seed,
+        on_step=on_step,
+    )
+
+
+def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:
+    """Write the dev predictions and the trained tensors."""
+    arrays: dict[str, Any] = {}
+    for task, values in selection.predicted.items():
+        arrays[f"{task}.ids"] = np.array(dev[task].ids)
+        arrays[f"{task}.labels"] = np.array(dev[task].labels)
+        arrays[f"{task}.predictions"] = np.array(values)
+    with renamed(path / PREDICTIONS) as temporary, temporary.open("wb") as stream_:
+        np.savez_compressed(stream_, **arrays)
+    with renamed(path / CHECKPOINT) as temporary:
+        save_file(selection.state, temporary)
+
+
+def _modules(model: MultiTaskModel) -> list[tuple[str, torch.nn.Module]]:
+    return [("encoder", model.encoder), *((f"heads.{n}", m) for n, m in model.heads.items())]
+
+
+def _digest(module: torch.nn.Module) -> str:
+    """Return the SHA-256 of a module's tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()

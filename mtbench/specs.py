@@ -1,0 +1,155 @@
+"""Specs: frozen records by which a plugin describes what it brings.
+
+A spec names its classes as ``"package.module:Name"``, so that listing plugins imports none of
+them, torch above all; a class or function itself is taken as well. What those classes must do
+is on the page beside this one, ``protocols``.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, ClassVar, Literal
+
+from mtbench.protocols import TaskInfo
+
+Target = str | Callable[..., Any]
+
+Needs = Literal["losses", "gramian", "jacobian"]
+"""What a combiner is given, cheapest first; the harness computes nothing that is not needed."""
+
+
+def resolve(target: Target) -> Any:
+    """Import what a target names.
+
+    Raises:
+        ImportError: if the module cannot be imported.
+        AttributeError: if it has no such name.
+        ValueError: if the text is not of the form ``package.module:Name``.
+    """
+    if not isinstance(target, str):
+        return target
+    module, colon, name = target.partition(":")
+    if not colon or not module or not name:
+        raise ValueError(f"{target!r} is not of the form 'package.module:Name'")
+    return getattr(import_module(module), name)
+
+
+@dataclass(frozen=True)
+class Component:
+    """A named plugin with all its parameters, defaults filled in."""
+
+    name: str
+    parameters: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One point of a matrix, resolved: what a ``rejects`` function looks at."""
+
+    tasks: Mapping[str, TaskInfo]
+    encoder: Component
+    heads: Mapping[str, Component]
+    balancer: Component
+    combiner: Component
+    train: Mapping[str, Any]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Spec:
+    """What all kinds of component tell about themselves.
+
+    Attributes:
+        name: how a matrix names it: lower case, words joined by ``-``.
+        summary: one line for listings.
+        target: the class, called with its parameters.
+        parameters: a pydantic model of its parameters (a subclass of ``mtbench.api.Parameters``);
+            None where it has none of its own.
+        paper: where it comes from: authors, year, title, equation.
+    """
+
+    kind: ClassVar[str]
+
+    name: str
+    summary: str
+    target: Target
+    parameters: Target | None = None
+    paper: str = ""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TaskSpec(Spec):
+    """A task: ``target(parameters)`` is a ``protocols.Task``."""
+
+    kind: ClassVar[str] = "task"
+
+
+@dataclass(frozen=True, kw_only=True)
+class EncoderSpec(Spec):
+    """An encoder: ``target(parameters)`` is a ``protocols.Encoder``, an ``nn.Module``.
+
+    Attributes:
+        tokenizer: called with the parameters, gives a ``protocols.Tokenizer``; without torch.
+        fingerprint: called with the parameters, gives the digest of what decides the initial
+            weights and the tokens besides the parameters (the bytes of a checkpoint, never its
+            path); without torch. None where the parameters and the seed decide everything.
+        locations: names of parameters that say where something lies and change no number, such
+            as a path; they are left out of a run's key, which has the fingerprint.
+        rejects: given the cell, the reason why it makes no sense, or None.
+    """
+
+    kind: ClassVar[str] = "encoder"
+
+    tokenizer: Target
+    fingerprint: Target | None = None
+    locations: frozenset[str] = frozenset()
+    rejects: Callable[[Cell], str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class HeadSpec(Spec):
+    """A head: ``target(width, task_info, parameters)`` is an ``nn.Module``.
+
+    Its parameters are a subclass of ``mtbench.api.HeadParameters``, which is what a head has
+    that names none.
+
+    Attributes:
+        output: ``"task"`` for logits, or a score in the task's own units; ``"unit"`` for a score
+            whose 1 is the top of the task's range, such as a cosine: it is trained on
+            ``(y - low) / (high - low)`` and its predictions are scaled back.
+        rejects: given the cell and the task's name, the reason why the head does not fit there.
+    """
+
+    kind: ClassVar[str] = "head"
+
+    output: Literal["task", "unit"] = "task"
+    rejects: Callable[[Cell, str], str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class BalancerSpec(Spec):
+    """A balancer: ``target(parameters)`` is a ``protocols.Balancer``."""
+
+    kind: ClassVar[str] = "balancer"
+
+    rejects: Callable[[Cell], str | None] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class CombinerSpec(Spec):
+    """A combiner: ``target(parameters)`` is a ``protocols.Combiner``.
+
+    Attributes:
+        needs: what it is given; see ``protocols.CombineInput``.
+    """
+
+    kind: ClassVar[str] = "combiner"
+
+    needs: Needs
+    rejects: Callable[[Cell], str | None] | None = None
+
+
+AnySpec = TaskSpec | EncoderSpec | HeadSpec | BalancerSpec | CombinerSpec
+
+KINDS: Mapping[str, type[Spec]] = {
+    spec.kind: spec for spec in (TaskSpec, EncoderSpec, HeadSpec, BalancerSpec, CombinerSpec)
+}

@@ -1,0 +1,170 @@
+"""The store: one folder a run, every file written whole."""
+
+from __future__ import annotations
+
+import json
+import os
+import platform
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from filelock import FileLock, Timeout
+
+from mtbench.errors import UsageError
+
+State = Literal["done", "failed", "running", "missing"]
+
+RESULT = "result.json"
+REQUEST = "run.json"
+HISTORY = "history.jsonl"
+LOG = "log.txt"
+PREDICTIONS = "predictions.npz"
+CHECKPOINT = "checkpoint.safetensors"
+LOCK = "lock"
+
+
+@contextmanager
+def renamed(path: Path) -> Iterator[Path]:
+    """Give a temporary path beside the one meant, and rename it when all is written."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    try:
+        yield temporary
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write a JSON object by rename; NaN and infinity are refused, they are no JSON."""
+    with renamed(path) as temporary:
+        temporary.write_text(
+            json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n",
+            encoding="utf-8",
+        )
+
+
+@dataclass(frozen=True)
+class RunFolder:
+    """The files of one run."""
+
+    path: Path
+
+    @property
+    def key(self) -> str:
+        return self.path.name
+
+    def read(self, name: str) -> dict[str, Any] | None:
+        """Return one of the JSON files, or None where it is not there."""
+        try:
+            text = (self.path / name).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return None
+        value: dict[str, Any] = json.loads(text)
+        return value
+
+    def state(self) -> State:
+        """Return whether the run is stored, failed, under way in some process, or none of them."""
+        result = self.read(RESULT)
+        if result is not None:
+            return "failed" if result["status"] == "failed" else "done"
+        return "running" if self._is_locked() else "missing"
+
+    def history(self) -> list[dict[str, Any]]:
+        """Return the events written so far; a line that is still being written is left out."""
+        try:
+            text = (self.path / HISTORY).read_text(encoding="utf-8")
+        except FileNotFoundError:
+            return []
+        complete = text[: text.rfind("\n") + 1]
+        return [json.loads(line) for line in complete.splitlines()]
+
+    def log(self) -> str:
+        """Return what the run's process printed."""
+        try:
+            return (self.path / LOG).read_text(encoding="utf-8", errors="replace")
+        except FileNotFoundError:
+            return ""
+
+    def lock(self, timeout: float = -1) -> FileLock:
+        """Return the lock that the process that trains the run holds."""
+        return FileLock(self.path / LOCK, timeout=timeout)
+
+    def clear(self) -> None:
+        """Remove what an earlier, failed try left; request, log and lock stay."""
+        for file in self.path.iterdir():
+            if file.name not in (REQUEST, LOG, LOCK):
+                file.unlink()
+
+    def _is_locked(self) -> bool:
+        if not (self.path / LOCK).exists():
+            return False
+        try:
+            with self.lock(timeout=0):
+                return False
+        except Timeout:
+            return True
+
+
+class Store:
+    """The runs below one folder, by default ``.mtbench``."""
+
+    def __init__(self, root: Path) -> None:
+        self.root = root
+        self.runs = root / "runs"
+
+    def run(self, key: str) -> RunFolder:
+        """Return the folder of a key, which may not exist yet."""
+        return RunFolder(self.runs / key)
+
+    def create(self, key: str) -> RunFolder:
+        """Return the folder of a key, made if it was not there."""
+        folder = self.run(key)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        ignore = self.root / ".gitignore"
+        if not ignore.exists():
+            with renamed(ignore) as temporary:
+                temporary.write_text("*\n", encoding="utf-8")
+        return folder
+
+    def keys(self) -> set[str]:
+        """Return the keys that have a folder."""
+        try:
+            return {entry.name for entry in os.scandir(self.runs) if entry.is_dir()}
+        except FileNotFoundError:
+            return set()
+
+    def find(self, prefix: str) -> RunFolder:
+        """Return the run whose key starts so.
+
+        Raises:
+            UsageError: if none does, or more than one.
+        """
+        found = sorted(key for key in self.keys() if key.startswith(prefix))
+        if not found or not prefix:
+            raise UsageError(f"no run {prefix!r} in {self.root} ('mtbench status' lists the runs)")
+        if len(found) > 1:
+            shown = ", ".join(key[:12] for key in found[:5])
+            raise UsageError(f"{prefix!r} fits {len(found)} runs of {self.root}: {shown} ...")
+        return self.run(found[0])
+
+
+def machine() -> dict[str, Any]:
+    """Describe this machine, for the record of a run."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

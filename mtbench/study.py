@@ -1,0 +1,64 @@
+"""A study: a matrix file's plan, the training of what is missing, the table."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from mtbench.errors import UsageError
+from mtbench.executors import Job, Observer, default_jobs, run_all
+from mtbench.filtering import name_filter
+from mtbench.matrix import NO_OVERRIDES, Overrides, cells, read_matrix, seeds
+from mtbench.plan import Plan, Planner
+from mtbench.registry import Registry
+from mtbench.requests import write_request
+from mtbench.store import Store
+
+
+def make_plan(
+    matrix: Path,
+    registry: Registry,
+    store: Store,
+    overrides: Overrides = NO_OVERRIDES,
+    expression: str | None = None,
+) -> Plan:
+    """Return the plan of a matrix file.
+
+    Args:
+        matrix: the file, or its folder.
+        expression: keeps the cells whose names it fits; see ``filtering``.
+
+    Raises:
+        UsageError: if something in the file or the overrides does not fit, or no cell is left.
+        PluginError: if a plugin that is needed is broken.
+    """
+    table = read_matrix(matrix)
+    chosen = cells(table, overrides)
+    if expression is not None:
+        fits = name_filter(expression)
+        names = [cell.name for cell in chosen]
+        chosen = [cell for cell in chosen if fits(cell.name)]
+        if not chosen:
+            shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
+            raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
+    return Planner(registry, store).plan(table.title, chosen, seeds(table, overrides))
+
+
+def train_missing(
+    plan: Plan, store: Store, plugins: Sequence[Path], jobs: int | None, observer: Observer
+) -> None:
+    """Train every run of a plan that is not stored, failed ones again.
+
+    Args:
+        plugins: plugin files that the runs' processes load too.
+        jobs: runs at a time; None for as many as the cores can take.
+    """
+    waiting = [
+        Job(
+            name=f"{cell.name} [seed {run.seed}]",
+            folder=write_request(store, cell, run, plugins),
+            threads=cell.config["train"]["threads"],
+        )
+        for cell, run in plan.to_do()
+    ]
+    if waiting:
+        threads = max(job.threads for job in waiting)
+        run_all(waiting, jobs or default_jobs(threads), observer)

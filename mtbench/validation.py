@@ -1,0 +1,61 @@
+"""From pydantic's errors to one line that a user can act on."""
+
+from collections.abc import Mapping
+from typing import Any, TypeVar, get_args
+
+from pydantic import BaseModel, ValidationError
+
+from mtbench.errors import UsageError, nearest
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Model:
+    """Return the model made of what was given.
+
+    Args:
+        where: the place it was given, such as ``"[base] heads.sts"``; it opens the message.
+
+    Raises:
+        UsageError: with every fault in one line; an unknown name comes with the nearest one.
+    """
+    try:
+        return model.model_validate(given)
+    except ValidationError as error:
+        faults = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
+        raise UsageError(f"{where}: {faults}") from None
+
+
+def _fault(model: type[BaseModel], fault: Any) -> str:
+    path = ".".join(str(part) for part in fault["loc"])
+    if fault["type"] == "extra_forbidden":
+        known = sorted(_fields(model, fault["loc"][:-1]))
+        guess = nearest(str(fault["loc"][-1]), known)
+        return (
+            f"unknown key {path!r}"
+            + (f"; did you mean {guess!r}?" if guess else "")
+            + (f" (known: {', '.join(known)})" if known else " (it takes no parameters)")
+        )
+    if fault["type"] == "missing":
+        return f"{path!r} is missing"
+    message = str(fault["msg"]).removeprefix("Value error, ")
+    given = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
+    return (f"{path}: " if path else "") + message[0].lower() + message[1:] + given
+
+
+def _fields(model: type[BaseModel], path: tuple[Any, ...]) -> set[str]:
+    """Return the names that are known where a path leads, through nested models."""
+    for part in path:
+        field = model.model_fields.get(str(part))
+        inner = [] if field is None else _models(field.annotation)
+        if not inner:
+            continue  # an index into a list or a member of a union: the model stays the same
+        model = inner[0]
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def _models(annotation: Any) -> list[type[BaseModel]]:
+    """Return the models that an annotation mentions: itself, or members of a list or a union."""
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [model for part in get_args(annotation) for model in _models(part)]

@@ -1,0 +1,1 @@
+"""What mtbench ships, one folder a kind, coming in as any plugin does."""

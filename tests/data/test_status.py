@@ -1,0 +1,115 @@
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from mtbench.data import ClassBalance, ScoreBalance, fingerprint, status
+from mtbench.errors import PluginError, UsageError
+from mtbench.protocols import BadRow, Examples, Split, TaskInfo
+
+BAD = BadRow("a.csv", 5, "its sentence is empty")
+
+
+def examples(*labels: float) -> Examples:
+    ids = tuple(f"{i}" for i in range(len(labels)))
+    return Examples(ids=ids, texts=(("x",),) * len(ids), labels=labels, bad_rows=(BAD,))
+
+
+@dataclass(frozen=True)
+class Given:
+    """A task with the same examples in train and test, and no dev split."""
+
+    examples: Examples
+    info: TaskInfo
+
+    def describe(self) -> TaskInfo:
+        return self.info
+
+    def load(self, split: Split, folder: Path | None) -> Examples:
+        if split == "dev":
+            raise UsageError(f"no file dev.csv in {folder}")
+        return self.examples
+
+
+CLASSES = TaskInfo(
+    sentences=1,
+    loss="cross-entropy",
+    metrics=("accuracy",),
+    classes=3,
+    published_sizes={"train": 6, "dev": 2},
+)
+SCORE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
+
+
+def test_classes(tmp_path: Path) -> None:
+    given = examples(0, 0, 2, 0)
+
+    train, dev, test = status({"a": Given(given, CLASSES)}, tmp_path)
+
+    assert (train.task, train.split, train.rows, train.published) == ("a", "train", 4, 6)
+    assert train.difference == -2
+    assert train.balance == ClassBalance((0.75, 0.0, 0.25))
+    assert train.fingerprint == fingerprint(given)
+    assert train.short_fingerprint == fingerprint(given)[:12]
+    assert train.bad_rows == (BAD,)
+    assert train.problem is None
+    assert dev.problem == f"no file dev.csv in {tmp_path}"
+    assert (test.published, test.difference) == (None, None)
+
+
+def test_a_split_that_cannot_be_read_is_a_record() -> None:
+    _, dev, _ = status({"a": Given(examples(0), CLASSES)}, None)
+
+    assert dev.problem == "no file dev.csv in None"
+    assert (dev.rows, dev.balance, dev.fingerprint, dev.short_fingerprint) == (None,) * 4
+    assert (dev.published, dev.difference) == (2, None)
+
+
+def test_an_empty_split_is_a_record() -> None:
+    train, *_ = status({"a": Given(examples(), CLASSES)}, None)
+
+    assert train.problem is not None
+    assert train.problem.startswith("a: its train split is empty")
+
+
+def test_labels_of_the_test_split_are_not_looked_at() -> None:
+    train, _, test = status({"a": Given(examples(1, 2), CLASSES)}, None)
+
+    assert test.rows == 2
+    assert test.balance is None
+    assert test.fingerprint not in (None, train.fingerprint)
+
+
+def test_scores() -> None:
+    train, *_ = status({"a": Given(examples(1, 2, 3, 4, 5), SCORE)}, None)
+
+    assert isinstance(train.balance, ScoreBalance)
+    assert train.balance.mean == 3
+    assert train.balance.sd == pytest.approx(2.5**0.5)
+    assert train.balance.quartiles == (2, 3, 4)
+
+
+def test_one_score() -> None:
+    train, *_ = status({"a": Given(examples(2.5), SCORE)}, None)
+
+    assert train.balance == ScoreBalance(2.5, 0.0, (2.5, 2.5, 2.5))
+
+
+def test_tasks_stay_in_the_order_given() -> None:
+    task = Given(examples(1), SCORE)
+
+    found = status({"b": task, "a": task}, None)
+
+    assert [(one.task, one.split) for one in found] == [
+        ("b", "train"),
+        ("b", "dev"),
+        ("b", "test"),
+        ("a", "train"),
+        ("a", "dev"),
+        ("a", "test"),
+    ]
+
+
+def test_a_broken_plugin_is_not_hidden() -> None:
+    with pytest.raises(PluginError, match="label outside"):
+        status({"a": Given(examples(9), CLASSES)}, None)

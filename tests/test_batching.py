@@ -1,0 +1,67 @@
+from itertools import pairwise
+
+import pytest
+import torch
+
+from mtbench.batching import length_ordered_batches, ragged
+from mtbench.protocols import Tokens
+
+
+def tokens(*ids: int) -> Tokens:
+    return Tokens(list(ids), [0] * len(ids))
+
+
+def test_a_batch_by_hand() -> None:
+    batch = ragged([tokens(1, 2, 3), Tokens([4, 5], [0, 1]), tokens(6, 7, 8), tokens(9)])
+    assert batch.ids.tolist() == [9, 4, 5, 1, 2, 3, 6, 7, 8]
+    assert batch.types.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
+    assert batch.positions.tolist() == [0, 0, 1, 0, 1, 2, 0, 1, 2]
+    assert batch.starts.tolist() == [0, 1, 3, 6]
+    assert batch.lengths == (1, 2, 3, 3)
+    assert batch.order.tolist() == [2, 1, 3, 0]
+    assert list(batch.groups()) == [(0, 1, 1), (1, 1, 2), (3, 2, 3)]
+    for tensor in (batch.ids, batch.types, batch.positions, batch.starts, batch.order):
+        assert tensor.dtype == torch.int64
+
+
+def test_order_undoes_the_sorting() -> None:
+    generator = torch.Generator().manual_seed(0)
+    lengths = torch.randint(1, 6, (40,), generator=generator).tolist()
+    sequences = [tokens(*([i] * length)) for i, length in enumerate(lengths)]
+    batch = ragged(sequences)
+    assert batch.ids[batch.starts[batch.order]].tolist() == list(range(40))
+    assert list(batch.lengths) == sorted(lengths)
+
+
+def test_equal_lengths_keep_their_order() -> None:
+    batch = ragged([tokens(1, 1), tokens(2), tokens(3, 3), tokens(4)])
+    assert batch.ids.tolist() == [2, 4, 1, 1, 3, 3]
+
+
+def test_a_batch_lies_on_the_device_asked_for() -> None:
+    batch = ragged([tokens(1, 2)], device="meta")
+    assert {batch.ids.device.type, batch.order.device.type} == {"meta"}
+
+
+@pytest.mark.parametrize("sequences", [[], [tokens()], [Tokens([1, 2], [0])]])
+def test_what_is_no_batch_is_refused(sequences: list[Tokens]) -> None:
+    with pytest.raises(ValueError, match="sequence"):
+        ragged(sequences)
+
+
+def test_evaluation_batches_by_hand() -> None:
+    assert length_ordered_batches([5, 2, 9, 2, 4], max_tokens=8) == [[1, 3, 4], [0], [2]]
+    assert length_ordered_batches([], max_tokens=8) == []
+    assert length_ordered_batches([20, 30], max_tokens=8) == [[0], [1]]
+
+
+def test_evaluation_batches_hold_everything_once_within_the_bound() -> None:
+    generator = torch.Generator().manual_seed(1)
+    lengths = torch.randint(1, 50, (200,), generator=generator).tolist()
+    batches = length_ordered_batches(lengths, max_tokens=64)
+    flat = [i for batch in batches for i in batch]
+    assert sorted(flat) == list(range(200))
+    assert [lengths[i] for i in flat] == sorted(lengths)
+    assert all(sum(lengths[i] for i in batch) <= 64 for batch in batches)
+    for batch, following in pairwise(batches):
+        assert sum(lengths[i] for i in batch) + lengths[following[0]] > 64

@@ -1,0 +1,70 @@
+import pytest
+
+from mtbench.errors import (
+    ExitCode,
+    MtbenchError,
+    NothingToCompare,
+    PluginError,
+    RunsMissing,
+    UsageError,
+    nearest,
+    unknown,
+)
+
+
+def test_exit_codes_are_those_that_scripts_rely_on() -> None:
+    assert {code.name: code.value for code in ExitCode} == {
+        "DONE": 0,
+        "BUG": 1,
+        "USAGE": 2,
+        "RUNS_MISSING": 3,
+        "REGRESSION": 4,
+        "NOTHING_TO_COMPARE": 5,
+        "PLUGIN_BROKEN": 6,
+        "INTERRUPTED": 130,
+    }
+
+
+@pytest.mark.parametrize(
+    ("error", "code"),
+    [(UsageError, 2), (RunsMissing, 3), (NothingToCompare, 5), (PluginError, 6)],
+)
+def test_an_error_knows_its_exit_code(error: type[MtbenchError], code: int) -> None:
+    assert issubclass(error, MtbenchError)
+    assert error("reason").exit_code == code
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ("cosin", "cosine"),
+        ("COSINE", "cosine"),
+        ("relu_cosine", "relu-cosine"),
+        ("linaer", "Linear"),
+        ("transformer", None),
+        ("", None),
+    ],
+)
+def test_nearest(given: str, expected: str | None) -> None:
+    assert nearest(given, ["Linear", "cosine", "relu-cosine"]) == expected
+
+
+def test_nothing_is_near_where_nothing_is_known() -> None:
+    assert nearest("cosine", []) is None
+
+
+def test_unknown_says_what_was_given_what_is_near_and_what_is_known() -> None:
+    error = unknown("head", "cosin", ["linear", "cosine"], where="[base]")
+    assert isinstance(error, UsageError)
+    assert str(error) == (
+        "unknown head 'cosin' in [base]; did you mean 'cosine'? (known: cosine, linear)"
+    )
+
+
+def test_unknown_makes_no_wild_guess() -> None:
+    assert str(unknown("task", "qqp", ["sst", "pd"])) == "unknown task 'qqp' (known: pd, sst)"
+
+
+def test_unknown_takes_known_words_from_an_iterator_and_may_have_none() -> None:
+    assert "did you mean 'sst'?" in str(unknown("task", "sts", iter(["sst"])))
+    assert str(unknown("task", "sst", [])) == "unknown task 'sst' (none is known)"

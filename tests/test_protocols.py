@@ -1,0 +1,68 @@
+from typing import Any
+
+import pytest
+import torch
+
+from mtbench.protocols import BadRow, Examples, RaggedBatch, TaskInfo
+
+SENTIMENT = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=5)
+PARAPHRASE = TaskInfo(sentences=2, loss="binary-cross-entropy", metrics=("accuracy",), classes=2)
+SIMILARITY = TaskInfo(
+    sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0.0, 5.0)
+)
+
+
+@pytest.mark.parametrize(("info", "outputs"), [(SENTIMENT, 5), (PARAPHRASE, 1), (SIMILARITY, 1)])
+def test_a_head_gives_one_logit_a_class_else_one_number(info: TaskInfo, outputs: int) -> None:
+    assert info.outputs == outputs
+
+
+def test_a_separate_pair_has_two_embeddings() -> None:
+    assert [info.embeddings("separate") for info in (SENTIMENT, PARAPHRASE)] == [1, 2]
+    assert [info.embeddings("joined") for info in (SENTIMENT, PARAPHRASE)] == [1, 1]
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ({"loss": "squared-error"}, "score_range"),
+        ({"loss": "squared-error", "classes": 5}, "score_range"),
+        ({"loss": "squared-error", "classes": 5, "score_range": (0.0, 5.0)}, "classes"),
+        ({"loss": "cross-entropy"}, "classes"),
+        ({"loss": "cross-entropy", "score_range": (0.0, 5.0)}, "score_range"),
+        ({"loss": "binary-cross-entropy"}, "classes"),
+    ],
+)
+def test_a_task_has_classes_or_a_score(target: dict[str, Any], message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        TaskInfo(sentences=1, metrics=("accuracy",), **target)
+
+
+def test_a_bad_row_says_where_it_is() -> None:
+    assert str(BadRow("sts-dev.csv", 12, "no label")) == "sts-dev.csv:12: no label"
+
+
+def test_examples_are_counted_by_their_ids() -> None:
+    assert len(Examples(ids=("a", "b"), texts=(("x",), ("y",)), labels=None)) == 2
+
+
+def ragged(lengths: tuple[int, ...]) -> RaggedBatch:
+    stream = torch.zeros(sum(lengths), dtype=torch.int64)
+    places = torch.arange(len(lengths))
+    return RaggedBatch(stream, stream, stream, places, lengths, places)
+
+
+@pytest.mark.parametrize(
+    ("lengths", "groups"),
+    [
+        ((3, 3, 4, 6, 6, 6), [(0, 2, 3), (6, 1, 4), (10, 3, 6)]),
+        ((5,), [(0, 1, 5)]),
+        ((2, 2), [(0, 2, 2)]),
+        ((2, 3, 4), [(0, 1, 2), (2, 1, 3), (5, 1, 4)]),
+        ((), []),
+    ],
+)
+def test_equally_long_sequences_form_a_group(
+    lengths: tuple[int, ...], groups: list[tuple[int, int, int]]
+) -> None:
+    assert list(ragged(lengths).groups()) == groups

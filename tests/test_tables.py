@@ -1,0 +1,316 @@
+import csv
+from pathlib import Path
+
+import pytest
+
+from mtbench.errors import UsageError
+from mtbench.protocols import BadRow, Examples
+from mtbench.tables import Label, class_label, read_table, score_label
+
+HEADER = "\tid\tsentence\tsentiment\n"
+
+
+def write(path: Path, text: str, *, encoding: str = "utf-8") -> Path:
+    path.write_bytes(text.encode(encoding))
+    return path
+
+
+def read(path: Path, *, required: bool = True) -> Examples:
+    label = class_label("sentiment", 5, required=required)
+    return read_table(path, id_column="id", text_columns=("sentence",), label=label)
+
+
+def read_rows(folder: Path, rows: str) -> Examples:
+    return read(write(folder / "train.csv", HEADER + rows))
+
+
+def reasons(examples: Examples) -> list[str]:
+    return [str(row) for row in examples.bad_rows]
+
+
+# --- what is valid ----------------------------------------------------------------------------
+
+
+def test_rows_come_stripped_and_in_the_order_of_ids(tmp_path: Path) -> None:
+    examples = read_rows(tmp_path, "0\tb\t A film . \t3\n1\ta\tBad .\t0.0\n")
+
+    assert examples == Examples(ids=("a", "b"), texts=(("Bad .",), ("A film .",)), labels=(0, 3))
+
+
+def test_the_order_of_rows_and_columns_changes_nothing(tmp_path: Path) -> None:
+    one = write(tmp_path / "one.csv", "id\tsentence\tsentiment\na\tx\t1\nb\ty\t2\n")
+    two = write(tmp_path / "two.csv", "sentiment\tmore\tsentence\tid\n2\t?\ty\tb\n1\t?\tx\ta\n")
+
+    assert read(one) == read(two)
+
+
+def test_a_pair_has_two_texts(tmp_path: Path) -> None:
+    path = write(tmp_path / "sts.csv", "id\tsentence1\tsentence2\tsimilarity\na\tx\ty\t3.333\n")
+
+    examples = read_table(
+        path,
+        id_column="id",
+        text_columns=("sentence1", "sentence2"),
+        label=score_label("similarity", 0, 5),
+    )
+
+    assert examples.texts == (("x", "y"),)
+    assert examples.labels == (3.333,)
+
+
+def test_other_delimiter(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id,sentence\na,"one, two"\n')
+
+    examples = read_table(
+        path, id_column="id", text_columns=("sentence",), label=None, delimiter=","
+    )
+
+    assert examples.texts == (("one, two",),)
+
+
+@pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
+def test_line_ends_and_byte_order_marks(tmp_path: Path, end: str, encoding: str) -> None:
+    text = "id\tsentence\tsentiment\na\tné\t1\nb\tok\t2"
+    path = write(tmp_path / "a.csv", text.replace("\n", end), encoding=encoding)
+
+    assert read(path) == Examples(ids=("a", "b"), texts=(("né",), ("ok",)), labels=(1, 2))
+
+
+def test_quoting_is_that_of_csv(tmp_path: Path) -> None:
+    examples = read_rows(
+        tmp_path,
+        '0\ta\t"He said ""no"" ."\t1\n'  # doubled quotes
+        '1\tb\t "Gone" , he said\t1\n'  # a quote that does not open the field
+        '2\tc\t"two\nlines"\t1\n'  # a line break inside quotes
+        '3\td\t"a\ttab"\t1\n'  # the delimiter inside quotes
+        "4\te\tsay ``so''\t1\n",
+    )
+
+    assert not examples.bad_rows
+    assert [text for (text,) in examples.texts] == [
+        'He said "no" .',
+        '"Gone" , he said',
+        "two\nlines",
+        "a\ttab",
+        "say ``so''",
+    ]
+
+
+def test_separators_of_unicode_part_no_lines(tmp_path: Path) -> None:
+    examples = read_rows(tmp_path, "0\ta\tone\u2028two\x85three\x0cfour\t1\n")
+
+    assert examples.texts == (("one\u2028two\x85three\x0cfour",),)
+
+
+def test_blank_lines_are_no_rows(tmp_path: Path) -> None:
+    examples = read(write(tmp_path / "a.csv", "\n" + HEADER + "\n0\ta\tx\t1\n\n\n"))
+
+    assert examples.ids == ("a",)
+    assert not examples.bad_rows
+
+
+# --- labels -----------------------------------------------------------------------------------
+
+
+def test_labels_are_absent_only_where_they_may_be(tmp_path: Path) -> None:
+    path = write(tmp_path / "test.csv", "0\t\tid\tsentence\n1\t0.0\ta\t x\n")
+
+    assert read(path, required=False) == Examples(ids=("a",), texts=(("x",),), labels=None)
+    with pytest.raises(UsageError, match="no column 'sentiment'; did you mean 'sentence'"):
+        read(path)
+
+
+def test_labels_that_may_be_absent_are_read_where_they_are(tmp_path: Path) -> None:
+    path = write(tmp_path / "test.csv", HEADER + "0\ta\tx\t4\n")
+
+    assert read(path, required=False).labels == (4,)
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("0.0", 0), ("1.0", 1), (" 4 ", 4)])
+def test_class_label(text: str, value: float) -> None:
+    assert class_label("y", 5).parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "reason"),
+    [
+        (class_label("y", 5), "5", "y '5' is no class from 0 to 4"),
+        (class_label("y", 5), "-1", "y '-1' is no class from 0 to 4"),
+        (class_label("y", 2), "0.5", "y '0.5' is no class from 0 to 1"),
+        (class_label("y", 2), "yes", "y 'yes' is not a number"),
+        (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
+        (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
+        (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
+        (score_label("y", 0, 5), "-0.1", "y '-0.1' is not from 0 to 5"),
+    ],
+)
+def test_a_label_is_refused_with_a_reason(label: Label, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        label.parse(text)
+
+
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    label = score_label("y", 0, 5)
+
+    assert (label.parse("0.0"), label.parse("5"), label.parse("2.75")) == (0, 5, 2.75)
+
+
+# --- broken rows ------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("row", "reason"),
+    [
+        ("1\tb\ty\t", "its sentiment is empty"),
+        ("1\tb\ty\tgood", "sentiment 'good' is not a number"),
+        ("1\tb\ty\t7", "sentiment '7' is no class from 0 to 4"),
+        ("1\tb\t  \t2", "its sentence is empty"),
+        ("1\t\ty\t2", "it has no id"),
+        ("1\ta\ty\t2", "id 'a' came before"),
+        ("1\tb\ty", "it has 3 columns, the header 4"),
+        ("1\tb\ty\t2\t3", "it has 5 columns, the header 4"),
+        ("1\tb\ty\0y\t2", "it holds a NUL character"),
+        ('1\tb\t"y\t2', "a quote is opened and not closed"),
+    ],
+)
+def test_a_broken_row_is_left_out_and_reported(tmp_path: Path, row: str, reason: str) -> None:
+    examples = read_rows(tmp_path, f"0\ta\tx\t1\n{row}\n2\tc\tz\t3\n")
+
+    assert examples.ids == ("a", "c")
+    assert examples.texts == (("x",), ("z",))
+    assert examples.labels == (1, 3)
+    assert examples.bad_rows == (BadRow("train.csv", 3, reason),)
+    assert reasons(examples) == [f"train.csv:3: {reason}"]
+
+
+def test_the_second_sentence_is_named(tmp_path: Path) -> None:
+    path = write(tmp_path / "quora.csv", "id\tsentence1\tsentence2\na\tx\t\n")
+
+    examples = read_table(
+        path, id_column="id", text_columns=("sentence1", "sentence2"), label=None
+    )
+
+    assert reasons(examples) == ["quora.csv:2: its sentence2 is empty"]
+
+
+def test_lines_are_counted_through_quoted_line_breaks(tmp_path: Path) -> None:
+    examples = read_rows(tmp_path, '0\ta\t"x\nx\nx"\t1\n1\tb\t"y\ny"\t9\n\n2\tc\tz\t9\n')
+
+    assert [row.line for row in examples.bad_rows] == [6, 8]  # the lines where the rows end
+
+
+def test_a_stray_quote_costs_its_own_row_only(tmp_path: Path) -> None:
+    """Even where the quote finds a partner rows later, and where it finds none."""
+    examples = read_rows(
+        tmp_path,
+        '0\ta\t"stray\t1\n1\tb\tx\t2\n2\tc\t"fine ""quote"""\t3\n'
+        '3\td\t"stray too\t1\n4\te\ty\t4\n5\tf\tz\t0\n',
+    )
+
+    assert examples.ids == ("b", "c", "e", "f")
+    assert examples.texts[1] == ('fine "quote"',)
+    assert [row.line for row in examples.bad_rows] == [2, 5]
+
+
+def test_a_swallowed_row_of_the_right_width_is_noticed(tmp_path: Path) -> None:
+    """The stray quote and the next one make a row with as many columns as the header."""
+    rows = '0\ta\t"stray\t1\n1\tb\t"quoted"\t2\n'
+    assert len(next(csv.reader(rows.splitlines(keepends=True), delimiter="\t"))) == 4
+
+    examples = read_rows(tmp_path, rows)
+
+    assert examples.texts == (("quoted",),)
+    assert [row.line for row in examples.bad_rows] == [2]
+
+
+def test_what_csv_cannot_parse_is_a_broken_row(tmp_path: Path) -> None:
+    too_long = "y" * (csv.field_size_limit() + 1)
+
+    examples = read_rows(tmp_path, f"0\ta\tx\t1\n1\tb\t{too_long}\t2\n2\tc\tz\t3\n")
+
+    assert examples.ids == ("a", "c")
+    (bad,) = examples.bad_rows
+    assert bad.line == 3
+    assert bad.reason.startswith("it cannot be parsed (field larger than field limit")
+
+
+def test_every_row_is_either_an_example_or_reported(tmp_path: Path) -> None:
+    rows = [f"{i}\tid{i:03d}\t{'x' if i % 3 else ''}\t{i % 7}" for i in range(200)]
+
+    examples = read_rows(tmp_path, "\n".join(rows))
+
+    assert len(examples) + len(examples.bad_rows) == 200
+    assert len(examples.bad_rows) == sum(i % 3 == 0 or i % 7 > 4 for i in range(200))
+
+
+# --- files that cannot be used ----------------------------------------------------------------
+
+
+def test_a_missing_file_is_named_with_the_nearest(tmp_path: Path) -> None:
+    write(tmp_path / "ids-sst-trian.csv", HEADER)
+
+    with pytest.raises(UsageError) as error:
+        read(tmp_path / "ids-sst-train.csv")
+
+    assert str(error.value) == (
+        f"no file ids-sst-train.csv in {tmp_path}; did you mean 'ids-sst-trian.csv'?"
+    )
+
+
+def test_a_missing_file_without_a_near_one(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"^no file sst\.csv in [^;]*$"):
+        read(tmp_path / "sst.csv")
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"sst\.csv is looked for in .*nowhere, which is no folder"
+    ):
+        read(tmp_path / "nowhere" / "sst.csv")
+
+
+def test_what_is_no_file_is_named(tmp_path: Path) -> None:
+    (tmp_path / "sst.csv").mkdir()
+
+    with pytest.raises(UsageError, match=r"cannot read .*sst\.csv"):
+        read(tmp_path / "sst.csv")
+
+
+@pytest.mark.parametrize("text", ["", "\n\n"])
+def test_an_empty_file_is_an_error(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="is empty: it needs a header line"):
+        read(write(tmp_path / "a.csv", text))
+
+
+def test_a_header_alone_gives_no_examples(tmp_path: Path) -> None:
+    assert read_rows(tmp_path, "") == Examples(ids=(), texts=(), labels=())
+
+
+def test_a_missing_column_is_named_with_the_header(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "\tid\tsentense\tsentiment\n")
+
+    with pytest.raises(UsageError) as error:
+        read(path)
+
+    assert str(error.value) == (
+        f"{path} has no column 'sentence'; did you mean 'sentense'? "
+        "(header: '', 'id', 'sentense', 'sentiment')"
+    )
+
+
+def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", 'id\t"sentence\tsentiment\na\tx\t1\n')
+
+    with pytest.raises(UsageError, match="the header cannot be read: a quote is opened"):
+        read(path)
+
+
+@pytest.mark.parametrize(
+    ("encoding", "line", "byte"), [("latin-1", 3, "0xe9"), ("utf-16", 1, "0xff")]
+)
+def test_another_encoding_is_an_error(tmp_path: Path, encoding: str, line: int, byte: str) -> None:
+    path = write(tmp_path / "a.csv", HEADER + "0\ta\tx\t1\n1\tb\tné\t2\n", encoding=encoding)
+
+    with pytest.raises(UsageError, match=rf"a\.csv:{line}: byte {byte} is not UTF-8"):
+        read(path)
