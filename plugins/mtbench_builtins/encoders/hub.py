@@ -10,7 +10,6 @@ FILES = (
     "vocab.txt",
     "tokenizer.json",
     "tokenizer_config.json",
-    "modules.json",
     "1_Pooling/config.json",
 )
 """What a BERT is made of; of a repository, nothing else is fetched."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 from mtbench.api import Parameters
 
 Size = Annotated[int, Field(gt=0)]
-Tokens = Annotated[int, Field(ge=8)]
+Length = Annotated[int, Field(ge=8)]
 
 SHAPE = {
     "layers": 2,
@@ -43,12 +43,12 @@ class MinBertParameters(Parameters):
     revision: str | None = Field(None, min_length=1)
     mode: Literal["finetune", "frozen"] = "finetune"
     dropout: float | None = Field(None, ge=0, lt=1)
-    max_tokens: Tokens | None = None
+    max_tokens: Length | None = None
     layers: Size | None = None
     width: Size | None = None
     attention_heads: Size | None = None
     intermediate: Size | None = None
-    max_positions: Tokens | None = None
+    max_positions: Length | None = None
 
     @model_validator(mode="before")
     @classmethod

@@ -22,11 +22,11 @@ CONFIG = {
 }
 
 
-def small_bert(**changes: Any) -> Any:
+def small_bert(*, pooler: bool) -> Any:
     """Return a ``transformers.BertModel`` with random weights, biases and norms among them."""
     from transformers import BertConfig, BertModel
 
-    model = BertModel(BertConfig(**(CONFIG | changes)), add_pooling_layer=True).eval()
+    model = BertModel(BertConfig(**CONFIG), add_pooling_layer=pooler)
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -38,9 +38,9 @@ def small_bert(**changes: Any) -> Any:
 def bert_folder(tmp_path: Path) -> Callable[..., Path]:
     """Give a function that writes a small BERT's checkpoint and returns its folder."""
 
-    def write(model: Any = None, *, pickled: bool = False, pooling: str | None = None) -> Path:
+    def write(*, pickled: bool = False, pooler: bool = True, pooling: str | None = None) -> Path:
         folder = tmp_path / "bert"
-        model = model or small_bert()
+        model = small_bert(pooler=pooler)
         model.save_pretrained(folder)
         if pickled:
             (folder / "model.safetensors").unlink()

@@ -123,7 +123,9 @@ def test_the_fingerprint_is_of_the_bytes_and_not_of_the_path(
 def test_the_fingerprint_by_hand(tmp_path: Path) -> None:
     for name in ("config.json", "model.safetensors", "vocab.txt"):
         (tmp_path / name).write_text(name)
-    assert fingerprint(at(tmp_path)) == ("PINNED")
+    assert fingerprint(at(tmp_path)) == (
+        "e51ae3bea5adfcf828128a79c1b724dd2227c7a2a783d6a0d2457956d49215a3"
+    )
 
 
 def test_without_a_checkpoint_the_vocabulary_is_the_fingerprint(

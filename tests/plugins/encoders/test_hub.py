@@ -30,7 +30,12 @@ except UsageError as error:
 
 def find_in_another_process(name: str, cache: Path, **environment: str) -> str:
     """Return what ``find`` says, one line, with settings that the library reads on import."""
-    settings = {"HF_HUB_OFFLINE": "0", "HF_HUB_CACHE": str(cache), "NO_PROXY": "127.0.0.1"}
+    settings = {
+        "HF_HUB_OFFLINE": "0",
+        "HF_HUB_CACHE": str(cache),
+        "NO_PROXY": "*",
+        "no_proxy": "*",
+    }
     result = subprocess.run(
         [sys.executable, "-c", FIND, name],
         env=os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)} | settings | environment,
@@ -73,7 +78,7 @@ class NoSuchRepository(BaseHTTPRequestHandler):
 def empty_hub() -> Iterator[str]:
     """Give the address of a Hub without repositories, on this machine."""
     with HTTPServer(("127.0.0.1", 0), NoSuchRepository) as server:
-        thread = Thread(target=server.serve_forever)
+        thread = Thread(target=server.serve_forever, args=(0.01,))
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"
         server.shutdown()
