@@ -15,6 +15,7 @@ from mtbench.protocols import (
     Encoder,
     EncoderOutput,
     Examples,
+    Pooling,
     RaggedBatch,
     Split,
     Step,
@@ -34,6 +35,7 @@ from mtbench.specs import (
     HeadSpec,
     TaskSpec,
 )
+from mtbench.tables import Label, class_label, read_table, score_label
 
 if TYPE_CHECKING:
     from mtbench.parameters import HeadParameters, Parameters
@@ -53,7 +55,9 @@ __all__ = [
     "Examples",
     "HeadParameters",
     "HeadSpec",
+    "Label",
     "Parameters",
+    "Pooling",
     "RaggedBatch",
     "Split",
     "Step",
@@ -64,8 +68,11 @@ __all__ = [
     "Tokenizer",
     "Tokens",
     "UsageError",
+    "class_label",
     "derive",
     "hookimpl",
+    "read_table",
+    "score_label",
     "stream",
     "unknown",
 ]

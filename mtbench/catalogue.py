@@ -43,25 +43,32 @@ def details(registry: Registry, name: str) -> list[Record]:
     """Return all there is to tell of a name, once for each kind that has it.
 
     Args:
-        name: a component's name, or ``kind:name``.
+        name: a component's name, ``distribution/name``, or either after ``kind:``.
 
     Raises:
         UsageError: if there is no such component.
-        PluginError: if its parameters cannot be imported.
+        PluginError: if there is none and a broken plugin may have brought it, or its parameters
+            cannot be imported.
     """
     kind, colon, bare = name.partition(":")
     if colon:
         if kind not in KINDS:
             raise unknown("kind", kind, KINDS)
         return [_details(registry.find(kind, bare))]
-    found = [entry for entry in registry.entries if entry.spec.name == name]
+    found = [
+        entry
+        for entry in registry.entries
+        if name in (entry.spec.name, f"{entry.provider.distribution}/{entry.spec.name}")
+    ]
     if not found:
-        raise unknown("component", name, {entry.spec.name for entry in registry.entries})
+        names = {entry.spec.name for entry in registry.entries}
+        raise registry.missing("component", name, names, kinds=KINDS)
     return [_details(entry) for entry in found]
 
 
 def _details(entry: Entry) -> Record:
     schema = parameter_model(entry).model_json_schema()
+    required = schema.get("required", [])
     return {
         "kind": entry.spec.kind,
         "name": entry.spec.name,
@@ -74,12 +81,16 @@ def _details(entry: Entry) -> Record:
             {
                 "name": name,
                 "type": _type(field),
-                "default": "(required)" if "default" not in field else repr(field["default"]),
+                "default": "(required)" if name in required else _default(field),
             }
             for name, field in schema.get("properties", {}).items()
         ],
         "schema": schema,
     }
+
+
+def _default(field: Record) -> str:
+    return repr(field["default"]) if "default" in field else "(computed)"
 
 
 def _type(field: Record) -> str:

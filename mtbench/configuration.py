@@ -37,7 +37,7 @@ class TrainConfig(BaseModel):
         threads: threads of one run; part of the configuration because it changes bits.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     lr: float = Field(1e-5, gt=0)
     weight_decay: float = Field(0.0, ge=0)
@@ -86,16 +86,16 @@ def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
     Args:
         config: components as tables with a ``name``.
         changes: from dotted keys (``"heads.sts.dropout"``, ``"train.lr"``) or whole sections to
-            values. A component's name replaces the component and its parameters; a table
-            without a name changes parameters. Setting one of ``train.steps`` and
-            ``train.epochs`` removes the other.
+            values, in any order: what is whole is laid before its parts. A component's name
+            replaces the component and its parameters; a table without a name changes
+            parameters. Setting one of ``train.steps`` and ``train.epochs`` removes the other.
 
     Raises:
         UsageError: if a key leads nowhere.
     """
     result = {key: _copy(value) for key, value in config.items()}
-    for key, value in changes.items():
-        _set(result, key.split("."), value, key)
+    for key, value in sorted(changes.items(), key=lambda change: change[0].count(".")):
+        _set(result, key.split("."), _copy(value), key)
     if "train.steps" in changes and "train.epochs" in changes:
         raise UsageError("exactly one of train.steps and train.epochs must be set, not both")
     return result
@@ -124,11 +124,17 @@ def _set(config: Config, path: list[str], value: Any, key: str) -> None:
         if root == "train" and rest[0] in BUDGETS:
             config[root].pop(BUDGETS[rest[0]], None)
     else:
-        table = as_table(value, key)
-        if root == "train" and set(BUDGETS) <= set(table):
-            raise UsageError(f"{key}: exactly one of steps and epochs must be set, not both")
-        for name, item in table.items():
-            _set(config, [root, name], item, f"{key}.{name}")
+        _set_each(config, root, value)
+
+
+def _set_each(config: Config, root: str, value: Any) -> None:
+    """Lay a whole section over a configuration, key by key."""
+    if not isinstance(value, dict):
+        raise UsageError(f"{root}: expected a table, got {value!r}")
+    if root == "train" and set(BUDGETS) <= set(value):
+        raise UsageError(f"{root}: exactly one of steps and epochs must be set, not both")
+    for name, item in value.items():
+        _set(config, [root, name], item, f"{root}.{name}")
 
 
 def _set_in_section(section: Config, path: list[str], value: Any) -> None:

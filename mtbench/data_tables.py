@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
-from mtbench.errors import MtbenchError
+from mtbench.errors import UsageError
 from mtbench.protocols import Task
 from mtbench.registry import Registry, build_parameters, load_target
 
@@ -14,16 +14,23 @@ LISTED = 20
 
 
 def default_tasks(registry: Registry) -> dict[str, Task]:
-    """Return every task that can be built without being told anything."""
+    """Return every task that can be built without being told anything.
+
+    Raises:
+        PluginError: if one cannot be imported.
+    """
     tasks: dict[str, Task] = {}
-    for entry in registry.entries:
-        if entry.spec.kind != "task":
-            continue
+    entries = [entry for entry in registry.entries if entry.spec.kind == "task"]
+    names = [entry.spec.name for entry in entries]
+    for entry in entries:
+        name = entry.spec.name
+        if names.count(name) > 1:
+            name = f"{entry.provider.distribution}/{name}"
         try:
-            parameters = build_parameters(entry, {}, where=entry.spec.name)
-        except MtbenchError:
+            parameters = build_parameters(entry, {}, where=name)
+        except UsageError:
             continue  # it must be told which file, say: nothing to report on by itself
-        tasks[entry.spec.name] = load_target(entry, entry.spec.target)(parameters)
+        tasks[name] = load_target(entry, entry.spec.target)(parameters)
     return tasks
 
 
@@ -34,7 +41,7 @@ def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
             "task": status.task,
             "split": status.split,
             "rows": str(status.rows),
-            "paper": "-" if status.published is None else str(status.published),
+            "published": "-" if status.published is None else str(status.published),
             "difference": "-" if status.difference is None else f"{status.difference:+d}",
             "labels": _balance(status.balance),
             "left out": str(len(status.bad_rows)),
@@ -72,4 +79,5 @@ def _balance(balance: ClassBalance | ScoreBalance | None) -> str:
     if isinstance(balance, ClassBalance):
         return " ".join(f"{i}:{share:.1%}" for i, share in enumerate(balance.shares))
     lower, median, upper = balance.quartiles
-    return f"mean {balance.mean:.2f}, sd {balance.sd:.2f}, quartiles {lower} {median} {upper}"
+    quartiles = f"{lower:.1f} {median:.1f} {upper:.1f}"
+    return f"mean {balance.mean:.2f}, sd {balance.sd:.2f}, quartiles {quartiles}"

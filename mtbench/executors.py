@@ -1,4 +1,4 @@
-"""Executors: where runs run. Each is a process of its own, so many at a time."""
+"""Executors: where runs run, each in a process of its own, many at a time."""
 
 import os
 import subprocess
@@ -10,7 +10,7 @@ from typing import Any, Protocol
 
 from mtbench.store import LOG, RESULT, RunFolder, write_json
 
-POLL_SECONDS = 0.1
+POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
@@ -59,7 +59,8 @@ def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
             still = []
             for job, process in active:
                 if process.poll() is None:
-                    for event in job.folder.history()[-1:]:
+                    event = job.folder.last_event()
+                    if event is not None:
                         observer.progressed(job, event)
                     still.append((job, process))
                 else:

@@ -7,7 +7,8 @@ from mtbench.errors import UsageError
 
 Predicate = Callable[[str], bool]
 
-TOKEN = re.compile(r"""\s*(?:([()])|"([^"]*)"|'([^']*)'|([^\s()"']+))""")
+TOKEN = re.compile(r"""([()])|"([^"]*)"|'([^']*)'|([^\s()"']+)|(["'])""")
+"""A bracket, a phrase, a word, or a quotation mark without its other half."""
 
 
 def name_filter(expression: str) -> Predicate:
@@ -31,9 +32,12 @@ class _Parser:
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
+        found = TOKEN.findall(expression)
+        if any(stray for *_, stray in found):
+            raise self.error()
         self.tokens = [
             (double or single or bracket or word, not (double or single))
-            for bracket, double, single, word in TOKEN.findall(expression)
+            for bracket, double, single, word, _ in found
         ]
 
     def error(self) -> UsageError:

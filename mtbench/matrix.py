@@ -1,13 +1,21 @@
 """The matrix file: a base configuration, axes and a design, to the cells they make."""
 
 import itertools
+import re
 import tomllib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, model_validator
+from pydantic import (
+    BaseModel,
+    BeforeValidator,
+    ConfigDict,
+    Field,
+    field_validator,
+    model_validator,
+)
 
 from mtbench.configuration import Config, overlay
 from mtbench.errors import UsageError
@@ -27,6 +35,19 @@ def dotted(table: Any) -> Any:
     for key, value in table.items():
         if key in ("heads", "train", "data") and isinstance(value, dict):
             flat |= {f"{key}.{inner}": item for inner, item in value.items()}
+        else:
+            flat[key] = value
+    return flat
+
+
+def fully_dotted(table: Any) -> Any:
+    """Flatten the tables of ``[axes]`` whole: an axis is a list, so each of them is a key."""
+    if not isinstance(table, dict):
+        return table
+    flat: dict[str, Any] = {}
+    for key, value in table.items():
+        if isinstance(value, dict):
+            flat |= {f"{key}.{inner}": item for inner, item in fully_dotted(value).items()}
         else:
             flat[key] = value
     return flat
@@ -53,7 +74,8 @@ class Matrix(BaseModel):
     """A matrix file.
 
     Attributes:
-        title: heading of the leaderboard; the file's folder where it is empty.
+        title: heading of the leaderboard; where it is empty, the file's name, or its folder's
+            if the file is called ``matrix.toml``.
         seeds: how many (0, 1, ...), or which.
         design: ``"grid"``, every combination of the axes; ``"ladder"``, the steps in order.
         base: what all cells share.
@@ -68,14 +90,23 @@ class Matrix(BaseModel):
     design: Literal["grid", "ladder"] = "grid"
     base: dict[str, Any]
     axes: Annotated[
-        dict[str, Annotated[list[Any], Field(min_length=1)]], BeforeValidator(dotted)
+        dict[str, Annotated[list[Any], Field(min_length=1)]], BeforeValidator(fully_dotted)
     ] = {}
     steps: list[LadderStep] = []
 
+    @field_validator("seeds")
+    @classmethod
+    def _no_seed_twice(cls, seeds: Seeds) -> Seeds:
+        if isinstance(seeds, list) and len(set(seeds)) < len(seeds):
+            raise ValueError("a seed is given twice")
+        return seeds
+
     @model_validator(mode="after")
-    def _steps_fit_design(self) -> Self:
+    def _parts_fit_design(self) -> Self:
         if self.design == "ladder" and not self.steps:
             raise ValueError('design = "ladder" needs [[steps]]')
+        if self.design == "ladder" and self.axes:
+            raise ValueError('[axes] belong to design = "grid"')
         if self.design != "ladder" and self.steps:
             raise ValueError('[[steps]] belong to design = "ladder"')
         names = [step.name for step in self.steps]
@@ -130,8 +161,8 @@ def read_matrix(path: Path) -> Matrix:
     except tomllib.TOMLDecodeError as error:
         raise UsageError(f"{file}: not valid TOML: {error}") from None
     matrix = validate(Matrix, table, where=str(file))
-    title = matrix.title or (file.stem if file != path / "matrix.toml" else path.resolve().name)
-    return matrix.model_copy(update={"title": title})
+    name = file.resolve().parent.name if file.name == "matrix.toml" else file.stem
+    return matrix.model_copy(update={"title": matrix.title or name})
 
 
 def seeds(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[int]:
@@ -144,7 +175,8 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
     """Return the cells of a matrix, in its order.
 
     Raises:
-        UsageError: if a key leads nowhere, or axes are asked of a ladder.
+        UsageError: if a key leads nowhere, an axis has a value twice, or axes are asked of a
+            ladder.
     """
     base = overlay({}, matrix.base)
     if matrix.design == "ladder":
@@ -152,9 +184,24 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
             raise UsageError("--axis: a ladder has steps, not axes; use --set or another matrix")
         made = _ladder(base, matrix.steps)
     else:
-        axes = {**matrix.axes, **overrides.axes}
-        made = _grid(base, {key: axis for key, axis in axes.items() if key not in overrides.set})
+        axes = {
+            key: values
+            for key, values in {**matrix.axes, **overrides.axes}.items()
+            if not _is_settled(base, key, values, overrides.set)
+        }
+        made = _grid(base, axes)
     return [replace(cell, config=overlay(cell.config, overrides.set)) for cell in made]
+
+
+def _is_settled(base: Config, key: str, values: Sequence[Any], changes: Mapping[str, Any]) -> bool:
+    """Whether changes that hold in every cell leave an axis nothing to say."""
+    if key in changes:
+        return True
+    without = overlay(base, changes)
+    varied = [overlay(base, {key: value}) for value in values]
+    return any(config != base for config in varied) and all(
+        overlay(config, changes) == without for config in varied
+    )
 
 
 def _ladder(base: Config, steps: Sequence[LadderStep]) -> Iterator[NamedCell]:
@@ -165,9 +212,14 @@ def _ladder(base: Config, steps: Sequence[LadderStep]) -> Iterator[NamedCell]:
 
 
 def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell]:
+    for key, axis in axes.items():
+        names = [short(value) for value in axis]
+        if len(set(names)) < len(names):
+            raise UsageError(f"the axis {key} has a value twice: {', '.join(names)}")
+    named = [key for key, values in axes.items() if len(values) > 1]
     for values in itertools.product(*axes.values()):
         changes = dict(zip(axes, values, strict=True))
-        name = ", ".join(f"{key}={short(value)}" for key, value in changes.items())
+        name = ", ".join(f"{key}={short(changes[key])}" for key in named)
         yield NamedCell(name or "base", overlay(base, changes))
 
 
@@ -179,4 +231,6 @@ def short(value: Any) -> str:
         return f"{name}{{{inner}}}" if inner else name
     if isinstance(value, list):
         return "+".join(short(item) for item in value)
+    if isinstance(value, float):
+        return re.sub(r"e([+-]?)0+", r"e\1", repr(value)).replace("e+", "e")  # 1e-05 to 1e-5
     return str(value).lower() if isinstance(value, bool) else str(value)

@@ -41,8 +41,7 @@ def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
         lines["plugins"] = json.dumps(request["providers"])
         lines["versions"] = json.dumps(request["versions"])
     if result is None:
-        history = folder.history()
-        lines["last event"] = json.dumps(history[-1]) if history else "none"
+        lines["last event"] = json.dumps(folder.last_event())
         return lines, []
     if result["status"] == "failed":
         lines["error"] = result["error"]

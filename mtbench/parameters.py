@@ -12,7 +12,7 @@ Rate = Annotated[float, Field(ge=0, lt=1)]
 class Parameters(BaseModel):
     """Parameters of a component: typed, immutable, unknown names refused."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 class HeadParameters(Parameters):

@@ -11,12 +11,12 @@ from typing import Any
 
 from mtbench import data
 from mtbench.configuration import Config
-from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix import NamedCell
 from mtbench.provenance import source_hash
-from mtbench.registry import Registry, build_parameters, load_target
+from mtbench.registry import Entry, Registry, build_parameters, label, load_target
 from mtbench.resolution import Resolved, Resolver, TaskEntry
-from mtbench.specs import EncoderSpec
+from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target
 from mtbench.store import State, Store
 
 NUMERICS = 1
@@ -118,6 +118,7 @@ class Planner:
         self._store = store
         self._fingerprints: dict[tuple[int, str | None], dict[str, str]] = {}
         self._weights: dict[str, str | None] = {}
+        self._sources: dict[Target, str] = {}
 
     def plan(self, title: str, cells: Sequence[NamedCell], seeds: Sequence[int]) -> Plan:
         """Resolve the cells and look up their runs.
@@ -158,7 +159,8 @@ class Planner:
 
     def _identity(self, resolved: Resolved) -> dict[str, Any]:
         """Return everything that decides a cell's numbers, and nothing else."""
-        encoder = resolved.entries["encoder"].spec
+        entries = _entries(resolved)
+        encoder = entries["encoder"].spec
         assert isinstance(encoder, EncoderSpec)
         config = dict(resolved.config)
         config["encoder"] = {
@@ -172,25 +174,40 @@ class Planner:
             "config": config,
             "task_order": list(resolved.tasks),
             "data": {
-                name: self._data_fingerprints(task, resolved.config["data"]["dir"])
+                name: self._data_fingerprints(name, task, resolved.config["data"]["dir"])
                 for name, task in resolved.tasks.items()
             },
             "weights": self._weights_digest(resolved),
             "sources": {
                 **{
-                    f"tasks.{n}": source_hash(t.entry.spec.target)
-                    for n, t in resolved.tasks.items()
+                    part: self._source(entry, entry.spec.target) for part, entry in entries.items()
                 },
-                **{part: source_hash(e.spec.target) for part, e in resolved.entries.items()},
+                "tokenizer": self._source(entries["encoder"], encoder.tokenizer),
+            },
+            "handling": {
+                part: handling
+                for part, entry in entries.items()
+                if (handling := _handling(entry.spec)) is not None
             },
         }
 
-    def _data_fingerprints(self, task: TaskEntry, folder: str | None) -> dict[str, str]:
+    def _source(self, entry: Entry, target: Target) -> str:
+        if target not in self._sources:
+            try:
+                self._sources[target] = source_hash(target)
+            except (ImportError, SyntaxError) as error:
+                reason = f"{type(error).__name__}: {error}"
+                raise PluginError(f"{label(entry)}: {reason}") from error
+        return self._sources[target]
+
+    def _data_fingerprints(self, name: str, task: TaskEntry, folder: str | None) -> dict[str, str]:
         memo = (id(task), folder)
         if memo not in self._fingerprints:
             directory = Path(folder) if folder else None
             self._fingerprints[memo] = {
-                split: data.fingerprint(data.load(task.task, split, directory, with_labels=True))
+                split: data.fingerprint(
+                    data.load(task.task, split, directory, with_labels=True, name=name)
+                )
                 for split in ("train", "dev")
             }
         return self._fingerprints[memo]
@@ -201,7 +218,7 @@ class Planner:
         assert isinstance(spec, EncoderSpec)
         if spec.fingerprint is None:
             return None
-        memo = canonical(resolved.config["encoder"])
+        memo = repr(resolved.config["encoder"])
         if memo not in self._weights:
             given = {
                 key: value for key, value in resolved.config["encoder"].items() if key != "name"
@@ -225,17 +242,32 @@ def refreshed(plan: Plan, store: Store) -> Plan:
     )
 
 
+def _entries(resolved: Resolved) -> dict[str, Entry]:
+    """Return who brings each component of a cell, its tasks among them."""
+    tasks = {f"tasks.{name}": task.entry for name, task in resolved.tasks.items()}
+    return tasks | dict(resolved.entries)
+
+
 def _providers(resolved: Resolved) -> dict[str, str]:
-    entries = {f"tasks.{name}": task.entry for name, task in resolved.tasks.items()}
     return {
         part: f"{entry.provider.distribution} {entry.provider.version}".rstrip()
-        for part, entry in (entries | dict(resolved.entries)).items()
+        for part, entry in _entries(resolved).items()
     }
+
+
+def _handling(spec: Spec) -> str | None:
+    """Return what a spec has the harness do that moves numbers, or None."""
+    if isinstance(spec, HeadSpec):
+        return spec.output
+    return spec.needs if isinstance(spec, CombinerSpec) else None
+
+
+_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
 
 
 def canonical(value: Any) -> str:
     """Write a value as JSON in the one way that a key is made from."""
-    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=True)
+    return _ENCODER.encode(value)
 
 
 def run_key(identity: str, seed: int) -> str:

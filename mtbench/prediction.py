@@ -5,14 +5,14 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
-from mtbench.errors import RunsMissing, UsageError
-from mtbench.evaluation import Scores, overall, predict, score
+from mtbench.errors import RunsMissing
+from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.protocols import Examples, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
 from mtbench.store import CHECKPOINT, RunFolder, renamed
 
 
-def restore(folder: RunFolder) -> Run:
+def restore(folder: RunFolder, data_dir: Path | None = None) -> Run:
     """Return a stored run with its trained weights.
 
     Raises:
@@ -21,37 +21,41 @@ def restore(folder: RunFolder) -> Run:
     """
     if folder.state() != "done":
         raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
-    run = prepare(folder)
+    run = prepare(folder, data_dir)
     run.assembled.model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
     return run
 
 
-def evaluate(folder: RunFolder, split: Split) -> tuple[dict[str, Scores], float | None]:
+def evaluate(
+    folder: RunFolder, split: Split, data_dir: Path | None = None
+) -> tuple[dict[str, Scores], float | None]:
     """Return each task's metrics on a split, and the overall; the one reader of test labels.
+
+    Args:
+        data_dir: where the data lie now; None for where they lay when the run was trained.
 
     Raises:
         UsageError: if a task has no labels for that split.
     """
-    run = restore(folder)
-    scores: dict[str, Scores] = {}
-    for task, info in run.resolved.cell.tasks.items():
-        examples = run.load(task, split, with_labels=True)
-        if examples.labels is None:
-            raise UsageError(
-                f"the {split} split of {task!r} has no labels here; "
-                "'mtbench predict' writes the predictions without them"
-            )
-        scores[task] = score(info, _predict(run, task, examples), examples.labels)
-    return scores, overall(run.resolved.cell.tasks, scores)
+    run = restore(folder, data_dir)
+    tasks = run.resolved.cell.tasks
+    splits = {task: run.tokenised(task, run.load(task, split, with_labels=True)) for task in tasks}
+    _, scores = predict_and_score(run.assembled.model, splits)
+    return scores, overall(tasks, scores)
 
 
-def write_predictions(folder: RunFolder, split: Split, out: Path) -> list[Path]:
+def write_predictions(
+    folder: RunFolder, split: Split, out: Path, data_dir: Path | None = None
+) -> list[Path]:
     """Write one file a task, in the format that the CS224N leaderboard takes.
+
+    Args:
+        data_dir: where the data lie now; None for where they lay when the run was trained.
 
     Raises:
         UsageError: if a task's data are not there.
     """
-    run = restore(folder)
+    run = restore(folder, data_dir)
     out.mkdir(parents=True, exist_ok=True)
     files = []
     for task, info in run.resolved.cell.tasks.items():

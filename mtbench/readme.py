@@ -15,18 +15,18 @@ def write_table(matrix: Path, table: str) -> Path:
     A README that is not there is made; one without markers gets them at its end.
 
     Raises:
-        UsageError: if the README has one marker without the other.
+        UsageError: if the README's markers are not one pair, the first one first.
     """
     folder = matrix if matrix.is_dir() else matrix.parent
     file = folder / "README.md"
     text = file.read_text(encoding="utf-8") if file.exists() else ""
     block = f"{BEGIN}\n\n{table}\n\n{END}"
-    if (BEGIN in text) != (END in text) or text.count(BEGIN) > 1:
-        raise UsageError(f"{file}: expected one {BEGIN} and one {END} after it")
-    if BEGIN in text:
-        before, _, rest = text.partition(BEGIN)
-        _, _, after = rest.partition(END)
+    before, begin, rest = text.partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if begin and end and BEGIN not in rest and END not in before + after:
         text = before + block + after
+    elif BEGIN in text or END in text:
+        raise UsageError(f"{file}: expected one {BEGIN} and one {END} after it")
     else:
         text = (text.rstrip() + "\n\n" if text.strip() else "") + block + "\n"
     with renamed(file) as temporary:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import re
-import sys
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 from typing import TYPE_CHECKING, Any
@@ -15,8 +13,9 @@ from typing import TYPE_CHECKING, Any
 import pluggy
 
 from mtbench import hookspecs
-from mtbench.errors import PluginError, UsageError, nearest, unknown
+from mtbench.errors import MtbenchError, PluginError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
+from mtbench.plugin_files import check_file, import_file
 from mtbench.specs import KINDS, Spec, resolve
 
 if TYPE_CHECKING:
@@ -62,12 +61,11 @@ class Registry:
 
     Attributes:
         entries: what can be used, in the order it was found.
-        problems: what cannot, with the reason; a broken plugin stops nothing else.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
-        self.problems: list[Problem] = []
+        self._broken: list[Problem] = []
         self._by_name: dict[tuple[str, str], list[Entry]] = {}
         self._plugins = pluggy.PluginManager(NAMESPACE)
         self._plugins.add_hookspecs(hookspecs)
@@ -83,11 +81,22 @@ class Registry:
         for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
             registry._add(_provider(point), point.load)
         for file in files:
-            _check_file(file)
-            provider = Provider(str(file), "", file.stem)
-            registry._add(provider, lambda file=file: _import_file(file))
-        registry._note_conflicts()
+            check_file(file)
+            provider = Provider(file.name, "", file.stem)
+            registry._add(provider, lambda file=file: import_file(file))
         return registry
+
+    @property
+    def problems(self) -> list[Problem]:
+        """What cannot be used, with the reason; a broken plugin stops nothing else."""
+        return [
+            *self._broken,
+            *(
+                Problem(entries[-1].provider, f"mtbench_{kind}s", _conflict(entries))
+                for (kind, _), entries in self._by_name.items()
+                if len(entries) > 1
+            ),
+        ]
 
     def find(self, kind: str, name: str) -> Entry:
         """Return the entry of a name, or of ``distribution/name`` where two share it.
@@ -105,12 +114,25 @@ class Registry:
             return found[0]
         if found:
             raise PluginError(_conflict(found))
-        error = unknown(kind, name, self.names(kind))
-        suspects = [p for p in self.problems if p.hook is None or HOOKS.get(p.hook, kind) == kind]
-        if suspects:
-            reasons = "; ".join(str(problem) for problem in suspects)
-            raise PluginError(f"{error}; a broken plugin may have brought it: {reasons}")
-        raise error
+        raise self.missing(kind, name, self.names(kind), kinds=(kind,))
+
+    def missing(
+        self, what: str, name: str, known: Iterable[str], *, kinds: Iterable[str]
+    ) -> MtbenchError:
+        """Return the error of a name that nothing has, which a broken plugin may have brought.
+
+        Args:
+            what: the kind of thing, as the message calls it.
+            known: the names that are there.
+            kinds: the kinds of component that it could be.
+        """
+        error = unknown(what, name, known)
+        could_be = set(kinds)
+        suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *could_be}]
+        if not suspects:
+            return error
+        reasons = "; ".join(str(problem) for problem in suspects)
+        return PluginError(f"{error}; a broken plugin may have brought it: {reasons}")
 
     def names(self, kind: str) -> list[str]:
         """Return the known names of a kind, sorted."""
@@ -120,6 +142,8 @@ class Registry:
         """Import and register one plugin; whatever is wrong with it becomes a problem."""
         try:
             module = load()
+            if not isinstance(module, ModuleType):
+                raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
         except (Exception, SystemExit) as error:
             self._note(provider, None, f"{type(error).__name__}: {error}".rstrip(": "))
@@ -156,7 +180,7 @@ class Registry:
         expected = KINDS[kind]
         if not isinstance(spec, expected):
             return f"expected a {expected.__name__}, got {spec!r}"
-        if not NAME.fullmatch(spec.name):
+        if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
             return f"the name {spec.name!r} is not lower-case words joined by '-'"
         for entry in self._by_name.get((kind, spec.name), ()):
             if entry.provider.distribution == provider.distribution:
@@ -164,12 +188,7 @@ class Registry:
         return None
 
     def _note(self, provider: Provider, hook: str | None, reason: str) -> None:
-        self.problems.append(Problem(provider, hook, " ".join(reason.split())))
-
-    def _note_conflicts(self) -> None:
-        for (kind, _), entries in self._by_name.items():
-            if len(entries) > 1:
-                self._note(entries[-1].provider, f"mtbench_{kind}s", _conflict(entries))
+        self._broken.append(Problem(provider, hook, " ".join(reason.split())))
 
 
 def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> Parameters:
@@ -202,6 +221,8 @@ def parameter_model(entry: Entry) -> type[Parameters]:
     model = load_target(entry, entry.spec.parameters)
     if not (isinstance(model, type) and issubclass(model, base)):
         raise PluginError(f"{label(entry)}: its parameters are no {base.__name__}: {model!r}")
+    if "name" in model.model_fields:
+        raise PluginError(f"{label(entry)}: a parameter cannot be called 'name'")
     return model
 
 
@@ -213,7 +234,7 @@ def load_target(entry: Entry, target: Any) -> Any:
     """
     try:
         return resolve(target)
-    except (ImportError, AttributeError, ValueError, SyntaxError) as error:
+    except Exception as error:  # whatever a stranger's module raises when it is imported
         raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
 
 
@@ -231,7 +252,8 @@ def _conflict(entries: Sequence[Entry]) -> str:
 def _provider(point: EntryPoint) -> Provider:
     if point.dist is None:
         return Provider("(unknown)", "", point.value)
-    return Provider(point.dist.name, point.dist.version, point.value)
+    name, version = point.dist.metadata["Name"], point.dist.metadata["Version"]
+    return Provider(name or "(unnamed)", version or "", point.value)
 
 
 def _distribution_and_name(point: EntryPoint) -> tuple[str, str]:
@@ -244,34 +266,3 @@ def _unmarked_hooks(module: ModuleType) -> Iterator[str]:
         marked = hasattr(value, f"{NAMESPACE}_impl")
         if name.startswith("mtbench_") and callable(value) and not marked:
             yield name
-
-
-def _check_file(file: Path) -> None:
-    if not file.is_file():
-        raise UsageError(f"--plugin {file}: there is no such file")
-    if file.suffix != ".py" or not file.stem.isidentifier():
-        raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
-    known = sys.modules.get(file.stem)
-    origin = getattr(known, "__file__", None) if known else _origin(file.stem)
-    if (known or origin) and Path(origin or "/").resolve() != file.resolve():
-        raise UsageError(f"--plugin {file}: the module {file.stem!r} exists already; rename it")
-
-
-def _origin(module: str) -> str | None:
-    spec = find_spec(module)
-    return spec.origin if spec else None
-
-
-def _import_file(file: Path) -> ModuleType:
-    """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it."""
-    spec = spec_from_file_location(file.stem, file)
-    assert spec is not None  # a .py file always has a spec, and a loader
-    assert spec.loader is not None
-    module = module_from_spec(spec)
-    sys.modules[file.stem] = module
-    try:
-        spec.loader.exec_module(module)
-    except BaseException:
-        del sys.modules[file.stem]
-        raise
-    return module

@@ -1,6 +1,7 @@
 """Renderings of a leaderboard: the same numbers for a terminal, Markdown, CSV and JSON."""
 
 import json
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
@@ -8,6 +9,11 @@ from typing import Any
 from mtbench.leaderboard import DIGITS, Leaderboard, Row, Score
 
 UNTRAINED = "untrained"
+
+NAME_WIDTH = 20
+"""Columns that a cell's name keeps on a narrow terminal, before numbers are wrapped."""
+PIPE_WIDTH = 160
+"""Columns of a table that goes to a file or a log, which wrap nothing by themselves."""
 
 
 def as_json(board: Leaderboard) -> str:
@@ -47,7 +53,7 @@ def as_markdown(board: Leaderboard) -> str:
     from tabulate import tabulate
 
     records = _cells(board)
-    alignment = ["left", *["right"] * (len(records[0]) - 2), "left"] if records else None
+    alignment = ["left", *["right"] * (len(records[0]) - 2), "left"]
     table = tabulate(
         records, headers="keys", tablefmt="github", disable_numparse=True, colalign=alignment
     )
@@ -57,18 +63,24 @@ def as_markdown(board: Leaderboard) -> str:
 
 def as_terminal(board: Leaderboard) -> str:
     """Return the leaderboard as a table for a terminal, coloured where it is one."""
+    from rich.box import SIMPLE_HEAD
     from rich.console import Console
     from rich.table import Table
     from rich.text import Text
 
     records = _cells(board)
-    table = Table(title=board.title, title_justify="left", caption_justify="left")
-    for index, name in enumerate(records[0] if records else ()):
-        last = len(records[0]) - 1
-        table.add_column(name, justify="left" if index in (0, last) else "right", overflow="fold")
+    title = board.title
+    if len({record["seeds"] for record in records}) == 1:  # a column less on a narrow terminal
+        title += f" (seeds: {records[0]['seeds']})"
+        records = [{k: v for k, v in record.items() if k != "seeds"} for record in records]
+    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
+    for index, name in enumerate(records[0]):
+        text = index in (0, len(records[0]) - 1)
+        table.add_column(name, justify="left" if text else "right", overflow="fold")
+    table.columns[0].min_width = min(NAME_WIDTH, max(len(row.name) for row in board.rows))
     for record in records:
         table.add_row(*(Text(text, style=_style(text)) for text in record.values()))
-    console = Console(highlight=False)
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)
         for remark in board.remarks:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -31,10 +30,10 @@ def default_data_folder() -> Path | None:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task of a cell: who brings it, its parameters, the object itself and what it tells."""
+    """A task of a cell: who brings it, as what it is named, the object and what it tells."""
 
     entry: Entry
-    parameters: Any
+    component: Component
     task: Task
     info: TaskInfo
 
@@ -63,6 +62,7 @@ class Resolver:
 
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
+        self._default_folder = default_data_folder()
         self._components: dict[str, tuple[Entry, Component]] = {}
         self._tasks: dict[str, TaskEntry] = {}
         self._sections: dict[str, Config] = {}
@@ -77,12 +77,13 @@ class Resolver:
         tasks = self._resolve_tasks(config.get("tasks"))
         train = self._section("train", config)
         data = self._section("data", config)
-        if data["dir"] is None and (folder := default_data_folder()) is not None:
-            data = {**data, "dir": str(folder)}
-        _check_batch_sizes(train, tasks)
+        folder = Path(data["dir"]) if data["dir"] is not None else self._default_folder
+        if folder is not None:  # as it lies, so that the run finds it from wherever it starts
+            data = {**data, "dir": str(folder.absolute())}
+        self._check_batch_sizes(train, tasks)
         parts = {slot: config.get(slot, DEFAULTS[slot]) for slot in SLOTS}
         heads = config.get("heads", {})
-        self._check_head_names(heads, tasks)
+        self._check_task_names(heads, tasks, where="heads")
         parts |= {f"heads.{name}": heads.get(name, DEFAULT_HEAD) for name in tasks}
         found = {
             part: self._component(part.partition(".")[0].removesuffix("s"), given, part)
@@ -125,24 +126,29 @@ class Resolver:
         return tasks
 
     def _task(self, table: Config) -> TaskEntry:
-        memo = json.dumps(table, sort_keys=True)
+        memo = repr(table)
         if memo not in self._tasks:
             entry, component = self._component("task", table, "tasks")
             parameters = build_parameters(entry, component.parameters, where="tasks")
             task: Task = load_target(entry, entry.spec.target)(parameters)
-            self._tasks[memo] = TaskEntry(entry, component.parameters, task, task.describe())
+            self._tasks[memo] = TaskEntry(entry, component, task, task.describe())
         return self._tasks[memo]
 
     def _component(self, kind: str, given: Config, where: str) -> tuple[Entry, Component]:
-        memo = kind + json.dumps(given, sort_keys=True)
+        memo = f"{kind} {given!r}"
         if memo not in self._components:
             parameters = dict(given)
             name = parameters.pop("name", None)
             if not isinstance(name, str):
-                raise UsageError(f"{where}: a {kind} needs a name")
+                raise UsageError(f"{where}: expected a name in {given!r}")
             entry = self._registry.find(kind, name)
             model = build_parameters(entry, parameters, where=f"{where} ({name})")
-            component = Component(name, model.model_dump(mode="json"))
+            values = model.model_dump(mode="json", by_alias=True)
+            if isinstance(entry.spec, EncoderSpec):
+                values |= _absolute(
+                    {key: values[key] for key in entry.spec.locations & set(values)}
+                )
+            component = Component(name, values)
             self._components[memo] = (entry, component)
         return self._components[memo]
 
@@ -150,25 +156,37 @@ class Resolver:
         given = dict(config.get(name, {}))
         if name == "train" and not {"steps", "epochs"} & set(given):
             given["epochs"] = 1
-        memo = name + json.dumps(given, sort_keys=True)
+        memo = f"{name} {given!r}"
         if memo not in self._sections:
             section = validate(SECTIONS[name], given, where=name)
             self._sections[memo] = section.model_dump(mode="json")
         return self._sections[memo]
 
-    def _check_head_names(self, heads: Config, tasks: Mapping[str, TaskEntry]) -> None:
-        """Refuse a head for a task that is nowhere; one for a task of other cells is no fault."""
-        for name in heads:
+    def _check_task_names(
+        self, names: Iterable[str], tasks: Mapping[str, TaskEntry], *, where: str
+    ) -> None:
+        """Refuse the name of a task that is nowhere; that of another cell's task is no fault."""
+        for name in names:
             if name not in tasks and name not in self._registry.names("task"):
-                raise unknown("task", name, tasks, where="heads")
+                raise unknown("task", name, tasks, where=where)
 
-
-def _check_batch_sizes(train: Config, tasks: Mapping[str, TaskEntry]) -> None:
-    sizes = train["batch_size"]
-    if isinstance(sizes, dict):
+    def _check_batch_sizes(self, train: Config, tasks: Mapping[str, TaskEntry]) -> None:
+        sizes = train["batch_size"]
+        if not isinstance(sizes, dict):
+            return
         for name in tasks:
             if name not in sizes:
                 raise UsageError(f"train.batch_size: no size for the task {name!r}")
+        self._check_task_names(sizes, tasks, where="train.batch_size")
+
+
+def _absolute(locations: Mapping[str, Any]) -> dict[str, str]:
+    """Return the locations that are paths from here as they are from anywhere."""
+    return {
+        key: str(Path(value).absolute())
+        for key, value in locations.items()
+        if isinstance(value, str) and Path(value).exists()
+    }
 
 
 def _with_dropout(component: Component, train: Config) -> Component:
@@ -182,9 +200,7 @@ def _as_config(cell: Cell, tasks: Mapping[str, TaskEntry], data: Config) -> Conf
         return {"name": component.name, **component.parameters}
 
     return {
-        "tasks": {
-            name: {"name": task.entry.spec.name, **task.parameters} for name, task in tasks.items()
-        },
+        "tasks": {name: table(task.component) for name, task in tasks.items()},
         "encoder": table(cell.encoder),
         "heads": {name: table(head) for name, head in cell.heads.items()},
         "balancer": table(cell.balancer),

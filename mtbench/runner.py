@@ -36,6 +36,7 @@ class Run:
     seed: int
     resolved: Resolved
     assembled: Assembled
+    data_dir: Path | None
 
     def tokenised(self, task: str, examples: Examples) -> TokenisedExamples:
         """Tokenise a split of a task, as its head takes it."""
@@ -44,13 +45,15 @@ class Run:
 
     def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
         """Read a split of a task from the run's data folder."""
-        folder = self.resolved.config["data"]["dir"]
-        directory = Path(folder) if folder else None
-        return data.load(self.resolved.tasks[task].task, split, directory, with_labels=with_labels)
+        entry = self.resolved.tasks[task]
+        return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
 
 
-def prepare(folder: RunFolder) -> Run:
+def prepare(folder: RunFolder, data_dir: Path | None = None) -> Run:
     """Build what a stored request describes: plugins, data folder, model with first weights.
+
+    Args:
+        data_dir: where the data lie; None for where the request says.
 
     Raises:
         UsageError, PluginError: if what it names is not there any more.
@@ -61,7 +64,13 @@ def prepare(folder: RunFolder) -> Run:
     resolved = Resolver(registry).resolve(as_written(request["config"]))
     torch.set_num_threads(resolved.cell.train["threads"])
     torch.use_deterministic_algorithms(True)
-    return Run(request["seed"], resolved, assemble(resolved, request["seed"]))
+    stored = resolved.config["data"]["dir"]
+    return Run(
+        seed=request["seed"],
+        resolved=resolved,
+        assembled=assemble(resolved, request["seed"]),
+        data_dir=data_dir or (Path(stored) if stored else None),
+    )
 
 
 def execute(folder: RunFolder) -> None:

@@ -25,6 +25,9 @@ PREDICTIONS = "predictions.npz"
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
 
+TAIL = 16_384
+"""Bytes at the end of a history that hold its last event in any case."""
+
 
 @contextmanager
 def renamed(path: Path) -> Iterator[Path]:
@@ -72,14 +75,17 @@ class RunFolder:
             return "failed" if result["status"] == "failed" else "done"
         return "running" if self._is_locked() else "missing"
 
-    def history(self) -> list[dict[str, Any]]:
-        """Return the events written so far; a line that is still being written is left out."""
+    def last_event(self) -> dict[str, Any] | None:
+        """Return the newest event of the history, or None; only the end of the file is read."""
         try:
-            text = (self.path / HISTORY).read_text(encoding="utf-8")
+            with (self.path / HISTORY).open("rb") as file:
+                file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
+                tail = file.read()
         except FileNotFoundError:
-            return []
-        complete = text[: text.rfind("\n") + 1]
-        return [json.loads(line) for line in complete.splitlines()]
+            return None
+        *complete, _ = tail.split(b"\n")  # a line that is still being written is left out
+        event: dict[str, Any] | None = json.loads(complete[-1]) if complete else None
+        return event
 
     def log(self) -> str:
         """Return what the run's process printed."""

@@ -1,8 +1,10 @@
 """What all tests share: a clean environment, seeded generators, and the real data where it is."""
 
+import importlib
 import os
 import random
 import sys
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -43,3 +45,42 @@ def cs224n() -> Path:
     if not folder.is_dir():
         pytest.skip(f"needs the CS224N data, and {folder} is no folder (set MTBENCH_TEST_DATA)")
     return folder
+
+
+# --- plugins made for a test ------------------------------------------------------------------
+
+
+@pytest.fixture
+def new_modules(tmp_path: Path) -> Iterator[None]:
+    """Forget, after the test, the modules that were imported from its folder."""
+    yield
+    for name, module in list(sys.modules.items()):
+        file = getattr(module, "__file__", None)
+        places = [file] if file else getattr(module, "__path__", ())
+        if any(Path(place).is_relative_to(tmp_path) for place in places):
+            del sys.modules[name]
+
+
+@pytest.fixture
+def install(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> Callable[..., Path]:
+    """Give a function that installs a distribution whose one module is a plugin."""
+    folder = tmp_path / "site-packages"
+    folder.mkdir()
+    monkeypatch.syspath_prepend(folder)
+
+    def write(distribution: str, source: str, *, version: str = "1.0", point: str = "") -> Path:
+        module = distribution.replace("-", "_")
+        information = folder / f"{module}-{version}.dist-info"
+        information.mkdir()
+        (information / "METADATA").write_text(
+            f"Metadata-Version: 2.1\nName: {distribution}\nVersion: {version}\n"
+        )
+        (information / "entry_points.txt").write_text(f"[mtbench]\nplugin = {point or module}\n")
+        file = folder / f"{module}.py"
+        file.write_text(source)
+        importlib.invalidate_caches()
+        return file
+
+    return write

@@ -23,9 +23,8 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = "errors randomness metrics protocols specs parameters tables hookspecs api"
 PAPER = """
-    configuration matrix designs resolution schedule filtering plan store requests history data
-    leaderboard statistics regression
-    rendering plan_rendering readme overview catalogue data_tables
+    configuration matrix resolution schedule filtering plan store requests history data
+    leaderboard rendering plan_rendering readme overview catalogue data_tables
 """
 TORCH = """
     batching pooling objectives examples model jacobian gradients assembly training evaluation
@@ -34,10 +33,10 @@ TORCH = """
 RUNS = "runner worker prediction"
 FLOORS = [
     ["", *GROUND.split()],  # with the page of hooks, which the api shows beside the specs
-    ["validation", "provenance", "registry"],
+    ["validation", "provenance", "plugin_files", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "report"],
+    ["executors", "study"],
     ["cli", "__main__"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -26,8 +26,8 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
             shutil.copy(root / name, source / name)
     (source / "tests").mkdir()
     (source / "tests" / "__init__.py").touch()  # a package that must stay out
-    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation", source]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    command = [sys.executable, "-m", "build", "--wheel", "--no-isolation"]
+    done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = (source / "dist").iterdir()
     assert built.name == f"mtbench-{__version__}-py3-none-any.whl"

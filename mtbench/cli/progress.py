@@ -10,6 +10,9 @@ import click
 
 from mtbench.executors import Job, Observer
 
+WIDTH = 32
+"""Columns of a run's name beside its bar; of a longer one the end is shown, which tells more."""
+
 
 @contextmanager
 def observing(total: int) -> Iterator[Observer]:
@@ -28,11 +31,12 @@ def observing(total: int) -> Iterator[Observer]:
     )
 
     columns = (
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         MofNCompleteColumn(),
         TimeElapsedColumn(),
         TimeRemainingColumn(),
+        TextColumn("{task.fields[phase]}"),
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield Bars(progress, total)
@@ -66,22 +70,24 @@ class Bars:
 
     def __init__(self, progress: Any, total: int) -> None:
         self._progress = progress
-        self._all = progress.add_task("runs", total=total, visible=total > 0)
+        self._all = progress.add_task("runs", total=total, visible=total > 0, phase="")
         self._bars: dict[str, Any] = {}
 
     def started(self, job: Job) -> None:
         """Add a bar."""
-        self._bars[job.folder.key] = self._progress.add_task(f"{job.name}: starting", total=None)
+        name = job.name if len(job.name) <= WIDTH else "…" + job.name[1 - WIDTH :]
+        bar = self._progress.add_task(name, total=None, phase="starting")
+        self._bars[job.folder.key] = bar
 
     def progressed(self, job: Job, event: dict[str, Any]) -> None:
         """Move the run's bar."""
         bar = self._bars[job.folder.key]
         if event["event"] == "step":
             self._progress.update(
-                bar, description=job.name, completed=event["step"], total=event["total"]
+                bar, completed=event["step"], total=event["total"], phase="training"
             )
         elif event["event"] == "phase":
-            self._progress.update(bar, description=f"{job.name}: {event['phase']}")
+            self._progress.update(bar, phase=event["phase"])
 
     def finished(self, job: Job, result: dict[str, Any]) -> None:
         """Take the bar away; say how the run ended if it failed."""

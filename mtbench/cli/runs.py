@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from mtbench.cli.options import open_store, store_option
+from mtbench.cli.options import data_option, open_store, store_option
 from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode
 
@@ -45,13 +45,15 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @click.command()
 @click.argument("run")
 @split_option
+@data_option
 @store_option
-def evaluate(run: str, split: str, store_dir: Path) -> int:
+def evaluate(run: str, split: str, data_dir: Path | None, store_dir: Path) -> int:
     """Score the model of RUN on a split."""
     from mtbench.overview import metric_records
     from mtbench.prediction import evaluate as score
 
-    scores, overall = score(open_store(store_dir).find(run), cast("Split", split))
+    folder = open_store(store_dir).find(run)
+    scores, overall = score(folder, cast("Split", split), data_dir)
     print_table("", metric_records({split: scores}, {split: overall}))
     return ExitCode.DONE
 
@@ -66,11 +68,13 @@ def evaluate(run: str, split: str, store_dir: Path) -> int:
     type=click.Path(path_type=Path, file_okay=False),
     help="Where the files go.",
 )
+@data_option
 @store_option
-def predict(run: str, split: str, out: Path, store_dir: Path) -> int:
+def predict(run: str, split: str, out: Path, data_dir: Path | None, store_dir: Path) -> int:
     """Write the predictions of RUN on a split, in the CS224N leaderboard's format."""
     from mtbench.prediction import write_predictions
 
-    for file in write_predictions(open_store(store_dir).find(run), cast("Split", split), out):
+    folder = open_store(store_dir).find(run)
+    for file in write_predictions(folder, cast("Split", split), out, data_dir):
         click.echo(file)
     return ExitCode.DONE

@@ -41,7 +41,10 @@ def load(
     if split == "test" and not with_labels:
         return _by_id(replace(examples, labels=None))
     if examples.labels is None:
-        raise UsageError(f"{name}: its {split} split has no labels")
+        raise UsageError(
+            f"{name}: its {split} split has no labels"
+            + ("; 'mtbench predict' writes predictions without them" if split == "test" else "")
+        )
     return _by_id(examples)
 
 

@@ -1,0 +1,44 @@
+"""Plugin files: Python files that are plugins without being installed (``--plugin``)."""
+
+import sys
+from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from pathlib import Path
+from types import ModuleType
+
+from mtbench.errors import UsageError
+
+
+def check_file(file: Path) -> None:
+    """Make sure that a file can be imported as a module of its own name.
+
+    Raises:
+        UsageError: if it is not there, is not named like a module, or would hide another one.
+    """
+    if not file.is_file():
+        raise UsageError(f"--plugin {file}: there is no such file")
+    if file.suffix != ".py" or not file.stem.isidentifier():
+        raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
+    known = sys.modules.get(file.stem)
+    origin = getattr(known, "__file__", None) if known else _origin(file.stem)
+    if (known or origin) and Path(origin or "/").resolve() != file.resolve():
+        raise UsageError(f"--plugin {file}: the module {file.stem!r} exists already; rename it")
+
+
+def import_file(file: Path) -> ModuleType:
+    """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it."""
+    spec = spec_from_file_location(file.stem, file)
+    assert spec is not None  # a .py file always has a spec, and a loader
+    assert spec.loader is not None
+    module = module_from_spec(spec)
+    sys.modules[file.stem] = module
+    try:
+        spec.loader.exec_module(module)
+    except BaseException:
+        del sys.modules[file.stem]
+        raise
+    return module
+
+
+def _origin(module: str) -> str | None:
+    spec = find_spec(module)
+    return spec.origin if spec else None

@@ -1,0 +1,186 @@
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench import __version__
+from mtbench.catalogue import components, details, problems
+from mtbench.errors import PluginError, UsageError
+from mtbench.registry import Registry
+
+Install = Callable[..., Path]
+
+PLUGIN = """
+from pydantic import Field
+
+from mtbench.api import HeadParameters, HeadSpec, hookimpl
+
+
+class Tall(HeadParameters):
+    height: int
+    layers: list[int] = Field(default_factory=list)
+    scale: float = Field(1.0, alias="lambda")
+    names: str | None = None
+
+
+@hookimpl
+def mtbench_heads():
+    return [
+        HeadSpec(name="tall", summary="A tall one.", target="x:X", parameters=Tall, paper="Me"),
+        HeadSpec(name="linear", summary="Another.", target="x:X"),
+        HeadSpec(name="sum", summary="As a combiner.", target="x:X"),
+        HeadSpec(name="unsound", summary="", target="x:X", parameters="no_such_module:X"),
+    ]
+"""
+
+
+def one(name: str) -> dict[str, Any]:
+    (record,) = details(Registry.load(), name)
+    return record
+
+
+def test_components_are_listed_by_kind_and_name() -> None:
+    found = components(Registry.load())
+
+    assert found[-2:] == [
+        {
+            "kind": "combiner",
+            "name": "pcgrad",
+            "summary": "Gradient surgery: conflicting gradients are projected off each other.",
+            "distribution": "mtbench",
+            "version": __version__,
+        },
+        {
+            "kind": "combiner",
+            "name": "sum",
+            "summary": "Sum of the losses: every task weighs 1.",
+            "distribution": "mtbench",
+            "version": __version__,
+        },
+    ]
+    kinds = [record["kind"] for record in found]
+    assert list(dict.fromkeys(kinds)) == ["task", "encoder", "head", "balancer", "combiner"]
+    for kind in kinds:
+        names = [record["name"] for record in found if record["kind"] == kind]
+        assert names == sorted(names)
+
+
+def test_problems(install: Install) -> None:
+    install("fake", "import no_such_module", version="0.2")
+    install("other", PLUGIN.replace("'tall'", "'Tall'").replace('"tall"', '"Tall"'))
+
+    broken, bad_name, conflict = problems(Registry.load())
+
+    assert broken == {
+        "distribution": "fake",
+        "version": "0.2",
+        "module": "fake",
+        "hook": "",
+        "reason": "ModuleNotFoundError: No module named 'no_such_module'",
+    }
+    assert (bad_name["distribution"], bad_name["hook"]) == ("other", "mtbench_heads")
+    assert bad_name["reason"].startswith("the name 'Tall' is not")
+    assert conflict["reason"].startswith("the head 'linear' comes from more than one plugin")
+
+
+def test_details_of_a_built_in() -> None:
+    record = one("single")
+
+    schema = record.pop("schema")
+    assert record == {
+        "kind": "balancer",
+        "name": "single",
+        "summary": "Trains one task only; the others' heads stay untrained.",
+        "paper": "",
+        "distribution": "mtbench",
+        "version": __version__,
+        "module": "mtbench_builtins.balancers",
+        "parameters": [{"name": "task", "type": "string", "default": "(required)"}],
+    }
+    assert schema["additionalProperties"] is False
+
+
+def test_the_parameters_of_a_head() -> None:
+    parameters = {p["name"]: (p["type"], p["default"]) for p in one("cosine")["parameters"]}
+
+    assert parameters == {
+        "pooling": ("'cls' | 'pooler' | 'mean' | null", "None"),
+        "pair": ("'separate' | 'joined'", "'separate'"),
+        "dropout": ("number | null", "None"),
+    }
+
+
+def test_parameters_of_every_sort(install: Install) -> None:
+    install("fake", PLUGIN)
+
+    record = one("tall")
+
+    assert record["parameters"][3:] == [
+        {"name": "height", "type": "integer", "default": "(required)"},
+        {"name": "layers", "type": "array", "default": "(computed)"},
+        {"name": "lambda", "type": "number", "default": "1.0"},
+        {"name": "names", "type": "string | null", "default": "None"},
+    ]
+    assert (record["paper"], record["distribution"], record["module"]) == ("Me", "fake", "fake")
+
+
+def test_every_component_that_is_listed_can_be_shown() -> None:
+    registry = Registry.load()
+
+    for record in components(registry):
+        (shown,) = details(registry, f"{record['kind']}:{record['name']}")
+        assert shown["summary"] == record["summary"]
+
+
+def test_a_name_of_two_kinds_is_shown_twice(install: Install) -> None:
+    install("fake", PLUGIN)
+    registry = Registry.load()
+
+    assert {record["kind"] for record in details(registry, "sum")} == {"combiner", "head"}
+    assert [record["kind"] for record in details(registry, "head:sum")] == ["head"]
+
+
+def test_a_name_of_two_distributions(install: Install) -> None:
+    install("fake", PLUGIN)
+    registry = Registry.load()
+
+    assert [record["distribution"] for record in details(registry, "linear")] == [
+        "fake",
+        "mtbench",
+    ]
+    assert [r["summary"] for r in details(registry, "fake/linear")] == ["Another."]
+    assert [r["summary"] for r in details(registry, "head:fake/linear")] == ["Another."]
+    with pytest.raises(PluginError, match="comes from more than one plugin"):
+        details(registry, "head:linear")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("pgrad", "unknown component 'pgrad'; did you mean 'pcgrad'?"),
+        ("head:cosin", "unknown head 'cosin'; did you mean 'cosine'?"),
+        ("haed:cosine", "unknown kind 'haed'; did you mean 'head'? (known: balancer, combiner, "),
+        ("head:", "unknown head ''"),
+    ],
+)
+def test_a_name_that_nothing_has(name: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        details(Registry.load(), name)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_a_name_that_a_broken_plugin_may_have_brought(install: Install) -> None:
+    install("fake", "import no_such_module")
+
+    for name in ("tall", "head:tall"):
+        with pytest.raises(PluginError, match=r"fake 1\.0.*No module named 'no_such_module'"):
+            details(Registry.load(), name)
+
+
+def test_parameters_that_cannot_be_imported(install: Install) -> None:
+    install("fake", PLUGIN)
+
+    with pytest.raises(PluginError, match="head 'unsound' of fake: ModuleNotFoundError"):
+        details(Registry.load(), "unsound")

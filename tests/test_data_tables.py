@@ -1,0 +1,174 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtbench.data import ClassBalance, ScoreBalance, SplitStatus, status
+from mtbench.data_tables import (
+    LISTED,
+    bad_row_records,
+    default_tasks,
+    split_records,
+    unreadable,
+)
+from mtbench.errors import PluginError
+from mtbench.protocols import BadRow
+from mtbench.registry import Registry
+
+Install = Callable[..., Path]
+
+TRAIN = SplitStatus(
+    task="sst",
+    split="train",
+    published=8544,
+    rows=8500,
+    balance=ClassBalance((0.25, 0.75)),
+    fingerprint="0123456789abcdef",
+    bad_rows=(BadRow("sst.csv", 7, "its label is empty"),),
+)
+DEV = SplitStatus(
+    task="sst",
+    split="dev",
+    published=1000,
+    rows=1101,
+    balance=ScoreBalance(2.345, 1.5, (1.0, 2.25, 4.0)),
+    fingerprint="f" * 64,
+)
+UNKNOWN = SplitStatus(task="mine", split="test", published=None, rows=3, fingerprint="a" * 64)
+MISSING = [
+    SplitStatus(task="pd", split=split, published=1, problem="no folder")
+    for split in ("train", "dev")
+]
+
+
+def test_split_records() -> None:
+    assert split_records([TRAIN, *MISSING, DEV, UNKNOWN]) == [
+        {
+            "task": "sst",
+            "split": "train",
+            "rows": "8500",
+            "published": "8544",
+            "difference": "-44",
+            "labels": "0:25.0% 1:75.0%",
+            "left out": "1",
+            "fingerprint": "0123456789ab",
+        },
+        {
+            "task": "sst",
+            "split": "dev",
+            "rows": "1101",
+            "published": "1000",
+            "difference": "+101",
+            "labels": "mean 2.35, sd 1.50, quartiles 1.0 2.2 4.0",
+            "left out": "0",
+            "fingerprint": "f" * 12,
+        },
+        {
+            "task": "mine",
+            "split": "test",
+            "rows": "3",
+            "published": "-",
+            "difference": "-",
+            "labels": "-",
+            "left out": "0",
+            "fingerprint": "a" * 12,
+        },
+    ]
+
+
+def test_bad_rows_are_listed_up_to_a_number() -> None:
+    many = tuple(BadRow("pd.csv", line, "empty") for line in range(LISTED + 5))
+    split = SplitStatus(task="pd", split="train", published=None, rows=9, bad_rows=many)
+
+    records = bad_row_records([TRAIN, split])
+
+    assert records[0] == {"file": "sst.csv", "line": "7", "reason": "its label is empty"}
+    assert len(records) == 1 + LISTED
+    assert records[-1]["line"] == str(LISTED - 1)
+    assert split_records([split])[0]["left out"] == str(LISTED + 5)
+
+
+def test_unreadable_splits_are_joined_by_their_reason() -> None:
+    other = SplitStatus(task="pd", split="test", published=1, problem="no column")
+
+    assert unreadable([*MISSING, TRAIN, other]) == [
+        {"task": "pd", "splits": "train, dev", "reason": "no folder"},
+        {"task": "pd", "splits": "test", "reason": "no column"},
+    ]
+
+
+def test_the_built_in_tasks_without_a_folder() -> None:
+    tasks = default_tasks(Registry.load())
+
+    assert list(tasks) == [
+        "sst",
+        "pd",
+        "sts",
+        "cfimdb",
+        "sample-sst",
+        "sample-pd",
+        "sample-sts",
+    ]
+    statuses = status({name: tasks[name] for name in ("sst", "sample-sts")}, None)
+    assert [(r["task"], r["split"], r["rows"]) for r in split_records(statuses)] == [
+        ("sample-sts", "train", "480"),
+        ("sample-sts", "dev", "300"),
+        ("sample-sts", "test", "300"),
+    ]
+    assert [record["splits"] for record in unreadable(statuses)] == ["train", "dev", "test"]
+
+
+def test_the_real_data(cs224n: Path) -> None:
+    tasks = default_tasks(Registry.load())
+
+    records = split_records(status({"sst": tasks["sst"], "sts": tasks["sts"]}, cs224n))
+
+    assert [(r["task"], r["split"], r["rows"], r["difference"]) for r in records] == [
+        ("sst", "train", "8544", "+0"),
+        ("sst", "dev", "1101", "+0"),
+        ("sst", "test", "2210", "+0"),
+        ("sts", "train", "6040", "-1"),
+        ("sts", "dev", "863", "-1"),
+        ("sts", "test", "1725", "-1"),
+    ]
+
+
+PLUGIN = """
+from mtbench.api import Parameters, TaskSpec, hookimpl
+
+
+class File(Parameters):
+    file: str
+
+
+class Task:
+    def __init__(self, parameters):
+        self.parameters = parameters
+
+
+@hookimpl
+def mtbench_tasks():
+    return [
+        TaskSpec(name="sst", summary="", target=Task),
+        TaskSpec(name="from-file", summary="", target=Task, parameters=File),
+        TaskSpec(name="mine", summary="", target="TARGET"),
+    ]
+"""
+
+
+def test_tasks_of_plugins(install: Install) -> None:
+    """One that must be told something is left out; of two with one name both are there."""
+    install("fake", PLUGIN.replace("TARGET", "fake:Task"))
+
+    tasks = default_tasks(Registry.load())
+
+    assert type(tasks["fake/sst"]) is type(tasks["mine"])
+    assert type(tasks["mtbench/sst"]).__name__ == "SST"
+    assert {"from-file", "sst"} & {*tasks} == set()
+
+
+def test_a_task_that_cannot_be_imported(install: Install) -> None:
+    install("fake", PLUGIN.replace("TARGET", "no_such_module:Task"))
+
+    with pytest.raises(PluginError, match="task 'mine' of fake: ModuleNotFoundError"):
+        default_tasks(Registry.load())

@@ -1,0 +1,536 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.configuration import Config
+from mtbench.errors import UsageError
+from mtbench.matrix import (
+    Matrix,
+    NamedCell,
+    Overrides,
+    cells,
+    dotted,
+    fully_dotted,
+    read_matrix,
+    seeds,
+    short,
+)
+from mtbench.registry import Registry
+from mtbench.resolution import Resolver
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "study.toml"
+
+
+def read(file: Path, text: str) -> Matrix:
+    file.write_text(text, encoding="utf-8")
+    return read_matrix(file)
+
+
+def refusal(file: Path, text: str) -> str:
+    with pytest.raises(UsageError) as caught:
+        read(file, text)
+    message = str(caught.value)
+    assert message.startswith(f"{file}: ")
+    assert "\n" not in message
+    return message.removeprefix(f"{file}: ")
+
+
+def names(matrix: Matrix, overrides: Overrides | None = None) -> list[str]:
+    return [cell.name for cell in cells(matrix, overrides or Overrides())]
+
+
+BASE = '[base]\ntasks = ["sst"]\n'
+
+
+# --- the file ---------------------------------------------------------------------------------
+
+
+def test_the_least_that_is_a_matrix(file: Path) -> None:
+    matrix = read(file, BASE)
+
+    assert (matrix.title, matrix.design, seeds(matrix)) == ("study", "grid", [0, 1, 2])
+    assert cells(matrix) == [NamedCell("base", {"tasks": ["sst"]})]
+
+
+def test_a_folder_stands_for_its_matrix_toml(tmp_path: Path) -> None:
+    file = tmp_path / "my-study" / "matrix.toml"
+    file.parent.mkdir()
+    file.write_text(BASE)
+
+    assert read_matrix(file.parent) == read_matrix(file)
+    assert read_matrix(file).title == "my-study"
+
+
+def test_a_title_is_a_title(file: Path) -> None:
+    assert read(file, f'title = "My study"\n{BASE}').title == "My study"
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match=r"study\.toml: there is no such matrix file"):
+        read_matrix(tmp_path / "study.toml")
+    with pytest.raises(UsageError, match=r"matrix\.toml: there is no such matrix file"):
+        read_matrix(tmp_path)
+
+
+def test_a_file_that_cannot_be_read(file: Path) -> None:
+    file.write_bytes(b'title = "\xff"\n')
+
+    with pytest.raises(UsageError, match=r"study\.toml: cannot be read: 'utf-8' codec"):
+        read_matrix(file)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("seeds = ", "not valid TOML: Invalid value (at "),
+        ("[base]\n[base]\n", "not valid TOML: Cannot declare ('base',) twice (at line 2"),
+        ("", "'base' is missing"),
+        (f"sedes = 3\n{BASE}", "unknown key 'sedes'; did you mean 'seeds'? (known: axes, base, "),
+        (f"seeds = 0\n{BASE}", "seeds"),
+        (f"seeds = []\n{BASE}", "seeds"),
+        (f"seeds = [1, 1]\n{BASE}", "seeds: a seed is given twice"),
+        (f'design = "latter"\n{BASE}', "design: input should be 'grid' or 'ladder' (given: "),
+        (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
+        (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),
+        (
+            f'design = "ladder"\n{BASE}[axes]\ncombiner = ["sum"]\n[[steps]]\nname = "a"\n',
+            '[axes] belong to design = "grid"',
+        ),
+        (
+            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\n[[steps]]\nname = "a"\n',
+            "two [[steps]] have one name",
+        ),
+        (f'design = "ladder"\n{BASE}[[steps]]\nset = {{}}\n', "'steps.0.name' is missing"),
+        (
+            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\nnotes = ""\n',
+            "unknown key 'steps.0.notes'; did you mean 'note'? (known: name, note, paper, set)",
+        ),
+        (f"{BASE}[axes]\ncombiner = []\n", "axes.combiner: list should have at least 1 item"),
+        (
+            f'{BASE}[axes]\ncombiner = "sum"\n',
+            "axes.combiner: input should be a valid list (given: 'sum')",
+        ),
+    ],
+)
+def test_what_is_no_matrix(file: Path, text: str, message: str) -> None:
+    assert refusal(file, text).startswith(message)
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"), [("2", [0, 1]), ("1", [0]), ("[7, 3]", [7, 3]), ("[0]", [0])]
+)
+def test_seeds(file: Path, written: str, expected: list[int]) -> None:
+    matrix = read(file, f"seeds = {written}\n{BASE}")
+
+    assert seeds(matrix) == expected
+    assert seeds(matrix, Overrides(seeds=3)) == [0, 1, 2]
+
+
+# --- two spellings of one key -----------------------------------------------------------------
+
+
+def test_tables_of_a_step_become_dotted_keys() -> None:
+    table = {
+        "heads": {"sts": {"name": "linear"}, "pd": {"dropout": 0.3}},
+        "train": {"lr": 1, "batch_size": {"sst": 8}},
+        "data.fraction": 0.5,
+        "encoder": {"mode": "frozen"},
+    }
+
+    assert dotted(table) == {
+        "heads.sts": {"name": "linear"},
+        "heads.pd": {"dropout": 0.3},
+        "train.lr": 1,
+        "train.batch_size": {"sst": 8},
+        "data.fraction": 0.5,
+        "encoder": {"mode": "frozen"},
+    }
+    assert dotted("x") == fully_dotted("x") == "x"
+
+
+AXES = {
+    "quoted": """
+        "heads.sts" = ["linear", "cosine"]
+        "heads.sts.dropout" = [0.0, 0.3]
+        "train.lr" = [1e-4, 1e-5]
+        "encoder.mode" = ["frozen"]
+    """,
+    "bare": """
+        heads.sts = ["linear", "cosine"]
+        "heads.sts".dropout = [0.0, 0.3]
+        train.lr = [1e-4, 1e-5]
+        encoder.mode = ["frozen"]
+    """,
+}
+
+
+@pytest.mark.parametrize("axes", AXES.values(), ids=AXES)
+def test_axes_in_both_spellings(file: Path, axes: str) -> None:
+    matrix = read(file, f"{BASE}[axes]{axes}")
+
+    assert matrix.axes == {
+        "heads.sts": ["linear", "cosine"],
+        "heads.sts.dropout": [0.0, 0.3],
+        "train.lr": [1e-4, 1e-5],
+        "encoder.mode": ["frozen"],
+    }
+
+
+def test_deep_axes_without_quotes(file: Path) -> None:
+    matrix = read(file, f"{BASE}[axes]\nheads.sts.dropout = [0.0]\ntrain.batch_size.sst = [4]\n")
+
+    assert matrix.axes == {"heads.sts.dropout": [0.0], "train.batch_size.sst": [4]}
+
+
+# --- grid -------------------------------------------------------------------------------------
+
+GRID = f"""{BASE}
+combiner = "sum"
+train = {{ lr = 1e-3, epochs = 2 }}
+[axes]
+combiner = ["sum", {{ name = "pcgrad", order = "random" }}]
+"train.lr" = [1e-4, 1e-5]
+"""
+
+
+def test_a_grid_varies_its_last_axis_first(file: Path) -> None:
+    made = cells(read(file, GRID))
+
+    assert [cell.name for cell in made] == [
+        "combiner=sum, train.lr=0.0001",
+        "combiner=sum, train.lr=1e-5",
+        "combiner=pcgrad{order=random}, train.lr=0.0001",
+        "combiner=pcgrad{order=random}, train.lr=1e-5",
+    ]
+    assert made[3].config == {
+        "tasks": ["sst"],
+        "combiner": {"name": "pcgrad", "order": "random"},
+        "train": {"lr": 1e-5, "epochs": 2},
+    }
+    assert made[0].config["combiner"] == {"name": "sum"}
+
+
+def test_the_order_of_axes_over_a_component_and_its_part_does_not_matter(file: Path) -> None:
+    matrix = read(
+        file,
+        f'{BASE}[axes]\n"heads.sst.dropout" = [0.0, 0.3]\n"heads.sst" = ["linear", "cosine"]\n',
+    )
+
+    assert [cell.config["heads"]["sst"] for cell in cells(matrix)] == [
+        {"name": "linear", "dropout": 0.0},
+        {"name": "cosine", "dropout": 0.0},
+        {"name": "linear", "dropout": 0.3},
+        {"name": "cosine", "dropout": 0.3},
+    ]
+
+
+def test_further_axes_come_last_and_others_are_replaced(file: Path) -> None:
+    overrides = Overrides(axes={"train.dropout": [0.1, 0.2], "train.lr": [1.0, 2.0]})
+    matrix = read(file, f"{BASE}[axes]\ntrain.lr = [1e-4, 1e-5]\n")
+
+    assert names(matrix, overrides) == [
+        "train.lr=1.0, train.dropout=0.1",
+        "train.lr=1.0, train.dropout=0.2",
+        "train.lr=2.0, train.dropout=0.1",
+        "train.lr=2.0, train.dropout=0.2",
+    ]
+
+
+def test_an_axis_of_one_value_names_no_cell(file: Path) -> None:
+    made = cells(read(file, GRID), Overrides(axes={"train.dropout": [0.5], "combiner": ["sum"]}))
+
+    assert [cell.name for cell in made] == ["train.lr=0.0001", "train.lr=1e-5"]
+    assert [cell.config["train"]["dropout"] for cell in made] == [0.5, 0.5]
+
+
+@pytest.mark.parametrize("values", ['["sum", "sum"]', '["sum", { name = "sum" }]'])
+def test_an_axis_with_a_value_twice(file: Path, values: str) -> None:
+    matrix = read(file, f'{BASE}[axes]\n"combiner" = {values}\n')
+
+    with pytest.raises(UsageError, match="the axis combiner has a value twice: "):
+        cells(matrix)
+
+
+def test_a_key_that_leads_nowhere(file: Path) -> None:
+    with pytest.raises(UsageError, match="unknown key 'combinor'; did you mean 'combiner'"):
+        cells(read(file, f'{BASE}[axes]\ncombinor = ["sum"]\n'))
+    with pytest.raises(
+        UsageError, match=r"unknown key 'trian' in trian\.lr; did you mean 'train'"
+    ):
+        cells(read(file, BASE), Overrides(set={"trian.lr": 1}))
+
+
+def test_cells_share_nothing_that_can_change(file: Path) -> None:
+    first, second = cells(
+        read(file, f'{BASE}[axes]\n"train.batch_size" = [{{ sst = 8 }}]\ncombiner = ["a", "b"]\n')
+    )
+
+    first.config["train"]["batch_size"]["sst"] = 1
+
+    assert second.config["train"]["batch_size"] == {"sst": 8}
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        ("sum", "sum"),
+        (3, "3"),
+        (True, "true"),
+        (0.3, "0.3"),
+        (1e-5, "1e-5"),
+        (2.5e-10, "2.5e-10"),
+        (1e20, "1e20"),
+        (1.0, "1.0"),
+        (["sst", "pd"], "sst+pd"),
+        ([{"name": "sst", "as": "a"}, "pd"], "sst{as=a}+pd"),
+        ({"name": "linear"}, "linear"),
+        ({"name": "linear", "pair": "joined", "dropout": 0.0}, "linear{pair=joined,dropout=0.0}"),
+        ({"dropout": 0.1}, "{dropout=0.1}"),
+    ],
+)
+def test_short(value: object, expected: str) -> None:
+    assert short(value) == expected
+
+
+# --- what the command line lays over it -------------------------------------------------------
+
+
+def test_set_holds_in_every_cell_and_takes_the_place_of_its_axis(file: Path) -> None:
+    made = cells(read(file, GRID), Overrides(set={"train.lr": 3.0, "data.dir": "here"}))
+
+    assert [cell.name for cell in made] == ["combiner=sum", "combiner=pcgrad{order=random}"]
+    assert [cell.config["train"] for cell in made] == [{"lr": 3.0, "epochs": 2}] * 2
+    assert [cell.config["data"] for cell in made] == [{"dir": "here"}] * 2
+
+
+SETTLED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
+    "a budget settles the other": (
+        '"train.epochs" = [1, 2]',
+        {"train.steps": 5},
+        ["base"],
+    ),
+    "a component settles its parameters": (
+        '"heads.sst.dropout" = [0.0, 0.3]',
+        {"heads.sst": "linear"},
+        ["base"],
+    ),
+    "a table of other parameters does not": (
+        '"heads.sst.dropout" = [0.0, 0.3]',
+        {"heads.sst": {"pooling": "mean"}},
+        ["heads.sst.dropout=0.0", "heads.sst.dropout=0.3"],
+    ),
+    "a parameter does not settle its component": (
+        '"heads.sst" = ["linear", "cosine"]',
+        {"heads.sst.dropout": 0.3},
+        ["heads.sst=linear", "heads.sst=cosine"],
+    ),
+    "what is set elsewhere does not": (
+        '"tasks" = [["sst"], ["pd"]]',
+        {"train.lr": 1.0},
+        ["tasks=sst", "tasks=pd"],
+    ),
+}
+
+
+@pytest.mark.parametrize(("axis", "changes", "expected"), SETTLED.values(), ids=SETTLED)
+def test_no_cell_is_named_after_what_set_undoes(
+    file: Path, axis: str, changes: dict[str, Any], expected: list[str]
+) -> None:
+    matrix = read(file, f"{BASE}[axes]\n{axis}\n")
+
+    assert names(matrix, Overrides(set=changes)) == expected
+
+
+# --- ladder -----------------------------------------------------------------------------------
+
+LADDER = f"""
+design = "ladder"
+{BASE}
+train = {{ lr = 1e-3, epochs = 2 }}
+[[steps]]
+name = "one"
+paper = {{ sst = 0.5, overall = 0.25 }}
+note = "the first"
+set = {{ "heads.sst" = {{ name = "linear", dropout = 0.0 }} }}
+[[steps]]
+name = "two"
+set = {{ combiner = "pcgrad", "heads.sst.dropout" = 0.3 }}
+[[steps]]
+name = "three"
+[steps.set]
+heads.sst = "cosine"
+train.steps = 4
+[[steps]]
+name = "four"
+"""
+
+
+def test_a_step_inherits_the_one_before(file: Path) -> None:
+    made = cells(read(file, LADDER))
+
+    assert made[0] == NamedCell(
+        "one",
+        {
+            "tasks": ["sst"],
+            "train": {"lr": 1e-3, "epochs": 2},
+            "heads": {"sst": {"name": "linear", "dropout": 0.0}},
+        },
+        "the first",
+        {"sst": 0.5, "overall": 0.25},
+    )
+    assert made[1] == NamedCell(
+        "two",
+        {
+            "tasks": ["sst"],
+            "train": {"lr": 1e-3, "epochs": 2},
+            "heads": {"sst": {"name": "linear", "dropout": 0.3}},
+            "combiner": {"name": "pcgrad"},
+        },
+    )
+    assert made[2].config == {
+        "tasks": ["sst"],
+        "train": {"lr": 1e-3, "steps": 4},
+        "heads": {"sst": {"name": "cosine"}},
+        "combiner": {"name": "pcgrad"},
+    }
+    assert made[3] == NamedCell("four", made[2].config)
+
+
+def test_set_holds_in_every_step(file: Path) -> None:
+    made = cells(read(file, LADDER), Overrides(set={"combiner": "sum", "train.epochs": 1}))
+
+    assert [cell.config["combiner"] for cell in made] == [{"name": "sum"}] * 4
+    assert [cell.config["train"] for cell in made] == [{"lr": 1e-3, "epochs": 1}] * 4
+
+
+def test_a_ladder_has_no_axes(file: Path) -> None:
+    with pytest.raises(UsageError, match="--axis: a ladder has steps, not axes"):
+        cells(read(file, LADDER), Overrides(axes={"combiner": ["sum"]}))
+
+
+# --- the matrices that mtbench ships ----------------------------------------------------------
+
+LINEAR = ("linear", 0.3)
+BARE, BARE_SCALED = ("linear", 0.0), ("scaled-linear", 0.0)
+
+# name; paper's sst, pd, sts, overall; heads of pd and sts with dropout; balancer; combiner
+PAPER: list[tuple[str, tuple[float, ...], tuple[str, float], tuple[str, float], Config, str]] = [
+    (
+        "minBERT Baseline",
+        (0.391, 0.380, -0.009, 0.254),
+        BARE,
+        BARE_SCALED,
+        {"name": "single", "task": "sst"},
+        "sum",
+    ),
+    (
+        "Increased Dropout",
+        (0.530, 0.410, -0.043, 0.299),
+        LINEAR,
+        ("scaled-linear", 0.3),
+        {"name": "single", "task": "sst"},
+        "sum",
+    ),
+    (
+        "Cosine Similarity Fine Tuning",
+        (0.525, 0.403, 0.293, 0.407),
+        LINEAR,
+        ("cosine", 0.3),
+        {"name": "single", "task": "sst"},
+        "sum",
+    ),
+    (
+        "Unbalanced Round-Robin",
+        (0.441, 0.783, 0.377, 0.534),
+        LINEAR,
+        ("cosine", 0.3),
+        {"name": "round-robin"},
+        "sum",
+    ),
+    (
+        "Gradient Surgery",
+        (0.455, 0.779, 0.421, 0.552),
+        LINEAR,
+        ("cosine", 0.3),
+        {"name": "round-robin"},
+        "pcgrad",
+    ),
+    (
+        "Balanced Round-Robin",
+        (0.490, 0.774, 0.668, 0.644),
+        LINEAR,
+        ("cosine", 0.3),
+        {"name": "cycle"},
+        "pcgrad",
+    ),
+    (
+        "Modified Cos-Sim + Hyperparams",
+        (0.493, 0.776, 0.692, 0.654),
+        LINEAR,
+        ("relu-cosine", 0.3),
+        {"name": "cycle"},
+        "pcgrad",
+    ),
+]
+
+
+def test_the_ladder_of_the_paper(root: Path) -> None:
+    made = cells(read_matrix(root / "leaderboards" / "paper"))
+    resolver = Resolver(Registry.load())
+    resolved = [resolver.resolve(cell.config) for cell in made]
+
+    assert [cell.rejection for cell in resolved] == [None] * 7
+    for cell, found, step in zip(made, resolved, PAPER, strict=True):
+        name, paper, pd, sts, balancer, combiner = step
+        assert cell.name == name
+        assert tuple(cell.paper[key] for key in ("sst", "pd", "sts", "overall")) == paper
+        assert len(cell.paper) == 4
+        heads = found.config["heads"]
+        assert {task: (head["name"], head["dropout"]) for task, head in heads.items()} == {
+            "sst": LINEAR,
+            "pd": pd,
+            "sts": sts,
+        }
+        assert {head["pair"] for head in heads.values()} == {"separate"}
+        assert found.config["balancer"] == balancer
+        assert found.config["combiner"] == {"name": combiner}
+        train = found.config["train"]
+        assert (train["lr"], train["dropout"], train["batch_size"]) == (1e-5, 0.3, 8)
+        assert (train["epochs"], train["steps"]) == (1, None)
+        assert found.config["encoder"]["checkpoint"] == "bert-base-uncased"
+        assert found.config["encoder"]["mode"] == "finetune"
+
+
+def test_the_papers_overall_is_the_mean_of_its_scores() -> None:
+    for _, (*scores, overall), *_ in PAPER:
+        assert sum(scores) / 3 == pytest.approx(overall, abs=0.0011)
+
+
+def test_the_first_ablation(root: Path) -> None:
+    matrix = read_matrix(root / "leaderboards" / "smoke")
+    resolver = Resolver(Registry.load())
+
+    made = cells(matrix)
+
+    assert [cell.name for cell in made] == [
+        "combiner=sum, heads.sample-sts=linear",
+        "combiner=sum, heads.sample-sts=relu-cosine",
+        "combiner=pcgrad, heads.sample-sts=linear",
+        "combiner=pcgrad, heads.sample-sts=relu-cosine",
+    ]
+    assert [resolver.resolve(cell.config).rejection for cell in made] == [None] * 4
+    assert all(task.startswith("sample-") for cell in made for task in cell.config["tasks"])
+
+
+def test_every_shipped_matrix_can_be_resolved(root: Path) -> None:
+    found = sorted(path.parent.name for path in root.glob("leaderboards/*/matrix.toml"))
+    resolver = Resolver(Registry.load())
+
+    assert {"paper", "smoke"} <= {*found}
+    for name in found:
+        for cell in cells(read_matrix(root / "leaderboards" / name)):
+            assert {"overall", *resolver.resolve(cell.config).tasks} >= {*cell.paper}

@@ -1,0 +1,507 @@
+import sys
+from collections.abc import Callable
+from importlib.metadata import distribution, version
+from pathlib import Path
+
+import pytest
+
+from mtbench.errors import ExitCode, PluginError, UsageError
+from mtbench.parameters import HeadParameters, Parameters
+from mtbench.registry import (
+    Entry,
+    Provider,
+    Registry,
+    build_parameters,
+    label,
+    load_target,
+    parameter_model,
+)
+from mtbench.specs import CombinerSpec, HeadSpec, TaskSpec
+
+Install = Callable[..., Path]
+
+BUILTINS = "mtbench"
+"""The distribution that the built-in plugins come in."""
+
+IMPORTS = "from mtbench.api import BalancerSpec, HeadSpec, hookimpl\n"
+
+
+def heads(*names: str) -> str:
+    """Return the source of a plugin with these heads."""
+    specs = ", ".join(f"HeadSpec(name={name!r}, summary='', target='x:X')" for name in names)
+    return f"{IMPORTS}\n@hookimpl\ndef mtbench_heads():\n    return [{specs}]\n"
+
+
+def fake(registry: Registry, distribution: str = "fake") -> list[tuple[str | None, str]]:
+    """Return hook and reason of what is broken in a distribution."""
+    return [
+        (problem.hook, problem.reason)
+        for problem in registry.problems
+        if problem.provider.distribution == distribution
+    ]
+
+
+# --- what comes in ----------------------------------------------------------------------------
+
+
+def test_the_built_in_plugins_come_in() -> None:
+    registry = Registry.load()
+
+    assert {
+        kind: registry.names(kind) for kind in ("encoder", "head", "balancer", "combiner")
+    } == {
+        "encoder": ["minbert"],
+        "head": ["cosine", "linear", "relu-cosine", "scaled-linear"],
+        "balancer": ["cycle", "round-robin", "single"],
+        "combiner": ["pcgrad", "sum"],
+    }
+    assert {"sst", "pd", "sts", "cfimdb", "sample-sst", "sample-pd", "sample-sts"} <= {
+        *registry.names("task")
+    }
+    assert registry.problems == []
+
+
+def test_the_built_in_plugins_come_in_by_entry_points_alone(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("mtbench.registry.entry_points", lambda group: ())
+
+    assert Registry.load().entries == []
+
+
+def test_a_built_in_tells_where_it_comes_from() -> None:
+    entry = Registry.load().find("combiner", "pcgrad")
+
+    assert entry.provider == Provider(BUILTINS, version(BUILTINS), "mtbench_builtins.combiners")
+    assert {p.group for p in distribution(BUILTINS).entry_points if "builtins" in p.value} == {
+        "mtbench"
+    }
+
+
+def test_a_distribution_brings_its_components(install: Install) -> None:
+    install("fake-heads", heads("tall", "wide-one"), version="2.3")
+
+    registry = Registry.load()
+
+    assert registry.problems == []
+    assert registry.find("head", "wide-one").provider == Provider(
+        "fake-heads", "2.3", "fake_heads"
+    )
+    assert {"tall", "wide-one", "linear"} <= {*registry.names("head")}
+
+
+def test_a_plugin_may_bring_several_kinds(install: Install) -> None:
+    more = """
+@hookimpl
+def mtbench_balancers():
+    yield BalancerSpec(name="tall", summary="", target="x:X")
+"""
+    install("fake", heads("tall") + more)
+
+    registry = Registry.load()
+
+    assert registry.find("head", "tall").spec.kind == "head"
+    assert registry.find("balancer", "tall").spec.kind == "balancer"
+    assert registry.problems == []
+
+
+# --- what is broken ---------------------------------------------------------------------------
+
+GOOD = heads("good").removeprefix(IMPORTS)
+
+WHOLE_PLUGINS = {
+    "import error": ("import no_such_module", "ModuleNotFoundError: No module named"),
+    "error on import": ("1 / 0", "ZeroDivisionError: division by zero"),
+    "syntax error": ("def (:", "SyntaxError: "),
+    "exit on import": ("raise SystemExit('needs a GPU')", "SystemExit: needs a GPU"),
+    "silent exit on import": ("import sys; sys.exit()", "SystemExit"),
+    "hook with arguments": (
+        f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(config):\n    return []",
+        "PluginValidationError: Plugin 'fake' for hook 'mtbench_heads' hookimpl definition: "
+        "mtbench_heads(config) Argument(s) {'config'} are declared in the hookimpl",
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "reason"), WHOLE_PLUGINS.values(), ids=WHOLE_PLUGINS)
+def test_a_plugin_that_cannot_be_loaded(install: Install, source: str, reason: str) -> None:
+    install("fake", source)
+    install("other", heads("good"))
+
+    registry = Registry.load()
+
+    ((hook, found),) = fake(registry)
+    assert hook is None
+    assert found.startswith(reason)
+    assert "\n" not in found
+    assert registry.find("head", "good").provider.distribution == "other"
+    assert registry.find("head", "linear").provider.distribution == BUILTINS
+
+
+HOOK_ALONE = {
+    "misspelt hook": (
+        "@hookimpl\ndef mtbench_head():\n    return []",
+        ("mtbench_head", "there is no such hook; did you mean mtbench_heads?"),
+    ),
+    "hook without a likeness": (
+        "@hookimpl\ndef frobnicate():\n    return []",
+        ("frobnicate", "there is no such hook"),
+    ),
+    "hook without its mark": (
+        "def mtbench_tasks():\n    return []",
+        ("mtbench_tasks", "the function is not marked @hookimpl"),
+    ),
+    "hook that raises": (
+        "@hookimpl\ndef mtbench_tasks():\n    raise RuntimeError('not\\ntoday')",
+        ("mtbench_tasks", "RuntimeError: not today"),
+    ),
+    "hook that exits": (
+        "@hookimpl\ndef mtbench_tasks():\n    raise SystemExit(3)",
+        ("mtbench_tasks", "SystemExit: 3"),
+    ),
+    "hook that raises on the way": (
+        "@hookimpl\ndef mtbench_balancers():\n"
+        "    yield BalancerSpec(name='half', summary='', target='x:X')\n    1 / 0",
+        ("mtbench_balancers", "ZeroDivisionError: division by zero"),
+    ),
+    "hook that returns nothing": (
+        "@hookimpl\ndef mtbench_tasks():\n    pass",
+        ("mtbench_tasks", "TypeError: 'NoneType' object is not iterable"),
+    ),
+    "what is no spec": (
+        "@hookimpl\ndef mtbench_tasks():\n    return ['sst']",
+        ("mtbench_tasks", "expected a TaskSpec, got 'sst'"),
+    ),
+    "a spec that cannot be made": (
+        "@hookimpl\ndef mtbench_tasks():\n    return [HeadSpec(name='x')]",
+        (
+            "mtbench_tasks",
+            "TypeError: HeadSpec.__init__() missing 2 required keyword-only arguments: "
+            "'summary' and 'target'",
+        ),
+    ),
+}
+
+
+@pytest.mark.parametrize(("source", "problem"), HOOK_ALONE.values(), ids=HOOK_ALONE)
+def test_a_broken_hook_leaves_the_others_of_its_plugin(
+    install: Install, source: str, problem: tuple[str, str]
+) -> None:
+    install("fake", f"{IMPORTS}\n{GOOD}\n{source}\n")
+
+    registry = Registry.load()
+
+    assert fake(registry) == [problem]
+    assert registry.find("head", "good").provider.distribution == "fake"
+    assert registry.find("head", "linear").provider.distribution == BUILTINS
+
+
+def test_a_spec_of_another_kind(install: Install) -> None:
+    source = heads("tall").replace("mtbench_heads", "mtbench_combiners")
+    install("fake", source)
+
+    registry = Registry.load()
+
+    ((hook, reason),) = fake(registry)
+    assert hook == "mtbench_combiners"
+    assert reason.startswith("expected a CombinerSpec, got HeadSpec(name='tall'")
+    assert "tall" not in registry.names("head") + registry.names("combiner")
+
+
+@pytest.mark.parametrize("name", ["Tall", "", "a b", "a_b", "-a", "a--b", "a/b", "a\n", "é"])
+def test_a_bad_name_leaves_the_others_of_its_hook(install: Install, name: str) -> None:
+    install("fake", heads(name, "good"))
+
+    registry = Registry.load()
+
+    assert [(hook, "is not lower-case words" in reason) for hook, reason in fake(registry)] == [
+        ("mtbench_heads", True)
+    ]
+    assert registry.find("head", "good").provider.distribution == "fake"
+
+
+def test_a_name_that_is_no_text(install: Install) -> None:
+    install("fake", heads("good").replace("'good'", "3"))
+
+    assert fake(Registry.load()) == [
+        ("mtbench_heads", "the name 3 is not lower-case words joined by '-'")
+    ]
+
+
+def test_a_name_given_twice_in_a_distribution(install: Install) -> None:
+    install("fake", heads("tall", "tall"))
+
+    registry = Registry.load()
+
+    assert fake(registry) == [("mtbench_heads", "the name 'tall' is given twice")]
+    assert registry.find("head", "tall").provider.distribution == "fake"
+
+
+@pytest.mark.parametrize("value", ["object()", "5", "{}", "print"])
+def test_an_entry_point_that_is_no_module(install: Install, value: str) -> None:
+    install("fake", f"plugin = {value}\n", point="fake:plugin")
+
+    ((hook, reason),) = fake(Registry.load())
+
+    assert hook is None
+    assert reason.startswith("TypeError: expected a module, got ")
+
+
+def test_a_distribution_without_its_metadata(install: Install) -> None:
+    file = install("fake", heads("tall"))
+    (file.parent / "fake-1.0.dist-info" / "METADATA").unlink()
+
+    entry = Registry.load().find("head", "tall")
+
+    assert entry.provider == Provider("(unnamed)", "", "fake")
+
+
+def test_a_problem_in_one_line(install: Install) -> None:
+    install("fake", heads("Tall"), version="0.7")
+
+    (problem,) = Registry.load().problems
+
+    assert str(problem) == (
+        "fake (fake 0.7, mtbench_heads): the name 'Tall' is not lower-case words joined by '-'"
+    )
+
+
+# --- two plugins with one name ----------------------------------------------------------------
+
+
+def test_two_distributions_with_one_name(install: Install) -> None:
+    install("fake", heads("linear", "tall"))
+
+    registry = Registry.load()
+
+    ((hook, reason),) = [
+        (p.hook, p.reason)
+        for p in registry.problems
+        if p.provider.distribution in ("fake", BUILTINS)
+    ]
+    assert hook == "mtbench_heads"
+    assert reason == (
+        "the head 'linear' comes from more than one plugin: "
+        "write 'fake/linear' or 'mtbench/linear'"
+    )
+    with pytest.raises(PluginError) as caught:
+        registry.find("head", "linear")
+    assert str(caught.value) == reason
+    assert caught.value.exit_code == ExitCode.PLUGIN_BROKEN
+    assert registry.find("head", "fake/linear").provider.distribution == "fake"
+    assert registry.find("head", "mtbench/linear").provider.distribution == BUILTINS
+    assert registry.find("head", "tall").provider.distribution == "fake"
+
+
+def test_a_conflict_is_no_suspect(install: Install) -> None:
+    """What two plugins bring is there: it explains no name that nothing has."""
+    install("fake", heads("linear"))
+
+    with pytest.raises(UsageError, match="did you mean 'linear'"):
+        Registry.load().find("head", "lineer")
+
+
+def test_one_name_in_two_kinds_is_no_conflict(install: Install) -> None:
+    install("fake", heads("sum"))
+
+    registry = Registry.load()
+
+    assert registry.problems == []
+    assert registry.find("combiner", "sum").provider.distribution == BUILTINS
+
+
+# --- what is not found ------------------------------------------------------------------------
+
+
+def test_an_unknown_name() -> None:
+    with pytest.raises(UsageError) as caught:
+        Registry.load().find("head", "relucosine")
+
+    assert str(caught.value) == (
+        "unknown head 'relucosine'; did you mean 'relu-cosine'? "
+        "(known: cosine, linear, relu-cosine, scaled-linear)"
+    )
+    assert caught.value.exit_code == ExitCode.USAGE
+
+
+def test_a_name_of_another_distribution() -> None:
+    with pytest.raises(UsageError, match=r"unknown head 'fake/linear'; did you mean 'linear'\?"):
+        Registry.load().find("head", "fake/linear")
+
+
+def test_an_unknown_name_while_a_plugin_is_broken(install: Install) -> None:
+    install("fake", "import no_such_module")
+
+    with pytest.raises(PluginError) as caught:
+        Registry.load().find("head", "tall")
+
+    assert caught.value.exit_code == ExitCode.PLUGIN_BROKEN
+    assert str(caught.value).startswith("unknown head 'tall' (known: cosine, ")
+    assert str(caught.value).endswith(
+        "a broken plugin may have brought it: "
+        "fake (fake 1.0): ModuleNotFoundError: No module named 'no_such_module'"
+    )
+
+
+def test_a_broken_hook_is_a_suspect_for_its_own_kind_only(install: Install) -> None:
+    install("fake", heads("Tall"))
+
+    registry = Registry.load()
+
+    with pytest.raises(PluginError, match="the name 'Tall'"):
+        registry.find("head", "tall")
+    with pytest.raises(UsageError, match="unknown combiner 'tall'"):
+        registry.find("combiner", "tall")
+
+
+def test_a_misspelt_hook_is_a_suspect_for_every_kind(install: Install) -> None:
+    install("fake", "from mtbench.api import hookimpl\n@hookimpl\ndef mtbench_hats(): return []")
+
+    with pytest.raises(PluginError, match="mtbench_hats"):
+        Registry.load().find("combiner", "tall")
+
+
+# --- targets and parameters -------------------------------------------------------------------
+
+FAKE = Provider("fake", "1.0", "fake")
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("json:no_such_name", "AttributeError: module 'json' has no attribute 'no_such_name'"),
+        ("json", "ValueError: 'json' is not of the form 'package.module:Name'"),
+        ("raises:X", "KeyError: 'HOME'"),
+        ("unsound:X", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_target_that_cannot_be_imported(install: Install, target: str, reason: str) -> None:
+    install("raises", "raise KeyError('HOME')")
+    install("unsound", "=")
+    entry = Entry(HeadSpec(name="tall", summary="", target=target), FAKE)
+
+    with pytest.raises(PluginError) as caught:
+        load_target(entry, entry.spec.target)
+
+    assert str(caught.value).startswith(f"head 'tall' of fake: {reason}")
+    assert caught.value.__cause__ is not None
+
+
+class Sized(Parameters):
+    size: int = 3
+
+
+class Deep(HeadParameters):
+    depth: int = 1
+
+
+def test_the_parameter_model() -> None:
+    bare = Entry(HeadSpec(name="a", summary="", target="x:X"), FAKE)
+    deep = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Deep), FAKE)
+    task = Entry(TaskSpec(name="a", summary="", target="x:X"), FAKE)
+    sized = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    assert [parameter_model(entry) for entry in (bare, deep, task, sized)] == [
+        HeadParameters,
+        Deep,
+        Parameters,
+        Sized,
+    ]
+
+
+class Named(Parameters):
+    name: str = "a"
+
+
+@pytest.mark.parametrize("model", ["json:loads", Sized(), dict])
+def test_parameters_that_are_no_model(model: object) -> None:
+    spec = CombinerSpec(name="mean", summary="", target="x:X", needs="losses", parameters=model)
+
+    with pytest.raises(PluginError, match="combiner 'mean' of fake: its parameters are no Para"):
+        parameter_model(Entry(spec, FAKE))
+
+
+def test_parameters_of_a_head_are_those_of_a_head() -> None:
+    entry = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    with pytest.raises(PluginError, match="its parameters are no HeadParameters"):
+        parameter_model(entry)
+
+
+def test_a_parameter_cannot_be_called_name() -> None:
+    """A matrix writes the component's own name there."""
+    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Named), FAKE)
+
+    with pytest.raises(PluginError, match="task 'a' of fake: a parameter cannot be called 'name'"):
+        parameter_model(entry)
+
+
+def test_parameters_are_filled_in_and_checked() -> None:
+    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    assert build_parameters(entry, {}, where="tasks") == Sized(size=3)
+    assert build_parameters(entry, {"size": 5}, where="tasks") == Sized(size=5)
+    with pytest.raises(UsageError, match=r"^tasks: unknown key 'sise'; did you mean 'size'\?"):
+        build_parameters(entry, {"sise": 5}, where="tasks")
+
+
+def test_label() -> None:
+    entry = Registry.load().find("encoder", "minbert")
+
+    assert label(entry) == "encoder 'minbert' of mtbench"
+
+
+# --- plugin files -----------------------------------------------------------------------------
+
+
+@pytest.fixture
+def file(tmp_path: Path, new_modules: None) -> Path:
+    """Give the path of a plugin file with the head ``tall``."""
+    path = tmp_path / "my_file_plugin.py"
+    path.write_text(heads("tall").replace("'x:X'", "'my_file_plugin:Tall'") + "class Tall: ...\n")
+    return path
+
+
+def test_a_file_is_a_plugin(file: Path) -> None:
+    registry = Registry.load([file])
+
+    entry = registry.find("head", "tall")
+    assert entry.provider == Provider("my_file_plugin.py", "", "my_file_plugin")
+    assert load_target(entry, entry.spec.target).__name__ == "Tall"
+    assert registry.problems == []
+    assert "tall" not in Registry.load().names("head")
+
+
+def test_a_file_is_read_anew_each_time(file: Path) -> None:
+    Registry.load([file])
+    file.write_text(heads("short"))
+
+    names = Registry.load([file]).names("head")
+
+    assert "short" in names
+    assert "tall" not in names
+
+
+def test_a_file_with_the_name_of_a_built_in_component(file: Path) -> None:
+    file.write_text(heads("linear"))
+
+    registry = Registry.load([file])
+
+    with pytest.raises(PluginError, match=r"'my_file_plugin\.py/linear'"):
+        registry.find("head", "linear")
+    entry = registry.find("head", "my_file_plugin.py/linear")
+    assert entry.provider.module == "my_file_plugin"
+
+
+def test_an_error_in_a_file(file: Path) -> None:
+    file.write_text("import no_such_module")
+
+    registry = Registry.load([file])
+
+    assert [str(problem) for problem in registry.problems] == [
+        "my_file_plugin (my_file_plugin.py): ModuleNotFoundError: No module named 'no_such_module'"
+    ]
+    assert "my_file_plugin" not in sys.modules
+    with pytest.raises(PluginError, match="no_such_module"):
+        registry.find("head", "tall")

@@ -1,0 +1,102 @@
+import json
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+
+from mtbench import __version__
+from mtbench.configuration import overlay
+from mtbench.matrix import NamedCell
+from mtbench.plan import Plan, Planner, canonical, run_key
+from mtbench.registry import Registry
+from mtbench.requests import PACKAGES, versions, write_request
+from mtbench.resolution import as_written
+from mtbench.store import REQUEST, Store, machine
+
+CONFIG = overlay(
+    {},
+    {
+        "tasks": [
+            {"name": "sample-sts", "as": "sts", "train": 4, "dev": 3, "test": 3},
+            {"name": "sample-sst", "train": 4, "dev": 3, "test": 3},
+        ],
+        "heads.sts": "relu-cosine",
+        "train.dropout": 0.3,
+    },
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / ".mtbench")
+
+
+@pytest.fixture
+def plan(store: Store) -> Plan:
+    return Planner(Registry.load(), store).plan("", [NamedCell("a cell", CONFIG)], [5])
+
+
+def test_a_request_holds_what_a_fresh_process_needs(
+    store: Store, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    ((cell, run),) = plan.runs()
+
+    folder = write_request(store, cell, run, [Path("my_head.py")])
+
+    assert folder.path == store.runs / run.key
+    record = folder.read(REQUEST)
+    assert record is not None
+    assert list(record) == [
+        "key",
+        "cell",
+        "seed",
+        "config",
+        "identity",
+        "plugins",
+        "providers",
+        "versions",
+        "machine",
+    ]
+    assert (record["key"], record["cell"], record["seed"]) == (run.key, "a cell", 5)
+    assert record["config"] == cell.config
+    assert record["plugins"] == [str(tmp_path / "my_head.py")]
+    assert record["providers"] == cell.providers
+    assert record["versions"] == versions()
+    assert record["machine"] == machine()
+
+
+def test_the_key_is_made_from_what_the_request_holds(store: Store, plan: Plan) -> None:
+    ((cell, run),) = plan.runs()
+    record = json.loads((write_request(store, cell, run, []).path / REQUEST).read_text())
+
+    assert run_key(canonical(record["identity"]), record["seed"]) == run.key
+
+
+def test_what_is_stored_is_planned_as_the_same_run(store: Store, plan: Plan) -> None:
+    ((cell, run),) = plan.runs()
+    record = write_request(store, cell, run, []).read(REQUEST)
+    assert record is not None
+
+    written = as_written(record["config"])
+    again = Planner(Registry.load(), store).plan("", [NamedCell("b", written)], [record["seed"]])
+
+    assert [other.key for _, other in again.runs()] == [run.key]
+
+
+def test_writing_a_request_does_not_start_the_run(store: Store, plan: Plan) -> None:
+    ((cell, run),) = plan.runs()
+
+    folder = write_request(store, cell, run, [])
+
+    assert folder.state() == "missing"
+    assert [path.name for path in folder.path.iterdir()] == [REQUEST]
+
+
+def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
+    assert versions() == {
+        "mtbench": __version__,
+        **{package: version(package) for package in PACKAGES},
+    }
+    monkeypatch.setattr("mtbench.requests.PACKAGES", ("numpy", "no-such-package"))
+    assert set(versions()) == {"mtbench", "numpy"}

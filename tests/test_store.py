@@ -1,0 +1,273 @@
+import json
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from mtbench.errors import UsageError
+from mtbench.store import (
+    CHECKPOINT,
+    HISTORY,
+    LOCK,
+    LOG,
+    REQUEST,
+    RESULT,
+    TAIL,
+    RunFolder,
+    Store,
+    machine,
+    renamed,
+    write_json,
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / ".mtbench")
+
+
+@pytest.fixture
+def run(store: Store) -> RunFolder:
+    return store.create("abc123")
+
+
+@contextmanager
+def trained_elsewhere(run: RunFolder) -> Iterator[None]:
+    """Hold the lock of a run in another process."""
+    script = f"""
+import sys
+from pathlib import Path
+from mtbench.store import RunFolder
+with RunFolder(Path({str(run.path)!r})).lock():
+    print("locked", flush=True)
+    sys.stdin.read()
+"""
+    with subprocess.Popen(
+        [sys.executable, "-c", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "locked\n"
+        yield
+        process.communicate()
+
+
+# --- files are written whole ------------------------------------------------------------------
+
+
+def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    with renamed(path) as temporary:
+        temporary.write_text("new")
+        assert path.read_text() == "old"
+        assert temporary.parent == path.parent
+
+    assert path.read_text() == "new"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
+def test_an_exception_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
+    path = tmp_path / "file"
+    path.write_text("old")
+
+    def write_half() -> None:
+        with renamed(path) as temporary:
+            temporary.write_text("half")
+            raise error
+
+    with pytest.raises(error):
+        write_half()
+
+    assert path.read_text() == "old"
+    assert list(tmp_path.iterdir()) == [path]
+
+
+def test_an_exception_leaves_no_file(tmp_path: Path) -> None:
+    with pytest.raises(ValueError, match="stop"), renamed(tmp_path / "file"):
+        raise ValueError("stop")
+
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_nothing_written_is_an_error(tmp_path: Path) -> None:
+    with pytest.raises(FileNotFoundError), renamed(tmp_path / "file"):
+        pass
+
+
+def test_json_is_written_and_read(run: RunFolder) -> None:
+    value = {"b": [1.5, None], "a": "é"}
+
+    write_json(run.path / REQUEST, value)
+
+    assert run.read(REQUEST) == value
+    text = (run.path / REQUEST).read_bytes()
+    assert text.decode("utf-8") == json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
+def test_what_is_no_number_is_refused(run: RunFolder, value: float) -> None:
+    write_json(run.path / RESULT, {"status": "done"})
+
+    with pytest.raises(ValueError, match="not JSON compliant"):
+        write_json(run.path / RESULT, {"overall": [value]})
+
+    assert run.read(RESULT) == {"status": "done"}
+    assert [path.name for path in run.path.iterdir()] == [RESULT]
+
+
+def test_what_is_not_there_is_none(store: Store, run: RunFolder) -> None:
+    assert run.read(RESULT) is None
+    assert store.run("nothing").read(RESULT) is None
+
+
+# --- a run ------------------------------------------------------------------------------------
+
+
+def test_the_states_of_a_run(store: Store) -> None:
+    run = store.run("abc123")
+    assert run.state() == "missing"
+    store.create("abc123")
+    assert run.state() == "missing"
+    write_json(run.path / REQUEST, {})
+    assert run.state() == "missing"
+    write_json(run.path / RESULT, {"status": "failed"})
+    assert run.state() == "failed"
+    run.clear()
+    assert run.state() == "missing"
+    write_json(run.path / RESULT, {"status": "done"})
+    assert run.state() == "done"
+
+
+def test_a_run_is_running_while_another_process_holds_its_lock(run: RunFolder) -> None:
+    with trained_elsewhere(run):
+        assert run.state() == "running"
+        assert run.state() == "running"
+
+    assert run.state() == "missing"
+
+
+def test_a_stored_run_is_done_though_its_lock_is_held(run: RunFolder) -> None:
+    write_json(run.path / RESULT, {"status": "done"})
+
+    with trained_elsewhere(run):
+        assert run.state() == "done"
+
+
+def test_a_run_whose_process_was_killed_is_missing(run: RunFolder) -> None:
+    script = f"""
+import os
+from pathlib import Path
+from mtbench.store import RunFolder
+RunFolder(Path({str(run.path)!r})).lock().acquire()
+os._exit(9)
+"""
+    subprocess.run([sys.executable, "-c", script], check=False)
+
+    assert run.state() == "missing"
+
+
+def test_asking_for_the_state_takes_no_lock_away(run: RunFolder) -> None:
+    with run.lock():
+        assert run.state() == "running"
+    with run.lock(timeout=0):
+        pass
+    assert run.state() == "missing"
+
+
+def test_clearing_keeps_request_log_and_lock(run: RunFolder) -> None:
+    for name in (REQUEST, LOG, LOCK, RESULT, HISTORY, CHECKPOINT, f".{RESULT}.123"):
+        (run.path / name).write_text("")
+
+    run.clear()
+
+    assert {path.name for path in run.path.iterdir()} == {REQUEST, LOG, LOCK}
+
+
+def test_the_last_event_leaves_out_a_line_that_is_being_written(run: RunFolder) -> None:
+    assert run.last_event() is None
+    (run.path / HISTORY).write_text('{"step": 1}\n{"step": 2}\n{"event": "st')
+    assert run.last_event() == {"step": 2}
+    (run.path / HISTORY).write_text('{"step": 1}\n{"step": 2}\n')
+    assert run.last_event() == {"step": 2}
+    (run.path / HISTORY).write_text('{"ev')
+    assert run.last_event() is None
+    (run.path / HISTORY).write_text("")
+    assert run.last_event() is None
+
+
+def test_the_last_event_of_a_long_history(run: RunFolder) -> None:
+    lines = [json.dumps({"event": "step", "step": step}) for step in range(3000)]
+    (run.path / HISTORY).write_text("\n".join(lines) + "\n")
+
+    assert (run.path / HISTORY).stat().st_size > 4 * TAIL
+    assert run.last_event() == {"event": "step", "step": 2999}
+
+
+def test_log(run: RunFolder) -> None:
+    assert run.log() == ""
+    (run.path / LOG).write_bytes(b"caf\xc3\xa9 \xff\n")
+
+    assert run.log() == "café �\n"
+
+
+# --- the store --------------------------------------------------------------------------------
+
+
+def test_looking_makes_no_folder(store: Store) -> None:
+    assert store.keys() == set()
+    assert store.run("abc").state() == "missing"
+    assert not store.root.exists()
+
+
+def test_a_store_is_ignored_by_git(store: Store) -> None:
+    store.create("abc")
+    store.create("abc")
+
+    assert (store.root / ".gitignore").read_text() == "*\n"
+    assert store.keys() == {"abc"}
+    assert store.run("abc").path == store.root / "runs" / "abc"
+
+
+def test_keys_are_folders(store: Store) -> None:
+    store.create("abc")
+    (store.runs / "stray").write_text("")
+
+    assert store.keys() == {"abc"}
+
+
+def test_find_by_prefix(store: Store) -> None:
+    for key in ("abc1", "abd2", "b3"):
+        store.create(key)
+
+    assert store.find("abc").key == "abc1"
+    assert store.find("abd2").key == "abd2"
+    assert store.find("b").key == "b3"
+
+
+@pytest.mark.parametrize("prefix", ["c", "", "abc12", "ABC"])
+def test_no_run_has_the_prefix(store: Store, prefix: str) -> None:
+    store.create("abc1")
+
+    with pytest.raises(UsageError, match=rf"no run '{prefix}' in .*\('mtbench status' lists"):
+        store.find(prefix)
+
+
+def test_more_than_one_run_has_the_prefix(store: Store) -> None:
+    for key in ("abc1", "abd2", "b3"):
+        store.create(key)
+
+    with pytest.raises(UsageError, match=r"'ab' fits 2 runs of .*: abc1, abd2"):
+        store.find("ab")
+
+
+def test_machine() -> None:
+    described = machine()
+
+    assert set(described) == {"system", "processor", "cores", "python"}
+    assert described["python"] == ".".join(str(part) for part in sys.version_info[:3])
+    assert json.loads(json.dumps(described)) == described
