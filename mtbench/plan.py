@@ -2,28 +2,17 @@
 
 from __future__ import annotations
 
-import hashlib
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from pathlib import Path
 from typing import Any
 
-from mtbench import data
 from mtbench.configuration import Config
-from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
+from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.identity import Identifier, all_entries, canonical, run_key
 from mtbench.matrix import NamedCell
-from mtbench.provenance import source_hash
-from mtbench.registry import Entry, Registry, build_parameters, label, load_target
+from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry
-from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target
 from mtbench.store import State, Store
-
-NUMERICS = 1
-"""Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
-
-DEVICE = "cpu"
-PRECISION = "float32"
 
 
 @dataclass(frozen=True)
@@ -116,9 +105,7 @@ class Planner:
     def __init__(self, registry: Registry, store: Store) -> None:
         self._resolver = Resolver(registry)
         self._store = store
-        self._fingerprints: dict[tuple[int, str | None], dict[str, str]] = {}
-        self._weights: dict[str, str | None] = {}
-        self._sources: dict[Target, str] = {}
+        self._identifier = Identifier()
 
     def plan(self, title: str, cells: Sequence[NamedCell], seeds: Sequence[int]) -> Plan:
         """Resolve the cells and look up their runs.
@@ -134,7 +121,7 @@ class Planner:
     def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
         try:
             resolved = self._resolver.resolve(cell.config)
-            identity = {} if resolved.rejection else self._identity(resolved)
+            identity = {} if resolved.rejection else self._identifier.identity(resolved)
         except UsageError as error:
             raise UsageError(f"cell {cell.name!r}: {error}") from error
         runs = []
@@ -157,76 +144,6 @@ class Planner:
             providers=_providers(resolved),
         )
 
-    def _identity(self, resolved: Resolved) -> dict[str, Any]:
-        """Return everything that decides a cell's numbers, and nothing else."""
-        entries = _entries(resolved)
-        encoder = entries["encoder"].spec
-        assert isinstance(encoder, EncoderSpec)
-        config = dict(resolved.config)
-        config["encoder"] = {
-            key: value for key, value in config["encoder"].items() if key not in encoder.locations
-        }
-        config["data"] = {key: value for key, value in config["data"].items() if key != "dir"}
-        return {
-            "numerics": NUMERICS,
-            "device": DEVICE,
-            "precision": PRECISION,
-            "config": config,
-            "task_order": list(resolved.tasks),
-            "data": {
-                name: self._data_fingerprints(name, task, resolved.config["data"]["dir"])
-                for name, task in resolved.tasks.items()
-            },
-            "weights": self._weights_digest(resolved),
-            "sources": {
-                **{
-                    part: self._source(entry, entry.spec.target) for part, entry in entries.items()
-                },
-                "tokenizer": self._source(entries["encoder"], encoder.tokenizer),
-            },
-            "handling": {
-                part: handling
-                for part, entry in entries.items()
-                if (handling := _handling(entry.spec)) is not None
-            },
-        }
-
-    def _source(self, entry: Entry, target: Target) -> str:
-        if target not in self._sources:
-            try:
-                self._sources[target] = source_hash(target)
-            except (ImportError, SyntaxError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise PluginError(f"{label(entry)}: {reason}") from error
-        return self._sources[target]
-
-    def _data_fingerprints(self, name: str, task: TaskEntry, folder: str | None) -> dict[str, str]:
-        memo = (id(task), folder)
-        if memo not in self._fingerprints:
-            directory = Path(folder) if folder else None
-            self._fingerprints[memo] = {
-                split: data.fingerprint(
-                    data.load(task.task, split, directory, with_labels=True, name=name)
-                )
-                for split in ("train", "dev")
-            }
-        return self._fingerprints[memo]
-
-    def _weights_digest(self, resolved: Resolved) -> str | None:
-        entry = resolved.entries["encoder"]
-        spec = entry.spec
-        assert isinstance(spec, EncoderSpec)
-        if spec.fingerprint is None:
-            return None
-        memo = repr(resolved.config["encoder"])
-        if memo not in self._weights:
-            given = {
-                key: value for key, value in resolved.config["encoder"].items() if key != "name"
-            }
-            parameters = build_parameters(entry, given, where="encoder")
-            self._weights[memo] = load_target(entry, spec.fingerprint)(parameters)
-        return self._weights[memo]
-
 
 def refreshed(plan: Plan, store: Store) -> Plan:
     """Return the plan with the states that its runs have by now."""
@@ -242,34 +159,8 @@ def refreshed(plan: Plan, store: Store) -> Plan:
     )
 
 
-def _entries(resolved: Resolved) -> dict[str, Entry]:
-    """Return who brings each component of a cell, its tasks among them."""
-    tasks = {f"tasks.{name}": task.entry for name, task in resolved.tasks.items()}
-    return tasks | dict(resolved.entries)
-
-
 def _providers(resolved: Resolved) -> dict[str, str]:
     return {
         part: f"{entry.provider.distribution} {entry.provider.version}".rstrip()
-        for part, entry in _entries(resolved).items()
+        for part, entry in all_entries(resolved).items()
     }
-
-
-def _handling(spec: Spec) -> str | None:
-    """Return what a spec has the harness do that moves numbers, or None."""
-    if isinstance(spec, HeadSpec):
-        return spec.output
-    return spec.needs if isinstance(spec, CombinerSpec) else None
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def canonical(value: Any) -> str:
-    """Write a value as JSON in the one way that a key is made from."""
-    return _ENCODER.encode(value)
-
-
-def run_key(identity: str, seed: int) -> str:
-    """Return the key of a run: SHA-256 over the cell's canonical identity and the seed."""
-    return hashlib.sha256(f"{identity}\n{seed}".encode()).hexdigest()

@@ -23,7 +23,7 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = "errors randomness metrics protocols specs parameters tables hookspecs api"
 PAPER = """
-    configuration matrix resolution schedule filtering plan store requests history data
+    configuration matrix resolution schedule filtering identity plan store requests history data
     leaderboard rendering plan_rendering readme overview catalogue data_tables
 """
 TORCH = """

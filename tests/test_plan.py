@@ -10,8 +10,9 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.data import load
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
+from mtbench.identity import canonical, run_key
 from mtbench.matrix import NamedCell, cells, read_matrix
-from mtbench.plan import Plan, Planner, canonical, refreshed, run_key
+from mtbench.plan import Plan, Planner, refreshed
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
@@ -52,16 +53,6 @@ def finish(store: Store, key: str, status: str = "done") -> None:
 
 
 # --- how a key is made ------------------------------------------------------------------------
-
-
-def test_a_run_key_is_pinned() -> None:
-    assert run_key("x", 0) == ("924145137571d030623610d3f034c0466893873359b00662ef09e8c05bd270a3")
-
-
-def test_canonical_is_one_way_of_writing() -> None:
-    assert canonical({"b": [1.0, None, "é"], "a": {"d": True, "c": 1e-5}}) == (
-        '{"a":{"c":1e-05,"d":true},"b":[1.0,null,"\\u00e9"]}'
-    )
 
 
 def test_a_key_repeats_in_another_process(store: Store) -> None:
@@ -134,7 +125,7 @@ def test_the_seed_changes_the_key(store: Store) -> None:
 def test_numerics_changes_the_key(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     before = key_of(store, {})
 
-    monkeypatch.setattr("mtbench.plan.NUMERICS", 999)
+    monkeypatch.setattr("mtbench.identity.NUMERICS", 999)
 
     assert key_of(store, {}) != before
 
@@ -632,7 +623,7 @@ def test_what_cells_share_is_read_once(
         return source_hash(target)
 
     monkeypatch.setattr("mtbench.data.load", counted_load)
-    monkeypatch.setattr("mtbench.plan.source_hash", counted_hash)
+    monkeypatch.setattr("mtbench.identity.source_hash", counted_hash)
 
     shared = {"tasks": ["sst"], "data.dir": str(sst_folder)}
     plan_of(store, *({**shared, "train.lr": float(i)} for i in range(1, 20)))

@@ -6,8 +6,9 @@ import pytest
 
 from mtbench import __version__
 from mtbench.configuration import overlay
+from mtbench.identity import canonical, run_key
 from mtbench.matrix import NamedCell
-from mtbench.plan import Plan, Planner, canonical, run_key
+from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import PACKAGES, versions, write_request
 from mtbench.resolution import as_written
