@@ -1,25 +1,43 @@
 """Executors: where runs run, each in a process of its own, many at a time."""
 
+import itertools
 import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-from mtbench.store import LOG, RESULT, RunFolder, write_json
+from filelock import Timeout
+
+from mtbench.store import LOG, REQUEST, RESULT, RunFolder, Store, write_json
 
 POLL_SECONDS = 0.2
 
 
 @dataclass(frozen=True)
 class Job:
-    """A run to be trained: its name for people, its folder, the threads it computes with."""
+    """A run to be trained.
+
+    Attributes:
+        name: for people.
+        store: where its files go.
+        key: the run's.
+        threads: that it computes with.
+        request: all that its process needs to know; see ``requests``.
+    """
 
     name: str
-    folder: RunFolder
+    store: Store
+    key: str
     threads: int
+    request: Mapping[str, Any]
+
+    @property
+    def folder(self) -> RunFolder:
+        """The run's folder."""
+        return self.store.run(self.key)
 
 
 class Observer(Protocol):
@@ -48,64 +66,87 @@ def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
     trains them.
     """
     waiting = list(jobs)[::-1]
-    active: list[tuple[Job, subprocess.Popen[bytes]]] = []
+    active: list[_Attempt] = []
     try:
         while waiting or active:
             while waiting and len(active) < at_a_time:
-                job = waiting.pop()
-                active.append((job, _start(job)))
-                observer.started(job)
+                active.append(_Attempt(waiting.pop()))
+                observer.started(active[-1].job)
             time.sleep(POLL_SECONDS)
             still = []
-            for job, process in active:
-                if process.poll() is None:
-                    event = job.folder.last_event()
+            for attempt in active:
+                if attempt.process.poll() is None:
+                    event = attempt.job.folder.last_event()
                     if event is not None:
-                        observer.progressed(job, event)
-                    still.append((job, process))
+                        observer.progressed(attempt.job, event)
+                    still.append(attempt)
                 else:
-                    observer.finished(job, _result(job, process.returncode))
+                    observer.finished(attempt.job, attempt.result())
             active = still
     finally:
-        _stop([process for _, process in active])
+        for attempt in active:
+            attempt.process.terminate()
+        for attempt in active:
+            attempt.process.wait()
+            attempt.tidy()
 
 
-def _start(job: Job) -> subprocess.Popen[bytes]:
-    """Start a run's process; all it prints goes to its log."""
-    if job.folder.state() == "failed":
-        (job.folder.path / RESULT).unlink()  # what is read afterwards is this try's own result
-    environment = os.environ | {
-        "OMP_NUM_THREADS": str(job.threads),
-        "MKL_NUM_THREADS": str(job.threads),
-        "TOKENIZERS_PARALLELISM": "false",
-        "PYTHONHASHSEED": "0",
-    }
-    with (job.folder.path / LOG).open("wb") as log:
-        return subprocess.Popen(
-            [sys.executable, "-m", "mtbench.worker", str(job.folder.path)],
-            stdin=subprocess.DEVNULL,
-            stdout=log,
-            stderr=subprocess.STDOUT,
-            env=environment,
-        )
+class _Attempt:
+    """A process that is to train a run, or to find that another one does.
 
+    Its request, and what it prints before its turn has come, lie beside the run's own files.
+    """
 
-def _result(job: Job, status: int) -> dict[str, Any]:
-    """Return what a run's process left; one that died without a word is a failed run."""
-    result = job.folder.read(RESULT)
-    if result is None:
+    _count = itertools.count()
+
+    def __init__(self, job: Job) -> None:
+        self.job = job
+        folder = job.store.create(job.key)
+        name = f"{os.getpid()}-{next(self._count)}"
+        self._request = folder.path / f"{REQUEST}.{name}"
+        self._output = folder.path / f"{LOG}.{name}"
+        write_json(self._request, job.request)
+        environment = os.environ | {
+            "OMP_NUM_THREADS": str(job.threads),
+            "MKL_NUM_THREADS": str(job.threads),
+            "TOKENIZERS_PARALLELISM": "false",
+            "PYTHONHASHSEED": "0",
+        }
+        with self._output.open("wb") as output:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "mtbench.worker", folder.path, self._request],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT,
+                env=environment,
+            )
+
+    def result(self) -> dict[str, Any]:
+        """Return the run's result; that of a process that died without a word is a failure."""
+        printed = self._output.read_text(encoding="utf-8", errors="replace")
+        self.tidy()
+        result = self.job.folder.read(RESULT)
+        if self.process.returncode == 0 and result is not None:
+            return result
+        return self._failure(printed)
+
+    def tidy(self) -> None:
+        """Remove the files of this attempt; those of the run stay."""
+        self._request.unlink(missing_ok=True)
+        self._output.unlink(missing_ok=True)
+
+    def _failure(self, printed: str) -> dict[str, Any]:
+        status, folder = self.process.returncode, self.job.folder
         how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        result = {
+        failed = {
             "status": "failed",
             "error": f"the run's process {how} and left no result",
-            "traceback": job.folder.log(),
+            "traceback": printed or folder.log(),
         }
-        write_json(job.folder.path / RESULT, result)
-    return result
-
-
-def _stop(processes: Sequence[subprocess.Popen[bytes]]) -> None:
-    for process in processes:
-        process.terminate()
-    for process in processes:
-        process.wait()
+        try:
+            with folder.lock(timeout=0):
+                if folder.state() != "done":
+                    write_json(folder.path / RESULT, failed)
+        except Timeout:
+            pass  # another process trains the run, and its result will count
+        return failed

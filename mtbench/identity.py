@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 from mtbench import data
-from mtbench.errors import PluginError
+from mtbench.errors import PluginError, UsageError
 from mtbench.provenance import source_hash
 from mtbench.registry import Entry, build_parameters, label, load_target
 from mtbench.resolution import Resolved, TaskEntry
@@ -28,6 +29,7 @@ class Identifier:
         self._fingerprints: dict[tuple[int, str | None], dict[str, str]] = {}
         self._weights: dict[str, str | None] = {}
         self._sources: dict[Target, str] = {}
+        self._code: dict[int, str] = {}
 
     def identity(self, resolved: Resolved) -> dict[str, Any]:
         """Return everything that decides a cell's numbers, seed aside, and nothing else.
@@ -36,14 +38,16 @@ class Identifier:
             UsageError: if data or a checkpoint are not where they should be.
             PluginError: if a component's source cannot be found.
         """
-        entries = all_entries(resolved)
-        encoder = entries["encoder"].spec
+        encoder = resolved.entries["encoder"].spec
         assert isinstance(encoder, EncoderSpec)
-        config = dict(resolved.config)
+        # A name as it was written may have a distribution; the sources tell them apart.
+        config = _with_bare_names(resolved)
         config["encoder"] = {
             key: value for key, value in config["encoder"].items() if key not in encoder.locations
         }
         config["data"] = {key: value for key, value in config["data"].items() if key != "dir"}
+        # Resolved into every head that names no dropout of its own.
+        config["train"] = {k: value for k, value in config["train"].items() if k != "dropout"}
         return {
             "numerics": NUMERICS,
             "device": DEVICE,
@@ -54,19 +58,30 @@ class Identifier:
                 name: self._data_fingerprints(name, task, resolved.config["data"]["dir"])
                 for name, task in resolved.tasks.items()
             },
-            "weights": self._weights_digest(resolved),
-            "sources": {
-                **{
-                    part: self._source(entry, entry.spec.target) for part, entry in entries.items()
-                },
-                "tokenizer": self._source(entries["encoder"], encoder.tokenizer),
-            },
-            "handling": {
-                part: handling
-                for part, entry in entries.items()
-                if (handling := _handling(entry.spec)) is not None
-            },
+            **self.components(resolved),
         }
+
+    def components(self, resolved: Resolved) -> dict[str, Any]:
+        """Return the part of the identity that the components are: first weights and code.
+
+        Raises:
+            UsageError: if a checkpoint is not where it should be.
+            PluginError: if a component's source cannot be found.
+        """
+        code = {part: self._code_of(entry) for part, entry in all_entries(resolved).items()}
+        return {"weights": self._weights_digest(resolved), "code": code}
+
+    def _code_of(self, entry: Entry) -> str:
+        """Return the digest of all code that a component brings, and of how it is handled."""
+        if id(entry) not in self._code:
+            spec = entry.spec
+            targets = [spec.target, spec.parameters]
+            if isinstance(spec, EncoderSpec):
+                targets.append(spec.tokenizer)
+            parts = [self._source(entry, target) for target in targets if target is not None]
+            text = canonical([*parts, _handling(spec)])
+            self._code[id(entry)] = hashlib.sha256(text.encode()).hexdigest()
+        return self._code[id(entry)]
 
     def _source(self, entry: Entry, target: Target) -> str:
         if target not in self._sources:
@@ -109,6 +124,46 @@ def all_entries(resolved: Resolved) -> dict[str, Entry]:
     """Return who brings each component of a cell, its tasks among them."""
     tasks = {f"tasks.{name}": task.entry for name, task in resolved.tasks.items()}
     return tasks | dict(resolved.entries)
+
+
+def _with_bare_names(resolved: Resolved) -> dict[str, Any]:
+    """Return the configuration with ``name`` where ``distribution/name`` was written."""
+    config = dict(resolved.config)
+    for part, entry in all_entries(resolved).items():
+        section, dot, task = part.partition(".")
+        written = config[section][task] if dot else config[section]
+        if written["name"] != entry.spec.name:
+            bare = {**written, "name": entry.spec.name}
+            config[section] = {**config[section], task: bare} if dot else bare
+    return config
+
+
+def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any], *, since: str) -> None:
+    """Make sure that an identity, or a part of one, still holds.
+
+    Args:
+        then: the identity as it was stored.
+        now: all of it, or some of its parts, as it is now.
+        since: what happened then; it ends the message.
+
+    Raises:
+        UsageError: naming the parts that changed.
+    """
+    changed = [
+        f"{part}.{name}" if name else part
+        for part, value in now.items()
+        for name, old, new in _pairs(then.get(part), value)
+        if canonical(old) != canonical(new)
+    ]
+    if changed:
+        raise UsageError(f"{', '.join(changed)} changed since {since}")
+
+
+def _pairs(then: Any, now: Any) -> list[tuple[str, Any, Any]]:
+    """Return what is to be compared: key by key where both are tables."""
+    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
+        return [("", then, now)]
+    return [(name, then.get(name), now.get(name)) for name in dict.fromkeys([*then, *now])]
 
 
 def _handling(spec: Spec) -> str | None:

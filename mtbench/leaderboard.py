@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtbench.configuration import Config
-from mtbench.plan import Plan, PlannedCell
+from mtbench.plan import Plan, PlannedCell, PlannedRun
 from mtbench.store import REQUEST, RESULT, Store
 
 DIGITS = 3
@@ -41,6 +41,7 @@ class Row:
     Attributes:
         scores: primary metric of each task.
         overall: mean of the tasks' primary metrics.
+        runs: the cell's runs, one a seed.
         reason: why the cell was rejected or failed; empty otherwise.
     """
 
@@ -49,6 +50,7 @@ class Row:
     scores: Mapping[str, Score]
     overall: Score
     status: Status
+    runs: Sequence[PlannedRun]
     reason: str
     note: str
 
@@ -112,6 +114,7 @@ def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
         scores=scores,
         overall=_score([result["overall"] for result in done], cell.paper.get("overall")),
         status=_status(cell, len(done)),
+        runs=cell.runs,
         reason=cell.rejection or (errors[0] if errors else ""),
         note=cell.note,
     )
@@ -161,15 +164,60 @@ def _remarks(
     steps = sorted({result["cost"]["steps"] for result in done})
     if len(steps) > 1:
         yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"
-    if any(result["evaluations"] > 1 for result in done):
+    evaluations = sorted({result["evaluations"] for result in done})
+    if evaluations[-1] > 1:
         yield "selected on dev: each run is the best of several evaluations on dev"
-    mixed = {
-        package
-        for request in requests
-        for package, version in request["versions"].items()
-        if version != requests[0]["versions"].get(package)
-    }
+    if len(evaluations) > 1:
+        yield (
+            f"unequal selection: the runs chose among {evaluations[0]} to {evaluations[-1]} "
+            "evaluations, which favours those with more"
+        )
+    yield from _rows_left_out(done)
+    mixed = _differing([_versions(request) for request in requests])
     if mixed:
-        yield f"mixed versions: the runs were made with different {', '.join(sorted(mixed))}"
+        yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
+    yield from _same_cells(plan)
     notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
     yield from notes
+
+
+def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the broken rows that runs did without, the most of any run."""
+    most: dict[tuple[str, str], int] = {}
+    for result in done:
+        for task, splits in result["left_out"].items():
+            for split, count in splits.items():
+                most[task, split] = max(count, most.get((task, split), 0))
+    for (task, split), count in most.items():
+        if count:
+            yield (
+                f"{task}: {count} broken row(s) of {split} left out "
+                "('mtbench data status' lists them)"
+            )
+
+
+def _versions(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions of packages and of the plugins' distributions."""
+    providers = (provider.rpartition(" ") for provider in request["providers"].values())
+    # The harness says its own: that of an editable installation is the one it was installed with.
+    return {**{name: version for name, _, version in providers if name}, **request["versions"]}
+
+
+def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the keys under which two records that have them hold different values."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for key, value in record.items():
+            found.setdefault(key, set()).add(value)
+    return sorted(key for key, values in found.items() if len(values) > 1)
+
+
+def _same_cells(plan: Plan) -> Iterator[str]:
+    """Yield the names under which one and the same cell stands in the table."""
+    names: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        if cell.runs:
+            names.setdefault(cell.runs[0].key, []).append(cell.name)
+    for same in names.values():
+        if len(same) > 1:
+            yield f"one cell under {len(same)} names, trained once: {'; '.join(same)}"

@@ -178,6 +178,9 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
         UsageError: if a key leads nowhere, an axis has a value twice, or axes are asked of a
             ladder.
     """
+    both = overrides.set.keys() & overrides.axes.keys()
+    if both:
+        raise UsageError(f"--set and --axis contradict each other on {', '.join(sorted(both))}")
     base = overlay({}, matrix.base)
     if matrix.design == "ladder":
         if overrides.axes:

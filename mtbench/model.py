@@ -45,7 +45,8 @@ class MultiTaskModel(nn.Module):
         super().__init__()
         self.encoder = encoder
         self.tasks = dict(heads)
-        self.heads = nn.ModuleDict({name: head.module for name, head in heads.items()})
+        # A module's own names (``train``, ``keys``) would clash with tasks called so.
+        self.heads = nn.ModuleDict({f"{name}_head": head.module for name, head in heads.items()})
 
     def forward(self, batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
         """Return what each task's head gives, from one encoder pass over all of them."""
@@ -83,9 +84,13 @@ class MultiTaskModel(nn.Module):
         return [p for p in self.heads.parameters() if p.requires_grad]
 
     def trained_state(self) -> dict[str, Tensor]:
-        """Return the tensors that training changes: a frozen encoder's are left out."""
-        trained = {name for name, p in self.named_parameters() if p.requires_grad}
-        return {name: value for name, value in self.state_dict().items() if name in trained}
+        """Return all tensors but the frozen parameters: what training changes, buffers too."""
+        frozen = self.frozen_names()
+        return {name: value for name, value in self.state_dict().items() if name not in frozen}
+
+    def frozen_names(self) -> set[str]:
+        """Return the names of the parameters that are not trained."""
+        return {name for name, p in self.named_parameters() if not p.requires_grad}
 
 
 def seeded(seed: int, module: str, build: Callable[[], nn.Module]) -> nn.Module:

@@ -15,7 +15,7 @@ def runs(store: Store) -> list[Record]:
     records = []
     for key in sorted(store.keys()):
         folder = store.run(key)
-        request, result = folder.read(REQUEST), folder.read(RESULT)
+        request, result = folder.read(REQUEST), folder.read(RESULT) or {}
         if request is None:
             continue  # the folder was made, and nothing was written before it was given up
         records.append(
@@ -24,8 +24,8 @@ def runs(store: Store) -> list[Record]:
                 "cell": request["cell"],
                 "seed": str(request["seed"]),
                 "state": folder.state(),
-                "overall": number(result.get("overall")) if result else "-",
-                "error": (result or {}).get("error", ""),
+                "overall": number(result["overall"]) if "overall" in result else "-",
+                "error": result.get("error", ""),
             }
         )
     return sorted(records, key=lambda record: (record["cell"], int(record["seed"])))

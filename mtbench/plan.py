@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mtbench.configuration import Config
-from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.errors import NothingToCompare, RunsMissing, UsageError, unknown
 from mtbench.identity import Identifier, all_entries, canonical, run_key
 from mtbench.matrix import NamedCell
 from mtbench.registry import Registry
@@ -82,7 +82,7 @@ class Plan:
         if missing:
             raise RunsMissing(
                 f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed); "
-                "'mtbench status' lists the runs, 'mtbench status RUN --log' says why"
+                "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
             )
 
     def counts(self) -> dict[str, int]:
@@ -116,6 +116,7 @@ class Planner:
         """
         stored = self._store.keys()
         planned = [self._plan_cell(cell, seeds, stored) for cell in cells]
+        _check_task_names(cells, planned)
         return Plan(title, list(seeds), planned)
 
     def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
@@ -143,6 +144,18 @@ class Planner:
             identity=identity,
             providers=_providers(resolved),
         )
+
+
+def _check_task_names(cells: Sequence[NamedCell], planned: Sequence[PlannedCell]) -> None:
+    """Refuse a head or a published score for a task that is in no cell: nothing would use it."""
+    tasks = {task for cell in planned for task in cell.tasks}
+    for cell in cells:
+        for name in cell.config.get("heads", {}):
+            if name not in tasks:
+                raise unknown("task", name, tasks, where="heads")
+        for name in cell.paper:
+            if name not in {*tasks, "overall"}:
+                raise unknown("task", name, {*tasks, "overall"}, where=f"paper of {cell.name!r}")
 
 
 def refreshed(plan: Plan, store: Store) -> Plan:

@@ -45,7 +45,8 @@ def as_csv(plan: Plan) -> str:
     """Return one row a run; a rejected cell has one row without a run."""
     import pandas as pd
 
-    text: str = pd.DataFrame(_run_records(plan)).to_csv(index=False)
+    # As objects: a rejected cell has no seed, which would make floats of the others'.
+    text: str = pd.DataFrame(_run_records(plan), dtype=object).to_csv(index=False)
     return text.rstrip("\n")
 
 

@@ -1,13 +1,15 @@
 """Prediction: a stored run's model on dev or test, its scores, and the files to submit."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
 
 from safetensors.torch import load_file
 
-from mtbench.errors import RunsMissing
+from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
-from mtbench.protocols import Examples, Split, Submission, TaskInfo
+from mtbench.identity import Identifier, check_unchanged
+from mtbench.protocols import BadRow, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
 from mtbench.store import CHECKPOINT, RunFolder, renamed
 
@@ -22,7 +24,12 @@ def restore(folder: RunFolder, data_dir: Path | None = None) -> Run:
     if folder.state() != "done":
         raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
     run = prepare(folder, data_dir)
-    run.assembled.model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    now = Identifier().components(run.resolved)
+    check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
+    model = run.assembled.model
+    found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    if found.unexpected_keys or set(found.missing_keys) != model.frozen_names():
+        raise UsageError(f"the checkpoint of run {folder.key[:12]} does not fit its model")
     return run
 
 
@@ -44,32 +51,46 @@ def evaluate(
     return scores, overall(tasks, scores)
 
 
+@dataclass(frozen=True)
+class Written:
+    """A file of predictions, and the rows of the data that could not be read for it."""
+
+    file: Path
+    left_out: tuple[BadRow, ...]
+
+
 def write_predictions(
     folder: RunFolder, split: Split, out: Path, data_dir: Path | None = None
-) -> list[Path]:
-    """Write one file a task, in the format that the CS224N leaderboard takes.
+) -> Iterator[Written]:
+    """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
 
     Raises:
-        UsageError: if a task's data are not there.
+        UsageError: if a task's data are not there, or the folder cannot be made.
     """
     run = restore(folder, data_dir)
-    out.mkdir(parents=True, exist_ok=True)
-    files = []
-    for task, info in run.resolved.cell.tasks.items():
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise UsageError(f"--out {out}: cannot be made: {error}") from None
+    infos = run.resolved.cell.tasks
+    submissions = {
+        task: info.submission or Submission(task, "Prediction") for task, info in infos.items()
+    }
+    stems = [submission.stem for submission in submissions.values()]
+    for task, submission in submissions.items():
         examples = run.load(task, split, with_labels=False)
-        submission = info.submission or Submission(task, "Prediction")
-        file = out / f"{submission.stem}-{split}-output.csv"
-        if file in files:
-            file = out / f"{task}-{split}-output.csv"
-        predicted = dict(zip(examples.ids, _predict(run, task, examples), strict=True))
+        values = predict(run.assembled.model, task, run.tokenised(task, examples))
+        predicted = dict(zip(examples.ids, values, strict=True))
+        # Two tasks of one kind would write to one file: then each goes by its own name.
+        stem = submission.stem if stems.count(submission.stem) == 1 else task
+        file = out / f"{stem}-{split}-output.csv"
         with renamed(file) as temporary:
-            text = submission_text(submission.column, info, predicted)
+            text = submission_text(submission.column, infos[task], predicted)
             temporary.write_text(text, encoding="utf-8")
-        files.append(file)
-    return files
+        yield Written(file, examples.bad_rows)
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:
@@ -79,7 +100,3 @@ def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float])
         for key, value in predicted.items()
     }
     return f"id \t {column} \n" + "".join(f"{key} , {text} \n" for key, text in values.items())
-
-
-def _predict(run: Run, task: str, examples: Examples) -> list[float]:
-    return predict(run.assembled.model, task, run.tokenised(task, examples))

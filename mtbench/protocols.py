@@ -117,12 +117,13 @@ class Task(Protocol):
 
     def describe(self) -> TaskInfo: ...
 
-    def load(self, split: Split, folder: Path | None) -> Examples:
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
         """Read one split.
 
         Args:
             split: ``"train"``, ``"dev"`` or ``"test"``.
             folder: where the user's data lie; None where no folder was named.
+            with_labels: whether labels are wanted; without, the column is not looked at.
 
         Raises:
             UsageError: if the folder is needed and not there, or a file, a column or an

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -141,7 +143,8 @@ class Registry:
     def _add(self, provider: Provider, load: Any) -> None:
         """Import and register one plugin; whatever is wrong with it becomes a problem."""
         try:
-            module = load()
+            with redirect_stdout(sys.stderr):  # stdout is the table's
+                module = load()
             if not isinstance(module, ModuleType):
                 raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
@@ -163,7 +166,8 @@ class Registry:
     def _collect(self, provider: Provider, hook: str, function: Any) -> None:
         """Call one hook of one plugin and take the specs that are sound."""
         try:
-            specs = list(function())
+            with redirect_stdout(sys.stderr):
+                specs = list(function())
         except (Exception, SystemExit) as error:
             self._note(provider, hook, f"{type(error).__name__}: {error}".rstrip(": "))
             return

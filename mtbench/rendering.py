@@ -2,7 +2,7 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
@@ -10,8 +10,8 @@ from mtbench.leaderboard import DIGITS, Leaderboard, Row, Score
 
 UNTRAINED = "untrained"
 
-NAME_WIDTH = 20
-"""Columns that a cell's name keeps on a narrow terminal, before numbers are wrapped."""
+WORD_WIDTH = 20
+"""Columns that are enough for a word; a longer one may be cut in two."""
 PIPE_WIDTH = 160
 """Columns of a table that goes to a file or a log, which wrap nothing by themselves."""
 
@@ -25,6 +25,7 @@ def as_json(board: Leaderboard) -> str:
             "scores": {task: asdict(score) for task, score in row.scores.items()},
             "overall": {k: v for k, v in asdict(row.overall).items() if k != UNTRAINED},
             "status": row.status,
+            "runs": [asdict(run) for run in row.runs],
             "reason": row.reason,
         }
         for row in board.rows
@@ -52,7 +53,8 @@ def as_markdown(board: Leaderboard) -> str:
     """Return the leaderboard as a Markdown table, with its remarks below."""
     from tabulate import tabulate
 
-    records = _cells(board)
+    # A text's own bar would open a column.
+    records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in _cells(board)]
     alignment = ["left", *["right"] * (len(records[0]) - 2), "left"]
     table = tabulate(
         records, headers="keys", tablefmt="github", disable_numparse=True, colalign=alignment
@@ -73,14 +75,22 @@ def as_terminal(board: Leaderboard) -> str:
     if len({record["seeds"] for record in records}) == 1:  # a column less on a narrow terminal
         title += f" (seeds: {records[0]['seeds']})"
         records = [{k: v for k, v in record.items() if k != "seeds"} for record in records]
-    table = Table(title=title, title_justify="left", box=SIMPLE_HEAD)
-    for index, name in enumerate(records[0]):
-        text = index in (0, len(records[0]) - 1)
-        table.add_column(name, justify="left" if text else "right", overflow="fold")
-    table.columns[0].min_width = min(NAME_WIDTH, max(len(row.name) for row in board.rows))
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    blanks = 2 * len(records[0]) + 1  # between the columns and around them
+    widths = _widths(records, console.width - blanks)
+    # Rich cuts off what does not fit; a terminal wraps it, and nothing is lost.
+    console.width = max(console.width, sum(widths) + blanks)
+    table = Table(
+        title=Text(title, style="table.title"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for index, (name, width) in enumerate(zip(records[0], widths, strict=True)):
+        text = index in (0, len(widths) - 1)
+        table.add_column(name, justify="left" if text else "right", overflow="fold", width=width)
     for record in records:
         table.add_row(*(Text(text, style=_style(text)) for text in record.values()))
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
     with console.capture() as capture:
         console.print(table)
         for remark in board.remarks:
@@ -94,6 +104,21 @@ FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
+
+
+def _widths(records: Sequence[Mapping[str, str]], available: int) -> list[int]:
+    """Return the widths of a table's columns, the widest narrowed until all fit.
+
+    None becomes too narrow for its longest word: a number is never cut in two.
+    """
+    columns = [[name, *(record[name] for record in records)] for name in records[0]]
+    widths = [max(map(len, texts)) for texts in columns]
+    words = [[len(word) for text in texts for word in text.split()] for texts in columns]
+    least = [min(WORD_WIDTH, max(lengths)) for lengths in words]
+    while sum(widths) > available and widths != least:
+        wide = [index for index, width in enumerate(widths) if width > least[index]]
+        widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
 
 
 def _style(text: str) -> str:

@@ -7,18 +7,15 @@ from typing import Any
 
 from mtbench import __version__
 from mtbench.plan import PlannedCell, PlannedRun
-from mtbench.store import REQUEST, RunFolder, Store, machine, write_json
+from mtbench.store import machine
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
 """Packages that numbers pass through; a table that mixes their versions warns."""
 
 
-def write_request(
-    store: Store, cell: PlannedCell, run: PlannedRun, plugins: Sequence[Path]
-) -> RunFolder:
-    """Write ``run.json`` and return the run's folder."""
-    folder = store.create(run.key)
-    record: dict[str, Any] = {
+def request(cell: PlannedCell, run: PlannedRun, plugins: Sequence[Path]) -> dict[str, Any]:
+    """Return the request of a run, which its process stores as ``run.json``."""
+    return {
         "key": run.key,
         "cell": cell.name,
         "seed": run.seed,
@@ -29,8 +26,6 @@ def write_request(
         "versions": versions(),
         "machine": machine(),
     }
-    write_json(folder.path / REQUEST, record)
-    return folder
 
 
 def versions() -> dict[str, str]:

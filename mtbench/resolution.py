@@ -11,7 +11,7 @@ from typing import Any
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
 from mtbench.errors import UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
-from mtbench.registry import Entry, Registry, build_parameters, load_target
+from mtbench.registry import NAME, Entry, Registry, build_parameters, load_target
 from mtbench.specs import BalancerSpec, Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
 from mtbench.validation import validate
 
@@ -79,7 +79,7 @@ class Resolver:
         data = self._section("data", config)
         folder = Path(data["dir"]) if data["dir"] is not None else self._default_folder
         if folder is not None:  # as it lies, so that the run finds it from wherever it starts
-            data = {**data, "dir": str(folder.absolute())}
+            data = {**data, "dir": str(folder.expanduser().absolute())}
         self._check_batch_sizes(train, tasks)
         parts = {slot: config.get(slot, DEFAULTS[slot]) for slot in SLOTS}
         heads = config.get("heads", {})
@@ -120,6 +120,11 @@ class Resolver:
             )
             table = dict(table)
             name = str(table.pop("as", str(table.get("name", "")).rpartition("/")[2]))
+            if not NAME.fullmatch(name) or name == "overall":
+                raise UsageError(
+                    f"tasks: {name!r} cannot be a task's name: expected lower-case words joined "
+                    "by '-', and not 'overall'"
+                )
             if name in tasks:
                 raise UsageError(f"tasks: {name!r} is given twice; tell them apart with 'as'")
             tasks[name] = self._task(table)

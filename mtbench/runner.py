@@ -1,6 +1,7 @@
 """The runner: from a run's request to its stored result."""
 
 import hashlib
+import sys
 import time
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from mtbench.evaluation import overall, predict_and_score
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle
 from mtbench.history import History, peak_memory_mb
+from mtbench.identity import Identifier, check_unchanged
 from mtbench.model import MultiTaskModel
 from mtbench.protocols import Examples, Split, Step
 from mtbench.randomness import derive, stream
@@ -28,12 +30,16 @@ from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
 from mtbench.training import TrainingRecord, train
 
+TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
+"""Splits that a run sees; test is for ``evaluate`` and ``predict``."""
+
 
 @dataclass(frozen=True)
 class Run:
     """A run that is ready to be trained or to predict."""
 
     seed: int
+    identity: Mapping[str, Any]
     resolved: Resolved
     assembled: Assembled
     data_dir: Path | None
@@ -56,17 +62,19 @@ def prepare(folder: RunFolder, data_dir: Path | None = None) -> Run:
         data_dir: where the data lie; None for where the request says.
 
     Raises:
-        UsageError, PluginError: if what it names is not there any more.
+        UsageError: if what it names is not there any more.
+        PluginError: if a plugin that it needs is broken.
     """
     request = folder.read(REQUEST)
     assert request is not None  # whoever asks for a run has written its request
     registry = Registry.load([Path(file) for file in request["plugins"]])
     resolved = Resolver(registry).resolve(as_written(request["config"]))
     torch.set_num_threads(resolved.cell.train["threads"])
-    torch.use_deterministic_algorithms(True)
+    torch.set_deterministic_debug_mode("error")
     stored = resolved.config["data"]["dir"]
     return Run(
         seed=request["seed"],
+        identity=request["identity"],
         resolved=resolved,
         assembled=assemble(resolved, request["seed"]),
         data_dir=data_dir or (Path(stored) if stored else None),
@@ -77,22 +85,28 @@ def execute(folder: RunFolder) -> None:
     """Train a run and store its result, predictions and checkpoint.
 
     Raises:
+        UsageError: if something that decides its numbers has changed since the plan.
         ArithmeticError: if a loss or a prediction is not finite.
     """
     started = time.perf_counter()
     with History(folder.path) as history:
         history.note("loading")
         run = prepare(folder)
+        # Hours may lie between the plan and this moment; the key must not lie.
+        now = Identifier().identity(run.resolved)
+        check_unchanged(run.identity, now, since="the plan was made")
         model = run.assembled.model
         fraction = run.resolved.config["data"]["fraction"]
-        shares = {
-            task: data.share(run.load(task, "train", with_labels=True), fraction, run.seed, task)
+        given = {
+            task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
             for task in run.resolved.tasks
         }
-        training = {task: run.tokenised(task, examples) for task, examples in shares.items()}
-        dev = {
-            task: run.tokenised(task, run.load(task, "dev", with_labels=True)) for task in training
+        shares = {
+            task: data.share(splits["train"], fraction, run.seed, task)
+            for task, splits in given.items()
         }
+        training = {task: run.tokenised(task, share) for task, share in shares.items()}
+        dev = {task: run.tokenised(task, splits["dev"]) for task, splits in given.items()}
         initial = {name: _digest(module) for name, module in _modules(model)}
         selection = Selection(model, dev, history)
         training_started = time.perf_counter()
@@ -116,6 +130,7 @@ def execute(folder: RunFolder) -> None:
                 "untrained": [task for task, n in record.examples.items() if n == 0],
                 "selected_step": selection.step,
                 "evaluations": selection.count,
+                "left_out": _left_out(given),
                 "hashes": {"batches": record.batches, "initial_weights": initial},
                 "cost": {
                     "steps": history.steps,
@@ -187,8 +202,21 @@ def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]
         save_file(selection.state, temporary)
 
 
+def _left_out(given: Mapping[str, Mapping[Split, Examples]]) -> dict[str, dict[str, int]]:
+    """Count the rows that could not be read, and name them in the log."""
+    for task, splits in given.items():
+        for split, examples in splits.items():
+            for row in examples.bad_rows:
+                sys.stderr.write(f"left out of {task} {split}: {row}\n")
+    return {
+        task: {split: len(examples.bad_rows) for split, examples in splits.items()}
+        for task, splits in given.items()
+    }
+
+
 def _modules(model: MultiTaskModel) -> list[tuple[str, torch.nn.Module]]:
-    return [("encoder", model.encoder), *((f"heads.{n}", m) for n, m in model.heads.items())]
+    heads = ((f"heads.{name}", task.module) for name, task in model.tasks.items())
+    return [("encoder", model.encoder), *heads]
 
 
 def _digest(module: torch.nn.Module) -> str:

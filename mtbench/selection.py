@@ -42,7 +42,8 @@ class Selection:
         started = time.perf_counter()
         self._history.note("evaluating")
         predicted, scores = predict_and_score(self._model, self._dev)
-        value = overall({task: self._model.tasks[task].info for task in trained}, scores)
+        infos = {task: h.info for task, h in self._model.tasks.items() if task in trained}
+        value = overall(infos, scores)
         self._history.evaluation(step, scores)
         self.count += 1
         if self.count == 1 or (value is not None and (self._best is None or value > self._best)):

@@ -99,10 +99,10 @@ class RunFolder:
         return FileLock(self.path / LOCK, timeout=timeout)
 
     def clear(self) -> None:
-        """Remove what an earlier, failed try left; request, log and lock stay."""
-        for file in self.path.iterdir():
-            if file.name not in (REQUEST, LOG, LOCK):
-                file.unlink()
+        """Remove what an earlier, failed try left, half-written files too."""
+        for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT):
+            for file in (self.path / name, *self.path.glob(f".{name}.*")):
+                file.unlink(missing_ok=True)
 
     def _is_locked(self) -> bool:
         if not (self.path / LOCK).exists():
@@ -126,13 +126,20 @@ class Store:
         return RunFolder(self.runs / key)
 
     def create(self, key: str) -> RunFolder:
-        """Return the folder of a key, made if it was not there."""
+        """Return the folder of a key, made if it was not there; version control leaves it alone.
+
+        Raises:
+            UsageError: if it cannot be made.
+        """
         folder = self.run(key)
-        folder.path.mkdir(parents=True, exist_ok=True)
         ignore = self.root / ".gitignore"
-        if not ignore.exists():
-            with renamed(ignore) as temporary:
-                temporary.write_text("*\n", encoding="utf-8")
+        try:
+            folder.path.mkdir(parents=True, exist_ok=True)
+            if not ignore.exists():
+                with renamed(ignore) as temporary:
+                    temporary.write_text("*\n", encoding="utf-8")
+        except OSError as error:
+            raise UsageError(f"the store {self.root} cannot be written: {error}") from None
         return folder
 
     def keys(self) -> set[str]:

@@ -9,7 +9,7 @@ from mtbench.filtering import name_filter
 from mtbench.matrix import NO_OVERRIDES, Overrides, cells, read_matrix, seeds
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
-from mtbench.requests import write_request
+from mtbench.requests import request
 from mtbench.store import Store
 
 
@@ -54,8 +54,10 @@ def train_missing(
     waiting = [
         Job(
             name=f"{cell.name} [seed {run.seed}]",
-            folder=write_request(store, cell, run, plugins),
+            store=store,
+            key=run.key,
             threads=cell.config["train"]["threads"],
+            request=request(cell, run, plugins),
         )
         for cell, run in plan.to_do()
     ]

@@ -1,38 +1,55 @@
-"""The worker: the process in which one run is trained (``python -m mtbench.worker FOLDER``)."""
+"""The worker: the process in which one run is trained (``python -m mtbench.worker``)."""
 
+import os
 import sys
 import traceback
 from pathlib import Path
 
 from mtbench.errors import MtbenchError
 from mtbench.runner import execute
-from mtbench.store import RESULT, RunFolder, write_json
+from mtbench.store import LOG, REQUEST, RESULT, RunFolder, write_json
 
 
-def main(path: str) -> None:
-    """Train the run whose request lies in a folder; a failure is a result with its traceback.
+def main(folder: str, request: str) -> None:
+    """Train a run; a failure is a result with its traceback.
 
-    Where another process trains the same run, wait for it and take its result.
+    Where another process trains the same run, wait for it and leave its files alone.
+
+    Args:
+        folder: the run's.
+        request: file with the request, which becomes the run's once its turn has come.
     """
-    folder = RunFolder(Path(path))
-    with folder.lock():
-        if folder.state() == "done":
+    run = RunFolder(Path(folder))
+    with run.lock():
+        if run.state() == "done":
             return
-        folder.clear()
+        run.clear()
+        Path(request).replace(run.path / REQUEST)
+        _write_output_to(run.path / LOG)
         try:
-            execute(folder)
+            execute(run)
         except Exception as error:
             text = traceback.format_exc()
             sys.stderr.write(text)
-            write_json(folder.path / RESULT, failure(error, text))
+            write_json(run.path / RESULT, failure(error, text))
 
 
 def failure(error: Exception, text: str) -> dict[str, object]:
     """Return the result of a run that failed: its error in one line, and the traceback."""
-    kind = "" if isinstance(error, MtbenchError) else f"{type(error).__name__}: "
-    reason = " ".join(f"{kind}{error}".split()) or type(error).__name__
-    return {"status": "failed", "error": reason, "traceback": text}
+    kind = type(error).__name__
+    message = " ".join(str(error).split())
+    if message and not isinstance(error, MtbenchError):
+        message = f"{kind}: {message}"
+    return {"status": "failed", "error": message or kind, "traceback": text}
+
+
+def _write_output_to(log: Path) -> None:
+    """Send what this process prints to a file, that of libraries below Python too."""
+    with log.open("wb") as file:
+        for stream in (sys.stdout, sys.stderr):
+            stream.flush()
+            os.dup2(file.fileno(), stream.fileno())
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -141,7 +141,6 @@ SAME: dict[str, dict[str, Any]] = {
     },
     "the head's dropout, written out": {"heads.sts.dropout": 0.1},
     "a number in other digits": {"train.lr": 0.00001, "train.weight_decay": 0},
-    "head of an absent task": {"heads.sample-sst": "cosine"},
     "the data folder, where no task reads one": {"data.dir": "somewhere"},
 }
 
@@ -149,6 +148,29 @@ SAME: dict[str, dict[str, Any]] = {
 @pytest.mark.parametrize("changes", SAME.values(), ids=SAME)
 def test_how_it_is_written_leaves_the_key(store: Store, changes: dict[str, Any]) -> None:
     assert key_of(store, changes) == key_of(store, {})
+
+
+def test_a_head_for_the_task_of_another_cell_leaves_the_key(store: Store) -> None:
+    plan = plan_of(store, {"tasks": [SST], "heads.pd": {"name": "linear", "dropout": 0.5}}, {})
+
+    assert keys(plan)[0] == key_of(store, {"tasks": [SST]})
+
+
+@pytest.mark.parametrize(
+    ("changes", "paper", "message"),
+    [
+        ({"heads.sample-sst": "linear"}, {}, "unknown task 'sample-sst' in heads"),
+        ({}, {"stt": 0.4}, "unknown task 'stt' in paper of 'a'"),
+    ],
+    ids=["head", "paper"],
+)
+def test_what_no_cell_would_use_is_refused(
+    store: Store, changes: dict[str, Any], paper: dict[str, float], message: str
+) -> None:
+    cell = NamedCell("a", overlay(BASE, changes), paper=paper)
+
+    with pytest.raises(UsageError, match=message):
+        Planner(Registry.load(), store).plan("", [cell], [0])
 
 
 MATRIX = """

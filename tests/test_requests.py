@@ -10,9 +10,9 @@ from mtbench.identity import canonical, run_key
 from mtbench.matrix import NamedCell
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
-from mtbench.requests import PACKAGES, versions, write_request
+from mtbench.requests import PACKAGES, request, versions
 from mtbench.resolution import as_written
-from mtbench.store import REQUEST, Store, machine
+from mtbench.store import Store, machine
 
 CONFIG = overlay(
     {},
@@ -38,16 +38,13 @@ def plan(store: Store) -> Plan:
 
 
 def test_a_request_holds_what_a_fresh_process_needs(
-    store: Store, plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
     ((cell, run),) = plan.runs()
 
-    folder = write_request(store, cell, run, [Path("my_head.py")])
+    record = request(cell, run, [Path("my_head.py")])
 
-    assert folder.path == store.runs / run.key
-    record = folder.read(REQUEST)
-    assert record is not None
     assert list(record) == [
         "key",
         "cell",
@@ -67,31 +64,21 @@ def test_a_request_holds_what_a_fresh_process_needs(
     assert record["machine"] == machine()
 
 
-def test_the_key_is_made_from_what_the_request_holds(store: Store, plan: Plan) -> None:
+def test_the_key_is_made_from_what_the_request_holds(plan: Plan) -> None:
     ((cell, run),) = plan.runs()
-    record = json.loads((write_request(store, cell, run, []).path / REQUEST).read_text())
+    record = json.loads(json.dumps(request(cell, run, [])))
 
     assert run_key(canonical(record["identity"]), record["seed"]) == run.key
 
 
 def test_what_is_stored_is_planned_as_the_same_run(store: Store, plan: Plan) -> None:
     ((cell, run),) = plan.runs()
-    record = write_request(store, cell, run, []).read(REQUEST)
-    assert record is not None
+    record = json.loads(json.dumps(request(cell, run, [])))
 
     written = as_written(record["config"])
     again = Planner(Registry.load(), store).plan("", [NamedCell("b", written)], [record["seed"]])
 
     assert [other.key for _, other in again.runs()] == [run.key]
-
-
-def test_writing_a_request_does_not_start_the_run(store: Store, plan: Plan) -> None:
-    ((cell, run),) = plan.runs()
-
-    folder = write_request(store, cell, run, [])
-
-    assert folder.state() == "missing"
-    assert [path.name for path in folder.path.iterdir()] == [REQUEST]
 
 
 def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -1,7 +1,9 @@
 """The command line: every command parses, calls the harness and prints."""
 
 import os
+import signal
 import sys
+from typing import Any
 
 import click
 
@@ -13,7 +15,19 @@ from mtbench.cli.runs import evaluate, predict, status
 from mtbench.errors import ExitCode, MtbenchError
 
 
-@click.group(context_settings={"help_option_names": ["-h", "--help"]})
+class Commands(click.Group):
+    """All commands; one ends in silence where nobody reads its output any more."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except BrokenPipeError:
+            # The reader (`head`, say) has gone. click itself would call that exit code 1, a bug.
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+            return ExitCode.DONE
+
+
+@click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, prog_name="mtbench")
 def cli() -> None:
     """Which way of training one encoder on several sentence tasks is better?
@@ -31,6 +45,8 @@ def main() -> None:
 
     What the user can mend is one line; a bug keeps its traceback, which Python prints.
     """
+    # A scheduler ends a study with SIGTERM; its runs' processes must not outlive it.
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
     try:
         code = cli.main(standalone_mode=False) or ExitCode.DONE
     except MtbenchError as error:
@@ -42,8 +58,4 @@ def main() -> None:
     except (click.Abort, KeyboardInterrupt):
         click.echo("interrupted; what is stored stays, the next call goes on from there", err=True)
         code = ExitCode.INTERRUPTED
-    except BrokenPipeError:
-        # The reader of our output (`head`, say) has gone; nothing is left to tell it.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = ExitCode.DONE
     sys.exit(int(code))

@@ -60,6 +60,7 @@ def leaderboard(form: str, write: bool, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
     planned, store = _planned(**given)
     if write:
+        planned.check_complete()  # a table with holes replaces no good one
         from mtbench.leaderboard import leaderboard as read
         from mtbench.readme import write_table
         from mtbench.rendering import as_markdown

@@ -10,6 +10,9 @@ import click
 
 from mtbench.executors import Job, Observer
 
+SILENCE_SECONDS = 60
+"""How long a run may go on in a log without a word."""
+
 WIDTH = 32
 """Columns of a run's name beside its bar; of a longer one the end is shown, which tells more."""
 
@@ -43,21 +46,27 @@ def observing(total: int) -> Iterator[Observer]:
 
 
 class Lines:
-    """One line when a run starts and one when it ends."""
+    """A line when a run starts, when it ends, and now and then in between."""
 
     def __init__(self, total: int) -> None:
         self._total = total
         self._begun = 0
         self._started: dict[str, float] = {}
+        self._said: dict[str, float] = {}
 
     def started(self, job: Job) -> None:
         """Say that a run starts."""
         self._begun += 1
-        self._started[job.folder.key] = time.monotonic()
+        self._started[job.folder.key] = self._said[job.folder.key] = time.monotonic()
         _say(f"[{self._begun}/{self._total}] {job.name} ...")
 
     def progressed(self, job: Job, event: dict[str, Any]) -> None:
-        """Say nothing: a log is read afterwards."""
+        """Say now and then how far a long run is."""
+        if time.monotonic() - self._said[job.folder.key] < SILENCE_SECONDS:
+            return
+        self._said[job.folder.key] = time.monotonic()
+        step = f"step {event['step']} of {event['total']}" if "total" in event else None
+        _say(f"{job.name}: {step or event.get('phase', 'evaluating')}")
 
     def finished(self, job: Job, result: dict[str, Any]) -> None:
         """Say how a run ended, and after how long."""

@@ -9,7 +9,7 @@ import click
 
 from mtbench.cli.options import data_option, open_store, store_option
 from mtbench.cli.tables import print_table
-from mtbench.errors import ExitCode
+from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from mtbench.protocols import Split
@@ -29,7 +29,9 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 
     store = open_store(store_dir)
     if run is None:
-        print_table("", runs(store))
+        if log:
+            raise UsageError("--log: of which run? 'mtbench status' lists them")
+        print_table("", runs(store), empty=f"no runs in {store.root}")
         return ExitCode.DONE
     folder = store.find(run)
     if log:
@@ -75,6 +77,8 @@ def predict(run: str, split: str, out: Path, data_dir: Path | None, store_dir: P
     from mtbench.prediction import write_predictions
 
     folder = open_store(store_dir).find(run)
-    for file in write_predictions(folder, cast("Split", split), out, data_dir):
-        click.echo(file)
+    for written in write_predictions(folder, cast("Split", split), out, data_dir):
+        click.echo(written.file)
+        for row in written.left_out:
+            click.echo(f"warning: no prediction for {row}", err=True)
     return ExitCode.DONE

@@ -6,11 +6,13 @@ from typing import Any
 import click
 
 
-def print_table(title: str, records: Sequence[Mapping[str, Any]]) -> None:
-    """Print records as a table, one column a field; no record, no table."""
+def print_table(title: str, records: Sequence[Mapping[str, Any]], *, empty: str = "") -> None:
+    """Print records as a table, one column a field; without records, what is said for none."""
     from tabulate import tabulate
 
     if not records:
+        if empty:
+            click.echo(empty)
         return
     if title:
         click.echo(f"\n{title}")

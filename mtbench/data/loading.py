@@ -28,7 +28,8 @@ def load(
         UsageError: if the task cannot be read, the split is empty, or it lacks labels it needs.
         PluginError: if the task gives examples that contradict its description.
     """
-    examples = task.load(split, folder)
+    with_labels = with_labels or split != "test"
+    examples = task.load(split, folder, with_labels=with_labels)
     problem = _contradiction(task.describe(), examples)
     if problem:
         raise PluginError(f"{name}: its {split} split {problem}")
@@ -38,7 +39,7 @@ def load(
             f"{name}: its {split} split is empty"
             + (f": all rows were left out ({bad}); first, {examples.bad_rows[0]}" if bad else "")
         )
-    if split == "test" and not with_labels:
+    if not with_labels:
         return _by_id(replace(examples, labels=None))
     if examples.labels is None:
         raise UsageError(

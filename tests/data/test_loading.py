@@ -25,7 +25,7 @@ class Given:
     def describe(self) -> TaskInfo:
         return self.info
 
-    def load(self, split: Split, folder: Path | None) -> Examples:
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
         return self.examples
 
 

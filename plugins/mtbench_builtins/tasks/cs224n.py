@@ -36,7 +36,7 @@ class FileTask:
     def describe(self) -> TaskInfo:
         return self.info
 
-    def load(self, split: Split, folder: Path | None) -> Examples:
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
         """Read the split's file; see ``protocols.Task.load``."""
         if folder is None:
             raise UsageError(
@@ -48,7 +48,7 @@ class FileTask:
             self._path(split, folder),
             id_column="id",
             text_columns=self.text_columns,
-            label=self._label(required=split != "test"),
+            label=self._label(required=split != "test") if with_labels else None,
         )
 
     def _path(self, split: Split, folder: Path) -> Path:

@@ -49,7 +49,7 @@ class SampleTask(ABC):
     def describe(self) -> TaskInfo:
         return self.info
 
-    def load(self, split: Split, folder: Path | None) -> Examples:
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
         """Make the split; no folder is needed."""
         del folder
         rng = stream(SEED, self.name, split)
@@ -61,7 +61,7 @@ class SampleTask(ABC):
         return Examples(
             ids=tuple(f"{self.name}-{split}-{index:05d}" for index in range(len(made))),
             texts=tuple(made),
-            labels=tuple(made.values()),
+            labels=tuple(made.values()) if with_labels else None,
         )
 
 
