@@ -4,8 +4,9 @@ import importlib
 import os
 import random
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -84,3 +85,91 @@ def install(
         return file
 
     return write
+
+
+# --- runs made for a test ---------------------------------------------------------------------
+
+SMALL = {
+    "tasks": [
+        {"name": "sample-sst", "as": "sst", "train": 24, "dev": 12, "test": 12},
+        {"name": "sample-pd", "as": "pd", "train": 40, "dev": 12, "test": 12},
+        {"name": "sample-sts", "as": "sts", "train": 16, "dev": 12, "test": 12},
+    ],
+    "encoder": {
+        "name": "minbert",
+        "layers": 1,
+        "width": 16,
+        "attention_heads": 2,
+        "intermediate": 32,
+    },
+    "train": {"lr": 1e-2, "batch_size": 4, "steps": 3},
+}
+
+
+def requested(folder: Path, changes: Mapping[str, Any], seed: int, plugins: Sequence[Path]) -> Any:
+    """Write the request of a small run into a store of its own, and return the run's folder."""
+    from mtbench.configuration import overlay
+    from mtbench.matrix import NamedCell
+    from mtbench.plan import Planner
+    from mtbench.registry import Registry
+    from mtbench.requests import request
+    from mtbench.store import REQUEST, Store, write_json
+
+    store = Store(folder)
+    named = NamedCell("a cell", overlay(SMALL, changes))
+    (cell,) = Planner(Registry.load(plugins), store).plan("a plan", [named], [seed]).cells
+    assert cell.rejection is None, cell.rejection
+    run = cell.runs[0]
+    made = store.run(run.key)
+    made.path.mkdir(parents=True, exist_ok=True)
+    write_json(made.path / REQUEST, request(cell, run, plugins))
+    return made
+
+
+@pytest.fixture(autouse=True)
+def free_choice_of_algorithms() -> Iterator[None]:
+    """Undo what a run that is prepared in this process asks of torch."""
+    yield
+    if torch := sys.modules.get("torch"):
+        torch.set_deterministic_debug_mode("default")
+
+
+@pytest.fixture(scope="session")
+def small() -> dict[str, Any]:
+    """The configuration of the small runs: three sample tasks, one narrow layer, three steps."""
+    return SMALL
+
+
+@pytest.fixture
+def request_run(tmp_path: Path) -> Callable[..., Any]:
+    """Give a function that writes the request of a small run and returns its folder."""
+
+    def write(
+        changes: Mapping[str, Any] | None = None,
+        *,
+        seed: int = 0,
+        plugins: Sequence[Path] = (),
+        store: str = ".mtbench",
+    ) -> Any:
+        return requested(tmp_path / store, changes or {}, seed, plugins)
+
+    return write
+
+
+@pytest.fixture(scope="session")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
+    """Give a function that trains a small run in this process, and returns its folder.
+
+    What was trained for one test is there for the next; nobody may change it.
+    """
+    from mtbench.runner import execute
+
+    root = tmp_path_factory.mktemp("trained")
+
+    def train(changes: Mapping[str, Any] | None = None, *, seed: int = 0) -> Any:
+        folder = requested(root, changes or {}, seed, ())
+        if folder.state() != "done":
+            execute(folder)
+        return folder
+
+    return train

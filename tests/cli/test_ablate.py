@@ -1,0 +1,340 @@
+import csv
+import io
+import json
+import os
+import re
+import shutil
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]  # of the command line; see conftest
+
+FORMATS = ("rich", "markdown", "csv", "json")
+DONE = ["combiner=sum, heads.pd=linear", "combiner=pcgrad, heads.pd=linear"]
+
+
+def cells(answer: Any) -> dict[str, Any]:
+    """Return the cells of a leaderboard in JSON by their names."""
+    return {cell["name"]: cell for cell in json.loads(answer.out)["cells"]}
+
+
+def counts(answer: Any) -> dict[str, int]:
+    """Return the counts of a plan in JSON."""
+    found: dict[str, int] = json.loads(answer.out)["plan"]
+    return found
+
+
+# --- one study --------------------------------------------------------------------------------
+
+
+def test_ablate_trains_and_prints(study: Any) -> None:
+    assert study.first.code == 0
+    assert study.first.out.startswith("### a small study\n\n| cell")
+    lines = [re.sub(r"[0-9.]+ \(\d+ s\)$", "_", line) for line in study.first.err.splitlines()]
+    assert sorted(lines) == sorted(
+        [
+            *(f"[{i}/2] {name} [seed 0] ..." for i, name in enumerate(DONE, start=1)),
+            *(f"{name} [seed 0]: overall _" for name in DONE),
+        ]
+    )
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_second_ablate_trains_nothing_and_prints_the_same(
+    call: Call, study: Any, form: str
+) -> None:
+    before = {file: file.stat().st_mtime_ns for file in study.store.rglob("*.*")}
+
+    again = call("ablate", *study.given, "--format", form)
+    board = call("leaderboard", *study.given, "--format", form)
+
+    assert (again.code, again.err) == (0, "")
+    assert again.out == board.out
+    assert form != "markdown" or again.out == study.first.out
+    assert {file: file.stat().st_mtime_ns for file in study.store.rglob("*.*")} == before
+
+
+def test_json_has_the_promised_keys(call: Call, study: Any) -> None:
+    board = json.loads(call("leaderboard", *study.given, "--format", "json").out)
+
+    assert {"matrix", "cells", "plan"} <= set(board)
+    assert board["matrix"] == "a small study"
+    assert (board["plan"]["cells"], board["plan"]["stored"]) == (4, 2)
+    for cell in board["cells"]:
+        assert {"name", "config", "scores", "overall", "status"} <= set(cell)
+        for score in (*cell["scores"].values(), cell["overall"]):
+            assert {"mean", "seeds", "paper"} <= set(score)
+    assert [cell["status"] for cell in board["cells"]] == ["done", "rejected"] * 2
+    assert board["cells"][0]["config"]["combiner"] == {"name": "sum"}
+
+
+def test_a_rejected_cell_has_its_reason_in_every_format(call: Call, study: Any) -> None:
+    reason = "it predicts a score, and pd has classes"
+    for form in FORMATS:
+        shown = call("leaderboard", *study.given, "--format", form).out
+        assert shown.count("rejected") >= 2
+        # A terminal's table folds a long text in its column.
+        assert form == "rich" or shown.count(reason) == 2
+
+
+def test_the_plan_says_what_is_stored(call: Call, study: Any) -> None:
+    planned = call("plan", *study.given, "--format", "json")
+
+    assert planned.code == 0
+    assert counts(planned) == {
+        "cells": 4,
+        "rejected": 2,
+        "runs": 2,
+        "stored": 2,
+        "failed": 0,
+        "running": 0,
+        "to_do": 0,
+    }
+    runs = json.loads(planned.out)["runs"]
+    assert [run["state"] for run in runs] == ["done", "rejected"] * 2
+    folders = {folder.name for folder in (study.store / "runs").iterdir()}
+    assert {run["run"] for run in runs if run["run"]} == folders
+
+
+# --- what options do --------------------------------------------------------------------------
+
+
+def test_k_chooses_cells(call: Call, study: Any) -> None:
+    chosen = call("leaderboard", *study.given, "-k", "pcgrad and not cosine", "--format", "json")
+
+    assert (chosen.code, list(cells(chosen))) == (0, DONE[1:])
+
+
+def test_k_that_fits_nothing_names_the_cells(call: Call, study: Any) -> None:
+    answer = call("ablate", *study.given, "-k", "cagrad")
+
+    assert answer.code == 2
+    assert answer.err.startswith("error: -k 'cagrad' fits no cell (cells: combiner=sum, ")
+
+
+def test_set_holds_in_every_cell(call: Call, study: Any) -> None:
+    changed = call("plan", *study.given, "--set", "train.lr=5e-3", "--format", "json")
+
+    assert (counts(changed)["cells"], counts(changed)["stored"]) == (4, 0)
+
+
+def test_set_takes_an_axis_off(call: Call, study: Any) -> None:
+    settled = call("plan", *study.given, "--set", "heads.pd=linear", "--format", "csv")
+
+    names = [row["cell"] for row in csv.DictReader(io.StringIO(settled.out))]
+    states = [row["state"] for row in csv.DictReader(io.StringIO(settled.out))]
+    assert (names, states) == (["combiner=sum", "combiner=pcgrad"], ["done", "done"])
+
+
+def test_axis_adds_cells_and_keeps_the_runs(call: Call, study: Any) -> None:
+    wider = call("plan", *study.given, "--axis", "train.lr=1e-2,1e-3", "--format", "json")
+
+    assert counts(wider) == {
+        "cells": 8,
+        "rejected": 4,
+        "runs": 4,
+        "stored": 2,
+        "failed": 0,
+        "running": 0,
+        "to_do": 2,
+    }
+
+
+def test_an_axis_may_hold_tables(call: Call, study: Any) -> None:
+    axis = 'heads.sts=linear,{name="linear", pair="joined"}'
+    names = call(
+        "plan", *study.given, "--axis", axis, "-k", "sum and pd=linear", "--format", "csv"
+    )
+
+    found = [row["cell"] for row in csv.DictReader(io.StringIO(names.out))]
+    assert [name.rpartition(", ")[2] for name in found] == [
+        "heads.sts=linear",
+        "heads.sts=linear{pair=joined}",
+    ]
+
+
+def test_seeds_says_how_many(call: Call, study: Any) -> None:
+    more = call("plan", *study.given, "--seeds", "3", "--format", "json")
+
+    assert (counts(more)["runs"], counts(more)["stored"]) == (6, 2)
+
+
+def test_a_dry_run_shows_the_plan_and_leaves_nothing(call: Call, study: Any) -> None:
+    store = Path("elsewhere")
+    arguments = (study.matrix, "--store", store, "--format", "json")
+
+    dry = call("ablate", *arguments, "--dry-run")
+
+    assert (dry.code, dry.out) == (0, call("plan", *arguments).out)
+    assert counts(dry)["to_do"] == 2
+    assert not store.exists()
+
+
+def test_the_store_is_below_the_working_folder(call: Call, study: Any) -> None:
+    Path(".mtbench").symlink_to(study.store, target_is_directory=True)
+
+    assert counts(call("plan", study.matrix, "--format", "json"))["stored"] == 2
+
+
+def test_a_matrix_may_be_named_by_its_folder(call: Call, study: Any) -> None:
+    Path("matrix.toml").write_text(study.matrix.read_text())
+
+    answer = call("plan", ".", "--store", study.store, "--format", "json")
+
+    assert counts(answer)["stored"] == 2
+
+
+def test_the_data_folder_comes_from_option_matrix_or_environment(
+    call: Call, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    rows = "\tid\tsentence\tsentiment\n0\ta\tgood\t1\n1\tb\tbad\t0\n"
+    (tmp_path / "files").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "files" / f"ids-sst-{split}.csv").write_text(rows)
+    (tmp_path / "m.toml").write_text('[base]\ntasks = ["sst"]\n')
+    (tmp_path / "n.toml").write_text('[base]\ntasks = ["sst"]\ndata.dir = "files"\n')
+
+    nowhere = call("plan", "m.toml")
+    by_option = call("plan", "m.toml", "--data", "files", "--format", "csv")
+    by_matrix = call("plan", "n.toml", "--format", "csv")
+    monkeypatch.setenv("MTBENCH_DATA", "files")
+    by_environment = call("plan", "m.toml", "--format", "csv")
+    wrong = call("plan", "m.toml", "--data", "no-files")
+
+    assert nowhere.code == 2
+    for way in ("--data", "data.dir", "MTBENCH_DATA"):
+        assert way in nowhere.err
+    assert by_option.code == by_matrix.code == by_environment.code == 0
+    assert by_option.out == by_matrix.out == by_environment.out
+    assert wrong.code == 2
+    assert "no-files" in wrong.err
+
+
+def test_write_puts_the_table_into_the_readme(call: Call, study: Any, tmp_path: Path) -> None:
+    matrix = tmp_path / "small.toml"
+    matrix.write_text(study.matrix.read_text())
+    (tmp_path / "README.md").write_text("# A study\n")
+
+    answer = call("leaderboard", matrix, "--store", study.store, "--write", "--format", "csv")
+
+    text = (tmp_path / "README.md").read_text()
+    assert (answer.code, answer.err) == (0, f"wrote {tmp_path / 'README.md'}\n")
+    assert answer.out.startswith("cell,")
+    assert text.startswith("# A study\n\n<!-- mtbench:leaderboard -->\n\n### a small study\n")
+    assert study.first.out.strip() in text
+
+
+def test_a_table_with_holes_is_not_written(call: Call, study: Any) -> None:
+    Path("matrix.toml").write_text(study.matrix.read_text())
+    Path("README.md").write_text("a good table\n")
+
+    answer = call("leaderboard", ".", "--store", study.store, "--seeds", "2", "--write")
+
+    assert (answer.code, answer.out) == (3, "")
+    assert Path("README.md").read_text() == "a good table\n"
+
+
+# --- what ends otherwise than well ------------------------------------------------------------
+
+
+def test_runs_that_are_not_there_are_exit_code_3(call: Call, study: Any) -> None:
+    answer = call("leaderboard", study.matrix, "--store", "empty", "--format", "json")
+
+    assert answer.code == 3
+    assert answer.err.startswith("error: 2 of 2 runs have no score (0 failed); 'mtbench ablate'")
+    assert [cell["status"] for cell in cells(answer).values()] == ["missing", "rejected"] * 2
+    assert cells(answer)[DONE[0]]["overall"]["mean"] is None
+
+
+def test_nothing_but_rejected_cells_is_exit_code_5(call: Call, study: Any) -> None:
+    answer = call("ablate", *study.given, "-k", "cosine", "--format", "json")
+
+    assert (answer.code, len(cells(answer))) == (5, 2)
+    assert answer.err == "error: every cell was rejected; the table says why\n"
+
+
+def test_what_fails_is_told_and_tried_again(
+    call: Call, study: Any, trouble: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(study.store, tmp_path / "store")
+    arguments = (
+        *(study.matrix, "--store", store, "--plugin", trouble),
+        *("--axis", "heads.pd=linear,not-a-number", "-k", "sum"),
+    )
+    linear, not_a_number = (
+        f"combiner=sum, heads.pd={head}" for head in ("linear", "not-a-number")
+    )
+
+    failed = call("ablate", *arguments, "--format", "json")
+
+    assert failed.code == 3
+    assert "error: 1 of 2 runs have no score (1 failed)" in failed.err.splitlines()[-1]
+    board = cells(failed)
+    assert {name: cell["status"] for name, cell in board.items()} == {
+        linear: "done",
+        not_a_number: "failed",
+    }
+    reason = "NonFiniteLoss: the loss of task 'pd' is nan at step 0"
+    assert board[not_a_number]["reason"] == reason
+    assert board[not_a_number]["overall"]["mean"] is None
+    assert {score["mean"] for score in board[not_a_number]["scores"].values()} == {None}
+
+    (key,) = re.findall(rf"{not_a_number} \[seed 0\]: failed: .* status (\w+) --log", failed.err)
+    listed = call("status", "--store", store).out
+    details = call("status", key, "--store", store).out
+    log = call("status", key, "--log", "--store", store).out
+    assert reason in listed
+    assert f"error: {reason}" in details
+    assert log.startswith("Traceback (most recent call last):")
+    assert log.splitlines()[-1].endswith(reason)
+
+    trouble.with_name("trouble").unlink()
+    mended = call("ablate", *arguments, "--format", "json")
+
+    assert mended.code == 0
+    assert "[1/1]" in mended.err
+    assert {cell["status"] for cell in cells(mended).values()} == {"done"}
+
+
+def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
+    call: Call, start: Callable[..., Any], study: Any, trouble: Path, tmp_path: Path
+) -> None:
+    store = shutil.copytree(study.store, tmp_path / "store")
+    arguments = (
+        *(study.matrix, "--store", store, "--plugin", trouble),
+        *("--axis", "heads.pd=linear,endless", "-k", "sum", "--format", "json"),
+    )
+    process = start("ablate", *arguments)
+    begun = process.popen.stderr.readline()
+    while not any(
+        '"event": "phase"' in file.read_text()
+        for file in store.rglob("history.jsonl")
+        if not file.with_name("result.json").exists()
+    ):
+        time.sleep(0.05)
+    meanwhile = call("plan", *arguments)
+
+    process.interrupt()
+    ended = process.finish()
+
+    assert begun == "[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n"
+    assert (counts(meanwhile)["stored"], counts(meanwhile)["running"]) == (1, 1)
+    assert (ended.code, ended.out) == (130, "")
+    assert ended.err.splitlines() == [
+        "",  # below the ^C
+        "interrupted; what is stored stays, the next call goes on from there",
+    ]
+    with pytest.raises(ProcessLookupError):
+        os.killpg(process.popen.pid, 0)
+    after = counts(call("plan", *arguments))
+    assert (after["stored"], after["to_do"], after["failed"]) == (1, 1, 0)
+
+    trouble.with_name("trouble").unlink()
+    rest = call("ablate", *arguments)
+
+    assert rest.code == 0
+    assert rest.err.startswith("[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n")

@@ -1,0 +1,88 @@
+from pathlib import Path
+
+import pytest
+
+from mtbench.cli.options import FORMATS, load_registry, overrides, parse_value, parse_values
+from mtbench.errors import UsageError
+from mtbench.plan_rendering import PLAN_FORMATS
+from mtbench.rendering import FORMATS as BOARD_FORMATS
+
+
+@pytest.mark.parametrize(
+    ("text", "value"),
+    [
+        ("1e-4", 1e-4),
+        ("3", 3),
+        ("true", True),
+        ("linear", "linear"),
+        ("'1'", "1"),
+        ("a/folder with blanks", "a/folder with blanks"),
+        ('{name = "linear", pair = "joined"}', {"name": "linear", "pair": "joined"}),
+        ('["sst", "pd"]', ["sst", "pd"]),
+        ("[unclosed", "[unclosed"),
+        ("a = b", "a = b"),
+    ],
+)
+def test_a_value_is_toml_or_a_string(text: str, value: object) -> None:
+    assert parse_value(text) == value
+    assert type(parse_value(text)) is type(value)
+
+
+@pytest.mark.parametrize(
+    ("text", "values"),
+    [
+        ("sum,pcgrad", ["sum", "pcgrad"]),
+        ("1e-4, 1e-5", [1e-4, 1e-5]),
+        ("one", ["one"]),
+        (
+            'linear,{name="linear", pair="joined"}',
+            ["linear", {"name": "linear", "pair": "joined"}],
+        ),
+        ("[1, 2],[3]", [[1, 2], [3]]),
+        ('"a,b",c', ["a,b", "c"]),
+        ("'{',2", ["{", 2]),
+        ('"it\'s",2', ["it's", 2]),
+    ],
+)
+def test_values_are_parted_by_commas_outside_brackets_and_quotes(
+    text: str, values: list[object]
+) -> None:
+    assert parse_values(text) == values
+
+
+def test_overrides_are_read() -> None:
+    read = overrides(["train.lr=1e-4", "encoder.checkpoint = a=b"], ["combiner=sum"], 2, Path("d"))
+
+    assert read.set == {"train.lr": 1e-4, "encoder.checkpoint": "a=b", "data.dir": "d"}
+    assert read.axes == {"combiner": ["sum"]}
+    assert read.seeds == 2
+
+
+@pytest.mark.parametrize("text", ["train.lr", "train.lr=", "=1e-4", "= ", ""])
+def test_a_key_needs_a_value(text: str) -> None:
+    with pytest.raises(UsageError, match=r"^--set .*: expected KEY=VALUE$"):
+        overrides([text], [], None, None)
+    with pytest.raises(UsageError, match=r"^--axis .*: expected KEY=VALUE$"):
+        overrides([], [text], None, None)
+
+
+def test_every_format_offered_is_one_that_exists() -> None:
+    assert list(FORMATS) == list(BOARD_FORMATS) == list(PLAN_FORMATS)
+
+
+@pytest.mark.usefixtures("new_modules")
+def test_broken_plugins_are_told_on_stderr(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / "falls_over.py"
+    file.write_text("import a_module_that_is_nowhere\n")
+
+    registry = load_registry([file])
+
+    out, err = capsys.readouterr()
+    assert registry.find("head", "linear").spec.name == "linear"
+    assert out == ""
+    assert err == (
+        "warning: broken plugin falls_over (falls_over.py): "
+        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'\n"
+    )

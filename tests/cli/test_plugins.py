@@ -1,0 +1,128 @@
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+Call = Callable[..., Any]  # of the command line; see conftest
+
+MISSPELT = """
+from mtbench.api import hookimpl
+
+@hookimpl
+def mtbench_head():
+    return []
+"""
+
+
+def test_list_shows_what_every_plugin_brings(call: Call) -> None:
+    answer = call("plugins", "list", "--format", "json")
+
+    value = json.loads(answer.out)
+    assert (answer.code, answer.err, value["broken"]) == (0, "", [])
+    brought = {(each["kind"], each["name"]) for each in value["components"]}
+    assert {
+        ("task", "sst"),
+        ("task", "sample-sts"),
+        ("encoder", "minbert"),
+        ("head", "relu-cosine"),
+        ("balancer", "cycle"),
+        ("combiner", "pcgrad"),
+    } <= brought
+    listed = call("plugins", "list").out
+    for each in value["components"]:
+        assert each["name"] in listed
+        assert each["summary"] in listed
+
+
+def test_list_shows_a_broken_plugin_and_what_is_wrong(
+    call: Call, install: Callable[..., Path]
+) -> None:
+    install("mtbench-misspelt", MISSPELT, version="2.1")
+    install("mtbench-fallen", "import a_module_that_is_nowhere\n")
+
+    answer = call("plugins", "list")
+    broken = json.loads(call("plugins", "list", "--format", "json").out)["broken"]
+
+    fallen, misspelt = broken
+    assert answer.code == 0
+    assert fallen == {
+        "distribution": "mtbench-fallen",
+        "version": "1.0",
+        "module": "mtbench_fallen",
+        "hook": "",
+        "reason": "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'",
+    }
+    assert misspelt == {
+        "distribution": "mtbench-misspelt",
+        "version": "2.1",
+        "module": "mtbench_misspelt",
+        "hook": "mtbench_head",
+        "reason": "there is no such hook; did you mean mtbench_heads?",
+    }
+    for text in (*fallen.values(), *misspelt.values()):
+        assert text in answer.out.partition("\nbroken\n")[2]
+
+
+def test_what_does_not_need_a_broken_plugin_works(
+    call: Call, install: Callable[..., Path], study: Any
+) -> None:
+    install("mtbench-fallen", "import a_module_that_is_nowhere\n")
+
+    answer = call("plan", *study.given)
+
+    assert answer.code == 0
+    assert answer.err.startswith("warning: broken plugin mtbench_fallen (mtbench-fallen 1.0): ")
+
+
+def test_what_needs_a_broken_plugin_says_so(
+    call: Call, install: Callable[..., Path], study: Any
+) -> None:
+    install("mtbench-fallen", "import a_module_that_is_nowhere\n")
+
+    answer = call("plan", *study.given, "--set", "heads.sts=fallen")
+    shown = call("plugins", "show", "fallen")
+
+    assert answer.code == shown.code == 6
+    *_, error = answer.err.splitlines()
+    assert error.startswith("error: unknown head")
+    for text in ("'fallen'", "mtbench-fallen 1.0", "No module named 'a_module_that_is_nowhere'"):
+        assert text in error
+        assert text in shown.err
+
+
+def test_a_file_is_a_plugin(call: Call, trouble: Path) -> None:
+    listed = json.loads(call("plugins", "list", "--plugin", trouble, "--format", "json").out)
+    sys.modules.pop("trouble_heads")
+    shown = call("plugins", "show", "endless", "--plugin", trouble)
+
+    mine = [c["name"] for c in listed["components"] if c["distribution"] == "trouble_heads.py"]
+    assert mine == ["endless", "not-a-number"]
+    assert shown.code == 0
+    assert shown.out.startswith("head endless: never ends\n  from trouble_heads.py")
+
+
+@pytest.mark.parametrize("name", ["pcgrad", "combiner:pcgrad", "mtbench/pcgrad"])
+def test_show_tells_all_of_one(call: Call, name: str) -> None:
+    answer = call("plugins", "show", name)
+    (entry,) = json.loads("[" + call("plugins", "show", name, "--format", "json").out + "]")
+
+    assert answer.code == 0
+    assert answer.out.startswith(f"combiner pcgrad: {entry['summary']}\n  from mtbench ")
+    assert entry["paper"] in answer.out
+
+
+def test_show_lists_the_parameters(call: Call) -> None:
+    answer = call("plugins", "show", "head:linear")
+
+    _, table = answer.out.split("\nparameters\n")
+    assert [line.split()[0] for line in table.splitlines()[2:]] == ["pooling", "pair", "dropout"]
+
+
+def test_show_knows_the_nearest_name(call: Call) -> None:
+    answer = call("plugins", "show", "pcgrd")
+
+    assert answer.code == 2
+    assert answer.err.startswith("error: unknown component 'pcgrd'; did you mean 'pcgrad'? (known")

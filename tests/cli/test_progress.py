@@ -1,0 +1,144 @@
+import io
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from rich.console import Console
+from rich.progress import Progress, TextColumn
+
+from mtbench.cli.progress import SILENCE_SECONDS, WIDTH, Bars, Lines, observing, outcome
+from mtbench.executors import Job
+from mtbench.store import Store
+
+KEY = "0123456789abcdef"
+DONE = {"status": "done", "overall": 0.25}
+STEP = {"event": "step", "step": 3, "total": 8, "losses": {"sst": 1.5}}
+FAILED = {"status": "failed", "error": "NonFiniteLoss: it is [bold]nan"}
+
+
+def job(name: str = "a cell [seed 0]", key: str = KEY) -> Job:
+    return Job(name, Store(Path("store")), key, threads=1, request={})
+
+
+def test_outcomes() -> None:
+    assert outcome(job(), DONE) == "overall 0.250"
+    assert outcome(job(), {"status": "done", "overall": None}) == "overall undefined"
+    assert outcome(job(), FAILED) == (
+        "failed: NonFiniteLoss: it is [bold]nan (mtbench status 0123456789ab --log)"
+    )
+
+
+def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
+    """Return the time that progress sees, to be moved on."""
+    now = [1000.0]
+    monkeypatch.setattr("mtbench.cli.progress.time.monotonic", lambda: now[0])
+    return now
+
+
+def test_lines_where_stderr_is_no_terminal(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock(monkeypatch)
+    one, two = job("one"), job("two", "f" * 16)
+
+    with observing(2) as observer:
+        assert isinstance(observer, Lines)
+        observer.started(one)
+        now[0] += 2
+        observer.started(two)
+        observer.progressed(one, STEP)
+        now[0] += 2.6
+        observer.finished(one, DONE)
+        now[0] += 7.4
+        observer.finished(two, FAILED)
+
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == [
+        "[1/2] one ...",
+        "[2/2] two ...",
+        "one: overall 0.250 (5 s)",
+        f"two: {outcome(two, FAILED)} (10 s)",
+    ]
+
+
+def test_a_long_run_gives_a_sign_of_life(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    now = clock(monkeypatch)
+    observer = Lines(2)
+    one, two = job("one"), job("two", "f" * 16)
+    observer.started(one)
+    observer.started(two)
+    capsys.readouterr()
+
+    for seconds in (SILENCE_SECONDS - 1, 1, SILENCE_SECONDS - 1):
+        now[0] += seconds
+        observer.progressed(one, STEP)
+    assert capsys.readouterr().err == "one: step 3 of 8\n"
+    observer.progressed(two, {"event": "evaluation", "step": 3, "scores": {}})
+    assert capsys.readouterr().err == "two: evaluating\n"
+    now[0] += SILENCE_SECONDS
+    observer.progressed(one, {"event": "phase", "phase": "loading"})
+    assert capsys.readouterr().err == "one: loading\n"
+
+
+def bars(total: int) -> tuple[Bars, Progress, io.StringIO]:
+    text = io.StringIO()
+    phase = TextColumn("{task.fields[phase]}")
+    progress = Progress(phase, console=Console(file=text, width=200), auto_refresh=False)
+    return Bars(progress, total), progress, text
+
+
+def shown(progress: Progress) -> list[tuple[str, float | None, float, Any]]:
+    return [(t.description, t.total, t.completed, t.fields["phase"]) for t in progress.tasks]
+
+
+def test_bars_follow_the_runs() -> None:
+    observer, progress, text = bars(2)
+    one = job("one")
+
+    observer.started(one)
+    assert shown(progress) == [("runs", 2, 0, ""), ("one", None, 0, "starting")]
+    observer.progressed(one, {"event": "phase", "phase": "loading"})
+    assert shown(progress)[1] == ("one", None, 0, "loading")
+    observer.progressed(one, STEP)
+    assert shown(progress)[1] == ("one", 8, 3, "training")
+    observer.progressed(one, {"event": "evaluation", "step": 3, "scores": {}})
+    assert shown(progress)[1] == ("one", 8, 3, "training")
+    observer.finished(one, DONE)
+    assert shown(progress) == [("runs", 2, 1, "")]
+    assert text.getvalue() == ""
+
+
+def test_bars_tell_a_failure_as_it_stands() -> None:
+    observer, _, text = bars(1)
+    observer.started(job())
+
+    observer.finished(job(), FAILED)
+
+    assert text.getvalue() == f"{job().name}: {outcome(job(), FAILED)}\n"
+
+
+def test_a_long_name_shows_its_end() -> None:
+    observer, progress, _ = bars(1)
+    observer.started(job("x" * 40 + ", heads.sts=relu-cosine [seed 1]"))
+
+    name = progress.tasks[1].description
+    assert len(name) == WIDTH
+    assert name.startswith("…")
+    assert name.endswith(", heads.sts=relu-cosine [seed 1]"[-WIDTH + 1 :])
+
+
+def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    monkeypatch.setattr(sys, "stderr", Terminal())
+
+    with observing(1) as observer:
+        assert isinstance(observer, Bars)
+        observer.started(job())
+        observer.finished(job(), DONE)

@@ -1,0 +1,191 @@
+import json
+import re
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.prediction import Written
+from mtbench.protocols import BadRow
+from mtbench_builtins.tasks.sample import SampleSST
+from mtbench_builtins.tasks.sample_parameters import SampleParameters
+
+Call = Callable[..., Any]  # of the command line; see conftest
+
+CELL = "combiner=sum, heads.pd=linear"
+
+
+@pytest.fixture
+def at(study: Any) -> tuple[str, str]:
+    """The option that names the study's store."""
+    return ("--store", str(study.store))
+
+
+@pytest.fixture
+def key(study: Any) -> str:
+    """The key of the run of ``CELL``."""
+    for folder in (study.store / "runs").iterdir():
+        if json.loads((folder / "run.json").read_text())["cell"] == CELL:
+            return str(folder.name)
+    raise AssertionError
+
+
+@pytest.fixture
+def result(study: Any, key: str) -> dict[str, Any]:
+    """What is stored of that run."""
+    value: dict[str, Any] = json.loads((study.store / "runs" / key / "result.json").read_text())
+    return value
+
+
+def scores(out: str, *splits: str) -> dict[tuple[str, str], dict[str, str]]:
+    """Return a table of scores, read back, by task and metric."""
+    heading, _, *lines, overall = out.splitlines()
+    assert heading.split() == ["task", "metric", *splits]
+    assert overall.split()[0] == "overall"
+    rows = [line.split() for line in lines]
+    table = {(task, metric): dict(zip(splits, v, strict=True)) for task, metric, *v in rows}
+    return {**table, ("overall", ""): dict(zip(splits, overall.split()[1:], strict=False))}
+
+
+def test_status_lists_the_runs(
+    call: Call, at: tuple[str, str], key: str, result: dict[str, Any]
+) -> None:
+    answer = call("status", *at)
+
+    heading, _, *lines = answer.out.splitlines()
+    assert answer.code == 0
+    assert heading.split() == ["run", "cell", "seed", "state", "overall", "error"]
+    assert [re.split(r" {2,}", line)[1] for line in lines] == [
+        "combiner=pcgrad, heads.pd=linear",
+        CELL,
+    ]
+    overall = f"{result['overall']:.3f}"
+    assert re.split(r" {2,}", lines[1].strip()) == [key[:12], CELL, "0", "done", overall]
+
+
+def test_status_of_an_empty_store_is_empty(call: Call) -> None:
+    answer = call("status", "--store", "nowhere")
+
+    assert (answer.code, answer.out, answer.err) == (0, "no runs in nowhere\n", "")
+    assert not Path("nowhere").exists()
+
+
+def test_status_shows_one_run(
+    call: Call, at: tuple[str, str], key: str, result: dict[str, Any]
+) -> None:
+    answer = call("status", key[:8], *at)
+
+    lines, _, table = answer.out.partition("\nscores\n")
+    shown = dict(line.split(": ", 1) for line in lines.splitlines())
+    assert answer.code == 0
+    assert (shown["run"], shown["state"]) == (key, "done")
+    assert shown["cell"] == f"{CELL} [seed 0]"
+    assert json.loads(shown["configuration"])["combiner"] == {"name": "sum"}
+    assert json.loads(shown["cost"])["steps"] == 3
+    assert shown["untrained"] == "none"
+    for (task, metric), values in scores(table, "dev", "train").items():
+        for split, text in values.items():
+            stored = (
+                result["overall"] if task == "overall" else result["scores"][split][task][metric]
+            )
+            assert text == f"{stored:.3f}"
+
+
+def test_a_log_is_of_one_run(call: Call, at: tuple[str, str]) -> None:
+    answer = call("status", "--log", *at)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "error: --log: of which run? 'mtbench status' lists them\n"
+
+
+def test_the_log_of_a_run_that_went_well_is_empty(
+    call: Call, at: tuple[str, str], key: str
+) -> None:
+    assert call("status", key, "--log", *at).out == ""
+
+
+def test_evaluate_on_dev_repeats_the_stored_scores(
+    call: Call, at: tuple[str, str], key: str, result: dict[str, Any]
+) -> None:
+    answer = call("evaluate", key[:12], *at)
+
+    read = scores(answer.out, "dev")
+    assert (answer.code, answer.err) == (0, "")
+    assert read.pop(("overall", "")) == {"dev": f"{result['overall']:.3f}"}
+    assert read == {
+        (task, metric): {"dev": f"{value:.3f}"}
+        for task, metrics in result["scores"]["dev"].items()
+        for metric, value in metrics.items()
+    }
+
+
+def test_evaluate_on_test_agrees_with_the_predictions(
+    call: Call, at: tuple[str, str], key: str
+) -> None:
+    read = scores(call("evaluate", key, "--split", "test", *at).out, "test")
+    call("predict", key, "--split", "test", "--out", "out", *at)
+
+    made = SampleSST(SampleParameters(train=24, dev=12, test=6)).load("test", None)
+    text = Path("out/sst-test-output.csv").read_text()
+    predicted = dict(re.findall(r"^(\S+) , (\S+) $", text, re.MULTILINE))
+    right = [
+        int(predicted[id_]) == label for id_, label in zip(made.ids, made.labels, strict=True)
+    ]
+    assert read["sst", "accuracy"] == {"test": f"{sum(right) / len(right):.3f}"}
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_predict_writes_a_file_a_task(
+    call: Call, at: tuple[str, str], key: str, split: str
+) -> None:
+    answer = call("predict", key, "--split", split, "--out", "deep/out", *at)
+
+    files = [Path(line) for line in answer.out.splitlines()]
+    assert (answer.code, answer.err) == (0, "")
+    assert files == [Path(f"deep/out/{task}-{split}-output.csv") for task in ("sst", "pd", "sts")]
+    for file, task in zip(files, ("sst", "pd", "sts"), strict=True):
+        heading, *lines = file.read_bytes().decode().split("\n")
+        assert heading == "id \t Prediction "
+        assert lines.pop() == ""
+        ids = [re.fullmatch(r"(\S+) , (\S+) ", line).group(1) for line in lines]
+        count = {"dev": 12, "test": 6}[split]
+        assert ids == [f"sample-{task}-{split}-{i:05d}" for i in range(count)]
+
+
+def test_predict_tells_what_it_leaves_out(
+    call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written = Written(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
+    monkeypatch.setattr("mtbench.prediction.write_predictions", lambda *given: iter([written]))
+
+    answer = call("predict", key, "--out", "out", *at)
+
+    assert (answer.code, answer.out) == (0, "out/sst-dev-output.csv\n")
+    assert answer.err == "warning: no prediction for sst.csv:7: no sentence\n"
+
+
+def test_predict_must_be_told_where(call: Call, at: tuple[str, str], key: str) -> None:
+    answer = call("predict", key, *at)
+
+    assert answer.code == 2
+    assert "Missing option '--out'" in answer.err
+
+
+@pytest.mark.parametrize("command", [("status",), ("evaluate",), ("predict", "--out", "out")])
+def test_a_run_that_is_not_there(
+    call: Call, at: tuple[str, str], command: tuple[str, ...]
+) -> None:
+    answer = call(*command, "zzz", *at)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: no run 'zzz' in ")
+
+
+def test_a_run_without_a_result_has_no_model(call: Call, at: tuple[str, str]) -> None:
+    Path("store/runs/abc").mkdir(parents=True)
+
+    for command in (("evaluate",), ("predict", "--out", "out")):
+        answer = call(*command, "abc", "--store", "store")
+        assert answer.code == 3
+        assert answer.err == "error: run abc is missing, so it has no model\n"

@@ -1,0 +1,102 @@
+from collections.abc import Sequence
+
+import pytest
+
+from mtbench.examples import ExampleStream, TokenisedExamples, tokenise
+from mtbench.protocols import Examples, Pair, TaskInfo, Tokens
+
+SINGLE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
+PAIRED = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
+
+
+class Letters:
+    """A token a letter; a second sentence is segment 1."""
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
+        return [
+            Tokens(
+                [ord(letter) for text in item for letter in text],
+                [segment for segment, text in enumerate(item) for _ in text],
+            )
+            for item in texts
+        ]
+
+
+def read(column: Sequence[Tokens]) -> list[str]:
+    return ["".join(map(chr, sequence.ids)) for sequence in column]
+
+
+SENTENCES = Examples(("a", "b", "c"), (("one",), ("two",), ("three",)), (0.0, 2.5, 5.0))
+PAIRS = Examples(("a", "b"), (("one", "eins"), ("two", "zwei")), (1.0, 4.0))
+
+
+@pytest.mark.parametrize("pair", ["separate", "joined"])
+def test_one_sentence_makes_one_column(pair: Pair) -> None:
+    tokenised = tokenise(SENTENCES, Letters(), SINGLE, pair)
+
+    assert [read(column) for column in tokenised.sequences] == [["one", "two", "three"]]
+    assert tokenised.ids == ("a", "b", "c")
+    assert tokenised.labels == (0.0, 2.5, 5.0)
+    assert len(tokenised) == 3
+
+
+def test_a_separate_pair_makes_two_columns() -> None:
+    tokenised = tokenise(PAIRS, Letters(), PAIRED, "separate")
+
+    assert [read(column) for column in tokenised.sequences] == [["one", "two"], ["eins", "zwei"]]
+    assert {t for column in tokenised.sequences for s in column for t in s.types} == {0}
+    assert [tokenised.length(i) for i in range(2)] == [7, 7]
+
+
+def test_a_joined_pair_makes_one_column_with_segments() -> None:
+    tokenised = tokenise(PAIRS, Letters(), PAIRED, "joined")
+
+    assert [read(column) for column in tokenised.sequences] == [["oneeins", "twozwei"]]
+    assert tokenised.sequences[0][0].types == [0, 0, 0, 1, 1, 1, 1]
+    assert [tokenised.length(i) for i in range(2)] == [7, 7]
+
+
+def test_a_split_without_labels_has_zeros() -> None:
+    unlabelled = Examples(PAIRS.ids, PAIRS.texts, None)
+
+    assert tokenise(unlabelled, Letters(), PAIRED, "separate").labels == (0.0, 0.0)
+
+
+def test_a_batch_takes_the_examples_that_are_asked_for_in_that_order() -> None:
+    batch = tokenise(SENTENCES, Letters(), SINGLE, "separate").batch([2, 0])
+
+    assert [read(column) for column in batch.sequences] == [["three", "one"]]
+    assert batch.labels.tolist() == [5.0, 0.0]
+
+
+def test_the_examples_of_a_split_without_any() -> None:
+    assert len(TokenisedExamples((), ([],), ())) == 0
+
+
+# --- the stream of training examples ----------------------------------------------------------
+
+SIZE = 23
+
+
+def taken(*counts: int, seed: int = 0, task: str = "sst") -> list[int]:
+    stream = ExampleStream(seed, task, SIZE)
+    return [index for count in counts for index in stream.take(count)]
+
+
+def test_each_pass_takes_each_example_once_in_another_order() -> None:
+    indices = taken(3 * SIZE)
+    passes = [indices[i : i + SIZE] for i in range(0, 3 * SIZE, SIZE)]
+
+    assert [sorted(each) for each in passes] == [list(range(SIZE))] * 3
+    assert passes[0] != passes[1] != passes[2] != passes[0]
+
+
+def test_the_order_does_not_depend_on_how_much_a_step_takes() -> None:
+    assert taken(5, 1, 40) == taken(*[1] * 46) == taken(46)
+
+
+def test_the_order_depends_on_seed_and_task() -> None:
+    orders = [taken(SIZE), taken(SIZE, seed=1), taken(SIZE, task="pd")]
+
+    assert taken(SIZE) == orders[0]
+    assert len({tuple(order) for order in orders}) == 3

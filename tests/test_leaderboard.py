@@ -1,0 +1,414 @@
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.configuration import overlay
+from mtbench.leaderboard import Leaderboard, Row, Score, leaderboard
+from mtbench.matrix import NamedCell
+from mtbench.plan import Plan, PlannedCell, PlannedRun, Planner
+from mtbench.registry import Registry
+from mtbench.requests import request
+from mtbench.store import REQUEST, RESULT, RunFolder, Store, write_json
+
+BASE = {
+    "tasks": [
+        {"name": "sample-sst", "as": "sst", "train": 6, "dev": 4, "test": 4},
+        {"name": "sample-sts", "as": "sts", "train": 6, "dev": 4, "test": 4},
+    ],
+    "train": {"steps": 1},
+}
+
+FAILED = {"status": "failed", "error": "NonFiniteLoss: no", "traceback": "Traceback ..."}
+
+
+class Study:
+    """A plan of cells, whose results a test stores as it likes."""
+
+    def __init__(self, root: Path, changes: Sequence[Mapping[str, Any]], seeds: Sequence[int]):
+        self.store = Store(root)
+        self.cells = [
+            NamedCell(f"cell {i}", overlay(BASE, change)) for i, change in enumerate(changes)
+        ]
+        self.seeds = seeds
+
+    def plan(self) -> Plan:
+        return Planner(Registry.load(), self.store).plan("a study", self.cells, self.seeds)
+
+    def store_result(
+        self, cell: int, seed: int, result: Mapping[str, Any], **changed: Mapping[str, str]
+    ) -> RunFolder:
+        """Store the result of a run, with what changed in its request."""
+        planned: PlannedCell = self.plan().cells[cell]
+        run: PlannedRun = next(run for run in planned.runs if run.seed == seed)
+        folder = self.store.run(run.key)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        wanted = request(planned, run, [])
+        write_json(
+            folder.path / REQUEST,
+            wanted | {name: wanted[name] | dict(values) for name, values in changed.items()},
+        )
+        write_json(folder.path / RESULT, result)
+        return folder
+
+    def read(self) -> Leaderboard:
+        return leaderboard(self.plan(), self.store)
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Study]:
+    """Give a function that makes a study of changes to the base, one cell each."""
+
+    def study(*changes: Mapping[str, Any], seeds: Sequence[int] = (0, 1)) -> Study:
+        return Study(tmp_path / "store", changes or [{}], seeds)
+
+    return study
+
+
+def done(
+    sst: float | None,
+    sts: float | None,
+    *,
+    untrained: Sequence[str] = (),
+    steps: int = 1,
+    evaluations: int = 1,
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
+) -> dict[str, Any]:
+    """Return a result with these primary metrics."""
+    complete = sst is not None and sts is not None
+    return {
+        "status": "done",
+        "scores": {
+            "dev": {
+                "sst": {"accuracy": sst, "macro_f1": 0.9},
+                "sts": {"pearson": sts, "spearman": 0.9},
+            },
+            "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
+        },
+        "overall": (sst + sts) / 2 if complete else None,  # type: ignore[operator]
+        "untrained": list(untrained),
+        "evaluations": evaluations,
+        "cost": {"steps": steps},
+        "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
+    }
+
+
+def only(board: Leaderboard) -> Row:
+    (row,) = board.rows
+    return row
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_a_row_has_mean_and_spread_over_the_seeds(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.25, -0.1))
+    study.store_result(0, 1, done(0.5, 0.4))
+
+    row = only(study.read())
+
+    # The standard deviation of two values is their difference over the root of two.
+    assert row.scores == {
+        "sst": Score(mean=0.375, sd=0.177, seeds=[0.25, 0.5], paper=None),
+        "sts": Score(mean=0.15, sd=0.354, seeds=[-0.1, 0.4], paper=None),
+    }
+    assert row.overall == Score(mean=0.263, sd=0.265, seeds=[0.075, 0.45], paper=None)
+    assert (row.status, row.reason) == ("done", "")
+
+
+def test_the_mean_is_rounded_once(make: Callable[..., Study]) -> None:
+    study = make(seeds=(0, 1, 2))
+    for seed, value in enumerate((0.0006, 0.0006, 0.0)):
+        study.store_result(0, seed, done(value, 0.5))
+
+    score = only(study.read()).scores["sst"]
+
+    # The mean of the rounded values, 0.00067, would be rounded to 0.001.
+    assert (score.mean, score.seeds) == (0.0, [0.001, 0.001, 0.0])
+
+
+def test_seeds_stand_in_the_order_of_the_plan(make: Callable[..., Study]) -> None:
+    study = make(seeds=(3, 0))
+    study.store_result(0, 0, done(0.1, 0.1))
+    study.store_result(0, 3, done(0.9, 0.9))
+
+    assert only(study.read()).scores["sst"].seeds == [0.9, 0.1]
+    assert [run.seed for run in only(study.read()).runs] == [3, 0]
+
+
+def test_one_seed_has_no_spread(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.store_result(0, 0, done(0.5, 0.5))
+
+    assert only(study.read()).scores["sst"] == Score(0.5, None, [0.5], None)
+
+
+def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, None))
+    study.store_result(0, 1, done(0.5, 0.3))
+
+    row = only(study.read())
+
+    assert row.scores["sts"] == Score(mean=None, sd=None, seeds=[None, 0.3], paper=None)
+    assert row.overall == Score(mean=None, sd=None, seeds=[None, 0.4], paper=None)
+    assert row.scores["sst"].mean == 0.5
+    assert row.status == "done"
+
+
+def test_published_scores_stand_beside_the_measured(
+    make: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make(seeds=[0])
+    study.cells = [NamedCell("one", study.cells[0].config, "a note", {"sst": 0.391, "overall": 0})]
+    study.store_result(0, 0, done(0.5, 0.5))
+
+    row = only(study.read())
+
+    assert (row.scores["sst"].paper, row.scores["sts"].paper, row.overall.paper) == (
+        0.391,
+        None,
+        0,
+    )
+    assert row.note == "a note"
+
+
+def test_metrics_are_those_of_all_cells_in_their_order(make: Callable[..., Study]) -> None:
+    pd = {"name": "sample-pd", "as": "pd", "train": 6, "dev": 4, "test": 4}
+    study = make({}, {"tasks": [pd, BASE["tasks"][0]]})  # type: ignore[index]
+
+    board = study.read()
+
+    assert board.metrics == {"sst": "accuracy", "sts": "pearson", "pd": "accuracy"}
+    assert [list(row.scores) for row in board.rows] == [["sst", "sts"], ["pd", "sst"]]
+
+
+# --- status -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("results", "status", "reason"),
+    [
+        ([None, None], "missing", ""),
+        ([done(0.5, 0.5), None], "partial", ""),
+        ([done(0.5, 0.5), FAILED], "failed", "NonFiniteLoss: no"),
+        ([FAILED, None], "failed", "NonFiniteLoss: no"),
+        ([done(0.5, 0.5)] * 2, "done", ""),
+    ],
+)
+def test_status(
+    make: Callable[..., Study], results: Sequence[Any], status: str, reason: str
+) -> None:
+    study = make()
+    for seed, result in enumerate(results):
+        if result:
+            study.store_result(0, seed, result)
+
+    row = only(study.read())
+
+    assert (row.status, row.reason) == (status, reason)
+    good = [result for result in results if result and result["status"] == "done"]
+    assert len(row.overall.seeds) == len(good)
+    assert (row.overall.mean is None) == (not good)
+
+
+def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
+    study = make()
+    folder = study.store_result(0, 0, {"status": "done"})
+    (folder.path / RESULT).unlink()
+
+    with folder.lock():
+        assert only(study.read()).status == "running"
+    assert only(study.read()).status == "missing"
+
+
+def test_a_failed_run_of_an_unfinished_cell_never_scores(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, FAILED)
+
+    row = only(study.read())
+
+    nothing = Score(mean=None, sd=None, seeds=[], paper=None)
+    assert (row.scores, row.overall) == ({"sst": nothing, "sts": nothing}, nothing)
+
+
+def test_a_rejected_cell_has_its_reason_and_no_score(make: Callable[..., Study]) -> None:
+    study = make({}, {"heads.sst": "cosine"})
+
+    plain, rejected = study.read().rows
+
+    assert (plain.status, rejected.status) == ("missing", "rejected")
+    assert rejected.reason == study.plan().cells[1].rejection
+    assert "sst" in rejected.reason
+    assert (rejected.overall.seeds, rejected.runs) == ([], [])
+    assert study.read().counts == study.plan().counts()
+
+
+# --- marks and remarks ------------------------------------------------------------------------
+
+
+def test_a_head_is_untrained_where_no_run_trained_it(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    study.store_result(0, 0, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(0, 1, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(1, 0, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(1, 1, done(0.5, 0.1))
+
+    board = study.read()
+
+    marks = [{task: score.untrained for task, score in row.scores.items()} for row in board.rows]
+    assert marks == [{"sst": False, "sts": True}, {"sst": False, "sts": False}]
+    assert [remark.partition(":")[0] for remark in board.remarks] == ["untrained"]
+
+
+def test_a_study_without_oddities_needs_no_remark(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    for cell in (0, 1):
+        for seed in (0, 1):
+            study.store_result(cell, seed, done(0.5, 0.5))
+
+    assert study.read().remarks == []
+
+
+def test_nothing_stored_nothing_to_remark(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.store_result(0, 0, FAILED)
+
+    assert study.read().remarks == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "remarks"),
+    [
+        (
+            {"steps": 2},
+            {"steps": 10},
+            ["unequal budget: the cells took from 2 to 10 optimiser steps"],
+        ),
+        (
+            {"evaluations": 3},
+            {"evaluations": 3},
+            ["selected on dev: each run is the best of several evaluations on dev"],
+        ),
+        (
+            {"evaluations": 1},
+            {"evaluations": 3},
+            [
+                "selected on dev: each run is the best of several evaluations on dev",
+                "unequal selection: the runs chose among 1 to 3 evaluations, "
+                "which favours those with more",
+            ],
+        ),
+        (
+            {"left_out": {"sst": {"train": 2, "dev": 0}, "sts": {"train": 0, "dev": 0}}},
+            {"left_out": {"sst": {"train": 3, "dev": 0}, "sts": {"train": 0, "dev": 1}}},
+            [
+                "sst: 3 broken row(s) of train left out ('mtbench data status' lists them)",
+                "sts: 1 broken row(s) of dev left out ('mtbench data status' lists them)",
+            ],
+        ),
+    ],
+)
+def test_remarks_on_how_runs_were_made(
+    make: Callable[..., Study],
+    first: dict[str, Any],
+    second: dict[str, Any],
+    remarks: Sequence[str],
+) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5, **first))
+    study.store_result(0, 1, done(0.5, 0.5, **second))
+
+    assert study.read().remarks == remarks
+
+
+def test_one_seed_is_remarked(make: Callable[..., Study]) -> None:
+    study = make(seeds=[5])
+    study.store_result(0, 5, done(0.5, 0.5))
+
+    (remark,) = study.read().remarks
+    assert remark.startswith("one seed: ")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"versions": {"torch": "1.0", "numpy": "1.0"}}, "numpy, torch"),
+        ({"versions": {"mtbench": "0.0"}}, "mtbench"),
+        ({"providers": {"heads.sst": "mtbench-heads 1.0"}}, None),
+    ],
+)
+def test_mixed_versions_are_remarked(
+    make: Callable[..., Study], changed: dict[str, dict[str, str]], named: str | None
+) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5))
+    study.store_result(0, 1, done(0.5, 0.5), **changed)
+
+    expected = [f"mixed versions: the runs were made with different {named}"] if named else []
+    assert study.read().remarks == expected
+
+
+def test_versions_of_one_plugin_are_told_apart(make: Callable[..., Study]) -> None:
+    study = make()
+    for seed, version in enumerate(("1.0", "1.1")):
+        providers = {"heads.sst": f"mtbench-heads {version}"}
+        study.store_result(0, seed, done(0.5, 0.5), providers=providers)
+
+    assert study.read().remarks == [
+        "mixed versions: the runs were made with different mtbench-heads"
+    ]
+
+
+def test_versions_of_runs_that_failed_do_not_count(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5))
+    study.store_result(0, 1, FAILED, versions={"torch": "1.0"})
+
+    assert study.read().remarks == []
+
+
+def test_one_cell_under_two_names_is_remarked(make: Callable[..., Study]) -> None:
+    study = make({}, {}, {"train.lr": 0.1})
+    for cell in (0, 2):
+        for seed in (0, 1):
+            study.store_result(cell, seed, done(0.5, 0.5))
+
+    board = study.read()
+
+    assert board.remarks == ["one cell under 2 names, trained once: cell 0; cell 1"]
+    assert board.rows[0].scores == board.rows[1].scores
+
+
+def test_notes_come_last(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.cells = [NamedCell("one", study.cells[0].config, "what it is"), *study.cells]
+    study.store_result(0, 0, done(0.5, 0.5, steps=3))
+
+    assert study.read().remarks[-1] == "one: what it is"
+
+
+# --- a real one -------------------------------------------------------------------------------
+
+
+def test_the_scores_of_a_run_that_was_trained(
+    trained: Callable[..., RunFolder], small: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = trained()
+    result = folder.read(RESULT)
+    assert result is not None
+    store = Store(tmp_path / "store")
+    shutil.copytree(folder.path, store.run(folder.key).path)
+
+    plan = Planner(Registry.load(), store).plan("", [NamedCell("one", small)], [0])
+    row = only(leaderboard(plan, store))
+
+    assert row.status == "done"
+    assert row.overall.seeds == [round(result["overall"], 3)]
+    assert {task: score.mean for task, score in row.scores.items()} == {
+        task: round(next(iter(metrics.values())), 3)
+        for task, metrics in result["scores"]["dev"].items()
+    }

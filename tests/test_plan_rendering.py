@@ -1,0 +1,107 @@
+import csv
+import io
+import json
+from typing import Any
+
+import pytest
+
+from mtbench.plan import Plan, PlannedCell, PlannedRun
+from mtbench.plan_rendering import PLAN_FORMATS, SHOWN, as_csv, as_json, as_markdown, as_text
+from mtbench.store import State
+
+
+def cell(name: str, *states: State, rejection: str | None = None) -> PlannedCell:
+    """Return a cell with a run a state, or a rejected one."""
+    return PlannedCell(
+        name=name,
+        note="",
+        paper={},
+        config={},
+        tasks={},
+        runs=[PlannedRun(f"{name}-{seed}", seed, state) for seed, state in enumerate(states)],
+        rejection=rejection,
+        identity={},
+        providers={},
+    )
+
+
+PLAN = Plan(
+    "a study",
+    [0, 1, 2],
+    [
+        cell("one, é", "done", "failed", "done"),
+        cell("two", rejection="heads.a (b): c, d"),
+        cell("three", "missing", "running", "missing"),
+        cell("four", rejection="heads.a (b): c, d"),
+    ],
+)
+
+RECORDS = [
+    ("one, é", 0, "one, é-0", "done", ""),
+    ("one, é", 1, "one, é-1", "failed", ""),
+    ("one, é", 2, "one, é-2", "done", ""),
+    ("two", None, None, "rejected", "heads.a (b): c, d"),
+    ("three", 0, "three-0", "missing", ""),
+    ("three", 1, "three-1", "running", ""),
+    ("three", 2, "three-2", "missing", ""),
+    ("four", None, None, "rejected", "heads.a (b): c, d"),
+]
+
+
+def test_text() -> None:
+    assert as_text(PLAN) == (
+        "a study: 4 cells, 6 runs (3 seeds): 2 stored, 2 to do, 1 running, 1 failed; "
+        "2 cells rejected\n"
+        "\n"
+        "cell    runs\n"
+        "------  --------------------\n"
+        "one, é  2 done, 1 failed\n"
+        "two     rejected\n"
+        "three   2 missing, 1 running\n"
+        "four    rejected\n"
+        "rejected: 2 x heads.a (b): c, d"
+    )
+
+
+def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
+    text, markdown = as_text(PLAN).splitlines(), as_markdown(PLAN).splitlines()
+
+    assert (markdown[:2], markdown[-1]) == (text[:2], text[-1])
+    assert markdown[4].split("|")[1:3] == [" one, é ", " 2 done, 1 failed     "]
+
+
+def test_json() -> None:
+    value = json.loads(as_json(PLAN))
+
+    assert list(value) == ["matrix", "plan", "runs"]
+    assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts())
+    assert list(value["runs"][0]) == ["cell", "seed", "run", "state", "reason"]
+    assert [tuple(record.values()) for record in value["runs"]] == RECORDS
+    assert "é" in as_json(PLAN)
+
+
+def test_csv_holds_what_json_holds() -> None:
+    heading, *rows = csv.reader(io.StringIO(as_csv(PLAN)))
+
+    assert heading == ["cell", "seed", "run", "state", "reason"]
+    assert [tuple(row) for row in rows] == [
+        tuple("" if value is None else str(value) for value in record) for record in RECORDS
+    ]
+
+
+@pytest.mark.parametrize("form", PLAN_FORMATS)
+def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
+    assert PLAN_FORMATS[form](PLAN) == PLAN_FORMATS[form](PLAN).rstrip()
+
+
+def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
+    many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(SHOWN + 2)])
+
+    shown: dict[str, Any] = {form: render(many) for form, render in PLAN_FORMATS.items()}
+
+    for form in ("rich", "markdown"):
+        assert f"cell {SHOWN - 1} " in shown[form]
+        assert f"cell {SHOWN} " not in shown[form]
+        assert shown[form].endswith("... and 2 more (--format csv lists all)")
+    assert f"cell {SHOWN + 1}" in shown["csv"]
+    assert f"cell {SHOWN + 1}" in shown["json"]

@@ -1,0 +1,329 @@
+import re
+import shutil
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mtbench.data import load
+from mtbench.errors import RunsMissing, UsageError
+from mtbench.prediction import evaluate, restore, submission_text, write_predictions
+from mtbench.protocols import TaskInfo
+from mtbench.runner import execute
+from mtbench.store import CHECKPOINT, PREDICTIONS, RESULT, RunFolder, write_json
+from mtbench_builtins.tasks.quora import Quora
+from mtbench_builtins.tasks.sst import SST
+from mtbench_builtins.tasks.sts import STS
+
+CLASSES = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=5)
+SCORES = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0.0, 5.0))
+
+TASKS = ("sst", "pd", "sts")
+
+COPIES = {"dev": 5, "test-student": 4}
+LABELS = {"sentiment": (0, 1, 2, 3, 4), "is_duplicate": (0.0, 1.0), "similarity": (0.5, 2.8, 5.0)}
+
+
+def write_rows(file: Path, columns: str, count: int, label: str) -> None:
+    """Write a file of the CS224N layout; one of test has no label."""
+    test = "test" in file.name
+    sst = label == "sentiment"
+    headings = ["0" if test and sst else "", *([""] if test and sst else []), "id"]
+    headings += columns.split() + ([] if test else [label])
+    lines = ["\t".join(headings)]
+    for i in range(count):
+        texts = [f" the {word} {'good' if i % 2 else 'bad'} film {i}" for word in columns.split()]
+        index = [str(i), "0.0"] if test and sst else [str(i)]
+        labels = [] if test else [str(LABELS[label][i % len(LABELS[label])])]
+        lines.append("\t".join([*index, f"{file.stem}-{count - i:03d}", *texts, *labels]))
+    file.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def make_folder(folder: Path) -> Path:
+    """Make a data folder in the CS224N layout with a few rows a file."""
+    folder.mkdir()
+    for split, count in {"train": 12, **COPIES}.items():
+        write_rows(folder / f"ids-sst-{split}.csv", "sentence", count, "sentiment")
+        write_rows(folder / f"sts-{split}.csv", "sentence1 sentence2", count, "similarity")
+        write_rows(folder / f"quora-{split}.csv", "sentence1 sentence2", count, "is_duplicate")
+    return folder
+
+
+def rows(file: Path, column: str) -> dict[str, str]:
+    """Return the values of a submission file by id; every byte of it is as CS224N writes it."""
+    heading, *lines = file.read_bytes().decode("utf-8").split("\n")
+    assert heading == f"id \t {column} "
+    assert lines.pop() == ""
+    found = [re.fullmatch(r"(\S+) , (\S+) ", line) for line in lines]
+    assert all(found)
+    values = {match[1]: match[2] for match in found if match}
+    assert len(values) == len(lines)
+    return values
+
+
+def written(folder: RunFolder, split: Any, out: Path, data: Path | None = None) -> list[Path]:
+    """Write the predictions, of rows that are all whole, and return the files."""
+    files = list(write_predictions(folder, split, out, data))
+    assert [each.left_out for each in files] == [()] * len(files)
+    return [each.file for each in files]
+
+
+def copied(folder: RunFolder, tmp_path: Path) -> RunFolder:
+    """Return a copy of a run that a test may change."""
+    return RunFolder(Path(shutil.copytree(folder.path, tmp_path / folder.key)))
+
+
+@pytest.fixture(scope="module")
+def file_run(
+    tmp_path_factory: pytest.TempPathFactory, trained: Callable[..., RunFolder]
+) -> tuple[RunFolder, Path]:
+    """A run that was trained on files of the CS224N layout, and their folder."""
+    data = make_folder(tmp_path_factory.mktemp("files") / "cs224n")
+    return trained({"tasks": list(TASKS), "data.dir": str(data)}), data
+
+
+# --- the files --------------------------------------------------------------------------------
+
+
+def test_a_submission_is_written_byte_by_byte() -> None:
+    text = submission_text("Predicted_Sentiment", CLASSES, {"f0953e": 3.0, "d1d2e2": 0.0})
+
+    assert text == "id \t Predicted_Sentiment \nf0953e , 3 \nd1d2e2 , 0 \n"
+
+
+def test_a_score_is_written_in_full() -> None:
+    text = submission_text("Predicted_Similiary", SCORES, {"a": 0.1 + 0.2, "b": 5.0, "c": -1e-7})
+
+    assert text == "id \t Predicted_Similiary \na , 0.30000000000000004 \nb , 5.0 \nc , -1e-07 \n"
+
+
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_files_are_what_the_leaderboard_takes(
+    file_run: tuple[RunFolder, Path], split: Any, tmp_path: Path
+) -> None:
+    folder, data = file_run
+
+    files = written(folder, split, tmp_path / "deep" / "out")
+
+    assert files == [
+        tmp_path / "deep" / "out" / f"{stem}-{split}-output.csv" for stem in ("sst", "para", "sts")
+    ]
+    assert sorted(files) == sorted((tmp_path / "deep" / "out").iterdir())
+    columns = ("Predicted_Sentiment", "Predicted_Is_Paraphrase", "Predicted_Similiary")
+    sst, para, sts = (rows(file, column) for file, column in zip(files, columns, strict=True))
+    for task, values in zip((SST(), Quora(), STS()), (sst, para, sts), strict=True):
+        expected = load(task, split, data, with_labels=False).ids
+        assert tuple(values) == expected
+        assert len(expected) == {"dev": 5, "test": 4}[split]
+    assert set(sst.values()) <= {"0", "1", "2", "3", "4"}
+    assert set(para.values()) <= {"0", "1"}
+    assert all(repr(float(value)) == value for value in sts.values())
+    assert len(set(sts.values())) > 1
+
+
+def test_dev_files_hold_the_predictions_that_were_stored(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = trained()
+    stored = np.load(folder.path / PREDICTIONS)
+
+    files = written(folder, "dev", tmp_path)
+
+    for task, file in zip(TASKS, files, strict=True):
+        values = rows(file, "Prediction")
+        assert list(values) == stored[f"{task}.ids"].tolist()
+        assert [float(v) for v in values.values()] == stored[f"{task}.predictions"].tolist()
+
+
+def test_two_tasks_of_one_file_name_get_two_files(
+    trained: Callable[..., RunFolder], file_run: tuple[RunFolder, Path], tmp_path: Path
+) -> None:
+    _, data = file_run
+    tasks = [{"name": "sst", "as": "first"}, {"name": "sst", "as": "again"}]
+    twice = trained({"tasks": tasks, "data.dir": str(data)})
+
+    files = written(twice, "dev", tmp_path)
+
+    assert [file.name for file in files] == ["first-dev-output.csv", "again-dev-output.csv"]
+    assert all(len(rows(file, "Predicted_Sentiment")) == 5 for file in files)
+
+
+def test_a_row_that_cannot_be_read_is_told(
+    file_run: tuple[RunFolder, Path], tmp_path: Path
+) -> None:
+    folder, data = file_run
+    broken = Path(shutil.copytree(data, tmp_path / "broken"))
+    with (broken / "sts-test-student.csv").open("a", encoding="utf-8") as file:
+        file.write("9\tan-id\tone sentence\t\n")
+
+    *others, sts = write_predictions(folder, "test", tmp_path / "out", broken)
+
+    assert [each.left_out for each in others] == [(), ()]
+    assert [str(row) for row in sts.left_out] == [
+        "sts-test-student.csv:6: its sentence2 is empty"
+    ]
+    assert "an-id" not in rows(sts.file, "Predicted_Similiary")
+    assert len(rows(sts.file, "Predicted_Similiary")) == 4
+
+
+def test_a_folder_that_cannot_be_made_is_a_usage_error(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    (tmp_path / "out").touch()
+
+    with pytest.raises(UsageError, match=r"^--out .*out: cannot be made: "):
+        list(write_predictions(trained(), "dev", tmp_path / "out"))
+
+
+# --- scores -----------------------------------------------------------------------------------
+
+
+def test_scores_of_dev_are_those_that_were_stored(
+    trained: Callable[..., RunFolder], file_run: tuple[RunFolder, Path]
+) -> None:
+    for folder in (trained(), file_run[0]):
+        result = folder.read(RESULT)
+        assert result is not None
+        assert evaluate(folder, "dev") == (result["scores"]["dev"], result["overall"])
+
+
+def test_scores_of_test_come_from_its_own_labels(trained: Callable[..., RunFolder]) -> None:
+    folder = trained()
+    scores, overall = evaluate(folder, "test")
+
+    assert list(scores) == list(TASKS)
+    assert scores != evaluate(folder, "dev")[0]
+    primary = [next(iter(scores[task].values())) for task in TASKS]
+    assert overall == pytest.approx(sum(p for p in primary if p is not None) / 3)
+
+
+def test_files_without_labels_have_no_scores(file_run: tuple[RunFolder, Path]) -> None:
+    with pytest.raises(UsageError, match=r"^sst: its test split has no labels; 'mtbench predict'"):
+        evaluate(file_run[0], "test")
+
+
+# --- what has changed since -------------------------------------------------------------------
+
+
+def test_the_model_is_the_trained_one(trained: Callable[..., RunFolder]) -> None:
+    folder = trained()
+    state = restore(folder).assembled.model.state_dict()
+
+    stored = load_file(folder.path / CHECKPOINT)
+    assert stored
+    assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
+
+
+@pytest.mark.parametrize("cut", ["a tensor less", "a tensor more"])
+def test_a_checkpoint_of_another_model_is_refused(
+    trained: Callable[..., RunFolder], tmp_path: Path, cut: str
+) -> None:
+    folder = copied(trained(), tmp_path)
+    state = load_file(folder.path / CHECKPOINT)
+    if cut == "a tensor less":
+        state.popitem()
+    else:
+        state["more"] = torch.ones(1)
+    save_file(state, folder.path / CHECKPOINT)
+
+    with pytest.raises(UsageError, match=r"^the checkpoint of run \w{12} does not fit its model$"):
+        restore(folder)
+
+
+@pytest.mark.parametrize(
+    ("result", "state"), [({}, "missing"), ({"status": "failed", "error": "no"}, "failed")]
+)
+def test_a_run_without_a_score_has_no_model(
+    request_run: Callable[..., RunFolder], result: Mapping[str, Any], state: str
+) -> None:
+    folder = request_run()
+    if result:
+        write_json(folder.path / RESULT, result)
+
+    with pytest.raises(RunsMissing, match=rf"^run {folder.key[:12]} is {state}, so it has no"):
+        restore(folder)
+
+
+HEADS = """
+import torch
+from torch import nn
+from mtbench.api import HeadSpec, hookimpl
+
+class Mine(nn.Module):
+    def __init__(self, width, task, parameters):
+        super().__init__()
+        self.projection = nn.Linear(width * task.embeddings(parameters.pair), task.outputs)
+
+    def forward(self, *embeddings):
+        return self.projection(torch.cat(embeddings, dim=-1)).squeeze(-1)
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="mine", summary="mine", target="my_heads:Mine")]
+"""
+
+
+def test_a_plugin_that_changed_is_told_before_it_predicts(
+    request_run: Callable[..., RunFolder], tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "my_heads.py"
+    file.write_text(HEADS)
+    folder = request_run({"heads.pd": "mine"}, plugins=[file])
+    execute(folder)
+    assert len(written(folder, "dev", tmp_path / "out")) == 3
+
+    del sys.modules["my_heads"]
+    file.write_text(HEADS.replace("squeeze(-1)", "squeeze(-1) + 1"))
+
+    with pytest.raises(UsageError, match=r"heads\.pd changed since run \w{12} was trained"):
+        restore(folder)
+
+
+def test_data_that_moved_are_found_where_they_are_now(
+    file_run: tuple[RunFolder, Path], tmp_path: Path
+) -> None:
+    folder, data = file_run
+    before = [file.read_bytes() for file in written(folder, "test", tmp_path / "a")]
+    moved = data.rename(data.with_name("elsewhere"))
+    try:
+        files = written(folder, "test", tmp_path / "b", moved)
+        scores = evaluate(folder, "dev", moved)
+        with pytest.raises(UsageError, match=r"ids-sst-test-student\.csv"):
+            written(folder, "test", tmp_path / "c")
+    finally:
+        moved.rename(data)
+
+    assert [file.read_bytes() for file in files] == before
+    assert scores == evaluate(folder, "dev")
+
+
+# --- the real data ----------------------------------------------------------------------------
+
+
+def test_every_id_of_the_real_test_split_is_there_once(
+    cs224n: Path, request_run: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = request_run(
+        {
+            "tasks": ["sst", "pd", "sts"],
+            "data": {"dir": str(cs224n), "fraction": 0.002, "train_sample": 10},
+            "train": {"lr": 1e-3, "batch_size": 4, "steps": 1},
+        }
+    )
+    execute(folder)
+
+    sst, para, sts = written(folder, "test", tmp_path / "out")
+
+    for file, column, name, count in (
+        (sst, "Predicted_Sentiment", "ids-sst-test-student.csv", 2_210),
+        (para, "Predicted_Is_Paraphrase", "quora-test-student.csv", 10_204),
+        (sts, "Predicted_Similiary", "sts-test-student.csv", 1_725),
+    ):
+        ids = set(re.findall(r"\t([0-9a-f]{25})\t", (cs224n / name).read_text(encoding="utf-8")))
+        assert len(ids) == count
+        assert set(rows(file, column)) == ids

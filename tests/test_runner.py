@@ -1,0 +1,453 @@
+import json
+import random
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from mtbench import runner, selection
+from mtbench.configuration import overlay
+from mtbench.errors import UsageError
+from mtbench.evaluation import predict
+from mtbench.gradients import GradientOracle, NonFiniteLoss
+from mtbench.matrix import cells, read_matrix
+from mtbench.metrics import METRICS
+from mtbench.protocols import Step, TaskInfo
+from mtbench.randomness import derive, stream
+from mtbench.runner import execute, prepare
+from mtbench.store import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, RunFolder
+
+Request = Callable[..., RunFolder]
+
+QUIET = {"train.dropout": 0.0, "encoder.dropout": 0.0}
+
+
+def result_of(folder: RunFolder) -> dict[str, Any]:
+    result = folder.read(RESULT)
+    assert result is not None
+    return result
+
+
+def numbers_of(folder: RunFolder) -> dict[str, Any]:
+    """Return a result without what the machine's load decides."""
+    result = result_of(folder)
+    cost = {k: v for k, v in result["cost"].items() if k not in ("seconds", "peak_memory_mb")}
+    return {**result, "cost": cost}
+
+
+def hashes_of(folder: RunFolder) -> Any:
+    return result_of(folder)["hashes"]
+
+
+def events_of(folder: RunFolder, kind: str) -> Iterator[dict[str, Any]]:
+    for line in (folder.path / HISTORY).read_text().splitlines():
+        event = json.loads(line)
+        if event["event"] == kind:
+            yield event
+
+
+def losses_of(folder: RunFolder) -> list[list[float]]:
+    """Return the losses of SST, PD and STS, step by step."""
+    return [
+        [event["losses"][task] for task in ("sst", "pd", "sts")]
+        for event in events_of(folder, "step")
+    ]
+
+
+# --- a pinned run -----------------------------------------------------------------------------
+
+PINNED = {"train.steps": 6, "combiner": "pcgrad", "heads.sts": "relu-cosine"}
+
+
+def test_the_numbers_of_a_run(trained: Request) -> None:
+    """A run without dropout gives these losses.
+
+    If this moves, raise ``NUMERICS`` (in ``mtbench/identity.py``), so that stored runs are
+    trained anew, and pin the new numbers.
+    """
+    folder = trained(PINNED | QUIET)
+
+    expected = [
+        [1.397306, 0.669621, 9.465095],
+        [2.069589, 0.714801, 4.462884],
+        [1.571383, 0.701482, 1.354942],
+        [1.812749, 0.716805, 3.019590],
+        [1.849537, 0.674215, 3.173762],
+        [1.647590, 0.685395, 0.925363],
+    ]
+    assert np.array(losses_of(folder)) == pytest.approx(np.array(expected), abs=1e-4)
+
+
+@pytest.mark.skipif(
+    not torch.backends.mkl.is_available(), reason="torch drops other numbers without MKL"
+)
+def test_the_numbers_of_a_run_with_dropout(trained: Request) -> None:
+    """A run with dropout gives these losses.
+
+    If this moves and the run above does not, the stream of dropout did: raise ``NUMERICS``.
+    """
+    folder = trained(PINNED)
+
+    expected = [
+        [1.405050, 0.707927, 5.898418],
+        [2.046981, 0.791502, 12.987614],
+        [1.638438, 0.705008, 0.519948],
+        [1.768395, 0.771566, 0.914124],
+        [1.804699, 0.679913, 3.877404],
+        [1.691113, 0.647692, 0.874824],
+    ]
+    assert np.array(losses_of(folder)) == pytest.approx(np.array(expected), abs=1e-4)
+
+
+def test_the_batches_of_a_run(trained: Request) -> None:
+    """If this moves, examples come in another order: raise ``NUMERICS``."""
+    assert hashes_of(trained(PINNED))["batches"] == (
+        "ee27313664f13f1eaa1232682ff390b1abdc140ad628b598c6d2c25de38f71d3"
+    )
+
+
+# --- the result -------------------------------------------------------------------------------
+
+
+def test_what_a_result_holds(trained: Request) -> None:
+    result = result_of(trained())
+
+    assert result["status"] == "done"
+    assert list(result["scores"]) == ["dev", "train"]
+    for split in ("dev", "train"):
+        assert {task: list(scores) for task, scores in result["scores"][split].items()} == {
+            "sst": ["accuracy", "macro_f1"],
+            "pd": ["accuracy", "macro_f1"],
+            "sts": ["pearson", "spearman"],
+        }
+    assert result["untrained"] == []
+    assert (result["selected_step"], result["evaluations"]) == (3, 1)
+    assert list(result["hashes"]["initial_weights"]) == [
+        "encoder",
+        "heads.sst",
+        "heads.pd",
+        "heads.sts",
+    ]
+    cost = result["cost"]
+    assert cost["steps"] == cost["encoder_passes"] == 3
+    assert cost["examples"] == {"sst": 12, "pd": 12, "sts": 12}
+    assert cost["tokens"] > 36
+    seconds = cost["seconds"]
+    assert 0 < seconds["training"] < seconds["total"]
+    assert 0 < seconds["evaluation"] < seconds["total"]
+
+
+def test_the_overall_is_the_mean_of_the_primary_metrics(trained: Request) -> None:
+    result = result_of(trained())
+    dev = result["scores"]["dev"]
+
+    primary = [dev["sst"]["accuracy"], dev["pd"]["accuracy"], dev["sts"]["pearson"]]
+    assert result["overall"] == pytest.approx(sum(primary) / 3)
+
+
+def test_the_predictions_give_the_scores(trained: Request) -> None:
+    folder = trained()
+    dev = result_of(folder)["scores"]["dev"]
+    run = prepare(folder)
+
+    with np.load(folder.path / PREDICTIONS) as stored:
+        for task, scores in dev.items():
+            examples = run.load(task, "dev", with_labels=True)
+            assert tuple(stored[f"{task}.ids"]) == examples.ids
+            assert tuple(stored[f"{task}.labels"]) == examples.labels
+            predicted = stored[f"{task}.predictions"].tolist()
+            for metric, value in scores.items():
+                assert METRICS[metric](predicted, examples.labels) == value
+
+
+def assert_checkpoint_gives_predictions(folder: RunFolder) -> None:
+    run = prepare(folder)
+    run.assembled.model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    with np.load(folder.path / PREDICTIONS) as stored:
+        for task in run.resolved.tasks:
+            dev = run.tokenised(task, run.load(task, "dev", with_labels=True))
+            predicted = predict(run.assembled.model, task, dev)
+            assert predicted == stored[f"{task}.predictions"].tolist()
+
+
+def test_the_checkpoint_gives_the_predictions(trained: Request) -> None:
+    assert_checkpoint_gives_predictions(trained())
+
+
+def test_a_frozen_encoder_is_in_no_checkpoint(trained: Request) -> None:
+    folder = trained({"encoder.mode": "frozen"})
+
+    names = set(load_file(folder.path / CHECKPOINT))
+    assert {name.partition(".")[0] for name in names} == {"heads"}
+    assert_checkpoint_gives_predictions(folder)
+
+
+# --- streams of randomness --------------------------------------------------------------------
+
+
+def test_another_head_of_sts_leaves_all_other_first_weights(trained: Request) -> None:
+    base, other = hashes_of(trained()), hashes_of(trained({"heads.sts.pair": "joined"}))
+
+    before, after = base["initial_weights"], other["initial_weights"]
+    assert [name for name in before if before[name] != after[name]] == ["heads.sts"]
+    assert base["batches"] == other["batches"]
+
+
+def test_the_combiner_changes_no_batch(trained: Request) -> None:
+    surgery = trained({"combiner": "pcgrad"})
+
+    assert hashes_of(surgery) == hashes_of(trained())
+    assert losses_of(surgery)[0] == pytest.approx(losses_of(trained())[0], rel=0.5)
+    assert losses_of(surgery) != losses_of(trained())
+
+
+def test_the_seed_changes_weights_and_batches(trained: Request) -> None:
+    base, other = hashes_of(trained()), hashes_of(trained(seed=1))
+
+    assert base["batches"] != other["batches"]
+    assert not set(base["initial_weights"].values()) & set(other["initial_weights"].values())
+
+
+def test_balancer_and_combiner_draw_from_streams_of_their_own(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drawn = []
+
+    def schedule(balancer: Any, sizes: Any, train: Any, rng: random.Random) -> list[Step]:
+        drawn.append(rng.random())
+        return [{"sst": 1, "pd": 1}]
+
+    def oracle(*given: Any) -> GradientOracle:
+        drawn.append(given[-1].initial_seed())
+        return GradientOracle(*given)
+
+    monkeypatch.setattr(runner, "schedule", schedule)
+    monkeypatch.setattr(runner, "GradientOracle", oracle)
+
+    execute(request_run(seed=3))
+
+    assert drawn == [stream(3, "balancer").random(), derive(3, "combiner")]
+
+
+def test_steps_5_and_6_of_the_paper_s_ladder_see_different_batches(
+    trained: Request, small: dict[str, Any], root: Path
+) -> None:
+    ladder = cells(read_matrix(root / "leaderboards" / "paper" / "matrix.toml"))
+    made_here = {"tasks": small["tasks"], "encoder": small["encoder"]}
+    five, six = (trained({**cell.config, **made_here}) for cell in ladder[4:6])
+
+    assert hashes_of(five)["initial_weights"] == hashes_of(six)["initial_weights"]
+    assert hashes_of(five)["batches"] != hashes_of(six)["batches"]
+    # 24, 40 and 16 examples in batches of 8; the balanced one goes on where data run out.
+    examples = [result_of(folder)["cost"]["examples"] for folder in (five, six)]
+    assert examples == [{"sst": 24, "pd": 40, "sts": 16}, {"sst": 40, "pd": 40, "sts": 40}]
+
+
+def test_a_run_is_the_same_whatever_ran_before(trained: Request, request_run: Request) -> None:
+    settings = {"combiner": "pcgrad", "heads.sts": "cosine", "train.evaluations": 2}
+    first = trained(settings)
+    trained({"train.lr": 1e-3}, seed=5)
+    torch.manual_seed(99)
+    again = request_run(settings)
+
+    execute(again)
+
+    assert again.key == first.key
+    assert numbers_of(again) == numbers_of(first)
+    assert losses_of(again) == losses_of(first)
+    for name in (PREDICTIONS, CHECKPOINT):
+        assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
+
+
+# --- budgets and data -------------------------------------------------------------------------
+
+BUDGETS: dict[str, tuple[Mapping[str, Any], int, dict[str, int]]] = {
+    "steps": ({"train.steps": 11}, 11, {"sst": 44, "pd": 44, "sts": 44}),
+    "epochs": ({"train.epochs": 1}, 10, {"sst": 40, "pd": 40, "sts": 40}),
+    "two epochs of round-robin": (
+        {"train.epochs": 2, "balancer": "round-robin"},
+        20,
+        {"sst": 48, "pd": 80, "sts": 32},
+    ),
+    "a batch size a task": (
+        {"train.epochs": 1, "train.batch_size": {"sst": 3, "pd": 8, "sts": 2}},
+        8,
+        {"sst": 24, "pd": 64, "sts": 16},
+    ),
+    "a share of the data": (
+        {"train.epochs": 1, "data.fraction": 0.25, "balancer": "round-robin"},
+        3,
+        {"sst": 6, "pd": 10, "sts": 4},
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "steps", "examples"), BUDGETS.values(), ids=BUDGETS)
+def test_a_run_spends_its_budget(
+    trained: Request, changes: Mapping[str, Any], steps: int, examples: dict[str, int]
+) -> None:
+    cost = result_of(trained(changes))["cost"]
+
+    assert cost["steps"] == steps
+    assert cost["examples"] == examples
+
+
+def test_a_head_that_is_not_trained_is_scored_and_marked(trained: Request) -> None:
+    changes = {"balancer": {"name": "single", "task": "sst"}, "train.weight_decay": 0.1}
+    folder = trained(changes)
+    result = result_of(folder)
+
+    assert result["untrained"] == ["pd", "sts"]
+    assert result["cost"]["examples"] == {"sst": 12, "pd": 0, "sts": 0}
+    assert list(result["scores"]["dev"]) == ["sst", "pd", "sts"]
+    first = prepare(folder).assembled.model.state_dict()
+    for name, value in load_file(folder.path / CHECKPOINT).items():
+        if name.startswith(("heads.pd", "heads.sts")):
+            assert torch.equal(value, first[name])
+    assert_checkpoint_gives_predictions(folder)
+
+
+def test_a_sample_of_train_is_scored(trained: Request) -> None:
+    train = result_of(trained({"data.train_sample": 1}))["scores"]["train"]
+
+    assert train["sst"]["accuracy"] in (0, 1)
+    assert train["sts"] == {"pearson": None, "spearman": None}  # there is no such thing of one
+
+
+ROWS = ["\tid\tsentence\tsentiment", "0\ta\tA good film .\t3", "1\tb\tA bad film .\t1"]
+
+
+@pytest.fixture
+def sst_folder(tmp_path: Path) -> Path:
+    """A data folder with two films in train and dev, and a broken row in train."""
+    folder = tmp_path / "data"
+    folder.mkdir()
+    for split, rows in {"train": [*ROWS, "2\tc\tA film .\t"], "dev": ROWS}.items():
+        (folder / f"ids-sst-{split}.csv").write_text("\n".join(rows) + "\n")
+    return folder
+
+
+def test_rows_that_were_left_out_are_counted_and_named_in_the_log(
+    request_run: Request, sst_folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = request_run({"tasks": ["sst"], "data.dir": str(sst_folder)})
+
+    execute(folder)
+
+    assert result_of(folder)["left_out"] == {"sst": {"train": 1, "dev": 0}}
+    assert result_of(folder)["cost"]["examples"] == {"sst": 6}  # 3 steps of 2 films
+    log = capsys.readouterr().err.splitlines()
+    assert len(log) == 1
+    assert log[0].startswith("left out of sst train: ids-sst-train.csv:4: ")
+
+
+def test_data_that_changed_since_the_plan_fail_the_run(
+    request_run: Request, sst_folder: Path
+) -> None:
+    folder = request_run({"tasks": ["sst"], "data.dir": str(sst_folder)})
+    (sst_folder / "ids-sst-dev.csv").write_text("\n".join(ROWS[:2]) + "\n")
+
+    with pytest.raises(UsageError, match=r"^data\.sst changed since the plan was made$"):
+        execute(folder)
+
+    assert folder.read(RESULT) is None
+
+
+# --- evaluations ------------------------------------------------------------------------------
+
+
+def test_evaluations_are_spaced_and_change_no_number(trained: Request) -> None:
+    once, often = trained({"train.steps": 6}), trained({"train.steps": 6, "train.evaluations": 3})
+
+    assert [event["step"] for event in events_of(once, "evaluation")] == [6]
+    assert [event["step"] for event in events_of(often, "evaluation")] == [2, 4, 6]
+    assert result_of(often)["evaluations"] == 3
+    assert losses_of(often) == losses_of(once)
+    (last,) = events_of(once, "evaluation")
+    assert list(events_of(often, "evaluation"))[-1]["scores"] == last["scores"]
+
+
+def test_the_best_evaluation_is_stored(
+    request_run: Request, trained: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    until_then = trained({"train.steps": 4})
+    values = iter([0.1, 0.3, 0.2])
+    monkeypatch.setattr(selection, "overall", lambda infos, scores: next(values))
+    folder = request_run({"train.steps": 6, "train.evaluations": 3})
+
+    execute(folder)
+
+    evaluations = {event["step"]: event["scores"] for event in events_of(folder, "evaluation")}
+    result = result_of(folder)
+    assert result["selected_step"] == 4
+    assert result["scores"]["dev"] == evaluations[4]
+    assert_checkpoint_gives_predictions(folder)
+    for name in (PREDICTIONS, CHECKPOINT):
+        assert (folder.path / name).read_bytes() == (until_then.path / name).read_bytes()
+    assert result["scores"] == result_of(until_then)["scores"]
+
+
+@pytest.mark.parametrize(
+    ("balancer", "tasks"),
+    [({"name": "single", "task": "pd"}, ["pd"]), ("cycle", ["sst", "pd", "sts"])],
+)
+def test_only_trained_tasks_decide_what_is_best(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch, balancer: Any, tasks: list[str]
+) -> None:
+    """They come in the cell's order, so that their mean is the same to the last digit."""
+    compared: list[list[str]] = []
+
+    def overall(infos: Mapping[str, TaskInfo], scores: Any) -> float:
+        compared.append(list(infos))
+        return 0.0
+
+    monkeypatch.setattr(selection, "overall", overall)
+
+    execute(request_run({"balancer": balancer}))
+
+    assert compared == [tasks]
+
+
+# --- what goes wrong --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("combiner", ["sum", "pcgrad"])
+def test_a_loss_that_is_not_finite_never_scores(request_run: Request, combiner: str) -> None:
+    folder = request_run({"train.lr": 1e30, "combiner": combiner})
+
+    with pytest.raises(NonFiniteLoss, match=r"^the loss of task '\w+' is (nan|inf) at step 1$"):
+        execute(folder)
+
+    assert folder.read(RESULT) is None
+    assert not (folder.path / PREDICTIONS).exists()
+    assert not (folder.path / CHECKPOINT).exists()
+    assert len(losses_of(folder)) == 1
+
+
+# --- preparing --------------------------------------------------------------------------------
+
+
+def test_a_run_is_prepared_as_it_was_asked_for(request_run: Request, small: Any) -> None:
+    folder = request_run({"heads.sts.dropout": 0.25, "train.threads": 2}, seed=7)
+
+    run = prepare(folder)
+
+    assert run.seed == 7
+    assert run.data_dir is None
+    assert overlay(small, {})["encoder"].items() <= run.resolved.config["encoder"].items()
+    assert run.assembled.model.tasks["sts"].module.dropout.p == 0.25
+    assert torch.get_num_threads() == 2
+    assert torch.are_deterministic_algorithms_enabled()
+
+
+def test_the_data_folder_is_the_request_s_or_the_one_given(
+    request_run: Request, tmp_path: Path
+) -> None:
+    folder = request_run({"data.dir": "somewhere"})
+
+    assert prepare(folder).data_dir == Path("somewhere").absolute()
+    assert prepare(folder, tmp_path).data_dir == tmp_path

@@ -1,0 +1,203 @@
+import contextlib
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from mtbench import worker
+from mtbench.errors import PluginError, UsageError
+from mtbench.store import (
+    CHECKPOINT,
+    HISTORY,
+    LOG,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    RunFolder,
+    write_json,
+)
+from mtbench.worker import failure, main
+
+DONE = {"status": "done"}
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> RunFolder:
+    made = tmp_path / "run"
+    made.mkdir()
+    return RunFolder(made)
+
+
+@pytest.fixture
+def request_file(folder: RunFolder) -> Path:
+    """The request of an attempt, beside the run's own files."""
+    file = folder.path / "run.json.1-0"
+    write_json(file, {"seed": 7})
+    return file
+
+
+def work(folder: RunFolder, request_file: Path) -> str:
+    """Call the worker with an output that it may send elsewhere; return what came there."""
+    place = folder.path.with_name("output")
+    with (
+        place.open("w") as output,
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+    ):
+        output.write("before its turn\n")
+        main(str(folder.path), str(request_file))
+    return place.read_text()
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a run be done at once; the list has the state of the folder at every try."""
+    states: list[str] = []
+
+    def execute(folder: RunFolder) -> None:
+        states.append(folder.state())
+        write_json(folder.path / RESULT, DONE)
+
+    monkeypatch.setattr(worker, "execute", execute)
+    return states
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def execute(folder: RunFolder) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+
+def test_a_run_is_trained_under_its_lock(
+    folder: RunFolder, request_file: Path, tries: list[str]
+) -> None:
+    work(folder, request_file)
+
+    assert tries == ["running"]
+    assert folder.state() == "done"
+    assert folder.read(REQUEST) == {"seed": 7}
+    assert not request_file.exists()
+
+
+def test_a_run_that_is_stored_is_left_alone(
+    folder: RunFolder, request_file: Path, tries: list[str]
+) -> None:
+    write_json(folder.path / RESULT, {**DONE, "overall": 0.5})
+    (folder.path / LOG).write_text("of the one that trained it")
+
+    work(folder, request_file)
+
+    assert tries == []
+    assert folder.read(RESULT) == {**DONE, "overall": 0.5}
+    assert folder.log() == "of the one that trained it"
+    assert folder.read(REQUEST) is None
+
+
+def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
+    folder: RunFolder, request_file: Path, tries: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def lock(self: RunFolder) -> Iterator[None]:
+        write_json(folder.path / RESULT, DONE)  # what the other one wrote while we waited
+        yield
+
+    monkeypatch.setattr(RunFolder, "lock", lock)
+
+    work(folder, request_file)
+
+    assert tries == []
+
+
+def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    write_json(folder.path / RESULT, {"status": "failed"})
+    for name in (REQUEST, LOG, HISTORY, PREDICTIONS, CHECKPOINT):
+        (folder.path / name).write_text("before")
+    found: dict[str, str] = {}
+
+    def execute(folder: RunFolder) -> None:
+        found.update({file.name: file.read_text() for file in folder.path.iterdir()})
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+    work(folder, request_file)
+
+    assert set(found) == {REQUEST, LOG, "lock"}
+    assert "before" not in found.values()
+
+
+def test_what_a_run_prints_goes_to_its_log(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(folder: RunFolder) -> None:
+        sys.stdout.write("from Python\n")
+        sys.stdout.flush()
+        subprocess.run(
+            [sys.executable, "-c", "print('from below')"], check=True, stdout=sys.stdout
+        )
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+    output = work(folder, request_file)
+
+    assert folder.log() == "from Python\nfrom below\n"
+    assert output == "before its turn\n"
+
+
+def test_a_failure_is_a_result_with_its_traceback(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, ArithmeticError("the loss of task 'pd' is nan at step 2"))
+
+    work(folder, request_file)
+
+    assert folder.state() == "failed"
+    result = folder.read(RESULT)
+    assert result is not None
+    assert result["error"] == "ArithmeticError: the loss of task 'pd' is nan at step 2"
+    assert result["traceback"].startswith("Traceback (most recent call last):")
+    assert "in execute" in result["traceback"]
+    assert folder.log() == result["traceback"]
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
+def test_an_interrupted_run_has_no_result_and_no_lock(
+    folder: RunFolder,
+    request_file: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    error: BaseException,
+) -> None:
+    failing(monkeypatch, error)
+
+    with pytest.raises(type(error)):
+        work(folder, request_file)
+
+    assert folder.state() == "missing"
+
+
+class Wordless(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UsageError("no data folder"), "no data folder"),
+        (PluginError("head 'x' is gone"), "head 'x' is gone"),
+        (KeyError("sst"), "KeyError: 'sst'"),
+        (RuntimeError("one\n   two\n"), "RuntimeError: one two"),
+        (Wordless(), "Wordless"),
+        (UsageError(""), "UsageError"),
+    ],
+    ids=repr,
+)
+def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
+    assert failure(error, "a traceback") == {
+        "status": "failed",
+        "error": reason,
+        "traceback": "a traceback",
+    }
