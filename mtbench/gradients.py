@@ -25,7 +25,7 @@ class NonFiniteLoss(ArithmeticError):
     """A task's loss is infinite or not a number; the run cannot go on."""
 
     def __init__(self, task: str, step: int, value: float) -> None:
-        super().__init__(f"the loss of task {task!r} is {value} at step {step}")
+        super().__init__(f"the loss of task {task!r} is {value} at step {step + 1}")
         self.task, self.step, self.value = task, step, value
 
 
@@ -33,7 +33,7 @@ class NonFiniteGradient(ArithmeticError):
     """A task's loss is finite and its gradient is not; the run cannot go on."""
 
     def __init__(self, task: str, step: int) -> None:
-        super().__init__(f"the gradient of task {task!r} is not finite at step {step}")
+        super().__init__(f"the gradient of task {task!r} is not finite at step {step + 1}")
         self.task, self.step = task, step
 
 
@@ -197,7 +197,7 @@ class GradientOracle:
     def _ask(self, x: CombineInput, size: int) -> Tensor:
         """Return the combiner's answer, once it is seen to be a finite vector of that size."""
         answer = self._combiner.combine(x)
-        who = f"{type(self._combiner).__name__}.combine at step {x.step}"
+        who = f"{type(self._combiner).__name__}.combine at step {x.step + 1}"
         if not isinstance(answer, Tensor):
             raise BrokenCombiner(f"{who} returned {answer!r}, not a tensor")
         if answer.shape != (size,):

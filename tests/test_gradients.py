@@ -306,7 +306,7 @@ def test_a_non_finite_loss_is_never_differentiated(needs, value):
     def forward(batches):
         return {task: shared.sum() * batch for task, batch in batches.items()}
 
-    with pytest.raises(NonFiniteLoss, match=r"task 'b' is (nan|inf) at step 7") as caught:
+    with pytest.raises(NonFiniteLoss, match=r"task 'b' is (nan|inf) at step 8") as caught:
         oracle.step(
             forward, {"b": [Portion(value, 1.0)], "a": [Portion(1, 1.0)]}, step=7, total_steps=8
         )
@@ -327,7 +327,7 @@ def test_a_non_finite_gradient_names_its_task(needs):
 
     oracle = oracle_of(combiner, needs, [shared])
     portions = {"a": [Portion(None, 1.0)], "b": [Portion(None, 1.0)]}
-    with pytest.raises(NonFiniteGradient, match="task 'b' is not finite at step 3") as caught:
+    with pytest.raises(NonFiniteGradient, match="task 'b' is not finite at step 4") as caught:
         oracle.step(forward, portions, step=3, total_steps=8)
     assert isinstance(caught.value, ArithmeticError)
     assert (caught.value.task, caught.value.step) == ("b", 3)
@@ -347,7 +347,7 @@ def test_a_non_finite_gradient_names_its_task(needs):
 def test_a_broken_combiner_is_told_what_it_returned(needs, answer, said):
     shared = nn.Parameter(torch.ones(3))
     oracle = oracle_of(Weights(lambda _: answer), needs, [shared])
-    with pytest.raises(BrokenCombiner, match=rf"Weights.combine at step 2 .*{said}"):
+    with pytest.raises(BrokenCombiner, match=rf"Weights.combine at step 3 .*{said}"):
         oracle.step(
             lambda batches: {task: shared.sum() for task in batches},
             {task: [Portion(None, 1.0)] for task in TASKS},

@@ -87,7 +87,7 @@ def done(
             },
             "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
         },
-        "overall": (sst + sts) / 2 if complete else None,  # type: ignore[operator]
+        "overall": (sst + sts) / 2 if complete else None,
         "untrained": list(untrained),
         "evaluations": evaluations,
         "cost": {"steps": steps},
@@ -178,7 +178,7 @@ def test_published_scores_stand_beside_the_measured(
 
 def test_metrics_are_those_of_all_cells_in_their_order(make: Callable[..., Study]) -> None:
     pd = {"name": "sample-pd", "as": "pd", "train": 6, "dev": 4, "test": 4}
-    study = make({}, {"tasks": [pd, BASE["tasks"][0]]})  # type: ignore[index]
+    study = make({}, {"tasks": [pd, BASE["tasks"][0]]})
 
     board = study.read()
 

@@ -164,9 +164,7 @@ def test_a_row_that_cannot_be_read_is_told(
     *others, sts = write_predictions(folder, "test", tmp_path / "out", broken)
 
     assert [each.left_out for each in others] == [(), ()]
-    assert [str(row) for row in sts.left_out] == [
-        "sts-test-student.csv:6: its sentence2 is empty"
-    ]
+    assert [str(row) for row in sts.left_out] == ["sts-test-student.csv:6: its sentence2 is empty"]
     assert "an-id" not in rows(sts.file, "Predicted_Similiary")
     assert len(rows(sts.file, "Predicted_Similiary")) == 4
 

@@ -283,7 +283,7 @@ def test_a_loss_that_is_no_number_names_task_and_step(training: Make, combiner: 
         if done == 2:
             subject.model.tasks["pd"].module.projection.weight.data.fill_(float("nan"))
 
-    with pytest.raises(NonFiniteLoss, match=r"^the loss of task 'pd' is nan at step 2$"):
+    with pytest.raises(NonFiniteLoss, match=r"^the loss of task 'pd' is nan at step 3$"):
         subject.run([EVERY] * 4, spoil)
 
     assert len(subject.losses) == 2

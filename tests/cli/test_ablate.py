@@ -278,7 +278,7 @@ def test_what_fails_is_told_and_tried_again(
         linear: "done",
         not_a_number: "failed",
     }
-    reason = "NonFiniteLoss: the loss of task 'pd' is nan at step 0"
+    reason = "NonFiniteLoss: the loss of task 'pd' is nan at step 1"
     assert board[not_a_number]["reason"] == reason
     assert board[not_a_number]["overall"]["mean"] is None
     assert {score["mean"] for score in board[not_a_number]["scores"].values()} == {None}
