@@ -52,8 +52,10 @@ def cs224n() -> Path:
 
 
 @pytest.fixture
-def new_modules(tmp_path: Path) -> Iterator[None]:
+def new_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Forget, after the test, the modules that were imported from its folder."""
+    # Byte code is told from its source by size and second: a quick edit would be overlooked.
+    monkeypatch.setattr(sys, "dont_write_bytecode", True)
     yield
     for name, module in list(sys.modules.items()):
         file = getattr(module, "__file__", None)

@@ -148,7 +148,8 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     assert process.options["stderr"] == subprocess.STDOUT
     assert process.options["stdin"] == subprocess.DEVNULL
     environment = process.options["env"]
-    assert environment.items() >= (os.environ | {"OMP_NUM_THREADS": "3"}).items()
+    given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
+    assert environment.items() >= (os.environ | given).items()
     assert environment["MKL_NUM_THREADS"] == "3"
 
 

@@ -167,7 +167,8 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
     folder = tmp_path_factory.mktemp("study")
     matrix, store = folder / "small.toml", folder / "store"
     matrix.write_text(MATRIX)
-    answer = start_in(folder, "ablate", matrix, "--store", store, "--format", "markdown").finish()
+    given = (matrix, "--store", store, "--jobs", 2, "--format", "markdown")
+    answer = start_in(folder, "ablate", *given).finish()
     return Study(matrix, store, answer)
 
 

@@ -100,6 +100,26 @@ def test_the_plan_says_what_is_stored(call: Call, study: Any) -> None:
     assert {run["run"] for run in runs if run["run"]} == folders
 
 
+def test_runs_in_turn_and_side_by_side_give_the_same_numbers(
+    call: Call, study: Any, tmp_path: Path
+) -> None:
+    store = tmp_path / "store"
+
+    answer = call("ablate", study.matrix, "--store", store, "--jobs", 1, "--format", "markdown")
+
+    assert answer.out == study.first.out  # of two at a time
+    compared = 0
+    for result in store.rglob("result.json"):
+        other = study.store / result.relative_to(store)
+        one, two = (json.loads(file.read_text()) for file in (result, other))
+        for part in ("scores", "overall", "hashes"):
+            assert one[part] == two[part]
+        checkpoints = [file.with_name("checkpoint.safetensors") for file in (result, other)]
+        assert checkpoints[0].read_bytes() == checkpoints[1].read_bytes()
+        compared += 1
+    assert compared == 2
+
+
 # --- what options do --------------------------------------------------------------------------
 
 
