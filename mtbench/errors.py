@@ -49,7 +49,7 @@ class NothingToCompare(MtbenchError):
 def nearest(given: str, known: Iterable[str]) -> str | None:
     """Return the known word that looks most like the given one, or None where none does."""
     words = {word.lower(): word for word in known}
-    matches = difflib.get_close_matches(given.lower(), words, n=1, cutoff=0.6)
+    matches = difflib.get_close_matches(given.lower(), words, n=1, cutoff=0.65)
     return words[matches[0]] if matches else None
 
 

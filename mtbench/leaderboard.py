@@ -177,6 +177,7 @@ def _remarks(
     if mixed:
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
     yield from _same_cells(plan)
+    yield from _equal_cells(plan, results)
     notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
     yield from notes
 
@@ -210,6 +211,22 @@ def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
         for key, value in record.items():
             found.setdefault(key, set()).add(value)
     return sorted(key for key, values in found.items() if len(values) > 1)
+
+
+def _equal_cells(plan: Plan, results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield cells that differ, and whose runs gave the same numbers from the same batches."""
+    names: dict[str, dict[str, str]] = {}
+    for cell in plan.cells:
+        runs = [results[run.key] for run in cell.runs if run.key in results]
+        if runs and all(_is_done(result) for result in runs):
+            outcome = repr([(r["hashes"]["batches"], r["scores"]["dev"]) for r in runs])
+            names.setdefault(outcome, {})[cell.runs[0].key] = cell.name
+    for same in names.values():
+        if len(same) > 1:
+            yield (
+                "the same batches and the same numbers, so what they differ in never came "
+                f"into play: {'; '.join(same.values())}"
+            )
 
 
 def _same_cells(plan: Plan) -> Iterator[str]:

@@ -219,7 +219,8 @@ def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell
         names = [short(value) for value in axis]
         if len(set(names)) < len(names):
             raise UsageError(f"the axis {key} has a value twice: {', '.join(names)}")
-    named = [key for key, values in axes.items() if len(values) > 1]
+    # An axis of one value tells no cell from another, unless there is nothing else to tell.
+    named = [key for key, values in axes.items() if len(values) > 1] or list(axes)
     for values in itertools.product(*axes.values()):
         changes = dict(zip(axes, values, strict=True))
         name = ", ".join(f"{key}={short(changes[key])}" for key in named)

@@ -14,6 +14,10 @@ from mtbench.protocols import Pair, Pooling, TaskInfo, Tokens
 from mtbench.randomness import derive
 
 
+class BrokenHead(RuntimeError):
+    """A head gave outputs that are none of its task's."""
+
+
 @dataclass(frozen=True)
 class TaskBatch:
     """Some examples of one task.
@@ -64,6 +68,7 @@ class MultiTaskModel(nn.Module):
             columns = len(task_batch.sequences)
             embeddings = pooled[task.pooling][start : start + columns * count].split(count)
             outputs[name] = task.module(*embeddings)
+            _check_shape(name, task, outputs[name], count)
             start += columns * count
         return outputs
 
@@ -91,6 +96,17 @@ class MultiTaskModel(nn.Module):
     def frozen_names(self) -> set[str]:
         """Return the names of the parameters that are not trained."""
         return {name for name, p in self.named_parameters() if not p.requires_grad}
+
+
+def _check_shape(name: str, task: TaskHead, outputs: Tensor, count: int) -> None:
+    """Make sure that a head gives what its task's loss takes; too many classes would train."""
+    classes = task.info.outputs
+    expected = (count, classes) if task.info.loss == "cross-entropy" else (count,)
+    if outputs.shape != expected:
+        raise BrokenHead(
+            f"the head of task {name!r}, {type(task.module).__name__}, gave shape "
+            f"{list(outputs.shape)}, not {list(expected)}"
+        )
 
 
 def seeded(seed: int, module: str, build: Callable[[], nn.Module]) -> nn.Module:

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Mapping
+from typing import Any
 
 from mtbench.leaderboard import DIGITS
 from mtbench.store import REQUEST, RESULT, RunFolder, Store
@@ -21,6 +22,7 @@ def runs(store: Store) -> list[Record]:
         records.append(
             {
                 "run": key[:12],
+                "matrix": request["matrix"],
                 "cell": request["cell"],
                 "seed": str(request["seed"]),
                 "state": folder.state(),
@@ -28,7 +30,7 @@ def runs(store: Store) -> list[Record]:
                 "error": result.get("error", ""),
             }
         )
-    return sorted(records, key=lambda record: (record["cell"], int(record["seed"])))
+    return sorted(records, key=lambda r: (r["matrix"], r["cell"], int(r["seed"])))
 
 
 def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
@@ -36,20 +38,30 @@ def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
     request, result = folder.read(REQUEST), folder.read(RESULT)
     lines: Record = {"run": folder.key, "state": folder.state()}
     if request is not None:
+        lines["matrix"] = request["matrix"]
         lines["cell"] = f"{request['cell']} [seed {request['seed']}]"
-        lines["configuration"] = json.dumps(request["config"])
-        lines["plugins"] = json.dumps(request["providers"])
-        lines["versions"] = json.dumps(request["versions"])
+        lines |= {part: _plain(value) for part, value in request["config"].items()}
+        lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
+        lines["versions"] = _plain(request["versions"])
     if result is None:
         lines["last event"] = json.dumps(folder.last_event())
         return lines, []
     if result["status"] == "failed":
         lines["error"] = result["error"]
         return lines, []
-    lines["cost"] = json.dumps(result["cost"])
+    lines |= {f"cost, {part}": _plain(value) for part, value in result["cost"].items()}
     lines["untrained"] = ", ".join(result["untrained"]) or "none"
     scores = result["scores"]
     return lines, metric_records(scores, {"dev": result["overall"]})
+
+
+def _plain(value: Any) -> str:
+    """Write a stored value for people: ``name linear, dropout 0.1``; what is open is left out."""
+    if isinstance(value, dict):
+        inner = {key: _plain(item) for key, item in value.items() if item is not None}
+        nested = any(isinstance(item, dict) for item in value.values())
+        return ("; " if nested else ", ").join(f"{key} {text}" for key, text in inner.items())
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def metric_records(

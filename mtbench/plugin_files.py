@@ -21,7 +21,10 @@ def check_file(file: Path) -> None:
     known = sys.modules.get(file.stem)
     origin = getattr(known, "__file__", None) if known else _origin(file.stem)
     if (known or origin) and Path(origin or "/").resolve() != file.resolve():
-        raise UsageError(f"--plugin {file}: the module {file.stem!r} exists already; rename it")
+        raise UsageError(
+            f"--plugin {file}: the module {file.stem!r} exists already ({origin}); rename the "
+            "file, or leave --plugin out if that module is the plugin you mean"
+        )
 
 
 def import_file(file: Path) -> ModuleType:

@@ -13,9 +13,17 @@ PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
 """Packages that numbers pass through; a table that mixes their versions warns."""
 
 
-def request(cell: PlannedCell, run: PlannedRun, plugins: Sequence[Path]) -> dict[str, Any]:
-    """Return the request of a run, which its process stores as ``run.json``."""
+def request(
+    cell: PlannedCell, run: PlannedRun, plugins: Sequence[Path], *, matrix: str = ""
+) -> dict[str, Any]:
+    """Return the request of a run, which its process stores as ``run.json``.
+
+    Args:
+        plugins: plugin files that the process loads.
+        matrix: title of the matrix for which the run is trained.
+    """
     return {
+        "matrix": matrix,
         "key": run.key,
         "cell": cell.name,
         "seed": run.seed,

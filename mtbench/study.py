@@ -57,7 +57,7 @@ def train_missing(
             store=store,
             key=run.key,
             threads=cell.config["train"]["threads"],
-            request=request(cell, run, plugins),
+            request=request(cell, run, plugins, matrix=plan.title),
         )
         for cell, run in plan.to_do()
     ]

@@ -115,7 +115,7 @@ def test_the_built_in_tasks_without_a_folder() -> None:
         ("sample-sts", "dev", "300"),
         ("sample-sts", "test", "300"),
     ]
-    assert [record["splits"] for record in unreadable(statuses)] == ["train", "dev", "test"]
+    assert [record["splits"] for record in unreadable(statuses)] == ["train, dev, test"]
 
 
 def test_the_real_data(cs224n: Path) -> None:

@@ -1,3 +1,4 @@
+import itertools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
@@ -67,6 +68,9 @@ def make(tmp_path: Path) -> Callable[..., Study]:
     return study
 
 
+COUNT = itertools.count()
+
+
 def done(
     sst: float | None,
     sts: float | None,
@@ -75,6 +79,7 @@ def done(
     steps: int = 1,
     evaluations: int = 1,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
+    batches: str | None = None,
 ) -> dict[str, Any]:
     """Return a result with these primary metrics."""
     complete = sst is not None and sts is not None
@@ -90,6 +95,7 @@ def done(
         "overall": (sst + sts) / 2 if complete else None,
         "untrained": list(untrained),
         "evaluations": evaluations,
+        "hashes": {"batches": batches or f"batches {next(COUNT)}"},
         "cost": {"steps": steps},
         "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
     }
@@ -381,6 +387,18 @@ def test_one_cell_under_two_names_is_remarked(make: Callable[..., Study]) -> Non
 
     assert board.remarks == ["one cell under 2 names, trained once: cell 0; cell 1"]
     assert board.rows[0].scores == board.rows[1].scores
+
+
+def test_cells_that_came_to_the_same_are_remarked(make: Callable[..., Study]) -> None:
+    study = make({}, {"balancer": "round-robin"}, {"train.lr": 0.1}, seeds=[0])
+    study.store_result(0, 0, done(0.5, 0.5, batches="all"))
+    study.store_result(1, 0, done(0.5, 0.5, batches="all"))
+    study.store_result(2, 0, done(0.5, 0.4, batches="all"))
+
+    (remark,) = [remark for remark in study.read().remarks if "same" in remark]
+
+    assert remark.startswith("the same batches and the same numbers")
+    assert remark.endswith("never came into play: cell 0; cell 1")
 
 
 def test_notes_come_last(make: Callable[..., Study]) -> None:

@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from mtbench.assembly import assemble
 from mtbench.configuration import overlay
 from mtbench.examples import tokenise
-from mtbench.model import MultiTaskModel, TaskBatch, TaskHead, seeded
+from mtbench.model import BrokenHead, MultiTaskModel, TaskBatch, TaskHead, seeded
 from mtbench.protocols import EncoderOutput, Pair, Pooling, RaggedBatch, TaskInfo, Tokens
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
@@ -106,6 +106,25 @@ def test_losses_know_what_a_head_gives() -> None:
 
     assert losses["task"].item() == pytest.approx((3**2 + 1) / 2)
     assert losses["unit"].item() == pytest.approx(((2 - 1) ** 2 + 1) / 2)
+
+
+@pytest.mark.parametrize(
+    ("info", "expected"),
+    [
+        (SINGLE, r"\[2\]"),
+        (
+            TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=5),
+            r"\[2, 5\]",
+        ),
+    ],
+    ids=["score", "classes"],
+)
+def test_a_head_that_gives_too_much_is_told(info: TaskInfo, expected: str) -> None:
+    wide = TaskHead(nn.Linear(1, 7), info, "separate", "cls", "task")
+    model = MultiTaskModel(Plain(), {"sst": wide})
+
+    with pytest.raises(BrokenHead, match=rf"'sst', Linear, gave shape \[2, 7\], not {expected}"):
+        model({"sst": batch(column([1], [2]))})
 
 
 def test_a_task_may_be_absent() -> None:

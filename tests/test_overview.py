@@ -18,7 +18,7 @@ DONE = {
     "scores": SCORES,
     "overall": None,
     "untrained": ["sts"],
-    "cost": {"steps": 3},
+    "cost": {"steps": 3, "seconds": {"training": 1.23456, "total": 2.0}},
 }
 FAILED = {"status": "failed", "error": "NonFiniteLoss: no", "traceback": "Traceback ..."}
 
@@ -35,9 +35,10 @@ def run(
     folder = store.run(key)
     folder.path.mkdir(parents=True)
     request = {
+        "matrix": "a study",
         "cell": cell,
         "seed": seed,
-        "config": {"combiner": {"name": "sum"}},
+        "config": {"combiner": {"name": "sum", "rate": None}, "heads": {"sst": {"name": "h"}}},
         "providers": {"combiner": "mtbench 1"},
         "versions": {"torch": "2"},
     }
@@ -54,10 +55,10 @@ def test_runs_stand_by_cell_and_seed(store: Store) -> None:
     run(store, FOUR, "a", 0)
 
     assert [list(record.values()) for record in runs(store)] == [
-        [FOUR[:12], "a", "0", "missing", "-", ""],
-        [THREE[:12], "a", "9", "failed", "-", "NonFiniteLoss: no"],
-        [TWO[:12], "a", "10", "done", "undefined", ""],
-        [ONE[:12], "b", "0", "done", "0.500", ""],
+        [FOUR[:12], "a study", "a", "0", "missing", "-", ""],
+        [THREE[:12], "a study", "a", "9", "failed", "-", "NonFiniteLoss: no"],
+        [TWO[:12], "a study", "a", "10", "done", "undefined", ""],
+        [ONE[:12], "a study", "b", "0", "done", "0.500", ""],
     ]
 
 
@@ -80,11 +81,14 @@ def test_details_of_a_run_that_is_done(store: Store) -> None:
     assert lines == {
         "run": ONE,
         "state": "done",
+        "matrix": "a study",
         "cell": "a cell [seed 7]",
-        "configuration": '{"combiner": {"name": "sum"}}',
-        "plugins": '{"combiner": "mtbench 1"}',
-        "versions": '{"torch": "2"}',
-        "cost": '{"steps": 3}',
+        "combiner": "name sum",
+        "heads": "sst name h",
+        "plugins": "mtbench 1",
+        "versions": "torch 2",
+        "cost, steps": "3",
+        "cost, seconds": "training 1.235, total 2",
         "untrained": "sts",
     }
     assert table == metric_records(SCORES, {"dev": None})

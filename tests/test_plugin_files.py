@@ -67,7 +67,7 @@ def test_a_file_that_would_hide_a_module(tmp_path: Path, module: str) -> None:
     file = tmp_path / f"{module}.py"
     file.write_text("")
 
-    with pytest.raises(UsageError, match=f"the module '{module}' exists already; rename it"):
+    with pytest.raises(UsageError, match=rf"the module '{module}' exists already \(.*rename"):
         check_file(file)
 
 

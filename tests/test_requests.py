@@ -46,6 +46,7 @@ def test_a_request_holds_what_a_fresh_process_needs(
     record = request(cell, run, [Path("my_head.py")])
 
     assert list(record) == [
+        "matrix",
         "key",
         "cell",
         "seed",

@@ -104,7 +104,8 @@ def _split(option: str) -> Callable[[str], tuple[str, str]]:
     def split(text: str) -> tuple[str, str]:
         key, equals, value = text.partition("=")
         if not (key.strip() and equals and value.strip()):
-            raise UsageError(f"{option} {text!r}: expected KEY=VALUE")
+            form = "KEY=V1,V2" if option == "--axis" else "KEY=VALUE"
+            raise UsageError(f"{option} {text!r}: expected {form}")
         return key.strip(), value.strip()
 
     return split

@@ -55,13 +55,20 @@ def test_status_lists_the_runs(
 
     heading, _, *lines = answer.out.splitlines()
     assert answer.code == 0
-    assert heading.split() == ["run", "cell", "seed", "state", "overall", "error"]
-    assert [re.split(r" {2,}", line)[1] for line in lines] == [
+    assert heading.split() == ["run", "matrix", "cell", "seed", "state", "overall", "error"]
+    assert [re.split(r" {2,}", line)[2] for line in lines] == [
         "combiner=pcgrad, heads.pd=linear",
         CELL,
     ]
     overall = f"{result['overall']:.3f}"
-    assert re.split(r" {2,}", lines[1].strip()) == [key[:12], CELL, "0", "done", overall]
+    assert re.split(r" {2,}", lines[1].strip()) == [
+        key[:12],
+        "a small study",
+        CELL,
+        "0",
+        "done",
+        overall,
+    ]
 
 
 def test_status_of_an_empty_store_is_empty(call: Call) -> None:
@@ -81,8 +88,9 @@ def test_status_shows_one_run(
     assert answer.code == 0
     assert (shown["run"], shown["state"]) == (key, "done")
     assert shown["cell"] == f"{CELL} [seed 0]"
-    assert json.loads(shown["configuration"])["combiner"] == {"name": "sum"}
-    assert json.loads(shown["cost"])["steps"] == 3
+    assert shown["matrix"] == "a small study"
+    assert shown["combiner"] == "name sum"
+    assert shown["cost, steps"] == "3"
     assert shown["untrained"] == "none"
     for (task, metric), values in scores(table, "dev", "train").items():
         for split, text in values.items():

@@ -40,7 +40,7 @@ class FileTask:
         """Read the split's file; see ``protocols.Task.load``."""
         if folder is None:
             raise UsageError(
-                f"no data folder is named to read {self.stem}-{split}.csv from: give --data DIR, "
+                f"no data folder is named to read {self.stem}-*.csv from: give --data DIR, "
                 "set data.dir in the matrix, or set MTBENCH_DATA (sample-sst, sample-pd and "
                 "sample-sts need none)"
             )
