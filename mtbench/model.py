@@ -1,5 +1,6 @@
 """The model: one encoder shared by all tasks, and a head for each of them."""
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -88,6 +89,11 @@ class MultiTaskModel(nn.Module):
         """Return the heads' parameters, which belong to one task each."""
         return [p for p in self.heads.parameters() if p.requires_grad]
 
+    def digests(self) -> dict[str, str]:
+        """Return the SHA-256 of each module's tensors: ``encoder``, ``heads.sst``, ..."""
+        modules = {f"heads.{name}": task.module for name, task in self.tasks.items()}
+        return {name: _digest(m) for name, m in {"encoder": self.encoder, **modules}.items()}
+
     def trained_state(self) -> dict[str, Tensor]:
         """Return all tensors but the frozen parameters: what training changes, buffers too."""
         frozen = self.frozen_names()
@@ -96,6 +102,15 @@ class MultiTaskModel(nn.Module):
     def frozen_names(self) -> set[str]:
         """Return the names of the parameters that are not trained."""
         return {name for name, p in self.named_parameters() if not p.requires_grad}
+
+
+def _digest(module: nn.Module) -> str:
+    """Return the SHA-256 of a module's tensors, in the order of their names."""
+    digest = hashlib.sha256()
+    for name, tensor in sorted(module.state_dict().items()):
+        digest.update(name.encode())
+        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+    return digest.hexdigest()
 
 
 def _check_shape(name: str, task: TaskHead, outputs: Tensor, count: int) -> None:

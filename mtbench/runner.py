@@ -1,6 +1,5 @@
 """The runner: from a run's request to its stored result."""
 
-import hashlib
 import sys
 import time
 from collections.abc import Mapping
@@ -19,7 +18,6 @@ from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle
 from mtbench.history import History, peak_memory_mb
 from mtbench.identity import Identifier, check_unchanged
-from mtbench.model import MultiTaskModel
 from mtbench.protocols import Examples, Split, Step
 from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
@@ -81,6 +79,23 @@ def prepare(folder: RunFolder, data_dir: Path | None = None) -> Run:
     )
 
 
+@dataclass(frozen=True)
+class RunData:
+    """The data of a run, by task.
+
+    Attributes:
+        given: the splits as they were read.
+        training: the run's share of train.
+        dev: all of dev.
+        sample: the part of the share that is scored beside dev.
+    """
+
+    given: Mapping[str, Mapping[Split, Examples]]
+    training: Mapping[str, TokenisedExamples]
+    dev: Mapping[str, TokenisedExamples]
+    sample: Mapping[str, TokenisedExamples]
+
+
 def execute(folder: RunFolder) -> None:
     """Train a run and store its result, predictions and checkpoint.
 
@@ -95,57 +110,67 @@ def execute(folder: RunFolder) -> None:
         # Hours may lie between the plan and this moment; the key must not lie.
         now = Identifier().identity(run.resolved)
         check_unchanged(run.identity, now, since="the plan was made")
+        given = _load(run)
         model = run.assembled.model
-        fraction = run.resolved.config["data"]["fraction"]
-        given = {
-            task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
-            for task in run.resolved.tasks
-        }
-        shares = {
-            task: data.share(splits["train"], fraction, run.seed, task)
-            for task, splits in given.items()
-        }
-        training = {task: run.tokenised(task, share) for task, share in shares.items()}
-        dev = {task: run.tokenised(task, splits["dev"]) for task, splits in given.items()}
-        initial = {name: _digest(module) for name, module in _modules(model)}
-        selection = Selection(model, dev, history)
-        training_started = time.perf_counter()
-        record = _train(run, training, selection, history)
-        training_ended = time.perf_counter()
+        initial = model.digests()
+        selection = Selection(model, given.dev, history)
+        ready = time.perf_counter()
+        record = _train(run, given.training, selection, history)
+        trained = time.perf_counter()
         model.load_state_dict(selection.state, strict=False)
-        count = run.resolved.config["data"]["train_sample"]
-        samples = {
-            task: run.tokenised(task, data.sample(examples, count))
-            for task, examples in shares.items()
+        _, train_scores = predict_and_score(model, given.sample)
+        _save(folder.path, selection, given.dev)
+        ended = time.perf_counter()
+        seconds = {
+            "training": trained - ready - selection.seconds,
+            "evaluation": selection.seconds + ended - trained,
+            "total": ended - started,
         }
-        _, train_scores = predict_and_score(model, samples)
-        _save(folder.path, selection, dev)
-        evaluating = selection.seconds + time.perf_counter() - training_ended
-        write_json(
-            folder.path / RESULT,
-            {
-                "status": "done",
-                "scores": {"dev": selection.scores, "train": train_scores},
-                "overall": overall(run.resolved.cell.tasks, selection.scores),
-                "untrained": [task for task, n in record.examples.items() if n == 0],
-                "selected_step": selection.step,
-                "evaluations": selection.count,
-                "left_out": _left_out(given),
-                "hashes": {"batches": record.batches, "initial_weights": initial},
-                "cost": {
-                    "steps": history.steps,
-                    "examples": record.examples,
-                    "tokens": record.tokens,
-                    "encoder_passes": record.encoder_passes,
-                    "seconds": {
-                        "training": training_ended - training_started - selection.seconds,
-                        "evaluation": evaluating,
-                        "total": time.perf_counter() - started,
-                    },
-                    "peak_memory_mb": peak_memory_mb(),
-                },
-            },
-        )
+        result = {
+            "status": "done",
+            "scores": {"dev": selection.scores, "train": train_scores},
+            "overall": overall(run.resolved.cell.tasks, selection.scores),
+            "untrained": [task for task, n in record.examples.items() if n == 0],
+            "selected_step": selection.step,
+            "evaluations": selection.count,
+            "left_out": _left_out(given.given),
+            "hashes": {"batches": record.batches, "initial_weights": initial},
+            "cost": _cost(record, history, seconds),
+        }
+        write_json(folder.path / RESULT, result)
+
+
+def _load(run: Run) -> RunData:
+    """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
+    config = run.resolved.config["data"]
+    given = {
+        task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
+        for task in run.resolved.tasks
+    }
+    shares = {
+        task: data.share(splits["train"], config["fraction"], run.seed, task)
+        for task, splits in given.items()
+    }
+    samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
+    return RunData(
+        given=given,
+        training={task: run.tokenised(task, share) for task, share in shares.items()},
+        dev={task: run.tokenised(task, splits["dev"]) for task, splits in given.items()},
+        sample={task: run.tokenised(task, sample) for task, sample in samples.items()},
+    )
+
+
+def _cost(
+    record: TrainingRecord, history: History, seconds: Mapping[str, float]
+) -> dict[str, Any]:
+    return {
+        "steps": history.steps,
+        "examples": record.examples,
+        "tokens": record.tokens,
+        "encoder_passes": record.encoder_passes,
+        "seconds": seconds,
+        "peak_memory_mb": peak_memory_mb(),
+    }
 
 
 def _train(
@@ -212,17 +237,3 @@ def _left_out(given: Mapping[str, Mapping[Split, Examples]]) -> dict[str, dict[s
         task: {split: len(examples.bad_rows) for split, examples in splits.items()}
         for task, splits in given.items()
     }
-
-
-def _modules(model: MultiTaskModel) -> list[tuple[str, torch.nn.Module]]:
-    heads = ((f"heads.{name}", task.module) for name, task in model.tasks.items())
-    return [("encoder", model.encoder), *heads]
-
-
-def _digest(module: torch.nn.Module) -> str:
-    """Return the SHA-256 of a module's tensors, in the order of their names."""
-    digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
-        digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
-    return digest.hexdigest()
