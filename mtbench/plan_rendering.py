@@ -38,7 +38,7 @@ def as_text(plan: Plan, *, style: str = "simple") -> str:
 
 def as_markdown(plan: Plan) -> str:
     """Return the plan as text with a Markdown table."""
-    return as_text(plan, style="github")
+    return as_text(plan, style="pipe")
 
 
 def as_csv(plan: Plan) -> str:

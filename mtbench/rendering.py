@@ -57,7 +57,7 @@ def as_markdown(board: Leaderboard) -> str:
     records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in _cells(board)]
     alignment = ["left", *["right"] * (len(records[0]) - 2), "left"]
     table = tabulate(
-        records, headers="keys", tablefmt="github", disable_numparse=True, colalign=alignment
+        records, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=alignment
     )
     remarks = "\n".join(f"- {remark}" for remark in board.remarks)
     return f"### {board.title}\n\n{table}" + (f"\n\n{remarks}" if remarks else "")

@@ -190,7 +190,7 @@ def test_markdown_is_pinned() -> None:
         "### t",
         "",
         "| cell     |   sst accuracy |   overall |   seeds | status                           |",
-        "|----------|----------------|-----------|---------|----------------------------------|",
+        "|:---------|---------------:|----------:|--------:|:---------------------------------|",
         "| one task |          0.100 |     0.100 |       1 | failed: NonFiniteLoss: it is nan |",
         "| rejected |              - |         - |       0 | rejected: no pair                |",
         "",
