@@ -52,7 +52,6 @@ class Row:
     status: Status
     runs: Sequence[PlannedRun]
     reason: str
-    note: str
 
 
 @dataclass(frozen=True)
@@ -116,7 +115,6 @@ def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
         status=_status(cell, len(done)),
         runs=cell.runs,
         reason=cell.rejection or (errors[0] if errors else ""),
-        note=cell.note,
     )
 
 

@@ -148,8 +148,6 @@ class CombinerSpec(Spec):
     rejects: Callable[[Cell], str | None] | None = None
 
 
-AnySpec = TaskSpec | EncoderSpec | HeadSpec | BalancerSpec | CombinerSpec
-
 KINDS: Mapping[str, type[Spec]] = {
     spec.kind: spec for spec in (TaskSpec, EncoderSpec, HeadSpec, BalancerSpec, CombinerSpec)
 }

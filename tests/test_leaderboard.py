@@ -179,7 +179,6 @@ def test_published_scores_stand_beside_the_measured(
         None,
         0,
     )
-    assert row.note == "a note"
 
 
 def test_metrics_are_those_of_all_cells_in_their_order(make: Callable[..., Study]) -> None:

@@ -34,7 +34,6 @@ ROWS = [
         status="done",
         runs=RUNS,
         reason="",
-        note="",
     ),
     Row(
         name='a | pipe, a comma and "quotes"',
@@ -44,7 +43,6 @@ ROWS = [
         status="done",
         runs=RUNS,
         reason="",
-        note="",
     ),
     Row(
         name="undefined",
@@ -54,7 +52,6 @@ ROWS = [
         status="partial",
         runs=RUNS,
         reason="",
-        note="",
     ),
     Row(
         name="rejected",
@@ -64,7 +61,6 @@ ROWS = [
         status="rejected",
         runs=[],
         reason="no pair",
-        note="",
     ),
     Row(
         name="one task",
@@ -74,7 +70,6 @@ ROWS = [
         status="failed",
         runs=RUNS,
         reason="NonFiniteLoss: it is nan",
-        note="",
     ),
 ]
 
@@ -315,7 +310,7 @@ def test_a_table_is_as_wide_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> Non
 
 def test_the_longest_of_words_is_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", 20)
-    row = Row("x" * 50, {}, {}, NOTHING, "missing", [], "", "")
+    row = Row("x" * 50, {}, {}, NOTHING, "missing", [], "")
 
     lines = as_terminal(Leaderboard("t", {}, [row], COUNTS, [])).splitlines()
 
@@ -327,7 +322,7 @@ def test_a_log_gets_no_colours() -> None:
 
 
 def test_a_name_may_hold_markup() -> None:
-    row = Row("[red]x[/red]", {}, {}, NOTHING, "missing", [], "", "")
+    row = Row("[red]x[/red]", {}, {}, NOTHING, "missing", [], "")
 
     text = as_terminal(Leaderboard("[t]", {}, [row], COUNTS, []))
 
