@@ -6,6 +6,7 @@ from typing import Annotated, Any, Self
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from mtbench.errors import UsageError, unknown
+from mtbench.learning_rate import Decay
 from mtbench.parameters import Rate
 
 Config = dict[str, Any]
@@ -26,6 +27,8 @@ class TrainConfig(BaseModel):
 
     Attributes:
         lr: peak learning rate of AdamW.
+        warmup: share of the steps in which the learning rate rises, linearly, to its peak.
+        decay: what it does then: ``"none"``, or ``"linear"``, down to zero at the end.
         weight_decay: decoupled weight decay of AdamW.
         dropout: rate of the heads that name none of their own.
         batch_size: examples a task in a full batch; one number, or one a task.
@@ -40,6 +43,8 @@ class TrainConfig(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
     lr: float = Field(1e-5, gt=0)
+    warmup: float = Field(0.0, ge=0, lt=1)
+    decay: Decay = "none"
     weight_decay: float = Field(0.0, ge=0)
     dropout: Rate = 0.1
     batch_size: Positive | dict[str, Positive] = 8

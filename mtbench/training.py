@@ -9,6 +9,7 @@ import torch
 
 from mtbench.examples import ExampleStream, TokenisedExamples
 from mtbench.gradients import GradientOracle, Portion
+from mtbench.learning_rate import share
 from mtbench.model import MultiTaskModel, TaskBatch
 from mtbench.protocols import Step
 from mtbench.randomness import derive
@@ -82,6 +83,11 @@ def train(
         losses = oracle.step(forward, portions, step=index, total_steps=len(steps))
         if config["clip_norm"] is not None:
             torch.nn.utils.clip_grad_norm_(trained, config["clip_norm"])
+        rate = config["lr"] * share(
+            index, len(steps), warmup=config["warmup"], decay=config["decay"]
+        )
+        for group in optimizer.param_groups:
+            group["lr"] = rate
         optimizer.step()
         on_step(index + 1, losses)
         model.train()  # an evaluation in between leaves the model in evaluation mode

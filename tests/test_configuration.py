@@ -188,6 +188,8 @@ def test_as_table() -> None:
 def test_defaults_of_a_section() -> None:
     assert TrainConfig(epochs=1).model_dump() == {
         "lr": 1e-5,
+        "warmup": 0.0,
+        "decay": "none",
         "weight_decay": 0.0,
         "dropout": 0.1,
         "batch_size": 8,
@@ -213,6 +215,9 @@ def test_exactly_one_budget(budget: dict[str, int]) -> None:
         {"lr": 0},
         {"lr": float("inf")},
         {"lr": float("nan")},
+        {"warmup": -0.1},
+        {"warmup": 1},
+        {"decay": "cosine"},
         {"weight_decay": -1},
         {"weight_decay": float("inf")},
         {"dropout": 1},

@@ -83,6 +83,8 @@ FEWER = {**SST, "train": 5}
 
 MOVES: dict[str, dict[str, Any]] = {
     "learning rate": {"train.lr": 2e-5},
+    "its warm-up": {"train.warmup": 0.1},
+    "its decay": {"train.decay": "linear"},
     "budget": {"train.epochs": 2},
     "kind of budget": {"train.steps": 1},
     "batch size": {"train.batch_size": 4},

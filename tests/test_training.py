@@ -111,6 +111,21 @@ def test_training_is_adamw_on_the_sum_of_the_losses(training: Make) -> None:
     assert_equal_weights(ours, plain, rtol=1e-4, atol=1e-5)
 
 
+def test_the_learning_rate_rises_and_falls_as_the_configuration_says(
+    training: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rates: list[float] = []
+    step = torch.optim.AdamW.step
+
+    def watched(self: torch.optim.AdamW, closure: None = None) -> None:
+        rates.extend(group["lr"] for group in self.param_groups)
+        step(self, closure)
+
+    monkeypatch.setattr(torch.optim.AdamW, "step", watched)
+    training({"train.lr": 0.4, "train.warmup": 0.4, "train.decay": "linear"}).run([EVERY] * 5)
+    assert rates == pytest.approx([0.2, 0.4, 0.4, 0.8 / 3, 0.4 / 3])
+
+
 def test_the_loss_falls(training: Make) -> None:
     subject = training(QUIET)
 
