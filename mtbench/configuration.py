@@ -13,7 +13,7 @@ Config = dict[str, Any]
 
 SLOTS = ("encoder", "balancer", "combiner")
 DEFAULTS: Mapping[str, Config] = {
-    "encoder": {"name": "minbert"},
+    "encoder": {"name": "tiny"},
     "balancer": {"name": "cycle"},
     "combiner": {"name": "sum"},
 }

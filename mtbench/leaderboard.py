@@ -176,6 +176,11 @@ def _remarks(
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
     yield from _same_cells(plan)
     yield from _equal_cells(plan, results)
+    yield from dict.fromkeys(
+        cell.caveat
+        for cell in plan.cells
+        if cell.caveat and any(_is_done(results.get(run.key)) for run in cell.runs)
+    )
     notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
     yield from notes
 

@@ -32,6 +32,7 @@ class PlannedCell:
         config: the resolved configuration.
         runs: one a seed; none where the cell is rejected.
         rejection: why the cell cannot be, or None.
+        caveat: what a reader of its scores must know, or None.
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
     """
@@ -43,6 +44,7 @@ class PlannedCell:
     tasks: Mapping[str, TaskEntry]
     runs: Sequence[PlannedRun]
     rejection: str | None
+    caveat: str | None
     identity: Mapping[str, Any]
     providers: Mapping[str, str]
 
@@ -141,6 +143,7 @@ class Planner:
             tasks=resolved.tasks,
             runs=runs,
             rejection=resolved.rejection,
+            caveat=resolved.caveat,
             identity=identity,
             providers=_providers(resolved),
         )

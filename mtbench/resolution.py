@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Iterable, Mapping
+from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -48,6 +48,7 @@ class Resolved:
         tasks: the cell's tasks by name.
         entries: who brings each other component: ``"encoder"``, ``"heads.sts"``, ...
         rejection: why the cell makes no sense, or None.
+        caveat: what a reader of its scores must know, or None.
     """
 
     config: Config
@@ -55,6 +56,7 @@ class Resolved:
     tasks: Mapping[str, TaskEntry]
     entries: Mapping[str, Entry]
     rejection: str | None
+    caveat: str | None
 
 
 class Resolver:
@@ -108,6 +110,7 @@ class Resolver:
             tasks=tasks,
             entries=entries,
             rejection=_rejection(cell, entries),
+            caveat=_caveat(cell, entries["encoder"]),
         )
 
     def _resolve_tasks(self, given: Any) -> dict[str, TaskEntry]:
@@ -150,9 +153,8 @@ class Resolver:
             model = build_parameters(entry, parameters, where=f"{where} ({name})")
             values = model.model_dump(mode="json", by_alias=True)
             if isinstance(entry.spec, EncoderSpec):
-                values |= _absolute(
-                    {key: values[key] for key in entry.spec.locations & set(values)}
-                )
+                locations = {key: values[key] for key in entry.spec.locations & set(values)}
+                values |= _absolute(locations, entry.spec.shipped)
             component = Component(name, values)
             self._components[memo] = (entry, component)
         return self._components[memo]
@@ -185,12 +187,12 @@ class Resolver:
         self._check_task_names(sizes, tasks, where="train.batch_size")
 
 
-def _absolute(locations: Mapping[str, Any]) -> dict[str, str]:
+def _absolute(locations: Mapping[str, Any], shipped: Container[str]) -> dict[str, str]:
     """Return the locations that are paths from here as they are from anywhere."""
     return {
         key: str(Path(value).absolute())
         for key, value in locations.items()
-        if isinstance(value, str) and Path(value).exists()
+        if isinstance(value, str) and value not in shipped and Path(value).exists()
     }
 
 
@@ -227,6 +229,13 @@ def _rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
         if reason is not None:
             return f"{part} ({spec.name}): {reason}"
     return None
+
+
+def _caveat(cell: Cell, encoder: Entry) -> str | None:
+    """Return what the encoder has a reader of the cell's scores know, or None."""
+    spec = encoder.spec
+    assert isinstance(spec, EncoderSpec)
+    return spec.caveat(cell) if spec.caveat is not None else None
 
 
 def as_written(config: Config) -> Config:

@@ -93,8 +93,14 @@ class EncoderSpec(Spec):
             weights and the tokens besides the parameters (the bytes of a checkpoint, never its
             path); without torch. None where the parameters and the seed decide everything.
         locations: names of parameters that say where something lies and change no number, such
-            as a path; they are left out of a run's key, which has the fingerprint.
+            as a path; they are left out of a run's key, which has the fingerprint. One that is
+            a path from the working directory is made absolute.
+        shipped: values of ``locations`` that name what the plugin brings itself, and are
+            therefore no paths, whatever lies in the working directory.
         rejects: given the cell, the reason why it makes no sense, or None.
+        caveat: given the cell, what a reader of its scores must know, such as that the weights
+            have met a task's data before, or None. It stands below a leaderboard in which the
+            cell has a score.
     """
 
     kind: ClassVar[str] = "encoder"
@@ -102,7 +108,9 @@ class EncoderSpec(Spec):
     tokenizer: Target
     fingerprint: Target | None = None
     locations: frozenset[str] = frozenset()
+    shipped: frozenset[str] = frozenset()
     rejects: Callable[[Cell], str | None] | None = None
+    caveat: Callable[[Cell], str | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -12,7 +12,8 @@ from mtbench.store import Store
 from mtbench.study import make_plan
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([*ROOT.glob("*.md"), *ROOT.glob("docs/**/*.md"), *ROOT.glob("leaderboards/*/*.md")])
+PLACES = ("*.md", "docs/**/*.md", "leaderboards/*/*.md", "plugins/**/*.md", "tools/*/*.md")
+PAGES = sorted(page for place in PLACES for page in ROOT.glob(place))
 
 
 def blocks(page: str, language: str) -> list[str]:

@@ -59,7 +59,8 @@ def modules_under(source_root: Path, package: str) -> dict[str, Path]:
 
 CORE = modules_under(ROOT, "mtbench")
 BUILTIN = modules_under(PLUGINS, BUILTINS)
-MODULES = CORE | BUILTIN
+TOOLS = modules_under(ROOT, "tools")
+MODULES = CORE | BUILTIN | TOOLS
 
 
 @cache
@@ -134,7 +135,7 @@ def test_imports_go_down_or_sideways() -> None:
     ] == []
 
 
-@pytest.mark.parametrize("modules", [CORE, BUILTIN], ids=["mtbench", BUILTINS])
+@pytest.mark.parametrize("modules", [CORE, BUILTIN, TOOLS], ids=["mtbench", BUILTINS, "tools"])
 def test_imports_run_in_no_circle(modules: dict[str, Path]) -> None:
     graph = {name: {i for i in imports(name) if i in modules} for name in modules}
     TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
@@ -148,6 +149,15 @@ def test_only_torch_rooms_bring_torch() -> None:
         for imported in imports_on_import(name)
         if imported.partition(".")[0] in ("torch", "transformers")
         or (imported in CORE and room_of(imported) in TORCH_ROOMS)
+    ] == []
+
+
+def test_nothing_that_is_installed_needs_the_tools() -> None:
+    assert [
+        f"{name} imports {imported}"
+        for name in CORE | BUILTIN
+        for imported in imports(name)
+        if imported.partition(".")[0] == "tools"
     ] == []
 
 
@@ -219,8 +229,8 @@ def test_every_module_has_its_tests() -> None:
 
 
 def mirror(name: str, path: Path) -> Path:
-    """Return where the tests of a module belong: tests/ mirrors mtbench/ and plugins/."""
-    folder = ROOT / "tests" / ("plugins" if name in BUILTIN else "")
+    """Return where the tests of a module belong: tests/ mirrors mtbench/, plugins/ and tools/."""
+    folder = ROOT / "tests" / ("plugins" if name in BUILTIN else "tools" if name in TOOLS else "")
     return folder.joinpath(*name.split(".")[1:-1], f"test_{path.stem}.py")
 
 

@@ -1,6 +1,7 @@
 import itertools
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -406,6 +407,29 @@ def test_notes_come_last(make: Callable[..., Study]) -> None:
     study.store_result(0, 0, done(0.5, 0.5, steps=3))
 
     assert study.read().remarks[-1] == "one: what it is"
+
+
+def test_what_an_encoder_has_its_readers_know_is_said_once_and_of_stored_cells_only(
+    make: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Registry.load().find("encoder", "tiny")
+    told = replace(entry, spec=replace(entry.spec, caveat=lambda cell: f"of {len(cell.tasks)}"))
+    find = Registry.find
+    monkeypatch.setattr(
+        Registry,
+        "find",
+        lambda self, kind, name: told if name == "tiny" else find(self, kind, name),
+    )
+    study = make({}, {"combiner": "pcgrad"}, {"combiner": "pcgrad", "train.steps": 2}, seeds=[0])
+    assert "of 2" not in study.read().remarks
+
+    study.store_result(2, 0, FAILED)
+    assert "of 2" not in study.read().remarks
+
+    for i in range(2):
+        study.store_result(i, 0, done(0.5, 0.5))
+
+    assert study.read().remarks.count("of 2") == 1
 
 
 # --- a real one -------------------------------------------------------------------------------

@@ -97,8 +97,12 @@ MOVES: dict[str, dict[str, Any]] = {
     "a combiner": {"combiner": "pcgrad"},
     "a balancer": {"balancer": "round-robin"},
     "a balancer's parameter": {"balancer": {"name": "single", "task": "sst"}},
-    "the encoder's shape": {"encoder.layers": 1},
+    "the encoder": {"encoder": "minbert"},
+    "the encoder's shape": {"encoder": {"name": "minbert", "layers": 1}},
     "the encoder's mode": {"encoder.mode": "frozen"},
+    "the encoder's name, with the same weights": {
+        "encoder": {"name": "minbert", "checkpoint": "tiny"}
+    },
     "share of the data": {"data.fraction": 0.5},
     "sample of train": {"data.train_sample": 5},
     "size of a task": {"tasks": [FEWER, PD, STS]},
@@ -136,7 +140,7 @@ def test_numerics_changes_the_key(store: Store, monkeypatch: pytest.MonkeyPatch)
 
 SAME: dict[str, dict[str, Any]] = {
     "defaults, written out": {
-        "encoder": {"name": "minbert", "layers": 2, "mode": "finetune"},
+        "encoder": {"name": "tiny", "mode": "finetune"},
         "heads.sst": {"name": "linear", "pair": "separate"},
         "balancer": "cycle",
         "combiner": "sum",

@@ -50,7 +50,7 @@ def test_the_built_in_plugins_come_in() -> None:
     assert {
         kind: registry.names(kind) for kind in ("encoder", "head", "balancer", "combiner")
     } == {
-        "encoder": ["minbert"],
+        "encoder": ["minbert", "tiny"],
         "head": ["cosine", "linear", "relu-cosine", "scaled-linear"],
         "balancer": ["cycle", "round-robin", "single"],
         "combiner": ["pcgrad", "sum"],

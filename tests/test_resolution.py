@@ -35,17 +35,10 @@ def test_defaults_are_filled_in() -> None:
     assert resolve({"tasks": ["sst", "sts"]}).config == {
         "tasks": {"sst": {"name": "sst"}, "sts": {"name": "sts"}},
         "encoder": {
-            "name": "minbert",
-            "checkpoint": None,
-            "revision": None,
+            "name": "tiny",
             "mode": "finetune",
             "dropout": None,
             "max_tokens": None,
-            "layers": 2,
-            "width": 128,
-            "attention_heads": 4,
-            "intermediate": 512,
-            "max_positions": 512,
         },
         "heads": {"sst": HEAD, "sts": HEAD},
         "balancer": {"name": "cycle"},
@@ -112,13 +105,13 @@ def test_the_cell_shows_what_was_resolved() -> None:
         "sts": "cosine",
     }
     assert (cell.encoder.name, cell.balancer.name, cell.combiner.name) == (
-        "minbert",
+        "tiny",
         "cycle",
         "pcgrad",
     )
     assert dict(cell.train) == resolved.config["train"]
     assert {part: entry.spec.name for part, entry in resolved.entries.items()} == {
-        "encoder": "minbert",
+        "encoder": "tiny",
         "balancer": "cycle",
         "combiner": "pcgrad",
         "heads.pd": "linear",
@@ -210,6 +203,11 @@ def test_tasks_that_cannot_be(tasks: object, message: str) -> None:
         ),
         ({"balancer": "single"}, "balancer (single): 'task' is missing"),
         (
+            {"encoder": {"checkpoint": "bert-base-uncased"}},
+            "encoder (tiny): checkpoint: the weights of tiny are given; other ones, and other "
+            'shapes, are of the encoder "minbert"',
+        ),
+        (
             {"train": {"lrr": 1}},
             "train: unknown key 'lrr'; did you mean 'lr'? (known: batch_size, clip_norm, ",
         ),
@@ -297,7 +295,7 @@ def test_rejections_have_their_reason(changes: dict[str, Any], reason: str | Non
         {"tasks": ["sst"]},
         {
             "tasks": ["sts", {"name": "sample-sst", "as": "small", "train": 5}, "sample-sst"],
-            "encoder": {"checkpoint": "bert-base-uncased", "mode": "frozen", "max_tokens": 64},
+            "encoder": {"name": "minbert", "checkpoint": "bert-base-uncased", "mode": "frozen"},
             "heads": {"sts": {"name": "relu-cosine", "pooling": "mean"}, "small": {"dropout": 0}},
             "balancer": {"name": "single", "task": "sts"},
             "combiner": "sum",
@@ -383,6 +381,27 @@ def test_names_with_their_distribution_and_aliased_parameters(install: Install) 
     assert resolved.entries["heads.pd"].provider.distribution == "mtbench"
     again = Resolver(registry).resolve(as_written(resolved.config))
     assert again.config == resolved.config
+
+
+# --- where a checkpoint lies -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "resolved"),
+    [("bert", "{here}/bert"), ("./tiny", "{here}/tiny"), ("tiny", "tiny"), ("./none", "./none")],
+)
+def test_a_checkpoint_is_a_path_where_it_is_a_folder_and_no_shipped_name(
+    written: str, resolved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    for name in ("bert", "tiny"):
+        (tmp_path / name).mkdir()
+    encoder = {"name": "minbert", "checkpoint": written}
+
+    config = resolve({"tasks": ["sst"], "encoder": encoder}).config
+
+    assert config["encoder"]["checkpoint"] == resolved.format(here=tmp_path)
+    assert Resolver(Registry.load()).resolve(as_written(config)).config == config
 
 
 # --- the data folder --------------------------------------------------------------------------

@@ -52,7 +52,8 @@ def test_a_spec_says_only_what_is_not_the_rule() -> None:
     spec = HeadSpec(name="linear", summary="a projection", target="package.module:Linear")
     assert (spec.parameters, spec.paper, spec.output, spec.rejects) == (None, "", "task", None)
     encoder = EncoderSpec(name="bert", summary="", target="m:E", tokenizer="m:T")
-    assert (encoder.fingerprint, encoder.locations) == (None, frozenset())
+    assert encoder.fingerprint is None
+    assert encoder.locations == encoder.shipped == frozenset()
 
 
 def test_a_spec_does_not_change() -> None:

@@ -1,4 +1,4 @@
-"""What the wheel holds: the harness, the built-in plugins, and nothing else."""
+"""What the wheel holds: the harness, the built-in plugins with tiny, and nothing else."""
 
 import shutil
 import subprocess
@@ -11,7 +11,8 @@ import pytest
 
 from mtbench import __version__
 
-INPUTS = ("pyproject.toml", "README.md", "LICENSE", "mtbench", "plugins")
+INPUTS = ("pyproject.toml", "README.md", "LICENSE", "mtbench", "plugins", "tools")
+TINY = "mtbench_builtins/encoders/tiny"
 
 
 @pytest.fixture(scope="module")
@@ -34,12 +35,19 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     return ZipFile(built)
 
 
-def test_every_module_and_nothing_else(wheel: ZipFile, root: Path) -> None:
+def test_every_module_the_shipped_checkpoint_and_nothing_else(wheel: ZipFile, root: Path) -> None:
     modules = [path.relative_to(root) for path in (root / "mtbench").rglob("*.py")]
     builtins = (root / "plugins" / "mtbench_builtins").rglob("*.py")
     modules += [path.relative_to(root / "plugins") for path in builtins]
-    expected = {*map(Path.as_posix, modules), "mtbench/py.typed"}
+    shipped = (root / "plugins" / TINY).rglob("*.*")
+    files = [path.relative_to(root / "plugins") for path in shipped]
+    expected = {*map(Path.as_posix, modules + files), "mtbench/py.typed"}
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == expected
+
+
+def test_the_shipped_checkpoint_is_the_one_of_the_tree(wheel: ZipFile, root: Path) -> None:
+    for name in ("model.safetensors", "vocab.txt", "1_Pooling/config.json"):
+        assert wheel.read(f"{TINY}/{name}") == (root / "plugins" / TINY / name).read_bytes()
 
 
 def test_the_top_level_packages(wheel: ZipFile) -> None:

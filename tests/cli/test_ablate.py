@@ -200,6 +200,21 @@ def test_the_store_is_below_the_working_folder(call: Call, study: Any) -> None:
     assert counts(call("plan", study.matrix, "--format", "json"))["stored"] == 2
 
 
+def test_a_matrix_without_an_encoder_trains_tiny_offline(
+    call: Call, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HF_HUB_OFFLINE", "1")
+    task = '{ name = "sample-pd", train = 8, dev = 8, test = 4 }'
+    Path("m.toml").write_text(f"seeds = 1\n[base]\ntasks = [{task}]\ntrain = {{ steps = 1 }}\n")
+
+    answer = call("ablate", "m.toml", "--format", "json")
+
+    ((_, cell),) = cells(answer).items()
+    assert (answer.code, cell["status"]) == (0, "done")
+    (request,) = Path(".mtbench").rglob("run.json")
+    assert json.loads(request.read_text())["config"]["encoder"]["name"] == "tiny"
+
+
 def test_a_matrix_may_be_named_by_its_folder(call: Call, study: Any) -> None:
     Path("matrix.toml").write_text(study.matrix.read_text())
 

@@ -27,6 +27,7 @@ def test_list_shows_what_every_plugin_brings(call: Call) -> None:
         ("task", "sst"),
         ("task", "sample-sts"),
         ("encoder", "minbert"),
+        ("encoder", "tiny"),
         ("head", "relu-cosine"),
         ("balancer", "cycle"),
         ("combiner", "pcgrad"),
@@ -119,6 +120,19 @@ def test_show_lists_the_parameters(call: Call) -> None:
 
     _, table = answer.out.split("\nparameters\n")
     assert [line.split()[0] for line in table.splitlines()[2:]] == ["pooling", "pair", "dropout"]
+
+
+def test_show_lists_what_tiny_takes(call: Call) -> None:
+    answer = call("plugins", "show", "tiny")
+
+    assert answer.code == 0
+    assert answer.out.startswith("encoder tiny: a small BERT, pre-trained, ")
+    _, table = answer.out.split("\nparameters\n")
+    assert [line.split()[0] for line in table.splitlines()[2:]] == [
+        "mode",
+        "dropout",
+        "max_tokens",
+    ]
 
 
 def test_show_knows_the_nearest_name(call: Call) -> None:

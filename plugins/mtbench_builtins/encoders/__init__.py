@@ -1,6 +1,10 @@
 """The encoders that mtbench ships."""
 
+from dataclasses import replace
+
 from mtbench.api import EncoderSpec, hookimpl
+from mtbench_builtins.encoders.caveats import caveat
+from mtbench_builtins.encoders.shipped import SHIPPED
 
 MINBERT = EncoderSpec(
     name="minbert",
@@ -10,14 +14,24 @@ MINBERT = EncoderSpec(
     tokenizer="mtbench_builtins.encoders.tokenizer:WordPieceTokenizer",
     fingerprint="mtbench_builtins.encoders.checkpoints:fingerprint",
     locations=frozenset({"checkpoint", "revision"}),
+    shipped=frozenset(SHIPPED),
+    caveat=caveat,
     paper=(
         "Devlin, Chang, Lee and Toutanova 2019, BERT: Pre-training of Deep Bidirectional "
         "Transformers for Language Understanding"
     ),
+)
+TINY = replace(
+    MINBERT,
+    name="tiny",
+    summary="a small BERT, pre-trained, which comes in the wheel",
+    parameters="mtbench_builtins.encoders.parameters:TinyParameters",
+    locations=frozenset(),
+    shipped=frozenset(),
 )
 
 
 @hookimpl
 def mtbench_encoders() -> list[EncoderSpec]:
     """Return the encoders."""
-    return [MINBERT]
+    return [MINBERT, TINY]

@@ -9,8 +9,9 @@ from typing import Any, Literal
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import hub
-from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.parameters import BertParameters
 from mtbench_builtins.encoders.shape import Shape, from_config
+from mtbench_builtins.encoders.shipped import SHIPPED
 from mtbench_builtins.encoders.vocabulary import vocabulary
 
 NEEDED = {
@@ -81,13 +82,16 @@ class Checkpoint:
         others = [self.folder / name for name in names if (self.folder / name).is_file()]
         digest = hashlib.sha256()
         for file in (self.config, self.weights, self.vocabulary, *others):
-            digest.update(f"{file.relative_to(self.folder).as_posix()} {_hash(file)}\n".encode())
+            digest.update(
+                f"{file.relative_to(self.folder).as_posix()} {file_hash(file)}\n".encode()
+            )
         return digest.hexdigest()
 
 
-def find(parameters: MinBertParameters) -> Checkpoint | None:
+def find(parameters: BertParameters) -> Checkpoint | None:
     """Return the files of the checkpoint that the parameters name; None where they name none.
 
+    The name of a checkpoint that mtbench ships is that, whatever lies in the working directory.
     A folder is taken as it is; anything else is a Hub id, looked for in the local cache and
     then on the network.
 
@@ -97,6 +101,12 @@ def find(parameters: MinBertParameters) -> Checkpoint | None:
     name, revision = parameters.checkpoint, parameters.revision
     if name is None:
         return None
+    if name in SHIPPED:
+        if revision is not None:
+            raise UsageError(
+                f"checkpoint {name!r} comes with mtbench: it has no revision {revision!r}"
+            )
+        return _checkpoint(SHIPPED[name])
     folder = Path(name).expanduser()
     if folder.is_file():
         raise UsageError(f"checkpoint {name!r} is a file; give the folder that it is in")
@@ -110,7 +120,7 @@ def find(parameters: MinBertParameters) -> Checkpoint | None:
     return _checkpoint(snapshot)
 
 
-def fingerprint(parameters: MinBertParameters) -> str:
+def fingerprint(parameters: BertParameters) -> str:
     """Return the SHA-256 of what decides the initial weights and the tokens.
 
     That is the bytes of the checkpoint's files, never their path; without a checkpoint it is
@@ -164,7 +174,8 @@ def _missing(folder: Path) -> list[str]:
     ]
 
 
-def _hash(file: Path) -> str:
+def file_hash(file: Path) -> str:
+    """Return the SHA-256 of a file; one that did not change is read once a process."""
     status = file.stat()
     return _hash_once((file.resolve(), status.st_size, status.st_mtime_ns))
 

@@ -13,7 +13,7 @@ from torch.nn import functional as F
 from mtbench.api import EncoderOutput, Pooling, RaggedBatch
 from mtbench_builtins.encoders import checkpoints, weights
 from mtbench_builtins.encoders.checkpoints import Checkpoint
-from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.parameters import BertParameters
 from mtbench_builtins.encoders.shape import Shape
 from mtbench_builtins.encoders.vocabulary import vocabulary
 
@@ -105,7 +105,7 @@ class MinBert(nn.Module):
 
     pooling: Pooling
 
-    def __init__(self, parameters: MinBertParameters) -> None:
+    def __init__(self, parameters: BertParameters) -> None:
         super().__init__()
         checkpoint = checkpoints.find(parameters)
         if checkpoint is None:
@@ -117,7 +117,7 @@ class MinBert(nn.Module):
         self.embeddings = Embeddings(shape)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.pooler = nn.Linear(shape.width, shape.width)
-        self.apply(_initialise)
+        self.apply(initialise)
         # A pooler of random weights is one more layer to learn; in small studies the
         # sample tasks stay far below what they reach with the mean (docs/design.md).
         self.pooling = "mean"
@@ -147,7 +147,7 @@ class MinBert(nn.Module):
         return super().train(mode and not self.frozen)
 
 
-def _initialise(module: nn.Module) -> None:
+def initialise(module: nn.Module) -> None:
     """Draw BERT's initial weights: N(0, 0.02); biases and shifts are 0, layer norms scale by 1."""
     if isinstance(module, nn.Linear | nn.Embedding):
         nn.init.normal_(module.weight, std=INITIAL_SPREAD)

@@ -1,10 +1,11 @@
-"""Parameters of minBERT."""
+"""Parameters of minBERT, and of the checkpoint that mtbench ships."""
 
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, ClassVar, Literal, Self
 
 from pydantic import Field, model_validator
 
 from mtbench.api import Parameters
+from mtbench_builtins.encoders.shipped import TINY
 
 Size = Annotated[int, Field(gt=0)]
 Length = Annotated[int, Field(ge=8)]
@@ -19,19 +20,30 @@ SHAPE = {
 """The shape of a model without a checkpoint, where it is not given."""
 
 
-class MinBertParameters(Parameters):
-    """Where the weights come from, and how they are used.
+class CommonParameters(Parameters):
+    """How weights are used, wherever they come from.
 
     Attributes:
-        checkpoint: a folder in the Hugging Face layout, or a Hub id such as
-            ``"bert-base-uncased"``; None for random weights and a small vocabulary of words
-            and characters.
-        revision: branch, tag or commit of the Hub id.
         mode: ``"finetune"``, or ``"frozen"``: the weights stay, and nothing is dropped.
         dropout: rate on hidden states and attention; None for the checkpoint's own (0.1
             without one).
         max_tokens: longest sequence, special tokens included; longer ones are cut. None for
             as many as there are positions.
+    """
+
+    mode: Literal["finetune", "frozen"] = "finetune"
+    dropout: float | None = Field(None, ge=0, lt=1)
+    max_tokens: Length | None = None
+
+
+class MinBertParameters(CommonParameters):
+    """Where the weights come from, and how they are used.
+
+    Attributes:
+        checkpoint: ``"tiny"``, which mtbench ships; a folder in the Hugging Face layout; or a
+            Hub id such as ``"bert-base-uncased"``. A folder of one's own that is called tiny
+            is ``"./tiny"``. None for random weights and the vocabulary of tiny.
+        revision: branch, tag or commit of the Hub id.
         layers: transformer layers, without a checkpoint (2); as all below, None with one.
         width: size of the hidden states (128).
         attention_heads: heads of an attention layer (4); they divide the width.
@@ -41,9 +53,6 @@ class MinBertParameters(Parameters):
 
     checkpoint: str | None = Field(None, min_length=1)
     revision: str | None = Field(None, min_length=1)
-    mode: Literal["finetune", "frozen"] = "finetune"
-    dropout: float | None = Field(None, ge=0, lt=1)
-    max_tokens: Length | None = None
     layers: Size | None = None
     width: Size | None = None
     attention_heads: Size | None = None
@@ -81,3 +90,31 @@ class MinBertParameters(Parameters):
     def shape(self) -> dict[str, int]:
         """Return the shape of a model without a checkpoint; empty with one."""
         return {name: size for name in SHAPE if (size := getattr(self, name)) is not None}
+
+
+class TinyParameters(CommonParameters):
+    """How the checkpoint that mtbench ships is used; its weights and its shape are given."""
+
+    checkpoint: ClassVar[str] = TINY
+    revision: ClassVar[None] = None
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_other_weights(cls, given: Any) -> Any:
+        if isinstance(given, dict):
+            of_minbert = MinBertParameters.model_fields.keys() - cls.model_fields.keys()
+            others = [name for name in given if name in of_minbert]
+            if others:
+                raise ValueError(
+                    f"{', '.join(others)}: the weights of tiny are given; other ones, and other "
+                    'shapes, are of the encoder "minbert"'
+                )
+        return given
+
+    def shape(self) -> dict[str, int]:
+        """Return nothing: a checkpoint has its own shape."""
+        return {}
+
+
+BertParameters = MinBertParameters | TinyParameters
+"""Either: both say which checkpoint there is, which shape without one, and how it is used."""

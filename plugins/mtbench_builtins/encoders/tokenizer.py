@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtbench.api import Tokens, UsageError
 from mtbench_builtins.encoders.checkpoints import Checkpoint, find
-from mtbench_builtins.encoders.parameters import MinBertParameters
-from mtbench_builtins.encoders.vocabulary import SPECIAL, vocabulary
+from mtbench_builtins.encoders.parameters import BertParameters
+from mtbench_builtins.encoders.vocabulary import SPECIAL, read, vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -26,7 +26,7 @@ class WordPieceTokenizer:
         UsageError: if the checkpoint is nowhere, or its vocabulary cannot be used.
     """
 
-    def __init__(self, parameters: MinBertParameters) -> None:
+    def __init__(self, parameters: BertParameters) -> None:
         checkpoint = find(parameters)
         if checkpoint is None:
             self._tokenizer = _word_piece(vocabulary(), {})
@@ -51,8 +51,7 @@ def _from_checkpoint(checkpoint: Checkpoint) -> Tokenizer:
     if file.name == "tokenizer.json":
         tokenizer = _from_json(file)
     else:
-        # Not splitlines: a piece may be a character that Python takes for the end of a line.
-        pieces = file.read_text(encoding="utf-8").removesuffix("\n").split("\n")
+        pieces = read(file)
         missing = [piece for piece in ("[UNK]", "[CLS]", "[SEP]") if piece not in pieces]
         if missing:
             raise UsageError(f"{file}: no {', '.join(missing)} in it")

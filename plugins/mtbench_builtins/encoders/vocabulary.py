@@ -1,20 +1,24 @@
-"""Vocabulary of a model without a checkpoint: the sample tasks' words, and every character."""
+"""Vocabularies of WordPieces: the file of a checkpoint, and what a model without one takes."""
 
 from functools import cache
-from string import ascii_lowercase, digits, punctuation
+from pathlib import Path
 
-from mtbench_builtins.tasks.sample_words import vocabulary as sample_words
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 SPECIAL = ("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]")
 
 
 @cache
 def vocabulary() -> tuple[str, ...]:
-    """Return the WordPieces; a piece's place is its token id.
+    """Return the WordPieces of a model without a checkpoint; a piece's place is its token id.
 
-    Any English text in ASCII can be written with them: a word that is not among the sample
-    tasks' is spelt. Marks have no continuation, because BERT parts words at them.
+    They are those of the checkpoint ``tiny``: given its shape, a model with random weights lacks
+    its training and nothing else.
     """
-    characters = (*punctuation, *digits, *ascii_lowercase)
-    continuations = (f"##{character}" for character in (*digits, *ascii_lowercase))
-    return tuple(dict.fromkeys((*SPECIAL, *characters, *continuations, *sample_words())))
+    return read(SHIPPED[TINY] / "vocab.txt")
+
+
+def read(file: Path) -> tuple[str, ...]:
+    """Return the WordPieces of a ``vocab.txt``, one a line."""
+    # Not splitlines: a piece may be a character that Python takes for the end of a line.
+    return tuple(file.read_text(encoding="utf-8").removesuffix("\n").split("\n"))

@@ -50,7 +50,7 @@ def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     for name, parameter in expected.items():
         if name.startswith("pooler.") and not has_pooler:
             continue
-        sources = _sources(name)
+        sources = stored_names(name)
         shape = (parameter.shape[0] // len(sources), *parameter.shape[1:])
         parts = []
         for source in sources:
@@ -72,7 +72,7 @@ def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return state
 
 
-def _sources(name: str) -> list[str]:
+def stored_names(name: str) -> list[str]:
     """Return what a checkpoint calls a parameter of minBERT; several where it is fused."""
     module, _, leaf = name.rpartition(".")
     prefix = ""

@@ -149,21 +149,6 @@ TIMES = _groups("""
     quietly silently
 """)
 
-# --- words that carry no meaning of their own -----------------------------------------------
-
-FUNCTION_WORDS: Group = (
-    *("the", "a", "an", "this", "i", "it", "was", "by", "near", "not"),
-    *("and", "but", "although", ",", "."),
-)
-
-
-def vocabulary() -> tuple[str, ...]:
-    """Return every word and mark that a sample sentence can hold, in alphabetical order."""
-    graded = (*JUDGEMENTS, *VERDICTS, *ASPECTS, AMPLIFIERS, DAMPENERS, LINKS)
-    meant = (*AGENTS, *TRAITS, *ACTIONS, *QUALITIES, *THINGS, *PLACES, *TIMES)
-    groups = (*graded, *meant, tuple(PAST.values()), FUNCTION_WORDS)
-    return tuple(sorted({word for group in groups for word in group}))
-
 
 def pick(rng: random.Random, items: Sequence[T]) -> T:
     """Return one of the items, each equally likely; only ``rng.random()`` is drawn from.

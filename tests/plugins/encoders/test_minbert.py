@@ -12,8 +12,10 @@ from mtbench.api import RaggedBatch, Tokens
 from mtbench.batching import ragged
 from mtbench.pooling import pool
 from mtbench_builtins.encoders import MINBERT, mtbench_encoders
+from mtbench_builtins.encoders import TINY as TINY_SPEC
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Folder = Callable[..., Path]
@@ -84,16 +86,31 @@ def test_equals_bert_of_transformers_on_pretrained_weights(minilm: Path) -> None
     assert_equals_transformers(BertModel.from_pretrained(minilm), minilm, given)
 
 
-def assert_equals_transformers(reference: Any, folder: Path, given: list[Tokens]) -> None:
+def test_equals_bert_of_transformers_on_the_shipped_weights() -> None:
+    from transformers import BertModel
+
+    # They are stored in half precision and computed with in float32, without a pooler.
+    reference = BertModel.from_pretrained(
+        SHIPPED[TINY], add_pooling_layer=False, dtype=torch.float32
+    )
+    texts = [("A dog barks.",), ("The hound makes a noise!", "It barks"), ("Not a good film",)]
+    given = WordPieceTokenizer(MinBertParameters(checkpoint=TINY)).encode(texts)
+    assert_equals_transformers(reference, TINY, given)
+
+
+def assert_equals_transformers(
+    reference: Any, checkpoint: Path | str, given: list[Tokens]
+) -> None:
     lengths = tuple(len(sequence.ids) for sequence in given)
     batch = ragged(given)
     with torch.no_grad():
-        output = minbert(checkpoint=str(folder)).eval()(batch)
+        output = minbert(checkpoint=str(checkpoint)).eval()(batch)
         expected = reference.eval()(**padded(given))
     tokens = in_stream_order(expected.last_hidden_state, batch, lengths)
     torch.testing.assert_close(output.tokens, tokens, rtol=0, atol=1e-5)
-    pooled = pool(output, batch, "pooler")
-    torch.testing.assert_close(pooled, expected.pooler_output, rtol=0, atol=1e-5)
+    if expected.pooler_output is not None:
+        pooled = pool(output, batch, "pooler")
+        torch.testing.assert_close(pooled, expected.pooler_output, rtol=0, atol=1e-5)
 
 
 def test_outputs_and_gradients_equal_a_padded_computation(bert_folder: Folder) -> None:
@@ -307,9 +324,15 @@ def test_a_missing_pooler_is_drawn_afresh(
 
 
 def test_the_catalogue() -> None:
-    assert mtbench_encoders() == [MINBERT]
-    assert MINBERT.name == "minbert"
+    assert mtbench_encoders() == [MINBERT, TINY_SPEC]
+    assert (MINBERT.name, TINY_SPEC.name) == ("minbert", "tiny")
     assert MINBERT.locations == {"checkpoint", "revision"}
+    assert TINY_SPEC.locations == frozenset()
+
+
+def test_tiny_takes_the_code_path_of_minbert() -> None:
+    for part in ("target", "tokenizer", "fingerprint"):
+        assert getattr(TINY_SPEC, part) == getattr(MINBERT, part)
 
 
 def test_tokens_and_fingerprint_need_no_torch(bert_folder: Folder) -> None:

@@ -1,7 +1,7 @@
 import pytest
 from pydantic import ValidationError
 
-from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.parameters import MinBertParameters, TinyParameters
 
 
 def test_without_a_checkpoint_the_shape_is_filled_in() -> None:
@@ -40,3 +40,26 @@ def test_what_is_resolved_once_can_be_read_again(given: dict[str, object]) -> No
 def test_what_makes_no_sense_is_refused(given: dict[str, object], message: str) -> None:
     with pytest.raises(ValidationError, match=message):
         MinBertParameters.model_validate(given)
+
+
+def test_tiny_has_a_checkpoint_and_its_own_shape() -> None:
+    tiny = TinyParameters(mode="frozen", dropout=0.2, max_tokens=64)
+    assert (tiny.checkpoint, tiny.revision, tiny.shape()) == ("tiny", None, {})
+    assert tiny.model_dump() == {"mode": "frozen", "dropout": 0.2, "max_tokens": 64}
+    assert TinyParameters.model_validate(tiny.model_dump(mode="json")) == tiny
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        (
+            {"checkpoint": "bert-base-uncased", "mode": "frozen", "layers": 2},
+            'checkpoint, layers: the weights of tiny are given; .* of the encoder "minbert"',
+        ),
+        ({"revision": None}, "revision: the weights of tiny are given"),
+        ({"moed": "frozen"}, "Extra inputs are not permitted"),
+    ],
+)
+def test_tiny_takes_no_other_weights(given: dict[str, object], message: str) -> None:
+    with pytest.raises(ValidationError, match=message):
+        TinyParameters.model_validate(given)

@@ -5,7 +5,8 @@ from pathlib import Path
 import pytest
 
 from mtbench.api import Tokens, UsageError
-from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.parameters import MinBertParameters, TinyParameters
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Folder = Callable[..., Path]
@@ -58,6 +59,18 @@ def test_equals_the_bert_tokenizer_on_a_real_vocabulary(minilm: Path) -> None:
     texts = [(sentence,) for sentence in SENTENCES] + list(PAIRS)
     for text, tokens in zip(texts, tokenizer_of(minilm, 12).encode(texts), strict=True):
         expected = reference(*text, truncation="longest_first", max_length=12)
+        assert tokens == Tokens(expected["input_ids"], expected["token_type_ids"])
+
+
+def test_equals_the_bert_tokenizer_on_the_shipped_vocabulary() -> None:
+    from transformers import BertTokenizer
+
+    reference = BertTokenizer.from_pretrained(SHIPPED[TINY])
+    sentences = (*SENTENCES, "naïve señor Ångström (No. 7)", "\U0001f600 xqzzvkj don't, e.g. 9:45")
+    texts = [(sentence,) for sentence in sentences] + list(PAIRS)
+    encoded = WordPieceTokenizer(TinyParameters()).encode(texts)
+    for text, tokens in zip(texts, encoded, strict=True):
+        expected = reference(*text)
         assert tokens == Tokens(expected["input_ids"], expected["token_type_ids"])
 
 

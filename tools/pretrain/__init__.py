@@ -1,0 +1,1 @@
+"""Recipe of the encoder `tiny`: from text and a teacher to a checkpoint."""
