@@ -18,6 +18,8 @@ from mtbench.matrix import (
 )
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
+from mtbench_builtins.encoders.checkpoints import find
+from mtbench_builtins.encoders.parameters import MinBertParameters
 
 
 @pytest.fixture
@@ -499,10 +501,45 @@ def test_the_ladder_of_the_paper(root: Path) -> None:
         assert found.config["balancer"] == balancer
         assert found.config["combiner"] == {"name": combiner}
         train = found.config["train"]
-        assert (train["lr"], train["dropout"], train["batch_size"]) == (1e-5, 0.3, 8)
+        assert (train["lr"], train["decay"], train["warmup"]) == (3e-4, "linear", 0)
+        assert (train["dropout"], train["batch_size"]) == (0.3, 8)
         assert (train["epochs"], train["steps"]) == (1, None)
-        assert found.config["encoder"]["checkpoint"] == "bert-base-uncased"
+        assert found.config["encoder"]["checkpoint"] == "tiny"
         assert found.config["encoder"]["mode"] == "finetune"
+
+
+@pytest.mark.parametrize("checkpoint", ["{folder}", "bert-base-uncased"])
+def test_the_papers_ladder_takes_another_checkpoint_and_the_papers_own_rate(
+    root: Path, tmp_path: Path, checkpoint: str
+) -> None:
+    given = checkpoint.format(folder=tmp_path)
+    matrix = read_matrix(root / "leaderboards" / "paper")
+    resolver = Resolver(Registry.load())
+
+    changes = {"encoder.checkpoint": given, "train.lr": 1e-5, "train.decay": "none"}
+    made = cells(matrix, Overrides(set=changes))
+
+    found = [resolver.resolve(cell.config).config for cell in made]
+    assert [
+        (c["encoder"]["checkpoint"], c["train"]["lr"], c["train"]["decay"]) for c in found
+    ] == [(given, 1e-5, "none")] * len(PAPER)
+
+
+def test_the_study_of_tiny_is_the_last_step_of_the_ladder_and_two_changes(root: Path) -> None:
+    resolver = Resolver(Registry.load())
+    made = cells(read_matrix(root / "leaderboards/tiny"))
+    random, tiny, no_dropout = (resolver.resolve(cell.config).config for cell in made)
+    ladder = resolver.resolve(cells(read_matrix(root / "leaderboards/paper"))[-1].config).config
+
+    assert tiny == ladder
+    shape = find(MinBertParameters(checkpoint="tiny")).shape()
+    given = MinBertParameters.model_validate(
+        {key: value for key, value in random["encoder"].items() if key != "name"}
+    ).shape()
+    assert given == {name: getattr(shape, name) for name in given}
+    assert {key for key in tiny if tiny[key] != random[key]} == {"encoder"}
+    assert {key for key in tiny if tiny[key] != no_dropout[key]} == {"heads"}
+    assert no_dropout["heads"]["sts"] == {**tiny["heads"]["sts"], "dropout": 0}
 
 
 def test_the_papers_overall_is_the_mean_of_its_scores() -> None:
