@@ -45,6 +45,8 @@ def test_defaults_are_filled_in() -> None:
         "combiner": {"name": "sum"},
         "train": {
             "lr": 1e-5,
+            "warmup": 0.0,
+            "decay": "none",
             "weight_decay": 0.0,
             "dropout": 0.1,
             "batch_size": 8,
