@@ -26,7 +26,7 @@ from mtbench.schedule import evaluation_steps, schedule
 from mtbench.selection import Selection
 from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
-from mtbench.training import TrainingRecord, train
+from mtbench.training import Trainer, TrainingRecord
 
 TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
 """Splits that a run sees; test is for ``evaluate`` and ``predict``."""
@@ -123,6 +123,7 @@ def execute(folder: RunFolder) -> None:
         ended = time.perf_counter()
         seconds = {
             "training": trained - ready - selection.seconds,
+            "computing": record.computing,
             "evaluation": selection.seconds + ended - trained,
             "total": ended - started,
         }
@@ -173,13 +174,8 @@ def _cost(
     }
 
 
-def _train(
-    run: Run,
-    training: Mapping[str, TokenisedExamples],
-    selection: Selection,
-    history: History,
-) -> TrainingRecord:
-    """Lay out the schedule and train along it, evaluating on the way."""
+def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
+    """Lay out the schedule of a run, and return what trains along it."""
     model, config = run.assembled.model, run.resolved.cell.train
     sizes = {task: len(examples) for task, examples in training.items()}
     steps: list[Step] = schedule(
@@ -187,31 +183,33 @@ def _train(
     )
     spec = run.resolved.entries["combiner"].spec
     assert isinstance(spec, CombinerSpec)
-    generator = torch.Generator().manual_seed(derive(run.seed, "combiner"))
     oracle = GradientOracle(
         run.assembled.combiner,
         spec.needs,
         model.shared_parameters(),
         model.head_parameters(),
-        generator,
+        torch.Generator().manual_seed(derive(run.seed, "combiner")),
     )
-    evaluations = evaluation_steps(len(steps), config["evaluations"])
-    trained = {task for step in steps for task in step}
+    return Trainer(model, training, steps, oracle=oracle, config=config, seed=run.seed)
 
-    def on_step(done: int, losses: Mapping[str, float]) -> None:
-        history.step(done, len(steps), losses)
-        if done in evaluations:
-            selection.evaluate(done, trained)
 
-    return train(
-        model,
-        training,
-        steps,
-        oracle=oracle,
-        config=config,
-        seed=run.seed,
-        on_step=on_step,
-    )
+def _train(
+    run: Run,
+    training: Mapping[str, TokenisedExamples],
+    selection: Selection,
+    history: History,
+) -> TrainingRecord:
+    """Train along the schedule, evaluating on the way."""
+    subject = trainer(run, training)
+    total = len(subject.steps)
+    evaluations = evaluation_steps(total, run.resolved.cell.train["evaluations"])
+    trained = {task for step in subject.steps for task in step}
+    while subject.done < total:
+        losses = subject.step()
+        history.step(subject.done, total, losses)
+        if subject.done in evaluations:
+            selection.evaluate(subject.done, trained)
+    return subject.record
 
 
 def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:

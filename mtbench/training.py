@@ -1,7 +1,8 @@
-"""The training loop: a schedule of steps over several tasks, from the first to the last."""
+"""Training: a schedule of steps over several tasks, taken one after the other."""
 
 import hashlib
-from collections.abc import Callable, Mapping, Sequence
+import time
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -9,12 +10,10 @@ import torch
 
 from mtbench.examples import ExampleStream, TokenisedExamples
 from mtbench.gradients import GradientOracle, Portion
-from mtbench.learning_rate import share
 from mtbench.model import MultiTaskModel, TaskBatch
+from mtbench.optimizer import Optimizer
 from mtbench.protocols import Step
 from mtbench.randomness import derive
-
-OnStep = Callable[[int, Mapping[str, float]], None]
 
 
 @dataclass
@@ -25,26 +24,20 @@ class TrainingRecord:
         examples: examples trained on, a task.
         tokens: tokens that went through the encoder.
         encoder_passes: forward passes of the encoder.
+        computing: seconds inside gradients, combiner and optimiser; what else a step takes is
+            the harness's own.
         batches: SHA-256 over the sequence of batches: step, task and example ids.
     """
 
     examples: dict[str, int] = field(default_factory=dict)
     tokens: int = 0
     encoder_passes: int = 0
+    computing: float = 0.0
     batches: str = ""
 
 
-def train(
-    model: MultiTaskModel,
-    examples: Mapping[str, TokenisedExamples],
-    steps: Sequence[Step],
-    *,
-    oracle: GradientOracle,
-    config: Mapping[str, Any],
-    seed: int,
-    on_step: OnStep,
-) -> TrainingRecord:
-    """Train a model in place.
+class Trainer:
+    """Trains a model in place, step by step.
 
     Args:
         examples: each task's training set.
@@ -52,47 +45,70 @@ def train(
         oracle: leaves a step's combined gradient in ``.grad``.
         config: the ``train`` section of the configuration.
         seed: the run's.
-        on_step: called after each step with the number of steps done and the tasks' losses.
 
-    Raises:
-        NonFiniteLoss: if a loss is no finite number.
+    Attributes:
+        steps: the whole schedule.
+        done: steps taken so far.
+        record: of them.
     """
-    record = TrainingRecord(dict.fromkeys(examples, 0))
-    batches = hashlib.sha256()
-    streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
-    trained = [p for p in model.parameters() if p.requires_grad]
-    optimizer = torch.optim.AdamW(
-        trained, lr=config["lr"], weight_decay=config["weight_decay"], fused=True
-    )
 
-    def forward(parts: Mapping[str, TaskBatch]) -> Mapping[str, torch.Tensor]:
-        record.encoder_passes += 1
-        return model.losses(parts)
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        examples: Mapping[str, TokenisedExamples],
+        steps: Sequence[Step],
+        *,
+        oracle: GradientOracle,
+        config: Mapping[str, Any],
+        seed: int,
+    ) -> None:
+        self._model = model
+        self._examples = examples
+        self.steps = steps
+        self._oracle = oracle
+        self._micro_batch_size = config["micro_batch_size"]
+        self._seed = seed
+        self._streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
+        self._optimizer = Optimizer(model, config, len(steps))
+        self._batches = hashlib.sha256()
+        self.done = 0
+        self.record = TrainingRecord(dict.fromkeys(examples, 0), batches=self._batches.hexdigest())
 
-    model.train()
-    for index, step in enumerate(steps):
-        torch.manual_seed(derive(seed, "dropout", index))
-        portions = {}
-        for task, count in step.items():
-            taken = streams[task].take(count)
-            ids = "\0".join(examples[task].ids[i] for i in taken)
-            batches.update(f"{index}\0{task}\0{ids}\n".encode())
-            record.examples[task] += count
-            record.tokens += sum(examples[task].length(i) for i in taken)
-            portions[task] = _portions(examples[task], taken, config["micro_batch_size"])
-        losses = oracle.step(forward, portions, step=index, total_steps=len(steps))
-        if config["clip_norm"] is not None:
-            torch.nn.utils.clip_grad_norm_(trained, config["clip_norm"])
-        rate = config["lr"] * share(
-            index, len(steps), warmup=config["warmup"], decay=config["decay"]
+    def step(self) -> dict[str, float]:
+        """Take the next step, and return each task's loss.
+
+        Raises:
+            NonFiniteLoss: if a loss is no finite number.
+        """
+        portions = self._next_portions()
+        started = time.perf_counter()
+        torch.manual_seed(derive(self._seed, "dropout", self.done))
+        self._model.train()  # an evaluation in between leaves the model in evaluation mode
+        losses = self._oracle.step(
+            self._forward, portions, step=self.done, total_steps=len(self.steps)
         )
-        for group in optimizer.param_groups:
-            group["lr"] = rate
-        optimizer.step()
-        on_step(index + 1, losses)
-        model.train()  # an evaluation in between leaves the model in evaluation mode
-    record.batches = batches.hexdigest()
-    return record
+        self._optimizer.step(self.done)
+        self.record.computing += time.perf_counter() - started
+        self.done += 1
+        return losses
+
+    def _forward(self, parts: Mapping[str, TaskBatch]) -> Mapping[str, torch.Tensor]:
+        self.record.encoder_passes += 1
+        return self._model.losses(parts)
+
+    def _next_portions(self) -> dict[str, list[Portion]]:
+        """Take each task's next examples, and put down what they are."""
+        portions = {}
+        for task, count in self.steps[self.done].items():
+            examples = self._examples[task]
+            taken = self._streams[task].take(count)
+            ids = "\0".join(examples.ids[i] for i in taken)
+            self._batches.update(f"{self.done}\0{task}\0{ids}\n".encode())
+            self.record.examples[task] += count
+            self.record.tokens += sum(examples.length(i) for i in taken)
+            portions[task] = _portions(examples, taken, self._micro_batch_size)
+        self.record.batches = self._batches.hexdigest()
+        return portions
 
 
 def _portions(

@@ -27,8 +27,8 @@ PAPER = """
     leaderboard rendering plan_rendering readme overview catalogue data_tables
 """
 TORCH = """
-    batching pooling objectives examples model jacobian gradients assembly training evaluation
-    selection
+    batching pooling objectives examples model jacobian gradients assembly optimizer training
+    evaluation selection
 """
 RUNS = "runner worker prediction"
 FLOORS = [
