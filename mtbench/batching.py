@@ -1,51 +1,54 @@
 """Batches of sequences, ragged and of bounded size, without padding."""
 
 from collections.abc import Sequence
-from itertools import accumulate, chain
+from typing import Any
 
+import numpy as np
 import torch
 
 from mtbench.protocols import RaggedBatch, Tokens
 
 
-def ragged(sequences: Sequence[Tokens], device: torch.device | str | None = None) -> RaggedBatch:
-    """Join N sequences into one stream of T tokens, shortest first.
-
-    Sequences of equal length keep the order in which they were given.
+def ragged(
+    sequences: Sequence[Tokens],
+    parts: Sequence[int] | None = None,
+    device: torch.device | str | None = None,
+) -> RaggedBatch:
+    """Join N sequences into one stream of T tokens, in the order in which they are given.
 
     Args:
         sequences: token ids and segments, special tokens included.
+        parts: how many of them belong to each task, in their order; None for one task.
         device: where the tensors shall lie; None for torch's default.
 
     Raises:
         ValueError: if there is no sequence, or one of them is empty or has not one segment a
-            token.
+            token, or the parts do not add up.
     """
     if not sequences:
         raise ValueError("a batch needs at least one sequence")
     for i, sequence in enumerate(sequences):
-        if not sequence.ids or len(sequence.ids) != len(sequence.types):
+        if len(sequence.ids) == 0 or len(sequence.ids) != len(sequence.types):
             raise ValueError(
                 f"sequence {i} has {len(sequence.ids)} token ids "
                 f"and {len(sequence.types)} segments"
             )
-    by_length = sorted(range(len(sequences)), key=lambda i: len(sequences[i].ids))
-    stream = [sequences[i] for i in by_length]
-    lengths = tuple(len(sequence.ids) for sequence in stream)
-    order = [0] * len(stream)
-    for place, i in enumerate(by_length):
-        order[i] = place
+    parts = (len(sequences),) if parts is None else tuple(parts)
+    if sum(parts) != len(sequences):
+        raise ValueError(f"{len(sequences)} sequences are not the sum of the parts {parts}")
+    lengths = np.fromiter((len(sequence.ids) for sequence in sequences), np.int64, len(sequences))
+    starts = np.cumsum(lengths) - lengths
 
-    def tensor(numbers: Sequence[int]) -> torch.Tensor:
-        return torch.tensor(numbers, dtype=torch.int64, device=device)
+    def tensor(numbers: np.ndarray[Any, Any]) -> torch.Tensor:
+        return torch.from_numpy(numbers.astype(np.int64, copy=False)).to(device)
 
     return RaggedBatch(
-        ids=tensor(list(chain.from_iterable(sequence.ids for sequence in stream))),
-        types=tensor(list(chain.from_iterable(sequence.types for sequence in stream))),
-        positions=tensor(list(chain.from_iterable(map(range, lengths)))),
-        starts=tensor(list(accumulate(lengths[:-1], initial=0))),
-        lengths=lengths,
-        order=tensor(order),
+        ids=tensor(np.concatenate([sequence.ids for sequence in sequences])),
+        types=tensor(np.concatenate([sequence.types for sequence in sequences])),
+        positions=tensor(np.arange(lengths.sum()) - np.repeat(starts, lengths)),
+        starts=tensor(starts),
+        lengths=tuple(lengths.tolist()),
+        parts=parts,
     )
 
 

@@ -7,18 +7,29 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
+from itertools import zip_longest
 from math import isfinite
 from typing import Any
 
 import torch
 from torch import Tensor, nn
 
-from mtbench.jacobian import Gradients, as_matrix, gramian, set_parts, set_weighted_sum
+from mtbench.jacobian import (
+    ParameterGradients,
+    as_matrix,
+    gramian,
+    set_parts,
+    set_weighted_sum,
+)
 from mtbench.protocols import CombineInput, Combiner
+from mtbench.segments import Segments
 from mtbench.specs import Needs
 
-Forward = Callable[[Mapping[str, Any]], Mapping[str, Tensor]]
-"""From a batch a task to the tasks' losses, each a scalar mean over its batch."""
+Forward = Callable[[Mapping[str, Any], Segments | None], Mapping[str, Tensor]]
+"""From a batch a task to the tasks' losses, each a scalar mean over its batch.
+
+Given segments, it has the encoder's pass recorded there.
+"""
 
 
 class NonFiniteLoss(ArithmeticError):
@@ -63,6 +74,7 @@ class GradientOracle:
         shared: parameters that the combiner decides on.
         private: parameters of the heads, each used by one task.
         generator: the combiner's own, on the CPU.
+        segments: whether the encoder lets the gradients of all tasks come from one pass.
     """
 
     def __init__(
@@ -72,12 +84,15 @@ class GradientOracle:
         shared: Sequence[nn.Parameter],
         private: Sequence[nn.Parameter],
         generator: torch.Generator,
+        *,
+        segments: bool = False,
     ) -> None:
         self._combiner = combiner
         self._needs = needs
         self._shared = tuple(shared)
         self._private = tuple(private)
         self._generator = generator
+        self._segments = Segments(self._shared) if segments and needs != "losses" else None
 
     def step(
         self,
@@ -95,8 +110,9 @@ class GradientOracle:
         nothing to combine and a combiner of gradients is not asked.
 
         Args:
-            forward: called with the batches of all tasks together where that is enough (every
-                task has one portion, and the combiner needs losses), else with one at a time.
+            forward: called with the batches of all tasks together, a portion of each, where the
+                combiner needs losses and there is one portion a task, or the encoder lets
+                gradients come from one pass; else with one portion at a time.
             portions: the micro-batches of each task; the tasks share no example.
             step: index of the step, from 0.
             total_steps: how many there will be.
@@ -114,15 +130,18 @@ class GradientOracle:
         if self._needs == "losses":
             if all(len(parts) == 1 for parts in portions.values()):
                 return self._together(forward, portions, step, total_steps)
-            apart = (*self._shared, *self._private)
+            losses, records = self._in_turn(
+                forward, portions, (*self._shared, *self._private), step
+            )
+            weights = self._ask(self._input(losses, step, total_steps), len(losses))
+            set_weighted_sum(records, weights)
+            return losses
+        if self._segments is not None:
+            losses, records = self._in_one_pass(forward, portions, self._segments, step)
         else:
-            apart = self._shared
-        losses, gradients = self._in_turn(forward, portions, apart, step)
-        x = self._input(losses, step, total_steps)
-        if self._needs == "losses":
-            set_weighted_sum(apart, gradients, self._ask(x, len(losses)))
-        elif any(gradient is not None for of_task in gradients for gradient in of_task):
-            self._combine(x, gradients)
+            losses, records = self._in_turn(forward, portions, self._shared, step)
+        if any(record.size for record in records):
+            self._combine(self._input(losses, step, total_steps), records)
         return losses
 
     def _together(
@@ -133,7 +152,7 @@ class GradientOracle:
         total_steps: int,
     ) -> dict[str, float]:
         """Differentiate the weighted sum of all losses at once."""
-        results = forward({task: parts[0].batch for task, parts in portions.items()})
+        results = forward({task: parts[0].batch for task, parts in portions.items()}, None)
         losses = {task: _value(results[task], task, step) for task in portions}
         weights = self._ask(self._input(losses, step, total_steps), len(losses))
         stacked = torch.stack([results[task] for task in portions])
@@ -146,42 +165,69 @@ class GradientOracle:
         portions: Mapping[str, Sequence[Portion]],
         apart: Sequence[nn.Parameter],
         step: int,
-    ) -> tuple[dict[str, float], list[Gradients]]:
+    ) -> tuple[dict[str, float], list[ParameterGradients]]:
         """Differentiate task by task, portion by portion, with one graph alive at a time.
 
         Returns:
-            Each task's loss, and its gradient of the parameters ``apart``, taken off their
+            Each task's loss, and the gradients of the parameters ``apart``, taken off their
             ``.grad``; the other parameters' gradients add up where they are.
         """
         losses, gradients = {}, []
         for task, parts in portions.items():
             losses[task] = 0.0
             for part in parts:
-                loss = forward({task: part.batch})[task]
+                loss = forward({task: part.batch}, None)[task]
                 losses[task] += part.share * _value(loss, task, step)
                 self._backward(part.share * loss)
             gradients.append([parameter.grad for parameter in apart])
             for parameter in apart:
                 parameter.grad = None
-        return losses, gradients
+        records = [
+            ParameterGradients(parameter, of_tasks)
+            for parameter, of_tasks in zip(apart, zip(*gradients, strict=True), strict=True)
+        ]
+        return losses, records
+
+    def _in_one_pass(
+        self,
+        forward: Forward,
+        portions: Mapping[str, Sequence[Portion]],
+        segments: Segments,
+        step: int,
+    ) -> tuple[dict[str, float], list[ParameterGradients]]:
+        """Differentiate all tasks together, a portion of each at a time.
+
+        Returns:
+            Each task's loss, and the shared parameters' gradients; those of the heads add up
+            where they are.
+        """
+        segments.begin(list(portions))
+        losses = dict.fromkeys(portions, 0.0)
+        for together in zip_longest(*portions.values()):
+            parts = {t: p for t, p in zip(portions, together, strict=True) if p is not None}
+            found = forward({task: part.batch for task, part in parts.items()}, segments)
+            for task, part in parts.items():
+                losses[task] += part.share * _value(found[task], task, step)
+            self._backward(torch.stack([p.share * found[t] for t, p in parts.items()]).sum())
+        return losses, segments.gradients()
 
     def _backward(self, loss: Tensor) -> None:
         # Over a frozen encoder, a head without parameters (a cosine) has nothing to learn.
         if loss.requires_grad or self._shared:
             loss.backward()
 
-    def _combine(self, x: CombineInput, gradients: list[Gradients]) -> None:
+    def _combine(self, x: CombineInput, records: list[ParameterGradients]) -> None:
         """Set the shared parameters' ``.grad`` to the combined gradient."""
         if self._needs == "gramian":
-            products = gramian(gradients)
+            products = gramian(records)
             _require_finite(products.diagonal().isfinite(), x)
             weights = self._ask(replace(x, gramian=products), len(x.tasks))
-            set_weighted_sum(self._shared, gradients, weights)
+            set_weighted_sum(records, weights)
         else:
-            jacobian = as_matrix(self._shared, gradients)
+            jacobian = as_matrix(records)
             _require_finite(jacobian.isfinite().all(dim=1), x)
             update = self._ask(replace(x, jacobian=jacobian), jacobian.shape[1])
-            set_parts(self._shared, gradients, update)
+            set_parts(records, update)
 
     def _input(self, losses: Mapping[str, float], step: int, total_steps: int) -> CombineInput:
         return CombineInput(

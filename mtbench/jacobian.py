@@ -1,85 +1,134 @@
-"""The Jacobian of a step, kept as it was computed: one gradient a task, one tensor a parameter.
+"""The Jacobian of a step, kept as it was computed: one gradient a task of each parameter.
 
-Shapes: m tasks, n parameters (as one vector).
+Shapes: m tasks, n parameters (as one vector), U rows of an embedding table that occur.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from itertools import combinations_with_replacement
 
 import torch
 from torch import Tensor, nn
 
-Gradients = list[Tensor | None]
-"""One task's gradient, a tensor a parameter; None where the task does not use the parameter."""
-
-BLOCK = 1 << 14
-"""Numbers that the CPU adds up in one go: a long float32 sum there loses four digits."""
+BLOCK = 1 << 12
+"""Numbers that are added up in one go: a long float32 sum on the CPU loses four digits."""
 
 
-def gramian(gradients: Sequence[Gradients]) -> Tensor:
-    """Return the inner products [m, m] of the tasks' gradients, in float64 on the CPU."""
-    blocks = [[_blocks(gradient) for gradient in of_task] for of_task in gradients]
-    products = torch.zeros(len(gradients), len(gradients), dtype=torch.float64)
-    for i, j in combinations_with_replacement(range(len(gradients)), 2):
-        terms = [
-            torch.dot(a, b)
-            for of_parameter in zip(blocks[i], blocks[j], strict=True)
-            for a, b in zip(*of_parameter, strict=False)  # a missing gradient has no blocks
-        ]
-        if terms:
-            products[i, j] = products[j, i] = torch.stack(terms).sum(dtype=torch.float64)
-    return products
+@dataclass(frozen=True)
+class ParameterGradients:
+    """One parameter's gradients.
+
+    Attributes:
+        parameter: whose they are.
+        gradients: one a task, of the parameter's shape; None where the task does not use it.
+        rows: [U], the rows of the parameter that the gradients [U, ...] are of; all others are
+            zero. None where they are of all of it.
+        dense: zeros of the parameter's shape, to take the combined gradient of such rows.
+    """
+
+    parameter: nn.Parameter
+    gradients: Sequence[Tensor | None]
+    rows: Tensor | None = None
+    dense: Tensor | None = None
+
+    @property
+    def size(self) -> int:
+        """How many numbers a task's gradient has; 0 where no task uses the parameter."""
+        return next((g.numel() for g in self.gradients if g is not None), 0)
+
+    def full(self, gradient: Tensor) -> Tensor:
+        """Return a gradient of the rows as one of the whole parameter."""
+        if self.rows is None:
+            return gradient
+        assert self.dense is not None
+        self.dense[self.rows] = gradient
+        return self.dense
 
 
-def set_weighted_sum(
-    parameters: Sequence[nn.Parameter], gradients: Sequence[Gradients], weights: Tensor
-) -> None:
+def gramian(records: Sequence[ParameterGradients]) -> Tensor:
+    """Return the inner products [m, m] of the tasks' gradients, in float64 on the CPU.
+
+    They are summed parameter by parameter; no task's gradient is ever put together.
+    """
+    tasks = len(records[0].gradients)
+    device = records[0].parameter.device
+    products = torch.zeros(tasks, tasks, dtype=torch.float64, device=device)
+    short: list[Sequence[Tensor]] = []
+    for record in records:
+        if record.size >= BLOCK:
+            _add_products(products, [None if g is None else g.flatten() for g in record.gradients])
+        elif record.size:
+            short.append([_or_zeros(g, record).flatten() for g in record.gradients])
+    if short:
+        # Biases and norms: dozens of short vectors, which are quicker multiplied as one.
+        _add_products(products, [torch.cat(of_task) for of_task in zip(*short, strict=True)])
+    upper = products.triu(1)
+    return (products + upper.T).cpu()
+
+
+def _add_products(products: Tensor, vectors: Sequence[Tensor | None]) -> None:
+    """Add the inner products of vectors to the upper half of a matrix, block by block."""
+    for i, j in combinations_with_replacement(range(len(vectors)), 2):
+        a, b = vectors[i], vectors[j]
+        if a is None or b is None:
+            continue
+        whole = len(a) - len(a) % BLOCK
+        if whole:
+            blocks = torch.linalg.vecdot(a[:whole].view(-1, BLOCK), b[:whole].view(-1, BLOCK))
+            products[i, j] += blocks.sum(dtype=torch.float64)
+        if whole < len(a):
+            products[i, j] += torch.dot(a[whole:], b[whole:])
+
+
+def _or_zeros(gradient: Tensor | None, record: ParameterGradients) -> Tensor:
+    """Return a gradient, or what a missing one is among others."""
+    if gradient is not None:
+        return gradient
+    return torch.zeros_like(next(g for g in record.gradients if g is not None))
+
+
+def set_weighted_sum(records: Sequence[ParameterGradients], weights: Tensor) -> None:
     """Set each ``.grad`` to the weighted sum over the tasks, formed in the tasks' own buffers."""
     factors = weights.tolist()
-    for parameter, of_tasks in zip(parameters, zip(*gradients, strict=True), strict=True):
+    for record in records:
         update = None
-        for factor, gradient in zip(factors, of_tasks, strict=True):
+        for factor, gradient in zip(factors, record.gradients, strict=True):
             if gradient is None:
                 continue
             if update is None:
-                update = gradient.mul_(factor)
+                update = gradient if factor == 1 else gradient.mul_(factor)
             else:
                 update.add_(gradient, alpha=factor)
-        parameter.grad = update
+        record.parameter.grad = None if update is None else record.full(update)
 
 
-def as_matrix(parameters: Sequence[nn.Parameter], gradients: Sequence[Gradients]) -> Tensor:
+def as_matrix(records: Sequence[ParameterGradients]) -> Tensor:
     """Return the tasks' gradients as rows [m, n]; a missing one is zero there."""
     return torch.stack(
         [
-            torch.cat(
-                [
-                    (torch.zeros_like(parameter) if gradient is None else gradient).flatten()
-                    for parameter, gradient in zip(parameters, of_task, strict=True)
-                ]
-            )
-            for of_task in gradients
+            torch.cat([_whole(record, task).flatten() for record in records])
+            for task in range(len(records[0].gradients))
         ]
     )
 
 
-def set_parts(
-    parameters: Sequence[nn.Parameter], gradients: Sequence[Gradients], update: Tensor
-) -> None:
+def _whole(record: ParameterGradients, task: int) -> Tensor:
+    """Return one task's gradient in the parameter's shape."""
+    gradient = record.gradients[task]
+    if gradient is None:
+        return torch.zeros_like(record.parameter)
+    if record.rows is None:
+        return gradient
+    return torch.zeros_like(record.parameter).index_copy_(0, record.rows, gradient)
+
+
+def set_parts(records: Sequence[ParameterGradients], update: Tensor) -> None:
     """Set each ``.grad`` to its part of the update [n], where any task used the parameter."""
-    parts = update.split([parameter.numel() for parameter in parameters])
-    of_tasks = zip(*gradients, strict=True)
-    for parameter, part, of_parameter in zip(parameters, parts, of_tasks, strict=True):
-        if any(gradient is not None for gradient in of_parameter):
+    parts = update.split([record.parameter.numel() for record in records])
+    for record, part in zip(records, parts, strict=True):
+        if record.size:
+            parameter = record.parameter
             # A copy: clipping works in place, and the update may be the combiner's own state.
             parameter.grad = part.reshape(parameter.shape).to(parameter, copy=True)
-
-
-def _blocks(gradient: Tensor | None) -> Sequence[Tensor]:
-    """Return a gradient as flat pieces that can be added up without losing digits."""
-    if gradient is None:
-        return ()
-    flat = gradient.flatten()
-    return torch.split(flat, BLOCK if flat.device.type == "cpu" else max(1, flat.numel()))

@@ -2,8 +2,8 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 import torch
 from torch import Tensor, nn
@@ -11,8 +11,9 @@ from torch import Tensor, nn
 from mtbench.batching import ragged
 from mtbench.objectives import Output, loss
 from mtbench.pooling import pool
-from mtbench.protocols import Pair, Pooling, TaskInfo, Tokens
+from mtbench.protocols import EncoderOutput, Pair, Pooling, TaskInfo, Tokens
 from mtbench.randomness import derive
+from mtbench.segments import Segments
 
 
 class BrokenHead(RuntimeError):
@@ -53,11 +54,21 @@ class MultiTaskModel(nn.Module):
         # A module's own names (``train``, ``keys``) would clash with tasks called so.
         self.heads = nn.ModuleDict({f"{name}_head": head.module for name, head in heads.items()})
 
-    def forward(self, batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
-        """Return what each task's head gives, from one encoder pass over all of them."""
-        sequences = [s for batch in batches.values() for column in batch.sequences for s in column]
-        batch = ragged(sequences)
-        encoded: Any = self.encoder(batch)
+    def forward(
+        self, batches: Mapping[str, TaskBatch], segments: Segments | None = None
+    ) -> dict[str, Tensor]:
+        """Return what each task's head gives, from one encoder pass over all of them.
+
+        Args:
+            segments: records the pass, so that each task's gradients can be told apart.
+        """
+        batch = ragged(
+            [s for of_task in batches.values() for column in of_task.sequences for s in column],
+            [sum(map(len, task_batch.sequences)) for task_batch in batches.values()],
+        )
+        with segments.recording(batch, list(batches)) if segments else nullcontext():
+            encoded: EncoderOutput = self.encoder(batch)
+        # One pooled matrix serves all heads that agree on it.
         pooled: dict[Pooling, Tensor] = {}
         outputs = {}
         start = 0
@@ -73,9 +84,15 @@ class MultiTaskModel(nn.Module):
             start += columns * count
         return outputs
 
-    def losses(self, batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
-        """Return each task's mean loss, from one encoder pass over all of them."""
-        outputs = self(batches)
+    def losses(
+        self, batches: Mapping[str, TaskBatch], segments: Segments | None = None
+    ) -> dict[str, Tensor]:
+        """Return each task's mean loss, from one encoder pass over all of them.
+
+        Args:
+            segments: records the pass, so that each task's gradients can be told apart.
+        """
+        outputs = self(batches, segments)
         return {
             name: loss(self.tasks[name].info, self.tasks[name].output, outputs[name], batch.labels)
             for name, batch in batches.items()

@@ -9,7 +9,7 @@ from mtbench.protocols import EncoderOutput, Pooling, RaggedBatch
 
 
 def pool(output: EncoderOutput, batch: RaggedBatch, pooling: Pooling) -> Tensor:
-    """Return one embedding a sequence, [N, d], in the order in which the caller gave them.
+    """Return one embedding a sequence, [N, d], in the batch's order.
 
     Args:
         output: what the encoder made of the batch.
@@ -20,22 +20,11 @@ def pool(output: EncoderOutput, batch: RaggedBatch, pooling: Pooling) -> Tensor:
     """
     match pooling:
         case "cls":
-            return output.tokens[batch.starts[batch.order]]
+            return output.tokens[batch.starts]
         case "pooler":
-            return output.pooled[batch.order]
+            return output.pooled
         case "mean":
-            return _means(output.tokens, batch)[batch.order]
+            lengths = torch.tensor(batch.lengths, device=output.tokens.device)
+            return torch.segment_reduce(output.tokens, "mean", lengths=lengths)
         case _:
             assert_never(pooling)
-
-
-def _means(tokens: Tensor, batch: RaggedBatch) -> Tensor:
-    """Return the mean state of each sequence, [N, d], in the batch's order."""
-    groups = [(count, length) for _, count, length in batch.groups()]
-    parts = tokens.split([count * length for count, length in groups])
-    return torch.cat(
-        [
-            part.view(count, length, -1).mean(dim=1)
-            for part, (count, length) in zip(parts, groups, strict=True)
-        ]
-    )

@@ -152,19 +152,16 @@ class Tokenizer(Protocol):
 
 @dataclass(frozen=True)
 class RaggedBatch:
-    """N sequences as one stream of T tokens, shortest first, with nothing between them.
-
-    Sequences of equal length lie side by side, so that attention can take each group as a
-    rectangle without moving a token.
+    """N sequences as one stream of T tokens, in the caller's order, with nothing between them.
 
     Attributes:
         ids: [T] int64, token ids.
         types: [T] int64, segment of each token (0 or 1).
         positions: [T] int64, place of each token in its sequence.
         starts: [N] int64, where each sequence starts in the stream.
-        lengths: the N lengths, ascending.
-        order: [N] int64, where in the stream's order the caller's i-th sequence stands:
-            ``states[order]`` undoes the sorting.
+        lengths: the N lengths.
+        parts: how many of the sequences belong to each task of the pass, in the stream's order;
+            they add up to N.
     """
 
     ids: Tensor
@@ -172,23 +169,18 @@ class RaggedBatch:
     positions: Tensor
     starts: Tensor
     lengths: tuple[int, ...]
-    order: Tensor
+    parts: tuple[int, ...]
 
-    def groups(self) -> Iterator[tuple[int, int, int]]:
-        """Yield ``(first token, sequences, length)`` for each run of equally long sequences."""
-        token = index = 0
-        while index < len(self.lengths):
-            length = self.lengths[index]
-            count = 1
-            while index + count < len(self.lengths) and self.lengths[index + count] == length:
-                count += 1
-            yield token, count, length
-            token += count * length
-            index += count
+    def by_length(self) -> dict[int, list[int]]:
+        """Return which sequences have which length, the shortest first."""
+        groups: dict[int, list[int]] = {}
+        for index, length in enumerate(self.lengths):
+            groups.setdefault(length, []).append(index)
+        return dict(sorted(groups.items()))
 
 
 class EncoderOutput(NamedTuple):
-    """What an encoder gives: ``tokens`` [T, d], ``pooled`` [N, d], in the batch's order."""
+    """What an encoder gives: ``tokens`` [T, d] and ``pooled`` [N, d], in the batch's order."""
 
     tokens: Tensor
     pooled: Tensor
@@ -196,6 +188,12 @@ class EncoderOutput(NamedTuple):
 
 class Encoder(Protocol):
     """The shared network: an ``nn.Module`` from token ids to vectors.
+
+    An encoder may also say ``segments = True``, a promise that lets a step's per-task gradients
+    come from one pass over all tasks: every trained parameter is the weight or bias of an
+    ``nn.Linear``, ``nn.LayerNorm`` or ``nn.Embedding``, these are applied to tensors whose first
+    dimension is the batch's T tokens or N sequences in their order, and no token's state
+    depends on another task's. An encoder that does not say so sees one task at a time.
 
     Attributes:
         width: d, the size of its vectors.

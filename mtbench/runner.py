@@ -189,6 +189,7 @@ def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
         model.shared_parameters(),
         model.head_parameters(),
         torch.Generator().manual_seed(derive(run.seed, "combiner")),
+        segments=getattr(model.encoder, "segments", False),
     )
     return Trainer(model, training, steps, oracle=oracle, config=config, seed=run.seed)
 

@@ -14,6 +14,7 @@ from mtbench.model import MultiTaskModel, TaskBatch
 from mtbench.optimizer import Optimizer
 from mtbench.protocols import Step
 from mtbench.randomness import derive
+from mtbench.segments import Segments
 
 
 @dataclass
@@ -92,9 +93,11 @@ class Trainer:
         self.done += 1
         return losses
 
-    def _forward(self, parts: Mapping[str, TaskBatch]) -> Mapping[str, torch.Tensor]:
+    def _forward(
+        self, parts: Mapping[str, TaskBatch], segments: Segments | None
+    ) -> Mapping[str, torch.Tensor]:
         self.record.encoder_passes += 1
-        return self._model.losses(parts)
+        return self._model.losses(parts, segments)
 
     def _next_portions(self) -> dict[str, list[Portion]]:
         """Take each task's next examples, and put down what they are."""

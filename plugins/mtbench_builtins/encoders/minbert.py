@@ -1,7 +1,7 @@
 """minBERT: the encoder of Devlin et al. 2019 over ragged batches, in plain PyTorch.
 
-Shapes beside the lines: N sequences and T tokens of a batch, width d, h attention heads of
-width d / h, c sequences of equal length l in a group. No padded token is ever computed.
+Shapes beside the lines: N sequences and T tokens of a batch, width d. No padded token is ever
+computed.
 """
 
 from typing import Self
@@ -12,7 +12,9 @@ from torch.nn import functional as F
 
 from mtbench.api import EncoderOutput, Pooling, RaggedBatch
 from mtbench_builtins.encoders import checkpoints, weights
+from mtbench_builtins.encoders.attention import Layout, attend
 from mtbench_builtins.encoders.checkpoints import Checkpoint
+from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.parameters import BertParameters
 from mtbench_builtins.encoders.shape import Shape
 from mtbench_builtins.encoders.vocabulary import vocabulary
@@ -30,7 +32,7 @@ class Embeddings(nn.Module):
         self.position = nn.Embedding(shape.max_positions, shape.width)
         self.segment = nn.Embedding(shape.types, shape.width)
         self.norm = nn.LayerNorm(shape.width, eps=shape.epsilon)
-        self.dropout = nn.Dropout(shape.hidden_dropout)
+        self.dropout = Dropout(shape.hidden_dropout)
 
     def forward(self, batch: RaggedBatch) -> Tensor:
         """Return the embedded tokens, [T, d]."""
@@ -44,28 +46,15 @@ class SelfAttention(nn.Module):
 
     def __init__(self, shape: Shape) -> None:
         super().__init__()
-        self.heads = shape.attention_heads
         self.dropout = shape.attention_dropout
         self.qkv = nn.Linear(shape.width, 3 * shape.width)
         self.output = nn.Linear(shape.width, shape.width)
 
-    def forward(self, x: Tensor, batch: RaggedBatch) -> Tensor:
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return what each token [T, d] gathers from its sequence, [T, d]."""
-        groups = [(count, length) for _, count, length in batch.groups()]
-        parts = self.qkv(x).split([count * length for count, length in groups])  # [c l, 3 d] each
-        gathered = [
-            self._attend(part.view(count, length, 3, self.heads, -1))
-            for part, (count, length) in zip(parts, groups, strict=True)
-        ]
-        mixed: Tensor = self.output(torch.cat(gathered))  # [T, d]
-        return mixed
-
-    def _attend(self, qkv: Tensor) -> Tensor:
-        """Attend within c sequences of equal length: [c, l, 3, h, d / h] to [c l, d]."""
-        q, k, v = qkv.permute(2, 0, 3, 1, 4)  # [c, h, l, d / h] each
         rate = self.dropout if self.training else 0.0
-        gathered = F.scaled_dot_product_attention(q, k, v, dropout_p=rate)  # [c, h, l, d / h]
-        return gathered.transpose(1, 2).flatten(2).flatten(0, 1)  # [c l, d]
+        mixed: Tensor = self.output(attend(self.qkv(x), layout, rate))  # [T, d]
+        return mixed
 
 
 class Layer(nn.Module):
@@ -78,11 +67,11 @@ class Layer(nn.Module):
         self.intermediate = nn.Linear(shape.width, shape.intermediate)
         self.output = nn.Linear(shape.intermediate, shape.width)
         self.output_norm = nn.LayerNorm(shape.width, eps=shape.epsilon)
-        self.dropout = nn.Dropout(shape.hidden_dropout)
+        self.dropout = Dropout(shape.hidden_dropout)
 
-    def forward(self, x: Tensor, batch: RaggedBatch) -> Tensor:
+    def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return the next states of the tokens [T, d]."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, batch)))  # [T, d]
+        x = self.attention_norm(x + self.dropout(self.attention(x, layout)))  # [T, d]
         hidden = F.gelu(self.intermediate(x))  # [T, intermediate], the exact gelu
         states: Tensor = self.output_norm(x + self.dropout(self.output(hidden)))  # [T, d]
         return states
@@ -103,6 +92,7 @@ class MinBert(nn.Module):
         UsageError: if the checkpoint is nowhere, or is no BERT that can be read.
     """
 
+    segments = True
     pooling: Pooling
 
     def __init__(self, parameters: BertParameters) -> None:
@@ -114,6 +104,7 @@ class MinBert(nn.Module):
             shape = checkpoint.shape()
         shape = shape.with_dropout(parameters.dropout)
         self.width = shape.width
+        self.attention_heads = shape.attention_heads
         self.embeddings = Embeddings(shape)
         self.layers = nn.ModuleList(Layer(shape) for _ in range(shape.layers))
         self.pooler = nn.Linear(shape.width, shape.width)
@@ -137,8 +128,9 @@ class MinBert(nn.Module):
         """Return the states of the tokens, [T, d], and the pooled ``[CLS]`` states, [N, d]."""
         with torch.set_grad_enabled(torch.is_grad_enabled() and not self.frozen):
             x = self.embeddings(batch)  # [T, d]
+            layout = Layout(batch, self.attention_heads)
             for layer in self.layers:
-                x = layer(x, batch)  # [T, d]
+                x = layer(x, layout)  # [T, d]
             pooled = torch.tanh(self.pooler(x[batch.starts]))  # [N, d]
         return EncoderOutput(x, pooled)
 

@@ -1,0 +1,217 @@
+"""Scaled dot-product attention within each sequence of a ragged batch, without padding.
+
+Shapes: N sequences and T tokens of a batch, width d, h attention heads of width e = d / h; a
+group of c equally long sequences has c h matrices of l rows, one row a token and head.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from math import sqrt
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional as F
+
+from mtbench.api import RaggedBatch
+from mtbench_builtins.encoders.dropout import draw
+
+
+def attend(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
+    """Return what each token gathers from its sequence (Vaswani et al. 2017, equation 1).
+
+    On the CPU each group of equally long sequences is one batch of matrix products; elsewhere
+    PyTorch's kernels for nested tensors take sequences of any lengths.
+
+    Args:
+        qkv: [T, 3 d], queries, keys and values.
+        layout: of the batch.
+        dropout: rate on the attention's weights.
+
+    Returns:
+        [T, d].
+    """
+    if qkv.device.type == "cpu":
+        gathered: Tensor = _Grouped.apply(qkv, layout, dropout)
+        return gathered
+    return nested(qkv, layout, dropout)
+
+
+def nested(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
+    """Do the same by a nested tensor, whose sequences PyTorch keeps side by side as we do."""
+    q, k, v = (
+        torch.nested.nested_tensor_from_jagged(
+            part.unflatten(1, (layout.heads, -1)).contiguous(), layout.offsets, max_seqlen=layout.longest
+        ).transpose(1, 2)
+        for part in qkv.chunk(3, dim=1)
+    )
+    gathered = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # [N, h, l, e]
+    return gathered.transpose(1, 2).values().flatten(1)  # [T, d]
+
+
+@dataclass(frozen=True)
+class Group:
+    """Where a group of equally long sequences lies once all are gathered by length.
+
+    Attributes:
+        rows: of queries, keys, values and outputs: c h l of them.
+        weights: of the attention's weights: c h l l numbers.
+        length: l.
+    """
+
+    rows: slice
+    weights: slice
+    length: int
+
+
+class Layout:
+    """How the tokens of a batch are gathered for attention; one serves all layers.
+
+    Attributes:
+        heads: h.
+        longest: length of the longest sequence.
+        offsets: [N + 1], where sequences begin and end in the stream.
+        groups: in ascending order of length.
+    """
+
+    def __init__(self, batch: RaggedBatch, heads: int) -> None:
+        self.heads = heads
+        self.longest = max(batch.lengths)
+        self.offsets = F.pad(batch.starts, (0, 1), value=len(batch.ids))
+        self._batch = batch
+
+    @cached_property
+    def groups(self) -> tuple[Group, ...]:
+        """Where each group lies."""
+        return tuple(self._lay_out())
+
+    def _lay_out(self) -> Iterator[Group]:
+        row = weight = 0
+        for length, sequences in self._batch.by_length().items():
+            rows = len(sequences) * self.heads * length
+            yield Group(slice(row, row + rows), slice(weight, weight + rows * length), length)
+            row += rows
+            weight += rows * length
+
+    @cached_property
+    def _order(self) -> np.ndarray[Any, Any]:
+        """Return [T h], the rows of a stream [T, h, e] in the order of the groups."""
+        starts = self._batch.starts.numpy()
+        heads = np.arange(self.heads)
+        rows = []
+        for length, sequences in self._batch.by_length().items():
+            tokens = starts[sequences][:, None] + np.arange(length)  # [c, l]
+            rows.append((tokens[:, None, :] * self.heads + heads[:, None]).ravel())  # c, h, l
+        return np.concatenate(rows)
+
+    @cached_property
+    def gather(self) -> Tensor:
+        """[T h] rows of a stream [T, h, e] that make up the groups, each as [c, h, l, e]."""
+        return torch.from_numpy(self._order)
+
+    @cached_property
+    def scatter(self) -> Tensor:
+        """[T h], the way back: rows of the groups that make up the stream."""
+        back = np.empty_like(self._order)
+        back[self._order] = np.arange(len(back))
+        return torch.from_numpy(back)
+
+    @cached_property
+    def gather_three(self) -> Tensor:
+        """[3 T h] rows of a stream [T, 3, h, e]: those of all queries, of all keys, of all values."""
+        tokens, heads = np.divmod(self._order, self.heads)
+        three = np.arange(3)[:, None]
+        return torch.from_numpy(((tokens * 3 + three) * self.heads + heads).ravel())
+
+    @cached_property
+    def scatter_three(self) -> Tensor:
+        """[3 T h], the way back from queries, keys and values to the stream."""
+        gathered = self.gather_three.numpy()
+        back = np.empty_like(gathered)
+        back[gathered] = np.arange(len(back))
+        return torch.from_numpy(back)
+
+
+class _Grouped(torch.autograd.Function):
+    """Attention group by group, with the numbers of all groups in common buffers.
+
+    One gathering, one dropout mask and one buffer for all groups take the place of copies for
+    each: a batch has dozens of lengths, and most groups are small.
+    """
+
+    @staticmethod
+    def forward(ctx: Any, qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
+        e = qkv.shape[1] // (3 * layout.heads)
+        gathered = qkv.view(-1, e).index_select(0, layout.gather_three)
+        q, k, v = gathered.chunk(3)  # [T h, e] each
+        numbers = layout.groups[-1].weights.stop
+        weights = qkv.new_empty(numbers)
+        for group in layout.groups:
+            scores = _matrices(weights, group)
+            torch.baddbmm(
+                scores,
+                _rows(q, group),
+                _rows(k, group).transpose(1, 2),
+                beta=0,
+                alpha=1 / sqrt(e),
+                out=scores,
+            )
+            torch.softmax(scores, dim=2, out=scores)
+        kept, scale = draw(numbers, dropout) if dropout else (None, 1.0)
+        used = weights if kept is None else (weights * kept).mul_(scale)
+        outputs = torch.empty_like(q)
+        for group in layout.groups:
+            torch.bmm(_matrices(used, group), _rows(v, group), out=_rows(outputs, group))
+        ctx.save_for_backward(gathered, weights, used, outputs)
+        ctx.layout, ctx.kept, ctx.scale = layout, kept, scale
+        return outputs.index_select(0, layout.scatter).view(len(qkv), -1)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
+        gathered, weights, used, outputs = ctx.saved_tensors
+        layout, e = ctx.layout, gathered.shape[1]
+        q, k, v = gathered.chunk(3)
+        of_outputs = gradient.reshape(-1, e).index_select(0, layout.gather)
+        of_gathered = torch.empty_like(gathered)
+        of_q, of_k, of_v = of_gathered.chunk(3)
+        of_weights = torch.empty_like(weights)
+        for group in layout.groups:
+            of_group = _rows(of_outputs, group)
+            torch.bmm(_matrices(used, group).transpose(1, 2), of_group, out=_rows(of_v, group))
+            of_used = _matrices(of_weights, group)
+            torch.bmm(of_group, _rows(v, group).transpose(1, 2), out=of_used)
+        if ctx.kept is not None:
+            of_weights.mul_(ctx.kept).mul_(ctx.scale)
+        # Softmax: ds = w (dw - sum over the row of w dw), and that sum is the product of the
+        # output with its own gradient (Dao et al. 2022, appendix B.2), dropout or not.
+        of_weights.mul_(weights)
+        sums = (of_outputs * outputs).sum(dim=1, keepdim=True)  # [T h, 1]
+        for group in layout.groups:
+            of_scores = _matrices(of_weights, group)
+            of_scores.addcmul_(_matrices(weights, group), _rows(sums, group), value=-1)
+            scale = 1 / sqrt(e)
+            torch.baddbmm(
+                _rows(of_q, group), of_scores, _rows(k, group), beta=0, alpha=scale,
+                out=_rows(of_q, group),
+            )
+            torch.baddbmm(
+                _rows(of_k, group), of_scores.transpose(1, 2), _rows(q, group), beta=0,
+                alpha=scale, out=_rows(of_k, group),
+            )
+        of_qkv = of_gathered.index_select(0, layout.scatter_three)
+        return of_qkv.view(len(gradient), -1), None, None
+
+
+def _rows(stream: Tensor, group: Group) -> Tensor:
+    """Return the rows of a group as matrices, [c h, l, ...]."""
+    return stream[group.rows].view(-1, group.length, stream.shape[1])
+
+
+def _matrices(weights: Tensor, group: Group) -> Tensor:
+    """Return the attention's weights of a group, [c h, l, l]."""
+    return weights[group.weights].view(-1, group.length, group.length)
