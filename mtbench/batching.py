@@ -1,10 +1,10 @@
 """Batches of sequences, ragged and of bounded size, without padding."""
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mtbench.protocols import RaggedBatch, Tokens
 
@@ -27,24 +27,24 @@ def ragged(
     """
     if not sequences:
         raise ValueError("a batch needs at least one sequence")
-    for i, sequence in enumerate(sequences):
-        if len(sequence.ids) == 0 or len(sequence.ids) != len(sequence.types):
-            raise ValueError(
-                f"sequence {i} has {len(sequence.ids)} token ids "
-                f"and {len(sequence.types)} segments"
-            )
-    parts = (len(sequences),) if parts is None else tuple(parts)
-    if sum(parts) != len(sequences):
-        raise ValueError(f"{len(sequences)} sequences are not the sum of the parts {parts}")
-    lengths = np.fromiter((len(sequence.ids) for sequence in sequences), np.int64, len(sequences))
+    count = len(sequences)
+    lengths = np.fromiter((len(sequence.ids) for sequence in sequences), np.int64, count)
+    segments = np.fromiter((len(sequence.types) for sequence in sequences), np.int64, count)
+    wrong = np.flatnonzero((lengths == 0) | (lengths != segments))
+    if wrong.size:
+        i = int(wrong[0])
+        raise ValueError(f"sequence {i} has {lengths[i]} token ids and {segments[i]} segments")
+    parts = (count,) if parts is None else tuple(parts)
+    if sum(parts) != count:
+        raise ValueError(f"parts {parts} of {count} sequences do not add up")
     starts = np.cumsum(lengths) - lengths
 
-    def tensor(numbers: np.ndarray[Any, Any]) -> torch.Tensor:
-        return torch.from_numpy(numbers.astype(np.int64, copy=False)).to(device)
+    def tensor(numbers: NDArray[np.int64]) -> torch.Tensor:
+        return torch.as_tensor(numbers, dtype=torch.int64, device=device)
 
     return RaggedBatch(
-        ids=tensor(np.concatenate([sequence.ids for sequence in sequences])),
-        types=tensor(np.concatenate([sequence.types for sequence in sequences])),
+        ids=tensor(np.concatenate([sequence.ids for sequence in sequences], dtype=np.int64)),
+        types=tensor(np.concatenate([sequence.types for sequence in sequences], dtype=np.int64)),
         positions=tensor(np.arange(lengths.sum()) - np.repeat(starts, lengths)),
         starts=tensor(starts),
         lengths=tuple(lengths.tolist()),

@@ -33,9 +33,8 @@ def predict(model: MultiTaskModel, task: str, examples: TokenisedExamples) -> li
     """
     model.eval()
     head = model.tasks[task]
-    lengths = [examples.length(i) for i in range(len(examples))]
     result = torch.empty(len(examples), dtype=torch.float64)
-    for indices in length_ordered_batches(lengths, BATCH_TOKENS):
+    for indices in length_ordered_batches(examples.lengths.tolist(), BATCH_TOKENS):
         outputs = model({task: examples.batch(indices)})[task]
         if not torch.isfinite(outputs).all():
             raise NonFinitePrediction(task)

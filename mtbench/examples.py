@@ -2,12 +2,20 @@
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
+import numpy as np
 import torch
+from numpy.typing import NDArray
 
 from mtbench import data
+from mtbench.errors import PluginError
 from mtbench.model import TaskBatch
-from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer, Tokens
+from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer
+from mtbench.token_column import TokenColumn
+
+Texts = Sequence[Sequence[tuple[str, ...]]]
+"""What a tokenizer is given: columns of items, an item being one text or a pair."""
 
 
 @dataclass(frozen=True)
@@ -16,43 +24,75 @@ class TokenisedExamples:
 
     Attributes:
         ids: the examples' ids.
-        sequences: one list for each embedding an example has, as long as ``ids``.
+        sequences: one column for each embedding an example has, as long as ``ids``.
         labels: class indices or scores; zeros where the split has none.
     """
 
     ids: tuple[str, ...]
-    sequences: tuple[list[Tokens], ...]
+    sequences: tuple[TokenColumn, ...]
     labels: tuple[float, ...]
 
     def __len__(self) -> int:
         return len(self.ids)
 
+    @cached_property
+    def lengths(self) -> NDArray[np.int64]:
+        """The number of tokens of each example, [n]."""
+        lengths: NDArray[np.int64] = np.sum([c.lengths for c in self.sequences], axis=0)
+        return lengths
+
     def batch(self, indices: Sequence[int]) -> TaskBatch:
         """Return some of the examples as a batch."""
         return TaskBatch(
-            tuple([column[i] for i in indices] for column in self.sequences),
+            tuple(column.take(indices) for column in self.sequences),
             torch.tensor([self.labels[i] for i in indices]),
         )
 
-    def length(self, index: int) -> int:
-        """Return the number of tokens of one example."""
-        return sum(len(column[index].ids) for column in self.sequences)
+    def part(self, ids: tuple[str, ...]) -> "TokenisedExamples":
+        """Return the examples that have these ids, in this order."""
+        if ids == self.ids:
+            return self  # with the arrays as they are, which may be mapped from disk
+        places = {id_: i for i, id_ in enumerate(self.ids)}
+        rows = [places[id_] for id_ in ids]
+        return TokenisedExamples(
+            ids,
+            tuple(column.select(rows) for column in self.sequences),
+            tuple(self.labels[i] for i in rows),
+        )
 
 
 def tokenise(
     examples: Examples, tokenizer: Tokenizer, info: TaskInfo, pair: Pair
 ) -> TokenisedExamples:
-    """Tokenise a split; a separate pair becomes two columns, a joined pair one."""
-    texts = examples.texts
-    inputs = (
-        [[(text,) for text in column] for column in zip(*texts, strict=True)]
-        if info.embeddings(pair) == info.sentences
-        else [texts]
-    )
-    labels = examples.labels or (0.0,) * len(examples)
+    """Tokenise a split; a separate pair becomes two columns, a joined pair one.
+
+    Raises:
+        PluginError: if the tokenizer does not give one sequence an item.
+    """
     return TokenisedExamples(
-        examples.ids, tuple(tokenizer.encode(column) for column in inputs), labels
+        examples.ids, _encode(_inputs(examples, info, pair), tokenizer), _labels(examples)
     )
+
+
+def _inputs(examples: Examples, info: TaskInfo, pair: Pair) -> Texts:
+    if info.embeddings(pair) != info.sentences:
+        return [examples.texts]
+    return [[(text,) for text in column] for column in zip(*examples.texts, strict=True)]
+
+
+def _encode(texts: Texts, tokenizer: Tokenizer) -> tuple[TokenColumn, ...]:
+    columns = tuple(TokenColumn.of(tokenizer.encode(column)) for column in texts)
+    for given, column in zip(texts, columns, strict=True):
+        if len(column) != len(given):
+            raise PluginError(
+                f"the tokenizer {type(tokenizer).__name__} gave {len(column)} sequences "
+                f"for {len(given)} items"
+            )
+    return columns
+
+
+def _labels(examples: Examples) -> tuple[float, ...]:
+    return examples.labels or (0.0,) * len(examples)
 
 
 class ExampleStream:

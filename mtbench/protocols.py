@@ -10,11 +10,15 @@ import random
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, NamedTuple, Protocol
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
 if TYPE_CHECKING:
+    import numpy as np
     import torch
+    from numpy.typing import NDArray
     from torch import Tensor
+
+    Numbers = Sequence[int] | NDArray[np.integer[Any]]
 
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
@@ -136,10 +140,13 @@ class Task(Protocol):
 
 
 class Tokens(NamedTuple):
-    """One sequence, special tokens included: token ids, and the segment each belongs to."""
+    """One sequence, special tokens included: token ids, and the segment each belongs to.
 
-    ids: list[int]
-    types: list[int]
+    A tokenizer gives lists, say; what comes from the harness are views of flat arrays.
+    """
+
+    ids: Numbers
+    types: Numbers
 
 
 class Tokenizer(Protocol):

@@ -108,7 +108,7 @@ class Trainer:
             ids = "\0".join(examples.ids[i] for i in taken)
             self._batches.update(f"{self.done}\0{task}\0{ids}\n".encode())
             self.record.examples[task] += count
-            self.record.tokens += sum(examples.length(i) for i in taken)
+            self.record.tokens += int(examples.lengths[taken].sum())
             portions[task] = _portions(examples, taken, self._micro_batch_size)
         self.record.batches = self._batches.hexdigest()
         return portions

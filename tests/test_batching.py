@@ -5,6 +5,7 @@ import torch
 
 from mtbench.batching import length_ordered_batches, ragged
 from mtbench.protocols import Tokens
+from mtbench.token_column import TokenColumn
 
 
 def tokens(*ids: int) -> Tokens:
@@ -38,6 +39,26 @@ def test_equal_lengths_keep_their_order() -> None:
     assert batch.ids.tolist() == [2, 4, 1, 1, 3, 3]
 
 
+def test_arrays_give_the_same_batch_as_lists() -> None:
+    lists = [Tokens([3, 1, 2], [0, 1, 1]), tokens(9), Tokens([4, 5, 6], [0, 0, 1]), tokens(7, 8)]
+    column = TokenColumn.of(lists)
+    expected = ragged(lists)
+    for sequences in (column.take(range(4)), [lists[0], *column.take([1, 2]), lists[3]]):
+        batch = ragged(sequences)
+        assert batch.lengths == expected.lengths
+        assert {type(length) for length in batch.lengths} == {int}
+        for name in ("ids", "types", "positions", "starts", "order"):
+            tensor = getattr(batch, name)
+            assert tensor.dtype == torch.int64
+            assert torch.equal(tensor, getattr(expected, name))
+
+
+def test_a_batch_has_tensors_of_its_own() -> None:
+    column = TokenColumn.of([tokens(1, 2, 3)])
+    ragged(column.take([0])).ids.zero_()
+    assert column.ids.tolist() == [1, 2, 3]
+
+
 def test_a_batch_lies_on_the_device_asked_for() -> None:
     batch = ragged([tokens(1, 2)], device="meta")
     assert {batch.ids.device.type, batch.order.device.type} == {"meta"}
@@ -47,6 +68,11 @@ def test_a_batch_lies_on_the_device_asked_for() -> None:
 def test_what_is_no_batch_is_refused(sequences: list[Tokens]) -> None:
     with pytest.raises(ValueError, match="sequence"):
         ragged(sequences)
+
+
+def test_the_sequence_that_is_wrong_is_named() -> None:
+    with pytest.raises(ValueError, match=r"^sequence 1 has 2 token ids and 1 segments$"):
+        ragged([tokens(1), Tokens([1, 2], [0]), tokens()])
 
 
 def test_evaluation_batches_by_hand() -> None:

@@ -15,6 +15,7 @@ from mtbench.evaluation import (
 from mtbench.examples import TokenisedExamples
 from mtbench.model import MultiTaskModel, TaskHead
 from mtbench.protocols import EncoderOutput, RaggedBatch, TaskInfo, Tokens
+from mtbench.token_column import TokenColumn
 
 SCORE = TaskInfo(
     sentences=1, loss="squared-error", metrics=("pearson", "spearman"), score_range=(0, 5)
@@ -69,7 +70,7 @@ def examples(firsts: list[float], labels: list[float], lengths: list[int]) -> To
         for first, length in zip(firsts, lengths, strict=True)
     ]
     ids = tuple(f"example {i}" for i in range(len(firsts)))
-    return TokenisedExamples(ids, (sequences,), tuple(labels))
+    return TokenisedExamples(ids, (TokenColumn.of(sequences),), tuple(labels))
 
 
 LENGTHS = [3, 1, 2, 3, 1]

@@ -2,8 +2,10 @@ from collections.abc import Sequence
 
 import pytest
 
+from mtbench.errors import PluginError
 from mtbench.examples import ExampleStream, TokenisedExamples, tokenise
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokens
+from mtbench.token_column import TokenColumn
 
 SINGLE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
 PAIRED = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
@@ -45,15 +47,15 @@ def test_a_separate_pair_makes_two_columns() -> None:
 
     assert [read(column) for column in tokenised.sequences] == [["one", "two"], ["eins", "zwei"]]
     assert {t for column in tokenised.sequences for s in column for t in s.types} == {0}
-    assert [tokenised.length(i) for i in range(2)] == [7, 7]
+    assert tokenised.lengths.tolist() == [7, 7]
 
 
 def test_a_joined_pair_makes_one_column_with_segments() -> None:
     tokenised = tokenise(PAIRS, Letters(), PAIRED, "joined")
 
     assert [read(column) for column in tokenised.sequences] == [["oneeins", "twozwei"]]
-    assert tokenised.sequences[0][0].types == [0, 0, 0, 1, 1, 1, 1]
-    assert [tokenised.length(i) for i in range(2)] == [7, 7]
+    assert tokenised.sequences[0][0].types.tolist() == [0, 0, 0, 1, 1, 1, 1]
+    assert tokenised.lengths.tolist() == [7, 7]
 
 
 def test_a_split_without_labels_has_zeros() -> None:
@@ -70,7 +72,27 @@ def test_a_batch_takes_the_examples_that_are_asked_for_in_that_order() -> None:
 
 
 def test_the_examples_of_a_split_without_any() -> None:
-    assert len(TokenisedExamples((), ([],), ())) == 0
+    assert len(TokenisedExamples((), (TokenColumn.of([]),), ())) == 0
+
+
+def test_a_part_holds_the_examples_of_these_ids_in_that_order() -> None:
+    whole = tokenise(PAIRS, Letters(), PAIRED, "separate")
+    part = whole.part(("b", "a"))
+
+    assert part.ids == ("b", "a")
+    assert [read(column) for column in part.sequences] == [["two", "one"], ["zwei", "eins"]]
+    assert part.labels == (4.0, 1.0)
+    assert part.lengths.tolist() == [7, 7]
+    assert whole.part(("a", "b")) is whole
+
+
+def test_a_tokenizer_that_loses_a_text_is_told() -> None:
+    class Loses(Letters):
+        def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
+            return super().encode(texts)[1:]
+
+    with pytest.raises(PluginError, match=r"^the tokenizer Loses gave 2 sequences for 3 items$"):
+        tokenise(SENTENCES, Loses(), SINGLE, "separate")
 
 
 # --- the stream of training examples ----------------------------------------------------------

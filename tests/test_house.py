@@ -24,7 +24,7 @@ LONGEST = 300  # lines of a module
 GROUND = "errors randomness metrics learning_rate protocols specs parameters tables hookspecs api"
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
-    leaderboard rendering plan_rendering readme overview catalogue data_tables
+    leaderboard rendering plan_rendering readme overview catalogue data_tables token_column
 """
 TORCH = """
     batching pooling objectives examples model jacobian gradients assembly optimizer training

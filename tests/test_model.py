@@ -219,8 +219,8 @@ def test_joined_and_separate_pairs_differ(small: dict[str, Any]) -> None:
     assert separate.tasks["pd"].module.projection.in_features == 32
     assert joined.tasks["pd"].module.projection.in_features == 16
     first, second, both = (c[0] for c in (*apart["pd"].sequences, *together["pd"].sequences))
-    assert both.ids == [*first.ids, *second.ids[1:]]
-    assert both.types == [0] * len(first.ids) + [1] * (len(second.ids) - 1)
+    assert list(both.ids) == [*first.ids, *second.ids[1:]]
+    assert list(both.types) == [0] * len(first.ids) + [1] * (len(second.ids) - 1)
 
 
 def test_parameters_are_shared_or_belong_to_a_head(small: dict[str, Any]) -> None:

@@ -70,7 +70,12 @@ class Training:
 
     def order(self, task: str) -> list[list[int]]:
         """Return the token ids of a task's examples, first sentences, in the order they came."""
-        return [s.ids for parts in self.seen if task in parts for s in parts[task].sequences[0]]
+        return [
+            s.ids.tolist()
+            for parts in self.seen
+            if task in parts
+            for s in parts[task].sequences[0]
+        ]
 
 
 Make = Callable[..., Training]
