@@ -5,20 +5,28 @@ from typing import Any
 
 from torch import nn
 
+from mtbench.errors import PluginError
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import Balancer, Combiner, Tokenizer
-from mtbench.registry import Entry, build_parameters, load_target
+from mtbench.provenance import source_hash
+from mtbench.registry import Entry, build_parameters, label, load_target
 from mtbench.resolution import Resolved
 from mtbench.specs import Component, EncoderSpec, HeadSpec
 
 
 @dataclass(frozen=True)
 class Assembled:
-    """The objects behind a cell's names."""
+    """The objects behind a cell's names.
+
+    Attributes:
+        tokenizer_digest: of everything that decides the tokenizer's ids; None where the
+            tokenizer does not say so.
+    """
 
     model: MultiTaskModel
     tokenizer: Tokenizer
+    tokenizer_digest: str | None
     balancer: Balancer
     combiner: Combiner
 
@@ -27,7 +35,7 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     """Build a cell; every module's first weights come from the seed and the module's name.
 
     Raises:
-        PluginError: if something that a spec names cannot be imported.
+        PluginError: if something that a spec names cannot be imported, or says nonsense.
         UsageError: if a checkpoint is not there or does not fit.
     """
     entry = resolved.entries["encoder"]
@@ -36,12 +44,26 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     target = load_target(entry, entry.spec.target)
     encoder = seeded(seed, "encoder", lambda: target(parameters))
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
+    tokenizer = load_target(entry, entry.spec.tokenizer)(parameters)
     return Assembled(
         model=MultiTaskModel(encoder, heads),
-        tokenizer=load_target(entry, entry.spec.tokenizer)(parameters),
+        tokenizer=tokenizer,
+        tokenizer_digest=_tokenizer_digest(entry, entry.spec, tokenizer),
         balancer=_build(resolved, "balancer", resolved.cell.balancer),
         combiner=_build(resolved, "combiner", resolved.cell.combiner),
     )
+
+
+def _tokenizer_digest(entry: Entry, spec: EncoderSpec, tokenizer: Tokenizer) -> str | None:
+    fingerprint = getattr(tokenizer, "fingerprint", None)
+    if fingerprint is None:
+        return None
+    if not (isinstance(fingerprint, str) and fingerprint):
+        raise PluginError(
+            f"{label(entry)}: the fingerprint of its tokenizer is {fingerprint!r}, not a text"
+        )
+    # With its source, so that whoever edits a tokenizer never trains on what it gave before.
+    return f"{source_hash(spec.tokenizer)} {fingerprint}"
 
 
 def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:

@@ -12,10 +12,11 @@ from mtbench import data
 from mtbench.errors import PluginError
 from mtbench.model import TaskBatch
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer
+from mtbench.token_cache import Texts, TokenCache
 from mtbench.token_column import TokenColumn
 
-Texts = Sequence[Sequence[tuple[str, ...]]]
-"""What a tokenizer is given: columns of items, an item being one text or a pair."""
+WHOLE_FROM = 0.1
+"""Share of a split from which on the whole of it is tokenised, and kept, for a part's sake."""
 
 
 @dataclass(frozen=True)
@@ -62,16 +63,39 @@ class TokenisedExamples:
 
 
 def tokenise(
-    examples: Examples, tokenizer: Tokenizer, info: TaskInfo, pair: Pair
+    examples: Examples,
+    tokenizer: Tokenizer,
+    info: TaskInfo,
+    pair: Pair,
+    *,
+    share: Examples | None = None,
+    cache: TokenCache | None = None,
 ) -> TokenisedExamples:
     """Tokenise a split; a separate pair becomes two columns, a joined pair one.
+
+    Args:
+        share: the examples that are wanted, of the split's; None for all of them.
+        cache: where the token ids of the split may be, and are put.
 
     Raises:
         PluginError: if the tokenizer does not give one sequence an item.
     """
-    return TokenisedExamples(
-        examples.ids, _encode(_inputs(examples, info, pair), tokenizer), _labels(examples)
-    )
+    wanted = examples if share is None else share
+    columns = None
+    if cache is not None:
+        texts = _inputs(examples, info, pair)
+        entry = cache.entry(texts)
+        columns = entry.read()
+        # The rest of a large split would take longer than a few runs on a small share save; so
+        # it is left to the first run that takes more.
+        if columns is None and len(wanted) >= WHOLE_FROM * len(examples):
+            columns = _encode(texts, tokenizer)
+            entry.write(columns)
+    if columns is None:
+        return TokenisedExamples(
+            wanted.ids, _encode(_inputs(wanted, info, pair), tokenizer), _labels(wanted)
+        )
+    return TokenisedExamples(examples.ids, columns, _labels(examples)).part(wanted.ids)
 
 
 def _inputs(examples: Examples, info: TaskInfo, pair: Pair) -> Texts:

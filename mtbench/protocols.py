@@ -150,7 +150,12 @@ class Tokens(NamedTuple):
 
 
 class Tokenizer(Protocol):
-    """Texts to token ids."""
+    """Texts to token ids.
+
+    It may have one attribute more, ``fingerprint: str``: a digest of everything that decides its
+    ids. The ids of a split are then kept on disk, and made once for all runs that share texts
+    and tokenizer; without it each run tokenises for itself.
+    """
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
         """Encode each item as one sequence: ``[CLS] a [SEP]``, or ``[CLS] a [SEP] b [SEP]``."""

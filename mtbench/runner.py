@@ -26,6 +26,7 @@ from mtbench.schedule import evaluation_steps, schedule
 from mtbench.selection import Selection
 from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
+from mtbench.token_cache import TokenCache
 from mtbench.training import Trainer, TrainingRecord
 
 TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
@@ -41,11 +42,14 @@ class Run:
     resolved: Resolved
     assembled: Assembled
     data_dir: Path | None
+    cache: TokenCache | None
 
-    def tokenised(self, task: str, examples: Examples) -> TokenisedExamples:
-        """Tokenise a split of a task, as its head takes it."""
-        head = self.assembled.model.tasks[task]
-        return tokenise(examples, self.assembled.tokenizer, head.info, head.pair)
+    def tokenised(
+        self, task: str, examples: Examples, share: Examples | None = None
+    ) -> TokenisedExamples:
+        """Tokenise a split of a task, or a share of it, as its head takes it."""
+        head, tokenizer = self.assembled.model.tasks[task], self.assembled.tokenizer
+        return tokenise(examples, tokenizer, head.info, head.pair, share=share, cache=self.cache)
 
     def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
         """Read a split of a task from the run's data folder."""
@@ -70,12 +74,15 @@ def prepare(folder: RunFolder, data_dir: Path | None = None) -> Run:
     torch.set_num_threads(resolved.cell.train["threads"])
     torch.set_deterministic_debug_mode("error")
     stored = resolved.config["data"]["dir"]
+    assembled = assemble(resolved, request["seed"])
+    digest = assembled.tokenizer_digest
     return Run(
         seed=request["seed"],
         identity=request["identity"],
         resolved=resolved,
-        assembled=assemble(resolved, request["seed"]),
+        assembled=assembled,
         data_dir=data_dir or (Path(stored) if stored else None),
+        cache=None if digest is None else TokenCache(folder.store.tokens, digest),
     )
 
 
@@ -152,12 +159,15 @@ def _load(run: Run) -> RunData:
         task: data.share(splits["train"], config["fraction"], run.seed, task)
         for task, splits in given.items()
     }
+    training = {
+        task: run.tokenised(task, given[task]["train"], share) for task, share in shares.items()
+    }
     samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
     return RunData(
         given=given,
-        training={task: run.tokenised(task, share) for task, share in shares.items()},
+        training=training,
         dev={task: run.tokenised(task, splits["dev"]) for task, splits in given.items()},
-        sample={task: run.tokenised(task, sample) for task, sample in samples.items()},
+        sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
     )
 
 

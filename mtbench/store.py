@@ -59,6 +59,11 @@ class RunFolder:
     def key(self) -> str:
         return self.path.name
 
+    @property
+    def store(self) -> Store:
+        """The store that it is in."""
+        return Store(self.path.parent.parent)
+
     def read(self, name: str) -> dict[str, Any] | None:
         """Return one of the JSON files, or None where it is not there."""
         try:
@@ -115,11 +120,12 @@ class RunFolder:
 
 
 class Store:
-    """The runs below one folder, by default ``.mtbench``."""
+    """The runs below one folder, by default ``.mtbench``, and the token ids that they share."""
 
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs = root / "runs"
+        self.tokens = root / "tokens"
 
     def run(self, key: str) -> RunFolder:
         """Return the folder of a key, which may not exist yet."""

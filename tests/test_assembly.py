@@ -6,11 +6,14 @@ import pytest
 import torch
 from torch import nn
 
+from mtbench import assembly
 from mtbench.assembly import Assembled, assemble
 from mtbench.configuration import overlay
 from mtbench.errors import PluginError
+from mtbench.provenance import source_hash
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver
+from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Assemble = Callable[..., Assembled]
 
@@ -63,6 +66,35 @@ def test_the_objects_behind_the_names(build: Assemble) -> None:
         "sts": "ReluCosine",
     }
     assert list(model.tasks) == ["sst", "pd", "sts"]
+
+
+def test_the_tokenizer_s_digest_holds_its_fingerprint_and_its_source(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assembled = build()
+    source = source_hash("mtbench_builtins.encoders.tokenizer:WordPieceTokenizer")
+    assert assembled.tokenizer_digest == f"{source} {assembled.tokenizer.fingerprint}"
+
+    monkeypatch.setattr(assembly, "source_hash", lambda target: f"edited {target}")
+    assert build().tokenizer_digest != assembled.tokenizer_digest
+
+
+def test_a_tokenizer_need_not_have_a_fingerprint(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(WordPieceTokenizer, "fingerprint")
+
+    assert build().tokenizer_digest is None
+
+
+@pytest.mark.parametrize("fingerprint", [7, "", b"abc"])
+def test_a_fingerprint_that_is_no_text_is_refused(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch, fingerprint: Any
+) -> None:
+    monkeypatch.setattr(WordPieceTokenizer, "fingerprint", fingerprint)
+
+    with pytest.raises(PluginError, match=r"minbert.*: the fingerprint of its tokenizer is .*, n"):
+        build()
 
 
 def test_a_head_is_made_for_its_task(build: Assemble) -> None:

@@ -1,10 +1,15 @@
 from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mtbench import data
 from mtbench.errors import PluginError
 from mtbench.examples import ExampleStream, TokenisedExamples, tokenise
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokens
+from mtbench.token_cache import TokenCache
 from mtbench.token_column import TokenColumn
 
 SINGLE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
@@ -93,6 +98,94 @@ def test_a_tokenizer_that_loses_a_text_is_told() -> None:
 
     with pytest.raises(PluginError, match=r"^the tokenizer Loses gave 2 sequences for 3 items$"):
         tokenise(SENTENCES, Loses(), SINGLE, "separate")
+
+
+# --- token ids that are kept ------------------------------------------------------------------
+
+
+class Counting(Letters):
+    """Remembers how many items it was given, call by call."""
+
+    def __init__(self) -> None:
+        self.calls: list[int] = []
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
+        self.calls.append(len(texts))
+        return super().encode(texts)
+
+
+MANY = Examples(
+    tuple(f"{i:02}" for i in range(40)),
+    tuple((f"text {i}", "x" * (i + 1)) for i in range(40)),
+    tuple(i / 8 for i in range(40)),
+)
+
+
+def share_of(count: int) -> Examples:
+    return data.share(MANY, count / 40, seed=0, task_name="sts")
+
+
+def contents(tokenised: TokenisedExamples) -> Any:
+    columns = [[(list(t.ids), list(t.types)) for t in column] for column in tokenised.sequences]
+    return tokenised.ids, tokenised.labels, columns
+
+
+@pytest.fixture
+def cache(tmp_path: Path) -> TokenCache:
+    return TokenCache(tmp_path / "tokens", "letters")
+
+
+@pytest.mark.parametrize("pair", ["separate", "joined"])
+def test_token_ids_are_made_once_and_are_the_same(cache: TokenCache, pair: Pair) -> None:
+    tokenizer = Counting()
+    expected = contents(tokenise(MANY, Letters(), PAIRED, pair))
+    columns = 2 if pair == "separate" else 1
+
+    for _ in range(3):
+        assert contents(tokenise(MANY, tokenizer, PAIRED, pair, cache=cache)) == expected
+
+    assert tokenizer.calls == [40] * columns
+
+
+def test_ids_and_labels_are_not_kept(cache: TokenCache) -> None:
+    tokenizer = Counting()
+    renamed = replace(MANY, ids=tuple(f"other {i}" for i in MANY.ids), labels=None)
+
+    tokenise(MANY, tokenizer, PAIRED, "joined", cache=cache)
+    tokenised = tokenise(renamed, tokenizer, PAIRED, "joined", cache=cache)
+
+    assert tokenizer.calls == [40]
+    assert (tokenised.ids, tokenised.labels) == (renamed.ids, (0.0,) * 40)
+
+
+@pytest.mark.parametrize("cached", [True, False])
+@pytest.mark.parametrize("count", [1, 3, 4, 20, 40])
+def test_a_share_is_the_same_with_or_without_what_is_kept(
+    cache: TokenCache, cached: bool, count: int
+) -> None:
+    share = share_of(count)
+    if cached:
+        tokenise(MANY, Letters(), PAIRED, "separate", cache=cache)
+
+    given = tokenise(MANY, Letters(), PAIRED, "separate", share=share, cache=cache)
+
+    assert len(given) == count
+    assert contents(given) == contents(tokenise(share, Letters(), PAIRED, "separate"))
+
+
+def test_shares_have_one_entry_and_small_ones_make_none(cache: TokenCache, tmp_path: Path) -> None:
+    tokenizer = Counting()
+
+    def tokenise_share(count: int) -> list[int]:
+        """Return how many items were tokenised for a share."""
+        tokenizer.calls.clear()
+        tokenise(MANY, tokenizer, PAIRED, "joined", share=share_of(count), cache=cache)
+        return tokenizer.calls
+
+    assert tokenise_share(3) == [3]
+    assert not (tmp_path / "tokens").exists()
+    assert tokenise_share(4) == [40]  # a tenth
+    assert [tokenise_share(count) for count in (1, 3, 4, 20, 40)] == [[]] * 5
 
 
 # --- the stream of training examples ----------------------------------------------------------

@@ -25,6 +25,7 @@ GROUND = "errors randomness metrics learning_rate protocols specs parameters tab
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
     leaderboard rendering plan_rendering readme overview catalogue data_tables token_column
+    token_cache
 """
 TORCH = """
     batching pooling objectives examples model jacobian gradients assembly optimizer training

@@ -358,6 +358,79 @@ def test_data_that_changed_since_the_plan_fail_the_run(
     assert folder.read(RESULT) is None
 
 
+# --- token ids that are kept -------------------------------------------------------------------
+
+
+def kept(folder: RunFolder) -> set[Path]:
+    """Return the entries of token ids in a run's store."""
+    return {path for path in folder.store.tokens.iterdir() if path.is_dir()}
+
+
+def test_runs_that_share_texts_and_tokenizer_share_token_ids(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changes = {"combiner": "pcgrad", "encoder.dropout": 0.3, "encoder.width": 32}
+    first, second = request_run(), request_run(changes, seed=1)
+    execute(first)
+    entries = kept(first)
+    assert len(entries) == 6  # train and dev of three tasks
+
+    def encode(*given: Any) -> None:
+        raise AssertionError("tokenised again")
+
+    for run in (prepare(first), prepare(second)):
+        monkeypatch.setattr(type(run.assembled.tokenizer), "encode", encode)
+    execute(second)
+
+    assert kept(second) == entries
+
+
+def test_other_tokens_have_entries_of_their_own(request_run: Request) -> None:
+    first, shorter = request_run(), request_run({"encoder.max_tokens": 8})
+    joined = request_run({"heads.sts.pair": "joined"})
+
+    counts = []
+    for folder in (first, shorter, joined):
+        execute(folder)
+        counts.append(len(kept(folder)))
+
+    assert counts == [6, 12, 14]
+
+
+@pytest.mark.parametrize("fraction", [1, 0.5, 0.05])
+def test_kept_token_ids_change_no_number(request_run: Request, fraction: float) -> None:
+    changes = {"data.fraction": fraction, "combiner": "pcgrad", "heads.pd.pair": "joined"}
+    warm = request_run({**changes, "data.fraction": 1})
+    execute(warm)
+    again = request_run(changes)
+    execute(again)
+    cold = request_run(changes, store="another")
+    execute(cold)
+    in_the_way = request_run(changes, store="a third")
+    in_the_way.store.tokens.write_text("so nothing can be kept")
+    execute(in_the_way)
+
+    for folder in (cold, in_the_way):
+        assert numbers_of(folder) == numbers_of(again)
+        assert losses_of(folder) == losses_of(again)
+        for name in (PREDICTIONS, CHECKPOINT):
+            assert (folder.path / name).read_bytes() == (again.path / name).read_bytes()
+
+
+def test_a_store_that_takes_no_token_ids_is_told_and_fails_no_run(
+    request_run: Request, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = request_run()
+    folder.store.tokens.write_text("in the way")
+
+    execute(folder)
+
+    log = capsys.readouterr().err.splitlines()
+    assert len(log) == 6
+    assert all(" are not stored (FileExistsError: " in line for line in log)
+    assert result_of(folder)["status"] == "done"
+
+
 # --- evaluations ------------------------------------------------------------------------------
 
 

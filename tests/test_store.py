@@ -233,6 +233,11 @@ def test_a_store_is_ignored_by_git(store: Store) -> None:
     assert store.run("abc").path == store.root / "runs" / "abc"
 
 
+def test_a_run_knows_its_store(store: Store, run: RunFolder) -> None:
+    assert run.store.root == store.root
+    assert run.store.tokens == store.root / "tokens"
+
+
 def test_keys_are_folders(store: Store) -> None:
     store.create("abc")
     (store.runs / "stray").write_text("")

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +15,10 @@ from mtbench_builtins.encoders.vocabulary import SPECIAL, read, vocabulary
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
+
+
+FORMAT = 1
+"""Raised by hand when a change here gives a text other ids; it is in the fingerprint."""
 
 
 class WordPieceTokenizer:
@@ -36,6 +42,18 @@ class WordPieceTokenizer:
             positions = checkpoint.shape().max_positions
         self._tokenizer.no_padding()
         self._tokenizer.enable_truncation(min(parameters.max_tokens or positions, positions))
+
+    @cached_property
+    def fingerprint(self) -> str:
+        """SHA-256 of everything that decides the token ids.
+
+        That is the library's own record of vocabulary, normalisation and truncation, its
+        version, and ``FORMAT``: never where files lie, nor the weights.
+        """
+        from tokenizers import __version__
+
+        text = f"{FORMAT} {__version__} {self._tokenizer.to_str()}"
+        return hashlib.sha256(text.encode()).hexdigest()
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
         """Encode each item, one text or a pair, as one sequence."""

@@ -1,10 +1,15 @@
 import json
+import os
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+import tokenizers
 
 from mtbench.api import Tokens, UsageError
+from mtbench_builtins.encoders import tokenizer
 from mtbench_builtins.encoders.parameters import MinBertParameters, TinyParameters
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
@@ -117,3 +122,64 @@ def test_a_broken_tokenizer_json_is_refused(bert_folder: Folder) -> None:
     (folder / "tokenizer.json").write_text("{}")
     with pytest.raises(UsageError, match=r"tokenizer\.json: .* cannot read it"):
         tokenizer_of(folder)
+
+
+# --- what decides the token ids ---------------------------------------------------------------
+
+
+def test_the_fingerprint_is_of_vocabulary_configuration_and_length(
+    bert_folder: Folder, tmp_path: Path
+) -> None:
+    folder = bert_folder()
+    found = [tokenizer_of(folder).fingerprint, tokenizer_of(folder, 12).fingerprint]
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
+    found.append(tokenizer_of(folder).fingerprint)
+    vocabulary = folder / "vocab.txt"
+    vocabulary.write_text(vocabulary.read_text().replace("\nfilm\n", "\nmovie\n"))
+    found.append(tokenizer_of(folder).fingerprint)
+    found.append(WordPieceTokenizer(TinyParameters()).fingerprint)
+
+    assert len(set(found)) == 5
+    assert {len(each) for each in found} == {64}
+
+
+def test_neither_place_nor_weights_nor_dropout_are_in_the_fingerprint(
+    bert_folder: Folder, tmp_path: Path
+) -> None:
+    folder = bert_folder()
+    first = tokenizer_of(folder)
+    elsewhere = folder.rename(tmp_path / "elsewhere")
+    (elsewhere / "model.safetensors").write_bytes(b"other weights")
+
+    other = MinBertParameters(checkpoint=str(elsewhere), dropout=0.5, mode="frozen", max_tokens=16)
+    assert WordPieceTokenizer(other).fingerprint == first.fingerprint
+
+
+def test_the_version_of_the_library_and_ours_are_in_the_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def fingerprint() -> str:
+        return WordPieceTokenizer(TinyParameters()).fingerprint
+
+    found = [fingerprint()]
+    with monkeypatch.context() as patch:
+        patch.setattr(tokenizers, "__version__", "0.0.1")
+        found.append(fingerprint())
+    monkeypatch.setattr(tokenizer, "FORMAT", 0)
+    found.append(fingerprint())
+
+    assert len(set(found)) == 3
+
+
+def test_another_process_finds_the_same_fingerprint() -> None:
+    script = """
+from mtbench_builtins.encoders.parameters import TinyParameters
+from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
+print(WordPieceTokenizer(TinyParameters()).fingerprint)
+"""
+    command = [sys.executable, "-c", script]
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    printed = subprocess.run(
+        command, capture_output=True, text=True, check=True, env=environment
+    ).stdout
+    assert printed.strip() == WordPieceTokenizer(TinyParameters()).fingerprint

@@ -1,0 +1,145 @@
+"""The cache of token ids: made once, on disk, mapped into memory by every run that needs them."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import shutil
+import sys
+import uuid
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from filelock import FileLock
+from numpy.typing import NDArray
+
+from mtbench.store import LOCK, write_json
+from mtbench.token_column import TokenColumn
+
+FORMAT = 1
+"""Raised by hand when the files of an entry change."""
+
+CHECKSUMS = "sha256.json"
+ARRAYS = ("ids", "types", "offsets")
+
+Texts = Sequence[Sequence[tuple[str, ...]]]
+"""What a tokenizer is given: columns of items, an item being one text or a pair."""
+
+
+class TokenCache:
+    """The token ids that one tokenizer gives, in a folder that the runs of a store share.
+
+    Args:
+        folder: holds a folder an entry; it need not be there yet.
+        tokenizer: a digest of everything that decides which ids a text gets.
+    """
+
+    def __init__(self, folder: Path, tokenizer: str) -> None:
+        self._folder = folder
+        self._tokenizer = tokenizer
+
+    def entry(self, texts: Texts) -> Entry:
+        """Return the place of these texts' token ids, whether they are there or not."""
+        described = json.dumps([FORMAT, self._tokenizer, texts], separators=(",", ":"))
+        digest = hashlib.sha256(described.encode()).hexdigest()
+        return Entry(self._folder / digest, len(texts))
+
+
+@dataclass(frozen=True)
+class Entry:
+    """The token ids of some columns of texts, in files that never change.
+
+    Attributes:
+        path: its folder, with three arrays a column and their checksums.
+        columns: how many.
+    """
+
+    path: Path
+    columns: int
+
+    def read(self) -> tuple[TokenColumn, ...] | None:
+        """Return the columns, mapped into memory; None where they are not there, or broken.
+
+        What is broken is named in the log.
+        """
+        if not self.path.exists():
+            return None
+        try:
+            return self._mapped()
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            self._log("broken, and made anew", error)
+            return None
+
+    def write(self, columns: Sequence[TokenColumn]) -> None:
+        """Store the columns; if that fails, the log says so, and the run can go on without.
+
+        Two processes may do so at once: the files of one of them stay, and both hold the same.
+        """
+        temporary = self._beside()
+        try:
+            self.path.parent.mkdir(parents=True, exist_ok=True)
+            temporary.mkdir()  # not by tempfile, which would shut out those who share the store
+            for number, column in enumerate(columns):
+                for name in ARRAYS:
+                    np.save(temporary / _file(number, name), getattr(column, name))
+            checksums = {file.name: _checksum(file) for file in sorted(temporary.iterdir())}
+            write_json(temporary / CHECKSUMS, checksums)
+            self._publish(temporary)
+        except OSError as error:
+            self._log("not stored", error)
+        finally:
+            shutil.rmtree(temporary, ignore_errors=True)
+
+    def _mapped(self) -> tuple[TokenColumn, ...]:
+        checksums = json.loads((self.path / CHECKSUMS).read_text(encoding="utf-8"))
+        return tuple(
+            TokenColumn(*(self._array(_file(number, name), checksums) for name in ARRAYS))
+            for number in range(self.columns)
+        )
+
+    def _array(self, name: str, checksums: Mapping[str, str]) -> NDArray[Any]:
+        # A file can have its full length and yet be torn: after a power cut it may hold zeros.
+        if _checksum(self.path / name) != checksums[name]:
+            raise ValueError(f"{name} is not as it was written")
+        # As a plain array, whose slices cost a tenth of a memmap's.
+        return np.asarray(np.load(self.path / name, mmap_mode="r"))
+
+    def _publish(self, temporary: Path) -> None:
+        """Rename a folder to the entry's, unless another process was faster.
+
+        What is broken there is moved away first; whoever has mapped its files keeps them.
+        """
+        with FileLock(self.path.parent / LOCK):
+            if self._is_whole():
+                return
+            if self.path.exists():
+                aside = self._beside()
+                self.path.rename(aside)
+                shutil.rmtree(aside, ignore_errors=True)
+            temporary.rename(self.path)
+
+    def _is_whole(self) -> bool:
+        try:
+            self._mapped()
+        except (OSError, ValueError, KeyError, TypeError):
+            return False
+        return True
+
+    def _beside(self) -> Path:
+        return self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+
+    def _log(self, what: str, error: Exception) -> None:
+        reason = f"{type(error).__name__}: {error}"
+        sys.stderr.write(f"token ids in {self.path} are {what} ({reason})\n")
+
+
+def _file(column: int, array: str) -> str:
+    return f"{column}.{array}.npy"
+
+
+def _checksum(file: Path) -> str:
+    with file.open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()
