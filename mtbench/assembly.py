@@ -46,7 +46,7 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
     tokenizer = load_target(entry, entry.spec.tokenizer)(parameters)
     return Assembled(
-        model=MultiTaskModel(encoder, heads),
+        model=MultiTaskModel(encoder, heads, resolved.cell.train["precision"]),
         tokenizer=tokenizer,
         tokenizer_digest=_tokenizer_digest(entry, entry.spec, tokenizer),
         balancer=_build(resolved, "balancer", resolved.cell.balancer),

@@ -1,7 +1,7 @@
 """The configuration of a cell as it is written: its sections, and one layer over another."""
 
 from collections.abc import Mapping
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
@@ -20,6 +20,7 @@ DEFAULTS: Mapping[str, Config] = {
 DEFAULT_HEAD: Config = {"name": "linear"}
 
 Positive = Annotated[int, Field(gt=0)]
+Precision = Literal["float32", "bfloat16"]
 
 
 class TrainConfig(BaseModel):
@@ -37,6 +38,8 @@ class TrainConfig(BaseModel):
         steps, epochs: the budget, exactly one of them; an epoch is what the balancer says.
         clip_norm: largest norm of the combined gradient, shared and head parameters together.
         evaluations: evaluations on dev, evenly spaced, the last one at the end; the best is kept.
+        precision: of the forward passes: ``"float32"``, or ``"bfloat16"`` by torch's autocast;
+            parameters, gradients, optimiser and losses are float32 in either case.
         threads: threads of one run; part of the configuration because it changes bits.
     """
 
@@ -53,6 +56,7 @@ class TrainConfig(BaseModel):
     epochs: Positive | None = None
     clip_norm: float | None = Field(None, gt=0)
     evaluations: Positive = 1
+    precision: Precision = "float32"
     threads: Positive = 1
 
     @model_validator(mode="after")

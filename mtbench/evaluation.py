@@ -35,7 +35,7 @@ def predict(model: MultiTaskModel, task: str, examples: TokenisedExamples) -> li
     head = model.tasks[task]
     result = torch.empty(len(examples), dtype=torch.float64)
     for indices in length_ordered_batches(examples.lengths.tolist(), BATCH_TOKENS):
-        outputs = model({task: examples.batch(indices)})[task]
+        outputs = model({task: examples.batch(indices)})[task].cpu()
         if not torch.isfinite(outputs).all():
             raise NonFinitePrediction(task)
         result[indices] = predictions(head.info, head.output, outputs).double()

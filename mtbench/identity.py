@@ -19,7 +19,6 @@ NUMERICS = 1
 """Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
 
 DEVICE = "cpu"
-PRECISION = "float32"
 
 
 class Identifier:
@@ -51,7 +50,6 @@ class Identifier:
         return {
             "numerics": NUMERICS,
             "device": DEVICE,
-            "precision": PRECISION,
             "config": config,
             "task_order": list(resolved.tasks),
             "data": {

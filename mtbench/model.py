@@ -9,6 +9,7 @@ import torch
 from torch import Tensor, nn
 
 from mtbench.batching import ragged
+from mtbench.configuration import Precision
 from mtbench.objectives import Output, loss
 from mtbench.pooling import pool
 from mtbench.protocols import EncoderOutput, Pair, Pooling, TaskInfo, Tokens
@@ -45,10 +46,22 @@ class TaskHead:
 
 
 class MultiTaskModel(nn.Module):
-    """An encoder and the heads of the tasks, forward passes shared wherever tasks allow it."""
+    """An encoder and the heads of the tasks, forward passes shared wherever tasks allow it.
 
-    def __init__(self, encoder: nn.Module, heads: Mapping[str, TaskHead]) -> None:
+    Args:
+        encoder: shared by all tasks.
+        heads: of the tasks by name.
+        precision: of the forward passes; what they give is float32 in either case.
+    """
+
+    def __init__(
+        self,
+        encoder: nn.Module,
+        heads: Mapping[str, TaskHead],
+        precision: Precision = "float32",
+    ) -> None:
         super().__init__()
+        self._precision = precision
         self.encoder = encoder
         self.tasks = dict(heads)
         # A module's own names (``train``, ``keys``) would clash with tasks called so.
@@ -62,9 +75,20 @@ class MultiTaskModel(nn.Module):
         Args:
             segments: records the pass, so that each task's gradients can be told apart.
         """
+        if self._precision == "float32":
+            return self._outputs(batches, segments)
+        with torch.autocast(self.device.type, torch.bfloat16):
+            outputs = self._outputs(batches, segments)
+        # Losses and metrics would lose digits that float32 keeps.
+        return {name: value.float() for name, value in outputs.items()}
+
+    def _outputs(
+        self, batches: Mapping[str, TaskBatch], segments: Segments | None
+    ) -> dict[str, Tensor]:
         batch = ragged(
             [s for of_task in batches.values() for column in of_task.sequences for s in column],
-            [sum(map(len, task_batch.sequences)) for task_batch in batches.values()],
+            [sum(map(len, of_task.sequences)) for of_task in batches.values()],
+            self.device,
         )
         with segments.recording(batch, list(batches)) if segments else nullcontext():
             encoded: EncoderOutput = self.encoder(batch)
@@ -94,9 +118,19 @@ class MultiTaskModel(nn.Module):
         """
         outputs = self(batches, segments)
         return {
-            name: loss(self.tasks[name].info, self.tasks[name].output, outputs[name], batch.labels)
+            name: loss(
+                self.tasks[name].info,
+                self.tasks[name].output,
+                outputs[name],
+                batch.labels.to(self.device),
+            )
             for name, batch in batches.items()
         }
+
+    @property
+    def device(self) -> torch.device:
+        """Where the parameters lie, and so where batches must; the CPU if there are none."""
+        return next((parameter.device for parameter in self.parameters()), torch.device("cpu"))
 
     def shared_parameters(self) -> list[nn.Parameter]:
         """Return the encoder's parameters that are trained: what combiners act on."""
@@ -122,11 +156,12 @@ class MultiTaskModel(nn.Module):
 
 
 def _digest(module: nn.Module) -> str:
-    """Return the SHA-256 of a module's tensors, in the order of their names."""
+    """Return the SHA-256 of a module's tensors, in the order of their names, on any device."""
     digest = hashlib.sha256()
     for name, tensor in sorted(module.state_dict().items()):
         digest.update(name.encode())
-        digest.update(tensor.detach().contiguous().view(-1).view(torch.uint8).numpy().tobytes())
+        flat = tensor.detach().cpu().contiguous().view(-1)
+        digest.update(flat.view(torch.uint8).numpy().tobytes())
     return digest.hexdigest()
 
 

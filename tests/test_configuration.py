@@ -198,6 +198,7 @@ def test_defaults_of_a_section() -> None:
         "epochs": 1,
         "clip_norm": None,
         "evaluations": 1,
+        "precision": "float32",
         "threads": 1,
     }
     assert DataConfig().model_dump() == {"dir": None, "fraction": 1.0, "train_sample": 500}
@@ -229,6 +230,7 @@ def test_exactly_one_budget(budget: dict[str, int]) -> None:
         {"clip_norm": 0},
         {"clip_norm": float("inf")},
         {"evaluations": 0},
+        {"precision": "float16"},
         {"threads": 0},
         {"patience": 1},
     ],

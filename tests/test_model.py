@@ -244,6 +244,58 @@ def test_a_frozen_encoder_shares_nothing_that_is_trained(small: dict[str, Any]) 
     }
 
 
+# --- precision and device ---------------------------------------------------------------------
+
+
+class Dtypes(nn.Module):
+    """A head that remembers in which precision it computed."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.projection = nn.Linear(1, 1)
+
+    def forward(self, embedding: Tensor) -> Tensor:
+        projected: Tensor = self.projection(embedding).squeeze(1)
+        self.computed = projected.dtype
+        return projected
+
+
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_forward_passes_have_their_precision_and_all_else_is_float32(precision: Any) -> None:
+    module = Dtypes()
+    model = MultiTaskModel(
+        Plain(), {"sst": TaskHead(module, SINGLE, "separate", "cls", "task")}, precision
+    )
+    examples = batch(column([1], [2]))
+
+    outputs = model({"sst": examples})["sst"]
+    loss = model.losses({"sst": examples})["sst"]
+    loss.backward()
+
+    assert module.computed == getattr(torch, precision)
+    assert (outputs.dtype, loss.dtype) == (torch.float32, torch.float32)
+    assert {p.grad.dtype for p in module.parameters() if p.grad is not None} == {torch.float32}
+
+
+@pytest.mark.parametrize("changes", HEADS.values(), ids=HEADS)
+def test_batches_and_labels_follow_the_model_to_its_device(
+    small: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    model, batches = assembled(small, changes)
+    assert model.device == torch.device("cpu")
+
+    model.to("meta")  # where shapes are computed and numbers are not
+
+    assert model.device == torch.device("meta")
+    assert {part.labels.device.type for part in batches.values()} == {"cpu"}
+    for values in (model(batches), model.losses(batches)):
+        assert {value.device.type for value in values.values()} == {"meta"}
+
+
+def test_a_model_without_parameters_is_on_the_cpu() -> None:
+    assert MultiTaskModel(Plain(), {}).device == torch.device("cpu")
+
+
 # --- first weights ----------------------------------------------------------------------------
 
 

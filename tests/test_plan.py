@@ -91,6 +91,7 @@ MOVES: dict[str, dict[str, Any]] = {
     "dropout": {"train.dropout": 0.2},
     "clip": {"train.clip_norm": 1.0},
     "threads": {"train.threads": 2},
+    "precision": {"train.precision": "bfloat16"},
     "evaluations": {"train.evaluations": 2},
     "a head": {"heads.sts": "relu-cosine"},
     "a head's parameter": {"heads.sts.pooling": "mean"},

@@ -55,6 +55,7 @@ def test_defaults_are_filled_in() -> None:
             "epochs": 1,
             "clip_norm": None,
             "evaluations": 1,
+            "precision": "float32",
             "threads": 1,
         },
         "data": {"dir": None, "fraction": 1.0, "train_sample": 500},

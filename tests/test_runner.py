@@ -111,6 +111,31 @@ def test_the_batches_of_a_run(trained: Request) -> None:
     )
 
 
+# --- precision --------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {"combiner": "pcgrad", "heads.sts": "relu-cosine"},
+        {"heads.sts": {"name": "linear", "pair": "joined", "pooling": "pooler"}},
+    ],
+    ids=["pcgrad", "sum"],
+)
+def test_a_run_in_bfloat16_is_near_that_in_float32(
+    trained: Request, changes: Mapping[str, Any]
+) -> None:
+    whole = trained(changes | QUIET)
+    half = trained(changes | QUIET | {"train.precision": "bfloat16"})
+
+    assert half.key != whole.key
+    assert losses_of(half) != losses_of(whole)
+    assert np.array(losses_of(half)) == pytest.approx(np.array(losses_of(whole)), rel=0.03)
+    assert hashes_of(half) == hashes_of(whole)  # the same batches and first weights
+    assert {value.dtype for value in load_file(half.path / CHECKPOINT).values()} == {torch.float32}
+    assert_checkpoint_gives_predictions(half)
+
+
 # --- the result -------------------------------------------------------------------------------
 
 
