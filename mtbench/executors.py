@@ -11,6 +11,7 @@ from typing import Any, Protocol
 
 from filelock import Timeout
 
+from mtbench.devices import CPU, DETERMINISTIC
 from mtbench.store import LOG, REQUEST, RESULT, RunFolder, Store, write_json
 
 POLL_SECONDS = 0.2
@@ -50,8 +51,10 @@ class Observer(Protocol):
     def finished(self, job: Job, result: dict[str, Any]) -> None: ...
 
 
-def default_jobs(threads: int) -> int:
-    """Return how many runs fit on this machine's cores at a time."""
+def default_jobs(threads: int, device: str) -> int:
+    """Return how many runs fit at a time: on this machine's cores, or one on a CUDA device."""
+    if device != CPU:
+        return 1
     if hasattr(os, "sched_getaffinity"):
         cores = len(os.sched_getaffinity(0))
     else:
@@ -111,6 +114,7 @@ class _Attempt:
             "MKL_NUM_THREADS": str(job.threads),
             "TOKENIZERS_PARALLELISM": "false",
             "PYTHONHASHSEED": "0",
+            **DETERMINISTIC,
         }
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(

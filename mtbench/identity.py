@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtbench import data
+from mtbench import data, devices
 from mtbench.errors import PluginError, UsageError
 from mtbench.provenance import source_hash
 from mtbench.registry import Entry, build_parameters, label, load_target
@@ -17,8 +17,6 @@ from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target
 
 NUMERICS = 1
 """Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
-
-DEVICE = "cpu"
 
 
 class Identifier:
@@ -30,8 +28,11 @@ class Identifier:
         self._sources: dict[Target, str] = {}
         self._code: dict[int, str] = {}
 
-    def identity(self, resolved: Resolved) -> dict[str, Any]:
+    def identity(self, resolved: Resolved, device: str) -> dict[str, Any]:
         """Return everything that decides a cell's numbers, seed aside, and nothing else.
+
+        Args:
+            device: that the cell is trained on; its type counts, its index does not.
 
         Raises:
             UsageError: if data or a checkpoint are not where they should be.
@@ -49,7 +50,7 @@ class Identifier:
         config["train"] = {k: value for k, value in config["train"].items() if k != "dropout"}
         return {
             "numerics": NUMERICS,
-            "device": DEVICE,
+            "device": devices.type_of(device),
             "config": config,
             "task_order": list(resolved.tasks),
             "data": {

@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Any
 
 from mtbench.configuration import Config
+from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError, unknown
 from mtbench.identity import Identifier, all_entries, canonical, run_key
 from mtbench.matrix import NamedCell
@@ -51,11 +52,16 @@ class PlannedCell:
 
 @dataclass(frozen=True)
 class Plan:
-    """The runs of a matrix."""
+    """The runs of a matrix.
+
+    Attributes:
+        device: that they are trained on, such as ``"cuda:1"``.
+    """
 
     title: str
     seeds: Sequence[int]
     cells: Sequence[PlannedCell]
+    device: str = CPU
 
     def runs(self, *states: State) -> list[tuple[PlannedCell, PlannedRun]]:
         """Return the runs in one of the states, each key once, in the plan's order."""
@@ -102,12 +108,13 @@ class Plan:
 
 
 class Planner:
-    """Makes plans; what cells share (data, checkpoints, sources) is read once."""
+    """Makes plans for a device; what cells share (data, checkpoints, sources) is read once."""
 
-    def __init__(self, registry: Registry, store: Store) -> None:
+    def __init__(self, registry: Registry, store: Store, device: str = CPU) -> None:
         self._resolver = Resolver(registry)
         self._store = store
         self._identifier = Identifier()
+        self._device = device
 
     def plan(self, title: str, cells: Sequence[NamedCell], seeds: Sequence[int]) -> Plan:
         """Resolve the cells and look up their runs.
@@ -119,12 +126,14 @@ class Planner:
         stored = self._store.keys()
         planned = [self._plan_cell(cell, seeds, stored) for cell in cells]
         _check_task_names(cells, planned)
-        return Plan(title, list(seeds), planned)
+        return Plan(title, list(seeds), planned, self._device)
 
     def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
         try:
             resolved = self._resolver.resolve(cell.config)
-            identity = {} if resolved.rejection else self._identifier.identity(resolved)
+            identity = (
+                {} if resolved.rejection else self._identifier.identity(resolved, self._device)
+            )
         except UsageError as error:
             raise UsageError(f"cell {cell.name!r}: {error}") from error
         runs = []

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
@@ -14,16 +15,21 @@ from mtbench.runner import Run, prepare
 from mtbench.store import CHECKPOINT, RunFolder, renamed
 
 
-def restore(folder: RunFolder, data_dir: Path | None = None) -> Run:
-    """Return a stored run with its trained weights.
+def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CPU) -> Run:
+    """Return a stored run with its trained weights, on whatever device it was trained.
+
+    Args:
+        data_dir: where the data lie now; None for where they lay when the run was trained.
+        device: where the model shall be.
 
     Raises:
         RunsMissing: if the run has no result.
-        UsageError, PluginError: if its plugins, checkpoint or data are not there any more.
+        UsageError, PluginError: if its plugins, checkpoint or data are not there any more, or
+            the device is not.
     """
     if folder.state() != "done":
         raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
-    run = prepare(folder, data_dir)
+    run = prepare(folder, data_dir, device=device)
     now = Identifier().components(run.resolved)
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
@@ -34,17 +40,18 @@ def restore(folder: RunFolder, data_dir: Path | None = None) -> Run:
 
 
 def evaluate(
-    folder: RunFolder, split: Split, data_dir: Path | None = None
+    folder: RunFolder, split: Split, data_dir: Path | None = None, *, device: str = CPU
 ) -> tuple[dict[str, Scores], float | None]:
     """Return each task's metrics on a split, and the overall; the one reader of test labels.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
+        device: where to compute.
 
     Raises:
         UsageError: if a task has no labels for that split.
     """
-    run = restore(folder, data_dir)
+    run = restore(folder, data_dir, device=device)
     tasks = run.resolved.cell.tasks
     splits = {task: run.tokenised(task, run.load(task, split, with_labels=True)) for task in tasks}
     _, scores = predict_and_score(run.assembled.model, splits)
@@ -60,17 +67,23 @@ class Written:
 
 
 def write_predictions(
-    folder: RunFolder, split: Split, out: Path, data_dir: Path | None = None
+    folder: RunFolder,
+    split: Split,
+    out: Path,
+    data_dir: Path | None = None,
+    *,
+    device: str = CPU,
 ) -> Iterator[Written]:
     """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
+        device: where to compute.
 
     Raises:
         UsageError: if a task's data are not there, or the folder cannot be made.
     """
-    run = restore(folder, data_dir)
+    run = restore(folder, data_dir, device=device)
     try:
         out.mkdir(parents=True, exist_ok=True)
     except OSError as error:

@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtbench import __version__
+from mtbench.devices import CPU
 from mtbench.plan import PlannedCell, PlannedRun
 from mtbench.store import machine
 
@@ -14,19 +15,26 @@ PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
 
 
 def request(
-    cell: PlannedCell, run: PlannedRun, plugins: Sequence[Path], *, matrix: str = ""
+    cell: PlannedCell,
+    run: PlannedRun,
+    plugins: Sequence[Path],
+    *,
+    matrix: str = "",
+    device: str = CPU,
 ) -> dict[str, Any]:
     """Return the request of a run, which its process stores as ``run.json``.
 
     Args:
         plugins: plugin files that the process loads.
         matrix: title of the matrix for which the run is trained.
+        device: that it is trained on.
     """
     return {
         "matrix": matrix,
         "key": run.key,
         "cell": cell.name,
         "seed": run.seed,
+        "device": device,
         "config": cell.config,
         "identity": cell.identity,
         "plugins": [str(file.resolve()) for file in plugins],

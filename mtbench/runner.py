@@ -1,5 +1,6 @@
 """The runner: from a run's request to its stored result."""
 
+import os
 import sys
 import time
 from collections.abc import Mapping
@@ -11,7 +12,7 @@ import numpy as np
 import torch
 from safetensors.torch import save_file
 
-from mtbench import data
+from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
 from mtbench.evaluation import overall, predict_and_score
 from mtbench.examples import TokenisedExamples, tokenise
@@ -57,22 +58,30 @@ class Run:
         return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
 
 
-def prepare(folder: RunFolder, data_dir: Path | None = None) -> Run:
+def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | None = None) -> Run:
     """Build what a stored request describes: plugins, data folder, model with first weights.
+
+    The weights are drawn on the CPU, so that they are the same on every device.
 
     Args:
         data_dir: where the data lie; None for where the request says.
+        device: where the model shall be; None for where the request says.
 
     Raises:
-        UsageError: if what it names is not there any more.
+        UsageError: if what it names is not there any more, or the device is not there.
         PluginError: if a plugin that it needs is broken.
     """
     request = folder.read(REQUEST)
     assert request is not None  # whoever asks for a run has written its request
+    device = device or request["device"]
+    devices.require(device)
     registry = Registry.load([Path(file) for file in request["plugins"]])
     resolved = Resolver(registry).resolve(as_written(request["config"]))
     torch.set_num_threads(resolved.cell.train["threads"])
     torch.set_deterministic_debug_mode("error")
+    os.environ.update(devices.DETERMINISTIC)
+    assembled = assemble(resolved, request["seed"])
+    assembled.model.to(device)
     stored = resolved.config["data"]["dir"]
     assembled = assemble(resolved, request["seed"])
     digest = assembled.tokenizer_digest
@@ -115,10 +124,10 @@ def execute(folder: RunFolder) -> None:
         history.note("loading")
         run = prepare(folder)
         # Hours may lie between the plan and this moment; the key must not lie.
-        now = Identifier().identity(run.resolved)
+        model = run.assembled.model
+        now = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(run.identity, now, since="the plan was made")
         given = _load(run)
-        model = run.assembled.model
         initial = model.digests()
         selection = Selection(model, given.dev, history)
         ready = time.perf_counter()
@@ -143,7 +152,7 @@ def execute(folder: RunFolder) -> None:
             "evaluations": selection.count,
             "left_out": _left_out(given.given),
             "hashes": {"batches": record.batches, "initial_weights": initial},
-            "cost": _cost(record, history, seconds),
+            "cost": _cost(record, history, seconds, model.device),
         }
         write_json(folder.path / RESULT, result)
 
@@ -172,7 +181,10 @@ def _load(run: Run) -> RunData:
 
 
 def _cost(
-    record: TrainingRecord, history: History, seconds: Mapping[str, float]
+    record: TrainingRecord,
+    history: History,
+    seconds: Mapping[str, float],
+    device: torch.device,
 ) -> dict[str, Any]:
     return {
         "steps": history.steps,
@@ -181,6 +193,18 @@ def _cost(
         "encoder_passes": record.encoder_passes,
         "seconds": seconds,
         "peak_memory_mb": peak_memory_mb(),
+        **_cost_of_device(device),
+    }
+
+
+def _cost_of_device(device: torch.device) -> dict[str, Any]:
+    """Return which CUDA device it was, and the most memory that tensors took there."""
+    if device.type != devices.CUDA:
+        return {}
+    peak = torch.cuda.max_memory_allocated(device)
+    return {
+        "device": torch.cuda.get_device_name(device),
+        "peak_device_memory_mb": round(peak / 1024**2, 1),
     }
 
 
@@ -233,7 +257,7 @@ def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]
     with renamed(path / PREDICTIONS) as temporary, temporary.open("wb") as stream_:
         np.savez_compressed(stream_, **arrays)
     with renamed(path / CHECKPOINT) as temporary:
-        save_file(selection.state, temporary)
+        save_file({name: value.cpu() for name, value in selection.state.items()}, temporary)
 
 
 def _left_out(given: Mapping[str, Mapping[Split, Examples]]) -> dict[str, dict[str, int]]:

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from pathlib import Path
 
+from mtbench.devices import CPU, require
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
@@ -19,12 +20,15 @@ def make_plan(
     store: Store,
     overrides: Overrides = NO_OVERRIDES,
     expression: str | None = None,
+    *,
+    device: str = CPU,
 ) -> Plan:
     """Return the plan of a matrix file.
 
     Args:
         matrix: the file, or its folder.
         expression: keeps the cells whose names it fits; see ``filtering``.
+        device: that the runs are trained on; it need not be there to look runs up.
 
     Raises:
         UsageError: if something in the file or the overrides does not fit, or no cell is left.
@@ -39,7 +43,7 @@ def make_plan(
         if not chosen:
             shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
             raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
-    return Planner(registry, store).plan(table.title, chosen, seeds(table, overrides))
+    return Planner(registry, store, device).plan(table.title, chosen, seeds(table, overrides))
 
 
 def train_missing(
@@ -49,7 +53,10 @@ def train_missing(
 
     Args:
         plugins: plugin files that the runs' processes load too.
-        jobs: runs at a time; None for as many as the cores can take.
+        jobs: runs at a time; None for as many as the device can take.
+
+    Raises:
+        UsageError: if there are such runs, and the plan's device is not there.
     """
     waiting = [
         Job(
@@ -57,10 +64,11 @@ def train_missing(
             store=store,
             key=run.key,
             threads=cell.config["train"]["threads"],
-            request=request(cell, run, plugins, matrix=plan.title),
+            request=request(cell, run, plugins, matrix=plan.title, device=plan.device),
         )
         for cell, run in plan.to_do()
     ]
     if waiting:
+        require(plan.device)
         threads = max(job.threads for job in waiting)
-        run_all(waiting, jobs or default_jobs(threads), observer)
+        run_all(waiting, jobs or default_jobs(threads, plan.device), observer)

@@ -108,7 +108,13 @@ SMALL = {
 }
 
 
-def requested(folder: Path, changes: Mapping[str, Any], seed: int, plugins: Sequence[Path]) -> Any:
+def requested(
+    folder: Path,
+    changes: Mapping[str, Any],
+    seed: int,
+    plugins: Sequence[Path],
+    device: str = "cpu",
+) -> Any:
     """Write the request of a small run into a store of its own, and return the run's folder."""
     from mtbench.configuration import overlay
     from mtbench.matrix import NamedCell
@@ -119,12 +125,13 @@ def requested(folder: Path, changes: Mapping[str, Any], seed: int, plugins: Sequ
 
     store = Store(folder)
     named = NamedCell("a cell", overlay(SMALL, changes))
-    (cell,) = Planner(Registry.load(plugins), store).plan("a plan", [named], [seed]).cells
+    planner = Planner(Registry.load(plugins), store, device)
+    (cell,) = planner.plan("a plan", [named], [seed]).cells
     assert cell.rejection is None, cell.rejection
     run = cell.runs[0]
     made = store.run(run.key)
     made.path.mkdir(parents=True, exist_ok=True)
-    write_json(made.path / REQUEST, request(cell, run, plugins))
+    write_json(made.path / REQUEST, request(cell, run, plugins, device=device))
     return made
 
 
@@ -152,8 +159,9 @@ def request_run(tmp_path: Path) -> Callable[..., Any]:
         seed: int = 0,
         plugins: Sequence[Path] = (),
         store: str = ".mtbench",
+        device: str = "cpu",
     ) -> Any:
-        return requested(tmp_path / store, changes or {}, seed, plugins)
+        return requested(tmp_path / store, changes or {}, seed, plugins, device)
 
     return write
 

@@ -151,6 +151,7 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
     assert environment.items() >= (os.environ | given).items()
     assert environment["MKL_NUM_THREADS"] == "3"
+    assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
 
 
 def test_an_attempt_leaves_nothing_of_its_own(
@@ -277,11 +278,17 @@ def test_nothing_to_do(processes: list[Process]) -> None:
 
 def test_as_many_runs_as_the_cores_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
-    assert [default_jobs(threads) for threads in (1, 2, 3, 8, 16)] == [8, 4, 2, 1, 1]
+    assert [default_jobs(threads, "cpu") for threads in (1, 2, 3, 8, 16)] == [8, 4, 2, 1, 1]
 
     monkeypatch.delattr(os, "sched_getaffinity")
     monkeypatch.setattr(os, "cpu_count", lambda: 6)
-    assert default_jobs(2) == 3
+    assert default_jobs(2, "cpu") == 3
+
+
+def test_a_cuda_device_takes_one_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+    assert default_jobs(1, "cuda:0") == 1
 
 
 # --- processes that are -----------------------------------------------------------------------

@@ -21,7 +21,9 @@ LONGEST = 300  # lines of a module
 
 # A room is a module or a package right under mtbench/; "" is mtbench/__init__ itself. Imports go
 # to a lower floor, or sideways.
-GROUND = "errors randomness metrics learning_rate protocols specs parameters tables hookspecs api"
+GROUND = """
+    errors devices randomness metrics learning_rate protocols specs parameters tables hookspecs api
+"""
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
     leaderboard rendering plan_rendering readme overview catalogue data_tables token_column

@@ -137,6 +137,21 @@ def test_numerics_changes_the_key(store: Store, monkeypatch: pytest.MonkeyPatch)
     assert key_of(store, {}) != before
 
 
+def test_the_type_of_a_device_changes_the_key_and_its_index_does_not(store: Store) -> None:
+    made = [NamedCell("a", overlay({}, BASE))]
+    plans = {
+        device: Planner(Registry.load(), store, device).plan("", made, [0])
+        for device in ("cpu", "cuda:0", "cuda:1")
+    }
+
+    on_cpu, on_first, on_second = (keys(plan) for plan in plans.values())
+    assert on_cpu == keys(Planner(Registry.load(), store).plan("", made, [0]))
+    assert on_cpu != on_first == on_second
+    assert [plan.cells[0].identity["device"] for plan in plans.values()] == ["cpu", "cuda", "cuda"]
+    assert [plan.device for plan in plans.values()] == list(plans)
+    assert refreshed(plans["cuda:1"], store).device == "cuda:1"
+
+
 # --- what leaves a key ------------------------------------------------------------------------
 
 SAME: dict[str, dict[str, Any]] = {

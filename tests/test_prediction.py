@@ -12,10 +12,11 @@ from safetensors.torch import load_file, save_file
 
 from mtbench.data import load
 from mtbench.errors import RunsMissing, UsageError
+from mtbench.evaluation import predict
 from mtbench.prediction import evaluate, restore, submission_text, write_predictions
 from mtbench.protocols import TaskInfo
 from mtbench.runner import execute
-from mtbench.store import CHECKPOINT, PREDICTIONS, RESULT, RunFolder, write_json
+from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, write_json
 from mtbench_builtins.tasks.quora import Quora
 from mtbench_builtins.tasks.sst import SST
 from mtbench_builtins.tasks.sts import STS
@@ -298,6 +299,45 @@ def test_data_that_moved_are_found_where_they_are_now(
 
     assert [file.read_bytes() for file in files] == before
     assert scores == evaluate(folder, "dev")
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def test_a_run_of_another_device_predicts_here(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = copied(trained(), tmp_path)
+    request = folder.read(REQUEST)
+    assert request is not None
+    identity = {**request["identity"], "device": "cuda"}
+    write_json(folder.path / REQUEST, {**request, "device": "cuda:99", "identity": identity})
+
+    assert evaluate(folder, "dev") == evaluate(trained(), "dev")
+    for one, other in zip(
+        written(folder, "dev", tmp_path / "a"),
+        written(trained(), "dev", tmp_path / "b"),
+        strict=True,
+    ):
+        assert one.read_bytes() == other.read_bytes()
+
+
+def test_a_device_to_predict_on_must_be_there(trained: Callable[..., RunFolder]) -> None:
+    with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
+        evaluate(trained(), "dev", device="cuda:99")
+
+
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+def test_predictions_on_cuda_are_near_those_on_the_cpu(trained: Callable[..., RunFolder]) -> None:
+    folder = trained()
+    on_cpu, on_cuda = (restore(folder, device=device) for device in ("cpu", "cuda:0"))
+
+    examples = on_cpu.tokenised("sts", on_cpu.load("sts", "dev", with_labels=False))
+    one, other = (predict(run.assembled.model, "sts", examples) for run in (on_cpu, on_cuda))
+
+    assert on_cuda.assembled.model.device == torch.device("cuda:0")
+    assert on_cuda.assembled.model.digests() == on_cpu.assembled.model.digests()
+    assert other == pytest.approx(one, abs=1e-4)
 
 
 # --- the real data ----------------------------------------------------------------------------

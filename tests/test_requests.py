@@ -50,6 +50,7 @@ def test_a_request_holds_what_a_fresh_process_needs(
         "key",
         "cell",
         "seed",
+        "device",
         "config",
         "identity",
         "plugins",
@@ -58,6 +59,8 @@ def test_a_request_holds_what_a_fresh_process_needs(
         "machine",
     ]
     assert (record["key"], record["cell"], record["seed"]) == (run.key, "a cell", 5)
+    assert record["device"] == "cpu"
+    assert request(cell, run, [], device="cuda:1")["device"] == "cuda:1"
     assert record["config"] == cell.config
     assert record["plugins"] == [str(tmp_path / "my_head.py")]
     assert record["providers"] == cell.providers

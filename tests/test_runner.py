@@ -1,4 +1,5 @@
 import json
+import os
 import random
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
@@ -19,7 +20,15 @@ from mtbench.metrics import METRICS
 from mtbench.protocols import Step, TaskInfo
 from mtbench.randomness import derive, stream
 from mtbench.runner import execute, prepare
-from mtbench.store import CHECKPOINT, HISTORY, PREDICTIONS, RESULT, RunFolder
+from mtbench.store import (
+    CHECKPOINT,
+    HISTORY,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    RunFolder,
+    write_json,
+)
 
 Request = Callable[..., RunFolder]
 
@@ -162,6 +171,7 @@ def test_what_a_result_holds(trained: Request) -> None:
     assert cost["steps"] == cost["encoder_passes"] == 3
     assert cost["examples"] == {"sst": 12, "pd": 12, "sts": 12}
     assert cost["tokens"] > 36
+    assert "peak_device_memory_mb" not in cost  # of the CPU there is none
     seconds = cost["seconds"]
     assert 0 < seconds["computing"] < seconds["training"] < seconds["total"]
     assert 0 < seconds["evaluation"] < seconds["total"]
@@ -550,3 +560,78 @@ def test_the_data_folder_is_the_request_s_or_the_one_given(
 
     assert prepare(folder).data_dir == Path("somewhere").absolute()
     assert prepare(folder, tmp_path).data_dir == tmp_path
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def test_a_device_that_is_not_there(request_run: Request) -> None:
+    folder = request_run(device="cuda:99")
+
+    with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
+        prepare(folder)
+
+    assert prepare(folder, device="cpu").assembled.model.device == torch.device("cpu")
+
+
+def test_a_run_on_another_device_than_its_key_says_fails(request_run: Request) -> None:
+    folder = request_run(device="cuda:99")
+    request = folder.read(REQUEST)
+    assert request is not None
+    write_json(folder.path / REQUEST, {**request, "device": "cpu"})
+
+    with pytest.raises(UsageError, match=r"^device changed since the plan was made$"):
+        execute(folder)
+
+
+def test_a_run_is_prepared_for_cublas_to_repeat_itself(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("CUBLAS_WORKSPACE_CONFIG", "")
+
+    prepare(request_run())
+
+    assert os.environ["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+
+
+needs_cuda = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
+
+
+@needs_cuda
+@pytest.mark.parametrize("combiner", ["sum", "pcgrad"])
+@pytest.mark.parametrize("sts", ["relu-cosine", {"name": "linear", "pair": "joined"}])
+def test_a_run_on_cuda_is_near_that_on_the_cpu(
+    trained: Request, request_run: Request, combiner: str, sts: Any
+) -> None:
+    changes = {"combiner": combiner, "heads.sts": sts, **QUIET}
+    on_cpu, on_cuda = trained(changes), request_run(changes, device="cuda:0")
+
+    execute(on_cuda)
+
+    assert on_cuda.key != on_cpu.key
+    assert hashes_of(on_cuda) == hashes_of(on_cpu)  # first weights and batches, bit by bit
+    assert np.array(losses_of(on_cuda)) == pytest.approx(np.array(losses_of(on_cpu)), rel=1e-2)
+    one, other = (load_file(folder.path / CHECKPOINT) for folder in (on_cuda, on_cpu))
+    assert {name: value.shape for name, value in one.items()} == {
+        name: value.shape for name, value in other.items()
+    }
+    cost = result_of(on_cuda)["cost"]
+    assert cost["device"] == torch.cuda.get_device_name(0)
+    assert cost["peak_device_memory_mb"] > 0
+
+
+@needs_cuda
+@pytest.mark.parametrize("precision", ["float32", "bfloat16"])
+def test_a_run_on_cuda_repeats_itself_bit_by_bit(request_run: Request, precision: str) -> None:
+    changes = {**PINNED, "train.precision": precision}
+    runs = [request_run(changes, store=store, device="cuda:0") for store in ("one", "two")]
+
+    for folder in runs:
+        execute(folder)
+
+    one, two = runs
+    assert one.key == two.key
+    assert losses_of(one) == losses_of(two)
+    assert hashes_of(one) == hashes_of(two)
+    for name in (PREDICTIONS, CHECKPOINT):
+        assert (one.path / name).read_bytes() == (two.path / name).read_bytes()

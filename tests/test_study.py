@@ -219,7 +219,7 @@ def test_where_all_is_stored_nothing_is_done(
 def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     store: Store, small: dict[str, Any], calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mtbench.study.default_jobs", lambda threads: 100 // threads)
+    monkeypatch.setattr("mtbench.study.default_jobs", lambda threads, device: 100 // threads)
     cells = [
         NamedCell(f"{threads} threads", overlay(small, {"train.threads": threads}))
         for threads in (1, 4, 2)
@@ -231,7 +231,7 @@ def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     ((jobs, at_a_time, _),) = calls
     assert [job.threads for job in jobs] == [1, 4, 2]
     assert at_a_time == 25
-    assert default_jobs(10**6) == 1
+    assert default_jobs(10**6, "cpu") == 1
 
 
 def test_cells_that_are_one_run_are_trained_once(
@@ -244,3 +244,36 @@ def test_cells_that_are_one_run_are_trained_once(
 
     ((jobs, _, _),) = calls
     assert [job.name for job in jobs] == ["one [seed 0]"]
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def test_runs_are_requested_for_the_device_of_their_plan(
+    matrix: Path, store: Store, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtbench.study.require", lambda device: None)
+    plan = make_plan(matrix, Registry.load(), store, device="cuda:1")
+
+    train_missing(plan, store, [], None, Silent())
+
+    ((jobs, at_a_time, _),) = calls
+    assert {job.request["device"] for job in jobs} == {"cuda:1"}
+    assert {job.request["identity"]["device"] for job in jobs} == {"cuda"}
+    assert at_a_time == 1
+
+
+def test_a_device_must_be_there_where_something_is_to_be_trained(
+    matrix: Path, store: Store, calls: list[Any]
+) -> None:
+    plan = make_plan(matrix, Registry.load(), store, device="cuda:99")
+
+    with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
+        train_missing(plan, store, [], None, Silent())
+    for _, run in plan.runs():
+        store_result(store, run.key, status="done")
+    train_missing(
+        make_plan(matrix, Registry.load(), store, device="cuda:99"), store, [], None, Silent()
+    )
+
+    assert calls == []

@@ -3,6 +3,7 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -201,3 +202,16 @@ def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
         "error": reason,
         "traceback": "a traceback",
     }
+
+
+def test_a_device_that_is_not_there_is_told_in_one_line(request_run: Any) -> None:
+    run = request_run(device="cuda:99")
+    file = run.path / "run.json.1-0"
+    (run.path / REQUEST).rename(file)
+
+    command = [sys.executable, "-m", "mtbench.worker", run.path, file]
+    subprocess.run(command, capture_output=True, check=True)
+
+    result = run.read(RESULT)
+    assert result["status"] == "failed"
+    assert result["error"].startswith("there is no device 'cuda:99' (here is cpu")

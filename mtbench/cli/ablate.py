@@ -26,7 +26,9 @@ if TYPE_CHECKING:
 @matrix_options
 @format_option
 @click.option(
-    "--jobs", type=click.IntRange(min=1), help="Runs at a time.  [default: cores/threads]"
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs at a time.  [default: cores/threads; 1 on a CUDA device]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
@@ -78,15 +80,18 @@ def _planned(
     seeds: int | None,
     expression: str | None,
     data_dir: Path | None,
+    device: str,
     plugin_files: Sequence[Path],
     store_dir: Path,
 ) -> tuple[Plan, Store]:
+    from mtbench.devices import choose
     from mtbench.study import make_plan
 
     store = open_store(store_dir)
     laid_over = overrides(settings, axes, seeds, data_dir)
     registry = load_registry(plugin_files)
-    return make_plan(matrix_path, registry, store, laid_over, expression), store
+    plan = make_plan(matrix_path, registry, store, laid_over, expression, device=choose(device))
+    return plan, store
 
 
 def _print_plan(plan: Plan, form: str) -> int:

@@ -44,6 +44,13 @@ data_option = click.option(
     type=click.Path(path_type=Path, file_okay=False),
     help="Folder of the data sets; over data.dir and MTBENCH_DATA.",
 )
+device_option = click.option(
+    "--device",
+    default="auto",
+    show_default=True,
+    metavar="auto|cpu|cuda|cuda:N",
+    help="Where to compute; auto is a CUDA device where there is one, else the CPU.",
+)
 format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="rich", help="How to print the table."
 )
@@ -76,6 +83,7 @@ def matrix_options(command: Command) -> Command:
                 help="Only cells with such names: 'a and not b'.",
             ),
             data_option,
+            device_option,
             plugin_option,
             store_option,
         ]

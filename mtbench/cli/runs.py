@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from mtbench.cli.options import data_option, open_store, store_option
+from mtbench.cli.options import data_option, device_option, open_store, store_option
 from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode, UsageError
 
@@ -48,14 +48,16 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @click.argument("run")
 @split_option
 @data_option
+@device_option
 @store_option
-def evaluate(run: str, split: str, data_dir: Path | None, store_dir: Path) -> int:
+def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir: Path) -> int:
     """Score the model of RUN on a split."""
+    from mtbench.devices import choose
     from mtbench.overview import metric_records
     from mtbench.prediction import evaluate as score
 
     folder = open_store(store_dir).find(run)
-    scores, overall = score(folder, cast("Split", split), data_dir)
+    scores, overall = score(folder, cast("Split", split), data_dir, device=choose(device))
     print_table("", metric_records({split: scores}, {split: overall}))
     return ExitCode.DONE
 
@@ -71,13 +73,18 @@ def evaluate(run: str, split: str, data_dir: Path | None, store_dir: Path) -> in
     help="Where the files go.",
 )
 @data_option
+@device_option
 @store_option
-def predict(run: str, split: str, out: Path, data_dir: Path | None, store_dir: Path) -> int:
+def predict(
+    run: str, split: str, out: Path, *, data_dir: Path | None, device: str, store_dir: Path
+) -> int:
     """Write the predictions of RUN on a split, in the CS224N leaderboard's format."""
+    from mtbench.devices import choose
     from mtbench.prediction import write_predictions
 
     folder = open_store(store_dir).find(run)
-    for written in write_predictions(folder, cast("Split", split), out, data_dir):
+    place = choose(device)
+    for written in write_predictions(folder, cast("Split", split), out, data_dir, device=place):
         click.echo(written.file)
         for row in written.left_out:
             click.echo(f"warning: no prediction for {row}", err=True)

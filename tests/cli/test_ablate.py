@@ -373,3 +373,42 @@ def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
 
     assert rest.code == 0
     assert rest.err.startswith("[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n")
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def test_runs_of_a_device_that_is_not_here_are_looked_up(call: Call, study: Any) -> None:
+    there = (*study.given, "--device", "cuda:99", "--format", "json")
+
+    planned = call("plan", *there)
+    board = call("leaderboard", *there)
+    tried = call("ablate", *there, "--dry-run")
+
+    assert (planned.code, planned.err) == (0, "")
+    assert (counts(planned)["runs"], counts(planned)["stored"]) == (2, 0)
+    assert tried.out == planned.out
+    assert board.code == 3
+    assert [cell["status"] for cell in json.loads(board.out)["cells"]] == [
+        "missing",
+        "rejected",
+    ] * 2
+
+
+def test_a_device_that_is_not_here_trains_nothing(call: Call, study: Any, tmp_path: Path) -> None:
+    store = tmp_path / "store"
+    answer = call("ablate", study.matrix, "--store", store, "--device", "cuda:99")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: there is no device 'cuda:99' (here is cpu")
+    assert answer.err.count("\n") == 1
+    assert not store.exists()
+
+
+@pytest.mark.parametrize("command", ["ablate", "plan", "leaderboard"])
+def test_what_is_no_device_is_told(call: Call, study: Any, command: str) -> None:
+    answer = call(command, *study.given, "--device", "cuda:x")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: unknown device 'cuda:x'; did you mean 'cuda'? (known: ")
+    assert answer.err.count("\n") == 1

@@ -165,12 +165,32 @@ def test_predict_tells_what_it_leaves_out(
     call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     written = Written(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
-    monkeypatch.setattr("mtbench.prediction.write_predictions", lambda *given: iter([written]))
+    monkeypatch.setattr(
+        "mtbench.prediction.write_predictions", lambda *given, device: iter([written])
+    )
 
     answer = call("predict", key, "--out", "out", *at)
 
     assert (answer.code, answer.out) == (0, "out/sst-dev-output.csv\n")
     assert answer.err == "warning: no prediction for sst.csv:7: no sentence\n"
+
+
+@pytest.mark.parametrize("command", [("evaluate",), ("predict", "--out", "out")])
+def test_a_run_is_computed_on_a_device_of_its_own(
+    call: Call, at: tuple[str, str], key: str, command: tuple[str, ...]
+) -> None:
+    here = call(*command, key, *at, "--device", "cpu")
+    missing = call(*command, key, *at, "--device", "cuda:99")
+    unknown = call(*command, key, *at, "--device", "gpu")
+
+    assert (here.code, here.err) == (0, "")
+    assert (missing.code, missing.out) == (2, "")
+    assert missing.err.startswith("error: there is no device 'cuda:99' (here is cpu")
+    assert (unknown.code, unknown.out) == (2, "")
+    assert unknown.err.startswith(
+        "error: unknown device 'gpu'; did you mean 'cpu'? (known: auto, "
+    )
+    assert (missing.err + unknown.err).count("\n") == 2
 
 
 def test_predict_must_be_told_where(call: Call, at: tuple[str, str], key: str) -> None:

@@ -1,0 +1,116 @@
+"""Devices: which of them torch can compute on here, told without importing torch."""
+
+import ctypes
+import re
+import sys
+from dataclasses import dataclass
+from importlib.util import find_spec
+from pathlib import Path
+
+from mtbench.errors import UsageError, nearest
+
+AUTO = "auto"
+CPU = "cpu"
+CUDA = "cuda"
+
+DETERMINISTIC = {"CUBLAS_WORKSPACE_CONFIG": ":4096:8"}
+"""Environment in which cuBLAS gives the same bits again; it is read when CUDA starts."""
+
+
+@dataclass(frozen=True)
+class Cuda:
+    """What CUDA offers here.
+
+    Attributes:
+        count: of the devices that torch can use.
+        obstacle: why there is none; empty where there are some.
+    """
+
+    count: int
+    obstacle: str = ""
+
+
+def find_cuda() -> Cuda:
+    """Ask the installed torch, and then the driver, for CUDA devices.
+
+    The driver counts what ``CUDA_VISIBLE_DEVICES`` lets it see. Asking takes no memory on any
+    device.
+    """
+    built_for = _cuda_of_torch()
+    if built_for is None:
+        return Cuda(0, "the installed torch is built without CUDA")
+    try:
+        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    except OSError:
+        return Cuda(0, "no NVIDIA driver is installed")
+    version, count = ctypes.c_int(), ctypes.c_int()
+    error = (
+        driver.cuInit(0)
+        or driver.cuDriverGetVersion(ctypes.byref(version))
+        or driver.cuDeviceGetCount(ctypes.byref(count))
+    )
+    if error:
+        return Cuda(0, f"the NVIDIA driver answers with error {error}")
+    if version.value // 1000 < int(built_for.partition(".")[0]):
+        return Cuda(0, f"the NVIDIA driver is too old for CUDA {built_for}, which torch needs")
+    return Cuda(count.value, "" if count.value else "the NVIDIA driver shows no device")
+
+
+def choose(text: str) -> str:
+    """Return the device that was asked for as ``"cpu"`` or ``"cuda:<index>"``.
+
+    A CUDA device need not be there: stored runs of one can be looked up anywhere.
+
+    Args:
+        text: ``"auto"``, which is the first CUDA device where there is one and else the CPU;
+            ``"cpu"``; ``"cuda"``, the first; ``"cuda:1"``.
+
+    Raises:
+        UsageError: if it is none of these.
+    """
+    if text == AUTO:
+        return f"{CUDA}:0" if find_cuda().count else CPU
+    if text == CUDA:
+        return f"{CUDA}:0"
+    if text == CPU or re.fullmatch(rf"{CUDA}:(0|[1-9]\d*)", text, re.ASCII):
+        return text
+    guess = nearest(text, (AUTO, CPU, CUDA))
+    raise UsageError(
+        f"unknown device {text!r}"
+        + (f"; did you mean {guess!r}?" if guess else "")
+        + f" (known: auto, cpu, cuda, cuda:<index>; {_what_there_is()})"
+    )
+
+
+def require(device: str) -> None:
+    """Make sure that a device is there.
+
+    Args:
+        device: as ``choose`` returns it.
+
+    Raises:
+        UsageError: naming what there is.
+    """
+    if device != CPU and int(device.partition(":")[2]) >= find_cuda().count:
+        raise UsageError(f"there is no device {device!r} ({_what_there_is()})")
+
+
+def type_of(device: str) -> str:
+    """Return ``"cpu"`` or ``"cuda"``: what of a device decides numbers, as far as keys know."""
+    return device.partition(":")[0]
+
+
+def _what_there_is() -> str:
+    cuda = find_cuda()
+    names = [CPU, *(f"{CUDA}:{index}" for index in range(cuda.count))]
+    return f"here is {', '.join(names)}" + (f": {cuda.obstacle}" if cuda.obstacle else "")
+
+
+def _cuda_of_torch() -> str | None:
+    """Return the version of CUDA that the installed torch is built for, or None."""
+    spec = find_spec("torch")  # imports nothing, as torch is in no package
+    if spec is None or spec.origin is None:
+        return None
+    source = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
+    found = re.search(r"""^cuda\b[^=\n]*= *["'](.+)["']""", source, re.MULTILINE)
+    return found[1] if found else None
