@@ -74,7 +74,7 @@ class GradientOracle:
         shared: parameters that the combiner decides on.
         private: parameters of the heads, each used by one task.
         generator: the combiner's own, on the CPU.
-        segments: whether the encoder lets the gradients of all tasks come from one pass.
+        segments: of the encoder, where it lets the gradients of all tasks come from one pass.
     """
 
     def __init__(
@@ -85,14 +85,14 @@ class GradientOracle:
         private: Sequence[nn.Parameter],
         generator: torch.Generator,
         *,
-        segments: bool = False,
+        segments: Segments | None = None,
     ) -> None:
         self._combiner = combiner
         self._needs = needs
         self._shared = tuple(shared)
         self._private = tuple(private)
         self._generator = generator
-        self._segments = Segments(self._shared) if segments and needs != "losses" else None
+        self._segments = segments
 
     def step(
         self,
@@ -201,7 +201,8 @@ class GradientOracle:
             Each task's loss, and the shared parameters' gradients; those of the heads add up
             where they are.
         """
-        segments.begin(list(portions))
+        once = self._needs == "gramian" and all(len(parts) == 1 for parts in portions.values())
+        segments.begin(list(portions), once=once)
         losses = dict.fromkeys(portions, 0.0)
         for together in zip_longest(*portions.values()):
             parts = {t: p for t, p in zip(portions, together, strict=True) if p is not None}

@@ -23,6 +23,8 @@ class ParameterGradients:
     Attributes:
         parameter: whose they are.
         gradients: one a task, of the parameter's shape; None where the task does not use it.
+        stacked: the same numbers as one tensor [m, ...], where they lie so.
+        products: [m, m] float64, their inner products, where they are known already.
         rows: [U], the rows of the parameter that the gradients [U, ...] are of; all others are
             zero. None where they are of all of it.
         dense: zeros of the parameter's shape, to take the combined gradient of such rows.
@@ -30,6 +32,8 @@ class ParameterGradients:
 
     parameter: nn.Parameter
     gradients: Sequence[Tensor | None]
+    stacked: Tensor | None = None
+    products: Tensor | None = None
     rows: Tensor | None = None
     dense: Tensor | None = None
 
@@ -55,31 +59,48 @@ def gramian(records: Sequence[ParameterGradients]) -> Tensor:
     tasks = len(records[0].gradients)
     device = records[0].parameter.device
     products = torch.zeros(tasks, tasks, dtype=torch.float64, device=device)
-    short: list[Sequence[Tensor]] = []
+    short: list[Tensor] = []
     for record in records:
-        if record.size >= BLOCK:
-            _add_products(products, [None if g is None else g.flatten() for g in record.gradients])
-        elif record.size:
-            short.append([_or_zeros(g, record).flatten() for g in record.gradients])
+        if not record.size:
+            continue
+        stacked = record.stacked
+        if record.products is not None:
+            products += record.products
+        elif record.size < BLOCK:
+            if stacked is None:
+                stacked = torch.stack([_or_zeros(g, record) for g in record.gradients])
+            short.append(stacked.flatten(1))
+        elif stacked is not None:
+            products += inner_products(stacked.flatten(1))
+        else:
+            _add_pairs(products, [None if g is None else g.flatten() for g in record.gradients])
     if short:
         # Biases and norms: dozens of short vectors, which are quicker multiplied as one.
-        _add_products(products, [torch.cat(of_task) for of_task in zip(*short, strict=True)])
-    upper = products.triu(1)
-    return (products + upper.T).cpu()
+        products += inner_products(torch.cat(short, dim=1))
+    return products.cpu()
 
 
-def _add_products(products: Tensor, vectors: Sequence[Tensor | None]) -> None:
-    """Add the inner products of vectors to the upper half of a matrix, block by block."""
+def inner_products(vectors: Tensor) -> Tensor:
+    """Return the inner products of the rows of a matrix [m, n], summed block by block."""
+    whole = vectors.shape[1] // BLOCK * BLOCK
+    blocks = vectors[:, :whole].unflatten(1, (-1, BLOCK)).transpose(0, 1)  # [blocks, m, BLOCK]
+    rest = vectors[:, whole:]
+    products = torch.bmm(blocks, blocks.mT).sum(dim=0, dtype=torch.float64)
+    return products + rest @ rest.T
+
+
+def _add_pairs(products: Tensor, vectors: Sequence[Tensor | None]) -> None:
+    """Add the inner products of vectors, each in memory of its own, to a matrix of them."""
     for i, j in combinations_with_replacement(range(len(vectors)), 2):
         a, b = vectors[i], vectors[j]
         if a is None or b is None:
             continue
         whole = len(a) - len(a) % BLOCK
-        if whole:
-            blocks = torch.linalg.vecdot(a[:whole].view(-1, BLOCK), b[:whole].view(-1, BLOCK))
-            products[i, j] += blocks.sum(dtype=torch.float64)
-        if whole < len(a):
-            products[i, j] += torch.dot(a[whole:], b[whole:])
+        blocks = torch.linalg.vecdot(a[:whole].view(-1, BLOCK), b[:whole].view(-1, BLOCK))
+        value = blocks.sum(dtype=torch.float64) + torch.dot(a[whole:], b[whole:])
+        products[i, j] += value
+        if i != j:
+            products[j, i] += value
 
 
 def _or_zeros(gradient: Tensor | None, record: ParameterGradients) -> Tensor:
@@ -97,10 +118,10 @@ def set_weighted_sum(records: Sequence[ParameterGradients], weights: Tensor) -> 
         for factor, gradient in zip(factors, record.gradients, strict=True):
             if gradient is None:
                 continue
-            if update is None:
-                update = gradient if factor == 1 else gradient.mul_(factor)
-            else:
+            if update is not None:
                 update.add_(gradient, alpha=factor)
+            else:
+                update = gradient if factor == 1 else gradient.mul_(factor)
         record.parameter.grad = None if update is None else record.full(update)
 
 

@@ -24,6 +24,7 @@ from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, as_written
 from mtbench.schedule import evaluation_steps, schedule
+from mtbench.segments import Segments
 from mtbench.selection import Selection
 from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
@@ -223,7 +224,7 @@ def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
         model.shared_parameters(),
         model.head_parameters(),
         torch.Generator().manual_seed(derive(run.seed, "combiner")),
-        segments=getattr(model.encoder, "segments", False),
+        segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
     )
     return Trainer(model, training, steps, oracle=oracle, config=config, seed=run.seed)
 

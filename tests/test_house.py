@@ -30,8 +30,8 @@ PAPER = """
     token_cache
 """
 TORCH = """
-    batching pooling objectives examples model jacobian gradients assembly optimizer training
-    evaluation selection
+    batching pooling objectives examples model jacobian segment_layers segments gradients
+    assembly optimizer training evaluation selection
 """
 RUNS = "runner worker prediction"
 FLOORS = [

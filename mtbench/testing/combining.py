@@ -9,6 +9,7 @@ from torch import Tensor, nn
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.randomness import derive
 from mtbench.registry import Registry, build_parameters, load_target
+from mtbench.segments import Segments
 from mtbench.specs import CombinerSpec
 
 
@@ -51,7 +52,7 @@ def combine(
     parameters = build_parameters(entry, params, where=f"combiner {name}")
     shared = nn.Parameter(rows.new_zeros(rows.shape[1]))
 
-    def forward(batches: Mapping[str, int]) -> dict[str, Tensor]:
+    def forward(batches: Mapping[str, int], _: Segments | None) -> dict[str, Tensor]:
         # At zero the linear term changes no loss; its gradient is the task's row.
         return {task: values[row] + rows[row] @ shared for task, row in batches.items()}
 

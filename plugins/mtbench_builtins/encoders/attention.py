@@ -36,18 +36,19 @@ def attend(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
         [T, d].
     """
     if qkv.device.type == "cpu":
-        gathered: Tensor = _Grouped.apply(qkv, layout, dropout)
+        gathered: Tensor = _Grouped.apply(qkv, layout, dropout)  # type: ignore[no-untyped-call]
         return gathered
     return nested(qkv, layout, dropout)
 
 
 def nested(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
     """Do the same by a nested tensor, whose sequences PyTorch keeps side by side as we do."""
+    heads = qkv.unflatten(1, (3, layout.heads, -1)).movedim(1, 0).contiguous()  # [3, T, h, e]
     q, k, v = (
         torch.nested.nested_tensor_from_jagged(
-            part.unflatten(1, (layout.heads, -1)).contiguous(), layout.offsets, max_seqlen=layout.longest
+            part, layout.offsets, min_seqlen=layout.shortest, max_seqlen=layout.longest
         ).transpose(1, 2)
-        for part in qkv.chunk(3, dim=1)
+        for part in heads
     )
     gathered = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # [N, h, l, e]
     return gathered.transpose(1, 2).values().flatten(1)  # [T, d]
@@ -73,14 +74,14 @@ class Layout:
 
     Attributes:
         heads: h.
-        longest: length of the longest sequence.
+        shortest, longest: lengths of these sequences.
         offsets: [N + 1], where sequences begin and end in the stream.
         groups: in ascending order of length.
     """
 
     def __init__(self, batch: RaggedBatch, heads: int) -> None:
         self.heads = heads
-        self.longest = max(batch.lengths)
+        self.shortest, self.longest = min(batch.lengths), max(batch.lengths)
         self.offsets = F.pad(batch.starts, (0, 1), value=len(batch.ids))
         self._batch = batch
 
@@ -98,42 +99,36 @@ class Layout:
             weight += rows * length
 
     @cached_property
-    def _order(self) -> np.ndarray[Any, Any]:
-        """Return [T h], the rows of a stream [T, h, e] in the order of the groups."""
-        starts = self._batch.starts.numpy()
-        heads = np.arange(self.heads)
-        rows = []
-        for length, sequences in self._batch.by_length().items():
-            tokens = starts[sequences][:, None] + np.arange(length)  # [c, l]
-            rows.append((tokens[:, None, :] * self.heads + heads[:, None]).ravel())  # c, h, l
-        return np.concatenate(rows)
-
-    @cached_property
     def gather(self) -> Tensor:
         """[T h] rows of a stream [T, h, e] that make up the groups, each as [c, h, l, e]."""
-        return torch.from_numpy(self._order)
+        starts = self._batch.starts.numpy()
+        heads = np.arange(self.heads)[:, None]
+        rows = []
+        for length, sequences in self._batch.by_length().items():
+            tokens = starts[sequences][:, None, None] + np.arange(length)  # [c, 1, l]
+            rows.append((tokens * self.heads + heads).ravel())  # c, h, l
+        return torch.from_numpy(np.concatenate(rows))
 
     @cached_property
     def scatter(self) -> Tensor:
         """[T h], the way back: rows of the groups that make up the stream."""
-        back = np.empty_like(self._order)
-        back[self._order] = np.arange(len(back))
-        return torch.from_numpy(back)
+        return _inverse(self.gather)
 
     @cached_property
     def gather_three(self) -> Tensor:
-        """[3 T h] rows of a stream [T, 3, h, e]: those of all queries, of all keys, of all values."""
-        tokens, heads = np.divmod(self._order, self.heads)
-        three = np.arange(3)[:, None]
-        return torch.from_numpy(((tokens * 3 + three) * self.heads + heads).ravel())
+        """[3 T h] rows of a stream [T, 3, h, e]: all queries, then all keys, then all values."""
+        tokens, heads = self.gather // self.heads, self.gather % self.heads
+        return torch.cat([(3 * tokens + part) * self.heads + heads for part in range(3)])
 
     @cached_property
     def scatter_three(self) -> Tensor:
         """[3 T h], the way back from queries, keys and values to the stream."""
-        gathered = self.gather_three.numpy()
-        back = np.empty_like(gathered)
-        back[gathered] = np.arange(len(back))
-        return torch.from_numpy(back)
+        return _inverse(self.gather_three)
+
+
+def _inverse(order: Tensor) -> Tensor:
+    """Return the permutation that undoes one."""
+    return torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)))
 
 
 class _Grouped(torch.autograd.Function):
@@ -171,7 +166,7 @@ class _Grouped(torch.autograd.Function):
         return outputs.index_select(0, layout.scatter).view(len(qkv), -1)
 
     @staticmethod
-    @torch.autograd.function.once_differentiable  # type: ignore[untyped-decorator]
+    @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         gathered, weights, used, outputs = ctx.saved_tensors
         layout, e = ctx.layout, gathered.shape[1]
@@ -189,20 +184,13 @@ class _Grouped(torch.autograd.Function):
             of_weights.mul_(ctx.kept).mul_(ctx.scale)
         # Softmax: ds = w (dw - sum over the row of w dw), and that sum is the product of the
         # output with its own gradient (Dao et al. 2022, appendix B.2), dropout or not.
-        of_weights.mul_(weights)
-        sums = (of_outputs * outputs).sum(dim=1, keepdim=True)  # [T h, 1]
+        of_weights.mul_(weights).mul_(1 / sqrt(e))
+        sums = (of_outputs * outputs).sum(dim=1, keepdim=True).mul_(1 / sqrt(e))  # [T h, 1]
         for group in layout.groups:
             of_scores = _matrices(of_weights, group)
             of_scores.addcmul_(_matrices(weights, group), _rows(sums, group), value=-1)
-            scale = 1 / sqrt(e)
-            torch.baddbmm(
-                _rows(of_q, group), of_scores, _rows(k, group), beta=0, alpha=scale,
-                out=_rows(of_q, group),
-            )
-            torch.baddbmm(
-                _rows(of_k, group), of_scores.transpose(1, 2), _rows(q, group), beta=0,
-                alpha=scale, out=_rows(of_k, group),
-            )
+            torch.bmm(of_scores, _rows(k, group), out=_rows(of_q, group))
+            torch.bmm(of_scores.transpose(1, 2), _rows(q, group), out=_rows(of_k, group))
         of_qkv = of_gathered.index_select(0, layout.scatter_three)
         return of_qkv.view(len(gradient), -1), None, None
 

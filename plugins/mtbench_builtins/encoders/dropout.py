@@ -27,7 +27,7 @@ class Dropout(nn.Module):
         if x.device.type != "cpu":
             return F.dropout(x, self.rate)
         kept, scale = draw(x.numel(), self.rate)
-        dropped: Tensor = _Dropped.apply(x, kept.view(x.shape), scale)
+        dropped: Tensor = _Dropped.apply(x, kept.view(x.shape), scale)  # type: ignore[no-untyped-call]
         return dropped
 
     def extra_repr(self) -> str:
