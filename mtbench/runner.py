@@ -128,7 +128,7 @@ def execute(folder: RunFolder) -> None:
         model = run.assembled.model
         now = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(run.identity, now, since="the plan was made")
-        given = _load(run)
+        given = load_data(run)
         initial = model.digests()
         selection = Selection(model, given.dev, history)
         ready = time.perf_counter()
@@ -158,7 +158,7 @@ def execute(folder: RunFolder) -> None:
         write_json(folder.path / RESULT, result)
 
 
-def _load(run: Run) -> RunData:
+def load_data(run: Run) -> RunData:
     """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
     config = run.resolved.config["data"]
     given = {
