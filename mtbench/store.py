@@ -1,4 +1,4 @@
-"""The store: one folder a run, every file written whole."""
+"""The store: one folder a run, one file a timing, every file written whole."""
 
 from __future__ import annotations
 
@@ -125,6 +125,7 @@ class Store:
     def __init__(self, root: Path) -> None:
         self.root = root
         self.runs = root / "runs"
+        self.timings = root / "timings"
         self.tokens = root / "tokens"
 
     def run(self, key: str) -> RunFolder:
@@ -138,15 +139,34 @@ class Store:
             UsageError: if it cannot be made.
         """
         folder = self.run(key)
+        self._make(folder.path)
+        return folder
+
+    def write_timing(self, key: str, timing: Mapping[str, Any]) -> None:
+        """Store what a cell's steps took, in the place of an older timing of it.
+
+        Raises:
+            UsageError: if the store cannot be written.
+        """
+        self._make(self.timings)
+        write_json(self.timings / f"{key}.json", timing)
+
+    def read_timings(self) -> dict[str, dict[str, Any]]:
+        """Return all timings by key."""
+        return {
+            file.stem: json.loads(file.read_text(encoding="utf-8"))
+            for file in sorted(self.timings.glob("[!.]*.json"))
+        }
+
+    def _make(self, folder: Path) -> None:
         ignore = self.root / ".gitignore"
         try:
-            folder.path.mkdir(parents=True, exist_ok=True)
+            folder.mkdir(parents=True, exist_ok=True)
             if not ignore.exists():
                 with renamed(ignore) as temporary:
                     temporary.write_text("*\n", encoding="utf-8")
         except OSError as error:
             raise UsageError(f"the store {self.root} cannot be written: {error}") from None
-        return folder
 
     def keys(self) -> set[str]:
         """Return the keys that have a folder."""

@@ -7,7 +7,7 @@ from mtbench.devices import CPU, require
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
-from mtbench.matrix import NO_OVERRIDES, Overrides, cells, read_matrix, seeds
+from mtbench.matrix import NO_OVERRIDES, Matrix, Overrides, cells, read_matrix, seeds
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
@@ -15,7 +15,7 @@ from mtbench.store import Store
 
 
 def make_plan(
-    matrix: Path,
+    matrix: Path | Matrix,
     registry: Registry,
     store: Store,
     overrides: Overrides = NO_OVERRIDES,
@@ -23,10 +23,10 @@ def make_plan(
     *,
     device: str = CPU,
 ) -> Plan:
-    """Return the plan of a matrix file.
+    """Return the plan of a matrix.
 
     Args:
-        matrix: the file, or its folder.
+        matrix: its file, the folder of that, or what such a file holds.
         expression: keeps the cells whose names it fits; see ``filtering``.
         device: that the runs are trained on; it need not be there to look runs up.
 
@@ -34,7 +34,7 @@ def make_plan(
         UsageError: if something in the file or the overrides does not fit, or no cell is left.
         PluginError: if a plugin that is needed is broken.
     """
-    table = read_matrix(matrix)
+    table = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
     chosen = cells(table, overrides)
     if expression is not None:
         fits = name_filter(expression)

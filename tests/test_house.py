@@ -27,19 +27,19 @@ GROUND = """
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
     leaderboard rendering plan_rendering readme overview catalogue data_tables token_column
-    token_cache
+    token_cache timings bench_rendering
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
-    assembly optimizer training evaluation selection
+    assembly optimizer training evaluation selection matmul
 """
-RUNS = "runner worker prediction"
+RUNS = "runner worker prediction bench_worker"
 FLOORS = [
     ["", *GROUND.split()],  # with the page of hooks, which the api shows beside the specs
     ["validation", "provenance", "plugin_files", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study"],
+    ["executors", "study", "bench"],
     ["cli", "__main__"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}

@@ -270,6 +270,28 @@ def test_more_than_one_run_has_the_prefix(store: Store) -> None:
         store.find("ab")
 
 
+def test_timings_are_written_and_read(store: Store) -> None:
+    assert store.read_timings() == {}
+
+    store.write_timing("b", {"cell": "é"})
+    store.write_timing("a", {"cell": "old"})
+    store.write_timing("a", {"cell": "new"})
+    (store.timings / ".c.json.1").write_text("half")
+
+    assert list(store.read_timings().items()) == [("a", {"cell": "new"}), ("b", {"cell": "é"})]
+    assert store.keys() == set()
+
+
+def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    store = Store(tmp_path / "file")
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        store.write_timing("a", {})
+    with pytest.raises(UsageError, match="cannot be written"):
+        store.create("a")
+
+
 def test_machine() -> None:
     described = machine()
 

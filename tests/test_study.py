@@ -7,7 +7,7 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.errors import PluginError, UsageError
 from mtbench.executors import Job, Observer, default_jobs
-from mtbench.matrix import NamedCell, Overrides
+from mtbench.matrix import NamedCell, Overrides, read_matrix
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json
@@ -73,6 +73,12 @@ def test_a_plan_has_title_cells_and_seeds_of_its_file(planned: Callable[..., Pla
     assert [cell.name for cell in plan.cells] == [SUM, SUM_REJECTED, PCGRAD, PCGRAD_REJECTED]
     assert [len(cell.runs) for cell in plan.cells] == [2, 0, 2, 0]
     assert "sentence" in str(plan.cells[1].rejection)
+
+
+def test_a_matrix_needs_no_file(matrix: Path, store: Store, planned: Callable[..., Plan]) -> None:
+    plan = make_plan(read_matrix(matrix), Registry.load(), store)
+
+    assert (plan.title, keys(plan)) == ("a study", keys(planned()))
 
 
 def test_a_folder_means_the_matrix_in_it(

@@ -9,6 +9,7 @@ import click
 
 from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
+from mtbench.cli.bench import bench
 from mtbench.cli.data import data
 from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
@@ -36,7 +37,7 @@ def cli() -> None:
     """
 
 
-for command in (ablate, plan, status, leaderboard, evaluate, predict, data, plugins):
+for command in (ablate, plan, bench, status, leaderboard, evaluate, predict, data, plugins):
     cli.add_command(command)
 
 

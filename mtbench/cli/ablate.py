@@ -14,16 +14,19 @@ from mtbench.cli.options import (
     matrix_options,
     open_store,
     overrides,
+    seeds_option,
 )
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
+    from mtbench.matrix import Matrix
     from mtbench.plan import Plan
     from mtbench.store import Store
 
 
 @click.command()
 @matrix_options
+@seeds_option
 @format_option
 @click.option(
     "--jobs",
@@ -37,7 +40,7 @@ def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
     from mtbench.plan import refreshed
     from mtbench.study import train_missing
 
-    plan, store = _planned(**given)
+    plan, store = read_plan(**given)
     if dry_run:
         return _print_plan(plan, form)
     with observing(len(plan.to_do())) as observer:
@@ -47,20 +50,22 @@ def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
 
 @click.command()
 @matrix_options
+@seeds_option
 @format_option
 def plan(form: str, **given: Any) -> int:
     """Show the runs of MATRIX: stored, to do, and those that cannot be."""
-    planned, _ = _planned(**given)
+    planned, _ = read_plan(**given)
     return _print_plan(planned, form)
 
 
 @click.command()
 @matrix_options
+@seeds_option
 @format_option
 @click.option("--write", is_flag=True, help="Put the table into the README.md beside MATRIX.")
 def leaderboard(form: str, write: bool, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
-    planned, store = _planned(**given)
+    planned, store = read_plan(**given)
     if write:
         planned.check_complete()  # a table with holes replaces no good one
         from mtbench.leaderboard import leaderboard as read
@@ -72,18 +77,19 @@ def leaderboard(form: str, write: bool, **given: Any) -> int:
     return _print_board(planned, store, form)
 
 
-def _planned(
+def read_plan(
     *,
-    matrix_path: Path,
+    matrix_path: Path | Matrix,
     axes: Sequence[str],
     settings: Sequence[str],
-    seeds: int | None,
     expression: str | None,
     data_dir: Path | None,
     device: str,
     plugin_files: Sequence[Path],
     store_dir: Path,
+    seeds: int | None = None,
 ) -> tuple[Plan, Store]:
+    """Return the plan that a command's options ask for, and the store."""
     from mtbench.devices import choose
     from mtbench.study import make_plan
 

@@ -56,11 +56,19 @@ format_option = click.option(
 )
 
 
-def matrix_options(command: Command) -> Command:
-    """Add what every command that takes a matrix takes beside it."""
+seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")
+
+
+def matrix_options(command: Command, *, required: bool = True) -> Command:
+    """Add what every command that takes a matrix takes beside it, ``--seeds`` aside."""
     for option in reversed(
         [
-            click.argument("matrix_path", metavar="MATRIX", type=click.Path(path_type=Path)),
+            click.argument(
+                "matrix_path",
+                metavar="MATRIX" if required else "[MATRIX]",
+                required=required,
+                type=click.Path(path_type=Path),
+            ),
             click.option(
                 "--axis",
                 "axes",
@@ -75,7 +83,6 @@ def matrix_options(command: Command) -> Command:
                 metavar="KEY=VALUE",
                 help="Set a key in every cell, such as train.lr=1e-4; may be given again.",
             ),
-            click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds."),
             click.option(
                 "-k",
                 "expression",

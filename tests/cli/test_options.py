@@ -2,6 +2,7 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.bench_rendering import BENCH_FORMATS
 from mtbench.cli.options import FORMATS, load_registry, overrides, parse_value, parse_values
 from mtbench.errors import UsageError
 from mtbench.plan_rendering import PLAN_FORMATS
@@ -67,7 +68,7 @@ def test_a_key_needs_a_value(text: str) -> None:
 
 
 def test_every_format_offered_is_one_that_exists() -> None:
-    assert list(FORMATS) == list(BOARD_FORMATS) == list(PLAN_FORMATS)
+    assert list(FORMATS) == list(BOARD_FORMATS) == list(PLAN_FORMATS) == list(BENCH_FORMATS)
 
 
 @pytest.mark.usefixtures("new_modules")

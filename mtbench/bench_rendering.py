@@ -1,0 +1,125 @@
+"""Renderings of a bench: the same measurements for a terminal, Markdown, CSV and JSON."""
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, fields
+from typing import Any
+
+from mtbench.timings import Bench, MeasuredCell, Timing
+
+HEADINGS = ("step ms", "spread", "tokens/s", "of matmul", "peak MB", "harness", "relative")
+
+
+def as_text(bench: Bench, *, style: str = "simple") -> str:
+    """Return the bench for people: the machine, a row a cell, and why cells have no numbers."""
+    from tabulate import tabulate
+
+    table = tabulate(
+        [_record(cell, _reference(bench)) for cell in bench.cells],
+        headers="keys",
+        tablefmt=style,
+        disable_numparse=True,
+        colalign=("left", *["right"] * len(HEADINGS)),
+    )
+    lines = [_heading(bench), "", table]
+    reasons = [f"{c.name}: {c.status}: {_reason(c)}" for c in bench.cells if c.timing is None]
+    return "\n".join([*lines, *([""] if reasons else []), *reasons])
+
+
+def as_markdown(bench: Bench) -> str:
+    """Return the bench as text with a Markdown table."""
+    return as_text(bench, style="pipe")
+
+
+def as_csv(bench: Bench) -> str:
+    """Return one row a cell, one column a number, empty where a cell was not measured."""
+    import pandas as pd
+
+    nothing = dict.fromkeys(field.name for field in fields(Timing))
+    records = [
+        {
+            "cell": cell.name,
+            **(nothing if cell.timing is None else asdict(cell.timing)),
+            "status": cell.status,
+            "reason": _reason(cell),
+        }
+        for cell in bench.cells
+    ]
+    text: str = pd.DataFrame(records, dtype=object).to_csv(index=False)
+    return text.rstrip("\n")
+
+
+def as_json(bench: Bench) -> str:
+    """Return the bench as a JSON object; a cell has numbers, or ``error`` or ``reason``."""
+    value = {
+        "matrix": bench.title,
+        "matmul_gflops": bench.matmul_gflops,
+        "machine": dict(bench.machine),
+        "versions": dict(bench.versions),
+        "steps": bench.steps,
+        "cells": [_json_record(cell) for cell in bench.cells],
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+BENCH_FORMATS: Mapping[str, Callable[[Bench], str]] = {
+    "rich": as_text,
+    "markdown": as_markdown,
+    "csv": as_csv,
+    "json": as_json,
+}
+
+
+def _json_record(cell: MeasuredCell) -> dict[str, Any]:
+    record = {"name": cell.name, "config": cell.config, "status": cell.status}
+    if cell.timing is not None:
+        return record | asdict(cell.timing)
+    if cell.rejection is not None:
+        return record | {"reason": cell.rejection}
+    return record | {"error": cell.error, "log": cell.log}
+
+
+def _heading(bench: Bench) -> str:
+    machine = bench.machine
+    threads = sorted(
+        {c.config["train"]["threads"] for c in bench.cells if c.rejection is None} or {1}
+    )
+    shown = ", ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
+    rate = bench.matmul_gflops
+    kinds = sorted({cell.timing.precision for cell in bench.cells if cell.timing is not None})
+    parts = [
+        f"{machine['processor']} ({machine['cores']} cores, {machine['system']})",
+        shown,
+        f"torch {bench.versions.get('torch', 'unknown')}",
+        *([f"{rate:.1f} GFLOP/s in {', '.join(kinds)} products"] if rate is not None else []),
+        f"{bench.steps} steps a cell",
+    ]
+    return "; ".join(parts)
+
+
+def _reference(bench: Bench) -> float | None:
+    """Return the median step of the first cell that was measured."""
+    return next((c.timing.step_ms_median for c in bench.cells if c.timing is not None), None)
+
+
+def _record(cell: MeasuredCell, reference: float | None) -> dict[str, str]:
+    timing = cell.timing
+    if timing is None or reference is None:
+        numbers = [cell.status, *["-"] * 6]
+    else:
+        share = timing.matmul_share
+        memory = timing.peak_mb if timing.peak_cuda_mb is None else timing.peak_cuda_mb
+        numbers = [
+            f"{timing.step_ms_median:.1f}",
+            f"{timing.step_ms_spread:.1f}",
+            f"{timing.tokens_per_s:,.0f}",
+            "-" if share is None else f"{share:.0%}",
+            "-" if memory is None else f"{memory:,.0f}",
+            f"{timing.harness_share:.1%}",
+            f"{timing.step_ms_median / reference:.2f}x",
+        ]
+    return {"cell": cell.name, **dict(zip(HEADINGS, numbers, strict=True))}
+
+
+def _reason(cell: MeasuredCell) -> str:
+    return cell.rejection or cell.error or ""

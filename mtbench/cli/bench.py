@@ -1,0 +1,42 @@
+"""The command ``bench``: what a step of each cell of a matrix takes."""
+
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import click
+
+from mtbench.cli.ablate import read_plan
+from mtbench.cli.options import format_option, matrix_options
+from mtbench.errors import ExitCode
+
+
+@click.command()
+@partial(matrix_options, required=False)
+@format_option
+@click.option(
+    "--steps",
+    type=click.IntRange(min=1),
+    default=20,
+    show_default=True,
+    help="Steps that are timed, a cell.",
+)
+def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
+    """Time a training step of each cell of MATRIX; without it, of two small cells."""
+    from mtbench.bench import DEFAULT, check_complete
+    from mtbench.bench import bench as measure
+    from mtbench.bench_rendering import BENCH_FORMATS
+
+    plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
+    measured = measure(plan, store, given["plugin_files"], steps, say)
+    click.echo(BENCH_FORMATS[form](measured))
+    for cell in measured.cells:
+        if cell.log:
+            click.echo(f"\nlog of {cell.name}:\n{cell.log}", err=True)
+    check_complete(measured)
+    return ExitCode.DONE
+
+
+def say(line: str) -> None:
+    """Tell on stderr what happens."""
+    click.echo(line, err=True)

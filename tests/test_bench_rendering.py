@@ -1,0 +1,121 @@
+import csv
+import io
+import json
+import re
+from dataclasses import fields, replace
+
+import pytest
+
+from mtbench.bench_rendering import BENCH_FORMATS, as_csv, as_json, as_markdown, as_text
+from mtbench.timings import Bench, MeasuredCell, Timing
+
+TIMING = Timing(
+    flops_per_token=2e6,
+    peak_mb=1234.5,
+    peak_cuda_mb=None,
+    precision="float32",
+    run_steps=50,
+    loading_s=1.5,
+    evaluation_s=2.0,
+    step_ms_median=100.0,
+    step_ms_spread=1.25,
+    tokens_per_s=12345.6,
+    matmul_gflops=50.0,
+    matmul_share=0.456,
+    harness_share=0.0123,
+    run_s=8.5,
+)
+CONFIG = {"train": {"threads": 1}}
+BENCH = Bench(
+    "a bench",
+    {"processor": "a processor", "cores": 2, "system": "Linux x86_64"},
+    {"torch": "2.9"},
+    20,
+    [
+        MeasuredCell("rejected", {"train": {"threads": 9}}, rejection="heads.a (b): c, d"),
+        MeasuredCell("sum", CONFIG, timing=TIMING),
+        MeasuredCell("broken", CONFIG, error="ValueError: é", log="Traceback"),
+        MeasuredCell(
+            "pcgrad",
+            {"train": {"threads": 2}},
+            timing=replace(TIMING, step_ms_median=107.0, peak_cuda_mb=77.0, matmul_share=None),
+        ),
+    ],
+)
+
+
+def test_text() -> None:
+    heading, blank, names, _, *rows, gap, rejected, broken = as_text(BENCH).splitlines()
+
+    assert heading == (
+        "a processor (2 cores, Linux x86_64); 1, 2 threads; torch 2.9; "
+        "50.0 GFLOP/s in float32 products; 20 steps a cell"
+    )
+    assert (blank, gap) == ("", "")
+    assert re.split(" {2,}", names) == [
+        *("cell", "step ms", "spread", "tokens/s"),
+        *("of matmul", "peak MB", "harness", "relative"),
+    ]
+    assert [row.split() for row in rows] == [
+        ["rejected", "rejected", *"------"],
+        ["sum", "100.0", "1.2", "12,346", "46%", "1,234", "1.2%", "1.00x"],
+        ["broken", "failed", *"------"],
+        ["pcgrad", "107.0", "1.2", "12,346", "-", "77", "1.2%", "1.07x"],
+    ]
+    assert rejected == "rejected: rejected: heads.a (b): c, d"
+    assert broken == "broken: failed: ValueError: é"
+
+
+def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
+    text, markdown = as_text(BENCH).splitlines(), as_markdown(BENCH).splitlines()
+
+    assert (markdown[:2], markdown[-3:]) == (text[:2], text[-3:])
+    assert [part.strip() for part in markdown[5].split("|")[1:-1]] == text[5].split()
+
+
+def test_json() -> None:
+    value = json.loads(as_json(BENCH))
+
+    assert {"matmul_gflops", "machine", "steps", "cells"} <= set(value)
+    assert (value["matmul_gflops"], value["steps"], value["machine"]) == (50.0, 20, BENCH.machine)
+    rejected, measured, broken, other = value["cells"]
+    assert rejected["reason"] == "heads.a (b): c, d"
+    assert (broken["error"], broken["log"]) == ("ValueError: é", "Traceback")
+    keys = {"step_ms_median", "step_ms_spread", "tokens_per_s", "matmul_share", "peak_mb"}
+    assert {"name", "config", "status", *keys} <= set(measured)
+    assert {key: measured[key] for key in vars(TIMING)} == vars(TIMING)
+    assert other["config"] == {"train": {"threads": 2}}
+    assert [cell["status"] for cell in value["cells"]] == ["rejected", "done", "failed", "done"]
+
+
+def test_csv_has_one_row_a_cell() -> None:
+    heading, *rows = csv.reader(io.StringIO(as_csv(BENCH)))
+
+    assert heading == ["cell", *(field.name for field in fields(Timing)), "status", "reason"]
+    first, second, third, _ = (dict(zip(heading, row, strict=True)) for row in rows)
+    assert (first["cell"], first["step_ms_median"], first["status"]) == (
+        "rejected",
+        "",
+        "rejected",
+    )
+    assert (second["step_ms_median"], second["run_steps"]) == ("100.0", "50")
+    assert (third["status"], third["reason"]) == ("failed", "ValueError: é")
+
+
+def test_without_a_rate_the_heading_has_none() -> None:
+    cells = [MeasuredCell("a", CONFIG, error="no")]
+
+    heading, *_ = as_text(replace(BENCH, cells=cells)).splitlines()
+
+    assert heading == "a processor (2 cores, Linux x86_64); 1 thread; torch 2.9; 20 steps a cell"
+
+
+def test_a_bench_without_a_possible_cell_is_rendered() -> None:
+    only = replace(BENCH, cells=BENCH.cells[:1])
+    for form in BENCH_FORMATS:
+        assert "heads.a (b): c, d" in BENCH_FORMATS[form](only)
+
+
+@pytest.mark.parametrize("form", BENCH_FORMATS)
+def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
+    assert BENCH_FORMATS[form](BENCH) == BENCH_FORMATS[form](BENCH).rstrip()
