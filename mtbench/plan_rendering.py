@@ -3,16 +3,18 @@
 import json
 from collections import Counter
 from collections.abc import Callable, Mapping
+from dataclasses import asdict
 from typing import Any
 
+from mtbench.durations import Estimate
 from mtbench.plan import Plan, PlannedCell
 
 SHOWN = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""
 
 
-def as_text(plan: Plan, *, style: str = "simple") -> str:
-    """Return the plan for people: counts, the first cells, the reasons of what cannot be."""
+def as_text(plan: Plan, estimate: Estimate, *, style: str = "simple") -> str:
+    """Return the plan for people: counts and duration, the first cells, what cannot be and why."""
     from tabulate import tabulate
 
     counts = plan.counts()
@@ -21,6 +23,7 @@ def as_text(plan: Plan, *, style: str = "simple") -> str:
         f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
         f"{counts['running']} running, {counts['failed']} failed; "
         f"{counts['rejected']} cells rejected",
+        *filter(None, [estimate.text()]),
         "",
         tabulate(
             [_cell_record(cell) for cell in plan.cells[:SHOWN]],
@@ -36,12 +39,12 @@ def as_text(plan: Plan, *, style: str = "simple") -> str:
     return "\n".join(lines)
 
 
-def as_markdown(plan: Plan) -> str:
+def as_markdown(plan: Plan, estimate: Estimate) -> str:
     """Return the plan as text with a Markdown table."""
-    return as_text(plan, style="pipe")
+    return as_text(plan, estimate, style="pipe")
 
 
-def as_csv(plan: Plan) -> str:
+def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have no place for it
     """Return one row a run; a rejected cell has one row without a run."""
     import pandas as pd
 
@@ -50,13 +53,17 @@ def as_csv(plan: Plan) -> str:
     return text.rstrip("\n")
 
 
-def as_json(plan: Plan) -> str:
-    """Return a JSON object: ``matrix``, ``plan`` (counts), ``runs``."""
-    value = {"matrix": plan.title, "plan": plan.counts(), "runs": _run_records(plan)}
+def as_json(plan: Plan, estimate: Estimate) -> str:
+    """Return a JSON object: ``matrix``, ``plan`` (counts and ``estimate``), ``runs``."""
+    value = {
+        "matrix": plan.title,
+        "plan": {**plan.counts(), "estimate": asdict(estimate)},
+        "runs": _run_records(plan),
+    }
     return json.dumps(value, indent=2, ensure_ascii=False)
 
 
-PLAN_FORMATS: Mapping[str, Callable[[Plan], str]] = {
+PLAN_FORMATS: Mapping[str, Callable[[Plan, Estimate], str]] = {
     "rich": as_text,
     "markdown": as_markdown,
     "csv": as_csv,

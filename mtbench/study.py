@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from mtbench.devices import CPU, require
+from mtbench.durations import Estimate
+from mtbench.durations import estimate as reckon
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
@@ -44,6 +46,16 @@ def make_plan(
             shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
             raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
     return Planner(registry, store, device).plan(table.title, chosen, seeds(table, overrides))
+
+
+def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
+    """Return how long the runs of a plan that are to do will take.
+
+    Args:
+        jobs: runs at a time; None for as many as the cores can take.
+    """
+    threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
+    return reckon(plan, store, jobs or default_jobs(max(threads, default=1), plan.device))
 
 
 def train_missing(

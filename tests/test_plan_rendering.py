@@ -5,6 +5,7 @@ from typing import Any
 
 import pytest
 
+from mtbench.durations import Estimate
 from mtbench.plan import Plan, PlannedCell, PlannedRun
 from mtbench.plan_rendering import PLAN_FORMATS, SHOWN, as_csv, as_json, as_markdown, as_text
 from mtbench.store import State
@@ -37,6 +38,9 @@ PLAN = Plan(
     ],
 )
 
+ESTIMATE = Estimate(seconds=90.0, runs=2, unknown=1, jobs=2)
+NOTHING = Estimate(seconds=0.0, runs=0, unknown=0, jobs=2)
+
 RECORDS = [
     ("one, é", 0, "one, é-0", "done", ""),
     ("one, é", 1, "one, é-1", "failed", ""),
@@ -50,9 +54,11 @@ RECORDS = [
 
 
 def test_text() -> None:
-    assert as_text(PLAN) == (
+    assert as_text(PLAN, ESTIMATE) == (
         "a study: 4 cells, 6 runs (3 seeds): 2 stored, 2 to do, 1 running, 1 failed; "
         "2 cells rejected\n"
+        "about 2 min for 2 of 3 runs, two at a time; "
+        "1 has no timing yet (mtbench bench MATRIX measures it)\n"
         "\n"
         "cell    runs\n"
         "------  --------------------\n"
@@ -65,24 +71,25 @@ def test_text() -> None:
 
 
 def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
-    text, markdown = as_text(PLAN).splitlines(), as_markdown(PLAN).splitlines()
+    text, markdown = as_text(PLAN, ESTIMATE).splitlines(), as_markdown(PLAN, ESTIMATE).splitlines()
 
-    assert (markdown[:2], markdown[-1]) == (text[:2], text[-1])
-    assert markdown[4].split("|")[1:3] == [" one, é ", " 2 done, 1 failed     "]
+    assert (markdown[:3], markdown[-1]) == (text[:3], text[-1])
+    assert markdown[5].split("|")[1:3] == [" one, é ", " 2 done, 1 failed     "]
 
 
 def test_json() -> None:
-    value = json.loads(as_json(PLAN))
+    value = json.loads(as_json(PLAN, ESTIMATE))
 
     assert list(value) == ["matrix", "plan", "runs"]
-    assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts())
+    estimate = {"seconds": 90.0, "runs": 2, "unknown": 1, "jobs": 2}
+    assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts() | {"estimate": estimate})
     assert list(value["runs"][0]) == ["cell", "seed", "run", "state", "reason"]
     assert [tuple(record.values()) for record in value["runs"]] == RECORDS
-    assert "é" in as_json(PLAN)
+    assert "é" in as_json(PLAN, ESTIMATE)
 
 
 def test_csv_holds_what_json_holds() -> None:
-    heading, *rows = csv.reader(io.StringIO(as_csv(PLAN)))
+    heading, *rows = csv.reader(io.StringIO(as_csv(PLAN, ESTIMATE)))
 
     assert heading == ["cell", "seed", "run", "state", "reason"]
     assert [tuple(row) for row in rows] == [
@@ -90,15 +97,21 @@ def test_csv_holds_what_json_holds() -> None:
     ]
 
 
+def test_a_plan_with_nothing_to_do_has_no_line_about_its_duration() -> None:
+    with_it, without = as_text(PLAN, ESTIMATE).splitlines(), as_text(PLAN, NOTHING).splitlines()
+
+    assert without == [with_it[0], *with_it[2:]]
+
+
 @pytest.mark.parametrize("form", PLAN_FORMATS)
 def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
-    assert PLAN_FORMATS[form](PLAN) == PLAN_FORMATS[form](PLAN).rstrip()
+    assert PLAN_FORMATS[form](PLAN, ESTIMATE) == PLAN_FORMATS[form](PLAN, ESTIMATE).rstrip()
 
 
 def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
     many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(SHOWN + 2)])
 
-    shown: dict[str, Any] = {form: render(many) for form, render in PLAN_FORMATS.items()}
+    shown: dict[str, Any] = {form: render(many, NOTHING) for form, render in PLAN_FORMATS.items()}
 
     for form in ("rich", "markdown"):
         assert f"cell {SHOWN - 1} " in shown[form]

@@ -5,13 +5,14 @@ from typing import Any
 import pytest
 
 from mtbench.configuration import overlay
+from mtbench.durations import Estimate
 from mtbench.errors import PluginError, UsageError
 from mtbench.executors import Job, Observer, default_jobs
 from mtbench.matrix import NamedCell, Overrides, read_matrix
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json
-from mtbench.study import make_plan, train_missing
+from mtbench.study import estimate, make_plan, train_missing
 
 MATRIX = """
 title = "a study"
@@ -238,6 +239,18 @@ def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     assert [job.threads for job in jobs] == [1, 4, 2]
     assert at_a_time == 25
     assert default_jobs(10**6, "cpu") == 1
+
+
+def test_an_estimate_is_of_as_many_jobs_as_the_training(
+    store: Store, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtbench.study.default_jobs", lambda threads: 100 // threads)
+    cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
+    plan = Planner(Registry.load(), store).plan("", cells, [0])
+
+    assert estimate(plan, store) == Estimate(None, runs=0, unknown=3, jobs=25)
+    assert estimate(plan, store, 7).jobs == 7
+    assert estimate(Plan("", [], []), store).jobs == 100
 
 
 def test_cells_that_are_one_run_are_trained_once(

@@ -42,7 +42,7 @@ def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
 
     plan, store = read_plan(**given)
     if dry_run:
-        return _print_plan(plan, form)
+        return _print_plan(plan, store, form, jobs)
     with observing(len(plan.to_do())) as observer:
         train_missing(plan, store, given["plugin_files"], jobs, observer)
     return _print_board(refreshed(plan, store), store, form)
@@ -54,8 +54,7 @@ def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
 @format_option
 def plan(form: str, **given: Any) -> int:
     """Show the runs of MATRIX: stored, to do, and those that cannot be."""
-    planned, _ = read_plan(**given)
-    return _print_plan(planned, form)
+    return _print_plan(*read_plan(**given), form)
 
 
 @click.command()
@@ -100,10 +99,11 @@ def read_plan(
     return plan, store
 
 
-def _print_plan(plan: Plan, form: str) -> int:
+def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
     from mtbench.plan_rendering import PLAN_FORMATS
+    from mtbench.study import estimate
 
-    click.echo(PLAN_FORMATS[form](plan))
+    click.echo(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
     return ExitCode.DONE
 
 

@@ -24,8 +24,8 @@ def cells(answer: Any) -> dict[str, Any]:
 
 def counts(answer: Any) -> dict[str, int]:
     """Return the counts of a plan in JSON."""
-    found: dict[str, int] = json.loads(answer.out)["plan"]
-    return found
+    found: dict[str, Any] = json.loads(answer.out)["plan"]
+    return {name: count for name, count in found.items() if name != "estimate"}
 
 
 # --- one study --------------------------------------------------------------------------------
@@ -162,6 +162,40 @@ def test_axis_adds_cells_and_keeps_the_runs(call: Call, study: Any) -> None:
         "running": 0,
         "to_do": 2,
     }
+
+
+def test_the_plan_says_how_long_the_rest_will_take(call: Call, study: Any) -> None:
+    totals = [
+        json.loads((folder / "result.json").read_text())["cost"]["seconds"]["total"]
+        for folder in (study.store / "runs").iterdir()
+    ]
+    given = ("plan", *study.given, "--axis", "train.lr=1e-2,1e-3")
+
+    estimate = json.loads(call(*given, "--format", "json").out)["plan"]["estimate"]
+    everything = json.loads(call("plan", study.matrix, "--format", "json").out)["plan"]
+
+    # The other learning rate costs what the one that was trained did.
+    assert (estimate["runs"], estimate["unknown"]) == (2, 0)
+    expected = max(sum(totals) / estimate["jobs"], *totals)
+    assert estimate["seconds"] == pytest.approx(expected)
+    assert re.search(r"^about \d+ s for 2 runs, \w+ at a time$", call(*given).out, re.MULTILINE)
+    assert everything["estimate"] == {
+        "seconds": None,
+        "runs": 0,
+        "unknown": 2,
+        "jobs": estimate["jobs"],
+    }
+
+
+def test_a_dry_run_reckons_with_the_jobs_that_it_is_given(call: Call, study: Any) -> None:
+    given = (*study.given, "--seeds", 4, "--dry-run", "--format", "json")
+    one, three = (
+        json.loads(call("ablate", *given, "--jobs", jobs).out)["plan"]["estimate"]
+        for jobs in (1, 3)
+    )
+
+    assert (one["jobs"], three["jobs"]) == (1, 3)
+    assert one["seconds"] == pytest.approx(3 * three["seconds"])
 
 
 def test_an_axis_may_hold_tables(call: Call, study: Any) -> None:

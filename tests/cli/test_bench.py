@@ -44,6 +44,15 @@ def test_two_cells_from_end_to_end(call: Call, matrix: Path, tmp_path: Path) -> 
     ]
     assert len(list((tmp_path / ".mtbench" / "timings").iterdir())) == 2
 
+    # What was measured is what the plan of the matrix, other seeds too, then reckons with.
+    plan = json.loads(call("plan", *given[:3], "--seeds", 3, "--format", "json").out)["plan"]
+
+    estimate = plan["estimate"]
+    assert (estimate["runs"], estimate["unknown"]) == (6, 0)
+    each = [cell["run_s"] for cell in value["cells"]]
+    total = 3 * sum(each) / estimate["jobs"]
+    assert estimate["seconds"] == pytest.approx(max(total, *each))
+
 
 def test_a_cell_that_fails_has_its_message_and_log(
     call: Call, matrix: Path, trouble: Path
