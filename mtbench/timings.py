@@ -164,9 +164,10 @@ def cost_signature(identity: Mapping[str, Any]) -> str:
     device and threads; heads and the likes of a learning rate are left out.
     """
     config = dict(identity["config"])
-    del config["heads"]
+    config.pop("heads", None)
     config["train"] = {k: v for k, v in config["train"].items() if k not in CHEAP}
-    rest = {key: identity[key] for key in ("device", "precision", "data", "weights")}
+    # A store may hold runs of versions whose identity had other parts.
+    rest = {key: identity.get(key) for key in ("device", "precision", "data", "weights")}
     return canonical([config, rest])
 
 

@@ -162,6 +162,12 @@ def test_cells_that_do_not(path: str, value: Any) -> None:
     assert cost_signature(changed(path, value)) != cost_signature(IDENTITY)
 
 
+def test_an_identity_of_another_version_has_a_signature_too() -> None:
+    fewer = {key: value for key, value in IDENTITY.items() if key != "precision"}
+
+    assert cost_signature(fewer) == cost_signature(changed("precision", None))
+
+
 def test_a_signature_leaves_its_identity_as_it_was() -> None:
     copy = json.loads(json.dumps(IDENTITY))
 
