@@ -38,18 +38,27 @@ def ragged(
     if sum(parts) != count:
         raise ValueError(f"parts {parts} of {count} sequences do not add up")
     starts = np.cumsum(lengths) - lengths
-
-    def tensor(numbers: NDArray[np.int64]) -> torch.Tensor:
-        return torch.as_tensor(numbers, dtype=torch.int64, device=device)
-
-    return RaggedBatch(
-        ids=tensor(np.concatenate([sequence.ids for sequence in sequences], dtype=np.int64)),
-        types=tensor(np.concatenate([sequence.types for sequence in sequences], dtype=np.int64)),
-        positions=tensor(np.arange(lengths.sum()) - np.repeat(starts, lengths)),
-        starts=tensor(starts),
-        lengths=tuple(lengths.tolist()),
-        parts=parts,
+    tokens = int(lengths.sum())
+    # As one array it is one copy to a device.
+    numbers = np.concatenate(
+        [
+            *(sequence.ids for sequence in sequences),
+            *(sequence.types for sequence in sequences),
+            np.arange(tokens) - np.repeat(starts, lengths),
+            starts,
+        ],
+        dtype=np.int64,
     )
+    ids, types, positions, starts_ = _on(device, numbers).split([tokens, tokens, tokens, count])
+    return RaggedBatch(ids, types, positions, starts_, tuple(lengths.tolist()), parts)
+
+
+def _on(device: torch.device | str | None, numbers: NDArray[np.int64]) -> torch.Tensor:
+    """Return numbers on a device; a GPU fetches them while the CPU goes on."""
+    tensor = torch.from_numpy(numbers)
+    if device is not None and torch.device(device).type == "cuda":
+        return tensor.pin_memory().to(device, non_blocking=True)
+    return tensor.to(device)
 
 
 def length_ordered_batches(lengths: Sequence[int], max_tokens: int) -> list[list[int]]:

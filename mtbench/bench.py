@@ -3,11 +3,12 @@
 import json
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+from mtbench.devices import require
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.executors import environment
 from mtbench.matrix import Matrix
@@ -52,7 +53,8 @@ def bench(
         say: is told what happens, in a line.
 
     Raises:
-        UsageError: if the cells are too many, or the store cannot be written.
+        UsageError: if the cells are too many, the plan's device is not there, or the store
+            cannot be written.
     """
     possible = [cell for cell in plan.cells if cell.rejection is None]
     if len(possible) > MOST:
@@ -60,13 +62,16 @@ def bench(
             f"bench: {len(possible)} cells, each a process of its own; choose at most {MOST} "
             "of them with -k"
         )
+    if possible:
+        require(plan.device)
     with TemporaryDirectory(prefix="mtbench-") as directory:
         subjects: list[_Subject] = []
         try:
             for number, cell in enumerate(possible):
                 say(f"{cell.name}: starting")
-                folder = RunFolder(Path(directory) / str(number))
-                subjects.append(_Subject(cell, folder, plugins, steps + WARM_UP))
+                folder = Store(Path(directory)).run(str(number))
+                asked = request(cell, cell.runs[0], plugins, device=plan.device)
+                subjects.append(_Subject(cell, folder, asked, steps + WARM_UP))
                 subjects[-1].hear()
             if subjects:
                 say(f"measuring, {WARM_UP} + {steps} steps a cell")
@@ -112,14 +117,14 @@ class _Subject:
     """A cell's process, which computes only between an order and its answer."""
 
     def __init__(
-        self, cell: PlannedCell, folder: RunFolder, plugins: Sequence[Path], steps: int
+        self, cell: PlannedCell, folder: RunFolder, asked: Mapping[str, Any], steps: int
     ) -> None:
         self._cell = cell
         self._folder = folder
         self._answers: dict[str, list[Any]] = {}
         self._error: str | None = None
-        folder.path.mkdir()
-        write_json(folder.path / REQUEST, request(cell, cell.runs[0], plugins))
+        folder.path.mkdir(parents=True)
+        write_json(folder.path / REQUEST, asked)
         with (folder.path / LOG).open("wb") as log:
             self._process = subprocess.Popen(
                 [sys.executable, "-m", "mtbench.bench_worker", folder.path, str(steps)],

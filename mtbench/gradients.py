@@ -153,7 +153,7 @@ class GradientOracle:
     ) -> dict[str, float]:
         """Differentiate the weighted sum of all losses at once."""
         results = forward({task: parts[0].batch for task, parts in portions.items()}, None)
-        losses = {task: _value(results[task], task, step) for task in portions}
+        losses = _values({task: results[task] for task in portions}, step)
         weights = self._ask(self._input(losses, step, total_steps), len(losses))
         stacked = torch.stack([results[task] for task in portions])
         self._backward(weights.to(stacked) @ stacked)
@@ -177,7 +177,7 @@ class GradientOracle:
             losses[task] = 0.0
             for part in parts:
                 loss = forward({task: part.batch}, None)[task]
-                losses[task] += part.share * _value(loss, task, step)
+                losses[task] += part.share * _values({task: loss}, step)[task]
                 self._backward(part.share * loss)
             gradients.append([parameter.grad for parameter in apart])
             for parameter in apart:
@@ -207,8 +207,8 @@ class GradientOracle:
         for together in zip_longest(*portions.values()):
             parts = {t: p for t, p in zip(portions, together, strict=True) if p is not None}
             found = forward({task: part.batch for task, part in parts.items()}, segments)
-            for task, part in parts.items():
-                losses[task] += part.share * _value(found[task], task, step)
+            for task, value in _values({task: found[task] for task in parts}, step).items():
+                losses[task] += parts[task].share * value
             self._backward(torch.stack([p.share * found[t] for t, p in parts.items()]).sum())
         return losses, segments.gradients()
 
@@ -254,12 +254,13 @@ class GradientOracle:
         return answer.detach()
 
 
-def _value(loss: Tensor, task: str, step: int) -> float:
-    """Return a loss as a number."""
-    value = float(loss.detach())
-    if not isfinite(value):
-        raise NonFiniteLoss(task, step, value)
-    return value
+def _values(losses: Mapping[str, Tensor], step: int) -> dict[str, float]:
+    """Return losses as numbers, all of them at once: a GPU is waited for a single time."""
+    values: list[float] = torch.stack(list(losses.values())).detach().tolist()
+    for task, value in zip(losses, values, strict=True):
+        if not isfinite(value):
+            raise NonFiniteLoss(task, step, value)
+    return dict(zip(losses, values, strict=True))
 
 
 def _require_finite(finite: Tensor, x: CombineInput) -> None:

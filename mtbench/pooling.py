@@ -24,7 +24,8 @@ def pool(output: EncoderOutput, batch: RaggedBatch, pooling: Pooling) -> Tensor:
         case "pooler":
             return output.pooled
         case "mean":
-            lengths = torch.tensor(batch.lengths, device=output.tokens.device)
-            return torch.segment_reduce(output.tokens, "mean", lengths=lengths)
+            lengths = batch.starts.diff(append=batch.starts.new_full((1,), len(batch.ids)))
+            # Unsafe: without a check of the lengths, for which a GPU would have to be waited for.
+            return torch.segment_reduce(output.tokens, "mean", lengths=lengths, unsafe=True)
         case _:
             assert_never(pooling)

@@ -78,13 +78,10 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
     devices.require(device)
     registry = Registry.load([Path(file) for file in request["plugins"]])
     resolved = Resolver(registry).resolve(as_written(request["config"]))
-    torch.set_num_threads(resolved.cell.train["threads"])
-    torch.set_deterministic_debug_mode("error")
-    os.environ.update(devices.DETERMINISTIC)
+    _settle_torch(resolved.cell.train["threads"])
     assembled = assemble(resolved, request["seed"])
     assembled.model.to(device)
     stored = resolved.config["data"]["dir"]
-    assembled = assemble(resolved, request["seed"])
     digest = assembled.tokenizer_digest
     return Run(
         seed=request["seed"],
@@ -94,6 +91,15 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
         data_dir=data_dir or (Path(stored) if stored else None),
         cache=None if digest is None else TokenCache(folder.store.tokens, digest),
     )
+
+
+def _settle_torch(threads: int) -> None:
+    """Have torch compute with so many threads, and the same way each time."""
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("error")
+    # That mode also fills memory that is about to be written, to show a read before it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    os.environ.update(devices.DETERMINISTIC)
 
 
 @dataclass(frozen=True)
@@ -226,7 +232,10 @@ def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
         torch.Generator().manual_seed(derive(run.seed, "combiner")),
         segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
     )
-    return Trainer(model, training, steps, oracle=oracle, config=config, seed=run.seed)
+    ahead = model.device.type != "cpu"
+    return Trainer(
+        model, training, steps, oracle=oracle, config=config, seed=run.seed, ahead=ahead
+    )
 
 
 def _train(

@@ -3,6 +3,7 @@
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -37,6 +38,14 @@ class TrainingRecord:
     batches: str = ""
 
 
+@dataclass(frozen=True)
+class _Drawn:
+    """The examples of one step: which they are, and the micro-batches made of them."""
+
+    taken: Mapping[str, list[int]]
+    portions: Mapping[str, list[Portion]]
+
+
 class Trainer:
     """Trains a model in place, step by step.
 
@@ -46,6 +55,8 @@ class Trainer:
         oracle: leaves a step's combined gradient in ``.grad``.
         config: the ``train`` section of the configuration.
         seed: the run's.
+        ahead: whether a thread draws a step's examples while the step before it is computed; a
+            GPU gains by it, a CPU would only have its own threads disturbed.
 
     Attributes:
         steps: the whole schedule.
@@ -62,6 +73,7 @@ class Trainer:
         oracle: GradientOracle,
         config: Mapping[str, Any],
         seed: int,
+        ahead: bool = False,
     ) -> None:
         self._model = model
         self._examples = examples
@@ -72,6 +84,8 @@ class Trainer:
         self._streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
         self._optimizer = Optimizer(model, config, len(steps))
         self._batches = hashlib.sha256()
+        self._helper = ThreadPoolExecutor(max_workers=1) if ahead else None
+        self._next: Future[_Drawn] | None = None
         self.done = 0
         self.record = TrainingRecord(dict.fromkeys(examples, 0), batches=self._batches.hexdigest())
 
@@ -81,12 +95,13 @@ class Trainer:
         Raises:
             NonFiniteLoss: if a loss is no finite number.
         """
-        portions = self._next_portions()
+        drawn = self._draw()
+        self._put_down(drawn.taken)
         started = time.perf_counter()
         torch.manual_seed(derive(self._seed, "dropout", self.done))
         self._model.train()  # an evaluation in between leaves the model in evaluation mode
         losses = self._oracle.step(
-            self._forward, portions, step=self.done, total_steps=len(self.steps)
+            self._forward, drawn.portions, step=self.done, total_steps=len(self.steps)
         )
         self._optimizer.step(self.done)
         self.record.computing += time.perf_counter() - started
@@ -99,19 +114,29 @@ class Trainer:
         self.record.encoder_passes += 1
         return self._model.losses(parts, segments)
 
-    def _next_portions(self) -> dict[str, list[Portion]]:
-        """Take each task's next examples, and put down what they are."""
-        portions = {}
-        for task, count in self.steps[self.done].items():
+    def _draw(self) -> _Drawn:
+        """Return this step's examples; where a helper draws ahead, have it begin the next."""
+        drawn = self._next.result() if self._next else self._examples_of(self.done)
+        if self._helper is not None and self.done + 1 < len(self.steps):
+            self._next = self._helper.submit(self._examples_of, self.done + 1)
+        return drawn
+
+    def _examples_of(self, index: int) -> _Drawn:
+        """Take each task's next examples, as many as a step asks for."""
+        taken = {task: self._streams[task].take(n) for task, n in self.steps[index].items()}
+        size = self._micro_batch_size
+        portions = {task: _portions(self._examples[task], i, size) for task, i in taken.items()}
+        return _Drawn(taken, portions)
+
+    def _put_down(self, taken: Mapping[str, list[int]]) -> None:
+        """Put down which examples the step to come is made of."""
+        for task, indices in taken.items():
             examples = self._examples[task]
-            taken = self._streams[task].take(count)
-            ids = "\0".join(examples.ids[i] for i in taken)
+            ids = "\0".join(examples.ids[i] for i in indices)
             self._batches.update(f"{self.done}\0{task}\0{ids}\n".encode())
-            self.record.examples[task] += count
-            self.record.tokens += int(examples.lengths[taken].sum())
-            portions[task] = _portions(examples, taken, self._micro_batch_size)
+            self.record.examples[task] += len(indices)
+            self.record.tokens += int(examples.lengths[indices].sum())
         self.record.batches = self._batches.hexdigest()
-        return portions
 
 
 def _portions(

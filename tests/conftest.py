@@ -141,6 +141,7 @@ def free_choice_of_algorithms() -> Iterator[None]:
     yield
     if torch := sys.modules.get("torch"):
         torch.set_deterministic_debug_mode("default")
+        torch.utils.deterministic.fill_uninitialized_memory = True
 
 
 @pytest.fixture(scope="session")

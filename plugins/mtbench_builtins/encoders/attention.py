@@ -6,8 +6,6 @@ group of c equally long sequences has c h matrices of l rows, one row a token an
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from math import sqrt
 from typing import Any
@@ -54,29 +52,15 @@ def nested(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
     return gathered.transpose(1, 2).values().flatten(1)  # [T, d]
 
 
-@dataclass(frozen=True)
-class Group:
-    """Where a group of equally long sequences lies once all are gathered by length.
-
-    Attributes:
-        rows: of queries, keys, values and outputs: c h l of them.
-        weights: of the attention's weights: c h l l numbers.
-        length: l.
-    """
-
-    rows: slice
-    weights: slice
-    length: int
-
-
 class Layout:
     """How the tokens of a batch are gathered for attention; one serves all layers.
 
+    Gathered by length, each group of c sequences of length l has c h matrices of l rows.
+
     Attributes:
         heads: h.
-        shortest, longest: lengths of these sequences.
+        shortest, longest: lengths of sequences.
         offsets: [N + 1], where sequences begin and end in the stream.
-        groups: in ascending order of length.
     """
 
     def __init__(self, batch: RaggedBatch, heads: int) -> None:
@@ -84,19 +68,25 @@ class Layout:
         self.shortest, self.longest = min(batch.lengths), max(batch.lengths)
         self.offsets = F.pad(batch.starts, (0, 1), value=len(batch.ids))
         self._batch = batch
+        groups = batch.by_length()
+        self._lengths = list(groups)
+        self._rows = [
+            len(sequences) * heads * length for length, sequences in groups.items()
+        ]  # c h l
+        self._weights = [
+            rows * length for rows, length in zip(self._rows, self._lengths, strict=True)
+        ]
+        self.weights = sum(self._weights)
 
-    @cached_property
-    def groups(self) -> tuple[Group, ...]:
-        """Where each group lies."""
-        return tuple(self._lay_out())
+    def matrices(self, rows: Tensor) -> list[Tensor]:
+        """Return gathered rows [T h, e] group by group, as matrices [c h, l, e]."""
+        parts = zip(rows.split(self._rows), self._lengths, strict=True)
+        return [part.view(-1, length, rows.shape[1]) for part, length in parts]
 
-    def _lay_out(self) -> Iterator[Group]:
-        row = weight = 0
-        for length, sequences in self._batch.by_length().items():
-            rows = len(sequences) * self.heads * length
-            yield Group(slice(row, row + rows), slice(weight, weight + rows * length), length)
-            row += rows
-            weight += rows * length
+    def squares(self, weights: Tensor) -> list[Tensor]:
+        """Return attention's weights, one vector, group by group as matrices [c h, l, l]."""
+        parts = zip(weights.split(self._weights), self._lengths, strict=True)
+        return [part.view(-1, length, length) for part, length in parts]
 
     @cached_property
     def gather(self) -> Tensor:
@@ -142,25 +132,18 @@ class _Grouped(torch.autograd.Function):
     def forward(ctx: Any, qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
         e = qkv.shape[1] // (3 * layout.heads)
         gathered = qkv.view(-1, e).index_select(0, layout.gather_three)
-        q, k, v = gathered.chunk(3)  # [T h, e] each
-        numbers = layout.groups[-1].weights.stop
-        weights = qkv.new_empty(numbers)
-        for group in layout.groups:
-            scores = _matrices(weights, group)
-            torch.baddbmm(
-                scores,
-                _rows(q, group),
-                _rows(k, group).transpose(1, 2),
-                beta=0,
-                alpha=1 / sqrt(e),
-                out=scores,
-            )
+        q, k, v = (layout.matrices(rows) for rows in gathered.chunk(3))
+        weights = qkv.new_empty(layout.weights)
+        for scores, of_q, of_k in zip(layout.squares(weights), q, k, strict=True):
+            keys = of_k.transpose(1, 2)
+            torch.baddbmm(scores, of_q, keys, beta=0, alpha=1 / sqrt(e), out=scores)
             torch.softmax(scores, dim=2, out=scores)
-        kept, scale = draw(numbers, dropout) if dropout else (None, 1.0)
+        kept, scale = draw(len(weights), dropout) if dropout else (None, 1.0)
         used = weights if kept is None else (weights * kept).mul_(scale)
-        outputs = torch.empty_like(q)
-        for group in layout.groups:
-            torch.bmm(_matrices(used, group), _rows(v, group), out=_rows(outputs, group))
+        outputs = gathered.new_empty(len(gathered) // 3, e)
+        places = layout.squares(used), v, layout.matrices(outputs)
+        for of_used, of_v, output in zip(*places, strict=True):
+            torch.bmm(of_used, of_v, out=output)
         ctx.save_for_backward(gathered, weights, used, outputs)
         ctx.layout, ctx.kept, ctx.scale = layout, kept, scale
         return outputs.index_select(0, layout.scatter).view(len(qkv), -1)
@@ -170,36 +153,26 @@ class _Grouped(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
         gathered, weights, used, outputs = ctx.saved_tensors
         layout, e = ctx.layout, gathered.shape[1]
-        q, k, v = gathered.chunk(3)
-        of_outputs = gradient.reshape(-1, e).index_select(0, layout.gather)
+        q, k, v = (layout.matrices(rows) for rows in gathered.chunk(3))
         of_gathered = torch.empty_like(gathered)
-        of_q, of_k, of_v = of_gathered.chunk(3)
+        of_q, of_k, of_v = (layout.matrices(rows) for rows in of_gathered.chunk(3))
+        of_outputs = gradient.reshape(-1, e).index_select(0, layout.gather)
         of_weights = torch.empty_like(weights)
-        for group in layout.groups:
-            of_group = _rows(of_outputs, group)
-            torch.bmm(_matrices(used, group).transpose(1, 2), of_group, out=_rows(of_v, group))
-            of_used = _matrices(of_weights, group)
-            torch.bmm(of_group, _rows(v, group).transpose(1, 2), out=of_used)
+        of_scores = layout.squares(of_weights)
+        places = layout.matrices(of_outputs), layout.squares(used), v, of_v, of_scores
+        for of_output, w, value, of_value, of_used in zip(*places, strict=True):
+            torch.bmm(w.transpose(1, 2), of_output, out=of_value)
+            torch.bmm(of_output, value.transpose(1, 2), out=of_used)
         if ctx.kept is not None:
             of_weights.mul_(ctx.kept).mul_(ctx.scale)
         # Softmax: ds = w (dw - sum over the row of w dw), and that sum is the product of the
         # output with its own gradient (Dao et al. 2022, appendix B.2), dropout or not.
         of_weights.mul_(weights).mul_(1 / sqrt(e))
         sums = (of_outputs * outputs).sum(dim=1, keepdim=True).mul_(1 / sqrt(e))  # [T h, 1]
-        for group in layout.groups:
-            of_scores = _matrices(of_weights, group)
-            of_scores.addcmul_(_matrices(weights, group), _rows(sums, group), value=-1)
-            torch.bmm(of_scores, _rows(k, group), out=_rows(of_q, group))
-            torch.bmm(of_scores.transpose(1, 2), _rows(q, group), out=_rows(of_k, group))
+        groups = of_scores, layout.squares(weights), layout.matrices(sums), q, k, of_q, of_k
+        for of_score, w, total, query, key, of_query, of_key in zip(*groups, strict=True):
+            of_score.addcmul_(w, total, value=-1)
+            torch.bmm(of_score, key, out=of_query)
+            torch.bmm(of_score.transpose(1, 2), query, out=of_key)
         of_qkv = of_gathered.index_select(0, layout.scatter_three)
         return of_qkv.view(len(gradient), -1), None, None
-
-
-def _rows(stream: Tensor, group: Group) -> Tensor:
-    """Return the rows of a group as matrices, [c h, l, ...]."""
-    return stream[group.rows].view(-1, group.length, stream.shape[1])
-
-
-def _matrices(weights: Tensor, group: Group) -> Tensor:
-    """Return the attention's weights of a group, [c h, l, l]."""
-    return weights[group.weights].view(-1, group.length, group.length)

@@ -21,6 +21,7 @@ class Ours:
     def step(self, taken: Taken) -> dict[str, float]:
         with torch_as_it_is():
             torch.set_deterministic_debug_mode(self._mode)  # what a run asks for, we pay for
+            torch.utils.deterministic.fill_uninitialized_memory = False
             return self.trainer.step()
 
     def gradients(self) -> dict[str, Tensor]:

@@ -4,7 +4,7 @@ import random
 from collections.abc import Sequence
 
 import torch
-from torch import Tensor, nn
+from torch import Tensor
 
 from contenders.adamw import AdamW
 from contenders.padding import Heads, gradients_of, mean_pool, pad
@@ -52,17 +52,24 @@ class PlainSum:
 class PlainPCGrad(PlainSum):
     """PCGrad wrapped around the optimizer: whole gradients as vectors, heads included.
 
-    A backward pass a task through one graph that is kept; Yu et al. 2020, Algorithm 1, on the
-    flattened gradients.
+    As public wrappers have it (Pytorch-PCGrad, and what descends from it): a backward pass a task
+    through a graph that is kept, a mask beside each gradient that says which numbers the task
+    has, Algorithm 1 of Yu et al. 2020 on the flattened gradients, and a merger of what all tasks
+    have and of the rest, each picked by the masks.
     """
 
     def backward(self, losses: Sequence[Tensor]) -> None:
-        vectors = []
+        vectors, masks = [], []
         for loss in losses:
             self.optimizer.zero_grad()
             loss.backward(retain_graph=True)
-            vectors.append(flattened(self.parameters))
-        update = torch.stack(projected(vectors)).sum(dim=0)
+            vectors.append(flattened([or_zeros(p) for p in self.parameters]))
+            masks.append(flattened([torch.full_like(p, has(p)) for p in self.parameters]))
+        shared = torch.stack(masks).prod(dim=0).bool()
+        results = projected(vectors)
+        update = torch.zeros_like(vectors[0])
+        for chosen in (shared, ~shared):
+            update[chosen] = torch.stack([result[chosen] for result in results]).sum(dim=0)
         start = 0
         for parameter in self.parameters:
             end = start + parameter.numel()
@@ -70,11 +77,19 @@ class PlainPCGrad(PlainSum):
             start = end
 
 
-def flattened(parameters: Sequence[nn.Parameter]) -> Tensor:
-    """Return all gradients as one vector; a missing one is zeros there."""
-    return torch.cat(
-        [(torch.zeros_like(p) if p.grad is None else p.grad).flatten() for p in parameters]
-    )
+def has(parameter: Tensor) -> bool:
+    """Whether a parameter has a gradient."""
+    return parameter.grad is not None
+
+
+def or_zeros(parameter: Tensor) -> Tensor:
+    """Return a parameter's gradient; a missing one is zeros."""
+    return torch.zeros_like(parameter) if parameter.grad is None else parameter.grad
+
+
+def flattened(tensors: Sequence[Tensor]) -> Tensor:
+    """Return tensors as one vector."""
+    return torch.cat([tensor.flatten() for tensor in tensors])
 
 
 def projected(vectors: Sequence[Tensor]) -> list[Tensor]:

@@ -90,7 +90,13 @@ class Source:
         resolved = Resolver(Registry.load()).resolve(config)
         assert resolved.rejection is None, resolved.rejection
         folder.mkdir(parents=True)
-        request = {"config": resolved.config, "seed": SEED, "identity": {}, "plugins": []}
+        request = {
+            "config": resolved.config,
+            "seed": SEED,
+            "identity": {},
+            "plugins": [],
+            "device": "cpu",
+        }
         write_json(folder / REQUEST, request)
         with torch_as_it_is():
             return prepare(RunFolder(folder))
@@ -100,10 +106,12 @@ class Source:
 def torch_as_it_is() -> Iterator[None]:
     """Undo what a run asks of torch when it is prepared: the others never asked for it."""
     mode = torch.get_deterministic_debug_mode()
+    fill = torch.utils.deterministic.fill_uninitialized_memory
     try:
         yield
     finally:
         torch.set_deterministic_debug_mode(mode)
+        torch.utils.deterministic.fill_uninitialized_memory = fill
 
 
 @dataclass(frozen=True)
