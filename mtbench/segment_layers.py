@@ -180,9 +180,10 @@ def linear(module: nn.Linear, rows: TaskRows, stores: Stores, x: Tensor) -> Tens
 
 
 def norm(module: nn.LayerNorm, rows: TaskRows, stores: Stores, x: Tensor) -> Tensor:
-    """Return what a layer norm with weight and bias gives (Ba et al. 2016)."""
+    """Return what a layer norm with a weight gives (Ba et al. 2016)."""
     x = x.to(module.weight.dtype)  # as under autocast
-    return _apply(_Norm, x, module, rows, stores.of(module.weight), stores.of(module.bias))
+    places = rows, stores.of(module.weight), stores.of(module.bias)
+    return _apply(_Norm, x, module.weight, module.bias, module, *places)
 
 
 def embedding(module: nn.Embedding, rows: TaskRows, stores: Stores, ids: Tensor) -> Tensor:
@@ -221,8 +222,15 @@ class _Linear(torch.autograd.Function):
 
 class _Norm(torch.autograd.Function):
     @staticmethod
-    def forward(ctx: Any, x: Tensor, module: nn.LayerNorm, *places: Any) -> Tensor:
-        shape, weight, bias = list(module.normalized_shape), module.weight, module.bias
+    def forward(
+        ctx: Any,
+        x: Tensor,
+        weight: Tensor,
+        bias: Tensor | None,
+        module: nn.LayerNorm,
+        *places: Any,
+    ) -> Tensor:
+        shape = list(module.normalized_shape)
         result, mean, inverse = torch.native_layer_norm(x, shape, weight, bias, module.eps)
         ctx.save_for_backward(x, mean, inverse, weight, bias)
         ctx.shape, ctx.places = shape, places
@@ -243,7 +251,7 @@ class _Norm(torch.autograd.Function):
             for store, value in zip(stores, found, strict=True):
                 if store is not None:
                     store.add(task, value)
-        return torch.cat(of_x) if wanted[0] else None, *(None,) * 4
+        return torch.cat(of_x) if wanted[0] else None, *(None,) * 6
 
 
 class _Embedding(torch.autograd.Function):
