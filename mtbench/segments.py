@@ -102,8 +102,6 @@ def _layers(encoder: nn.Module) -> Iterator[tuple[nn.Module, Callable[..., Tenso
 
 def _is_plain(module: Any) -> bool:
     """Whether a layer is without options that change its gradient."""
-    if isinstance(module, nn.LayerNorm):
-        return module.weight is not None and module.bias is not None
     if isinstance(module, nn.Embedding):
         return module.max_norm is None and not (module.scale_grad_by_freq or module.sparse)
     return True
