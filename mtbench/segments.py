@@ -101,7 +101,13 @@ def _layers(encoder: nn.Module) -> Iterator[tuple[nn.Module, Callable[..., Tenso
 
 
 def _is_plain(module: Any) -> bool:
-    """Whether a layer is without options that change its gradient."""
+    """Whether a layer is without options that change its gradient, and nothing is put on it."""
+    computed = any(
+        not isinstance(getattr(module, name, None), nn.Parameter | None)
+        for name in ("weight", "bias")  # from other parameters, as torch.nn.utils.parametrize does
+    )
+    if computed or "forward" in vars(module):
+        return False
     if isinstance(module, nn.Embedding):
         return module.max_norm is None and not (module.scale_grad_by_freq or module.sparse)
     return True
