@@ -41,7 +41,7 @@ def draw(count: int, rate: float) -> tuple[Tensor, float]:
     Returns:
         A mask [count] of booleans, and the inverse of the share that is kept on average.
     """
-    dropped = round(rate * RESOLUTION)
+    dropped = min(round(rate * RESOLUTION), RESOLUTION - 1)  # below 1, as the rate is
     lowest = torch.iinfo(torch.int64).min
     bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(lowest, None)
     kept = bits.view(torch.int16)[:count] >= dropped - RESOLUTION // 2
