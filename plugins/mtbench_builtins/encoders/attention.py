@@ -6,6 +6,7 @@ group of c equally long sequences has c h matrices of l rows, one row a token an
 
 from __future__ import annotations
 
+import warnings
 from functools import cached_property
 from math import sqrt
 from typing import Any
@@ -42,12 +43,15 @@ def attend(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
 def nested(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
     """Do the same by a nested tensor, whose sequences PyTorch keeps side by side as we do."""
     heads = qkv.unflatten(1, (3, layout.heads, -1)).movedim(1, 0).contiguous()  # [3, T, h, e]
-    q, k, v = (
-        torch.nested.nested_tensor_from_jagged(
-            part, layout.offsets, min_seqlen=layout.shortest, max_seqlen=layout.longest
-        ).transpose(1, 2)
-        for part in heads
-    )
+    with warnings.catch_warnings():
+        # Torch calls nested tensors a prototype; nobody who trains can do anything about it.
+        warnings.filterwarnings("ignore", message=".*prototype stage", category=UserWarning)
+        q, k, v = (
+            torch.nested.nested_tensor_from_jagged(
+                part, layout.offsets, min_seqlen=layout.shortest, max_seqlen=layout.longest
+            ).transpose(1, 2)
+            for part in heads
+        )
     gathered = F.scaled_dot_product_attention(q, k, v, dropout_p=dropout)  # [N, h, l, e]
     return gathered.transpose(1, 2).values().flatten(1)  # [T, d]
 
