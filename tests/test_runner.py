@@ -574,6 +574,16 @@ def test_a_device_that_is_not_there(request_run: Request) -> None:
     assert prepare(folder, device="cpu").assembled.model.device == torch.device("cpu")
 
 
+def test_a_run_is_prepared_on_its_device(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(runner.devices, "require", lambda device: None)
+
+    run = prepare(request_run(), device="meta")  # a device that every machine has
+
+    assert {p.device.type for p in run.assembled.model.parameters()} == {"meta"}
+
+
 def test_a_run_on_another_device_than_its_key_says_fails(request_run: Request) -> None:
     folder = request_run(device="cuda:99")
     request = folder.read(REQUEST)
