@@ -69,7 +69,7 @@ def gramian(records: Sequence[ParameterGradients]) -> Tensor:
         elif record.size < BLOCK:
             if stacked is None:
                 stacked = torch.stack([_or_zeros(g, record) for g in record.gradients])
-            short.append(stacked.flatten(1))
+            short.append(stacked.reshape(tasks, -1))
         elif stacked is not None:
             products += inner_products(stacked.flatten(1))
         else:
