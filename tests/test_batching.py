@@ -14,29 +14,42 @@ def tokens(*ids: int) -> Tokens:
 
 def test_a_batch_by_hand() -> None:
     batch = ragged([tokens(1, 2, 3), Tokens([4, 5], [0, 1]), tokens(6, 7, 8), tokens(9)])
-    assert batch.ids.tolist() == [9, 4, 5, 1, 2, 3, 6, 7, 8]
-    assert batch.types.tolist() == [0, 0, 1, 0, 0, 0, 0, 0, 0]
-    assert batch.positions.tolist() == [0, 0, 1, 0, 1, 2, 0, 1, 2]
-    assert batch.starts.tolist() == [0, 1, 3, 6]
-    assert batch.lengths == (1, 2, 3, 3)
-    assert batch.order.tolist() == [2, 1, 3, 0]
-    assert list(batch.groups()) == [(0, 1, 1), (1, 1, 2), (3, 2, 3)]
-    for tensor in (batch.ids, batch.types, batch.positions, batch.starts, batch.order):
+    assert batch.ids.tolist() == [1, 2, 3, 4, 5, 6, 7, 8, 9]
+    assert batch.types.tolist() == [0, 0, 0, 0, 1, 0, 0, 0, 0]
+    assert batch.positions.tolist() == [0, 1, 2, 0, 1, 0, 1, 2, 0]
+    assert batch.starts.tolist() == [0, 3, 5, 8]
+    assert batch.lengths == (3, 2, 3, 1)
+    assert batch.parts == (4,)
+    assert batch.by_length() == {1: [3], 2: [1], 3: [0, 2]}
+    for tensor in (batch.ids, batch.types, batch.positions, batch.starts):
         assert tensor.dtype == torch.int64
 
 
-def test_order_undoes_the_sorting() -> None:
+def test_sequences_come_in_the_order_in_which_they_are_given() -> None:
     generator = torch.Generator().manual_seed(0)
     lengths = torch.randint(1, 6, (40,), generator=generator).tolist()
     sequences = [tokens(*([i] * length)) for i, length in enumerate(lengths)]
     batch = ragged(sequences)
-    assert batch.ids[batch.starts[batch.order]].tolist() == list(range(40))
-    assert list(batch.lengths) == sorted(lengths)
+    assert list(batch.lengths) == lengths != sorted(lengths)
+    stream = [i for i, length in enumerate(lengths) for _ in range(length)]
+    assert batch.ids.tolist() == stream
+    assert batch.ids[batch.starts].tolist() == list(range(40))
+    assert batch.positions[batch.starts].tolist() == [0] * 40
+    assert (batch.positions + batch.starts[batch.ids]).tolist() == list(range(len(stream)))
 
 
-def test_equal_lengths_keep_their_order() -> None:
-    batch = ragged([tokens(1, 1), tokens(2), tokens(3, 3), tokens(4)])
-    assert batch.ids.tolist() == [2, 4, 1, 1, 3, 3]
+@pytest.mark.parametrize("parts", [[1, 2], (3, 0), [3]])
+def test_parts_say_whose_the_sequences_are_and_move_none(parts: list[int]) -> None:
+    sequences = [tokens(5, 6, 7), tokens(1), tokens(2, 3)]
+    batch = ragged(sequences, parts)
+    assert batch.parts == tuple(parts)
+    assert batch.ids.tolist() == ragged(sequences).ids.tolist() == [5, 6, 7, 1, 2, 3]
+
+
+@pytest.mark.parametrize("parts", [(), (1,), (1, 1, 2)])
+def test_parts_that_do_not_add_up_are_refused(parts: tuple[int, ...]) -> None:
+    with pytest.raises(ValueError, match=r"^parts \(.*\) of 3 sequences do not add up$"):
+        ragged([tokens(1), tokens(2), tokens(3)], parts)
 
 
 def test_arrays_give_the_same_batch_as_lists() -> None:
@@ -47,7 +60,7 @@ def test_arrays_give_the_same_batch_as_lists() -> None:
         batch = ragged(sequences)
         assert batch.lengths == expected.lengths
         assert {type(length) for length in batch.lengths} == {int}
-        for name in ("ids", "types", "positions", "starts", "order"):
+        for name in ("ids", "types", "positions", "starts"):
             tensor = getattr(batch, name)
             assert tensor.dtype == torch.int64
             assert torch.equal(tensor, getattr(expected, name))
@@ -61,7 +74,8 @@ def test_a_batch_has_tensors_of_its_own() -> None:
 
 def test_a_batch_lies_on_the_device_asked_for() -> None:
     batch = ragged([tokens(1, 2)], device="meta")
-    assert {batch.ids.device.type, batch.order.device.type} == {"meta"}
+    tensors = (batch.ids, batch.types, batch.positions, batch.starts)
+    assert {tensor.device.type for tensor in tensors} == {"meta"}
 
 
 @pytest.mark.parametrize("sequences", [[], [tokens()], [Tokens([1, 2], [0])]])

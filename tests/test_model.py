@@ -8,10 +8,12 @@ from torch import Tensor, nn
 from mtbench.assembly import assemble
 from mtbench.configuration import overlay
 from mtbench.examples import tokenise
+from mtbench.jacobian import as_matrix
 from mtbench.model import BrokenHead, MultiTaskModel, TaskBatch, TaskHead, seeded
 from mtbench.protocols import EncoderOutput, Pair, Pooling, RaggedBatch, TaskInfo, Tokens
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
+from mtbench.segments import Segments
 
 SINGLE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
 PAIRED = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
@@ -32,6 +34,7 @@ class Plain(nn.Module):
 
     def forward(self, batch: RaggedBatch) -> EncoderOutput:
         self.passes += 1
+        self.seen = batch
         tokens = batch.ids.float().unsqueeze(1)
         return EncoderOutput(tokens, -tokens[batch.starts])
 
@@ -95,6 +98,8 @@ def test_all_tasks_share_one_pass_of_the_encoder() -> None:
     model.losses({"a": batch(column([1]), column([2])), "b": batch(column([3]))})
 
     assert encoder.passes == 1
+    assert encoder.seen.ids.tolist() == [1, 2, 3]
+    assert encoder.seen.parts == (2, 1)
 
 
 def test_losses_know_what_a_head_gives() -> None:
@@ -209,6 +214,39 @@ def test_a_batch_equals_its_examples_one_by_one(
         torch.testing.assert_close(outputs[task], torch.cat(alone))
 
 
+@pytest.mark.parametrize("changes", HEADS.values(), ids=HEADS)
+def test_a_pass_that_is_recorded_gives_the_same_losses_and_the_tasks_own_gradients(
+    small: dict[str, Any], changes: dict[str, Any]
+) -> None:
+    model, batches = assembled(small, changes)
+    segments = Segments(model.encoder)
+    segments.begin(list(batches))
+
+    losses = model.losses(batches, segments)
+    torch.stack(list(losses.values())).sum().backward()
+
+    records = segments.gradients()
+    shared = model.shared_parameters()
+    assert [id(record.parameter) for record in records] == [id(p) for p in shared]
+    for place, (task, part) in enumerate(batches.items()):
+        loss = model.losses({task: part})[task]
+        torch.testing.assert_close(losses[task], loss)
+        expected = torch.autograd.grad(loss, shared, materialize_grads=True)
+        matrix = torch.cat([gradient.flatten() for gradient in expected])
+        torch.testing.assert_close(as_matrix(records)[place], matrix, rtol=1e-4, atol=1e-6)
+
+
+def test_a_pass_is_recorded_only_as_long_as_it_takes(small: dict[str, Any]) -> None:
+    model, batches = assembled(small, {})
+    segments = Segments(model.encoder)
+    segments.begin(list(batches))
+    model.losses(batches, segments)
+
+    model.losses(batches)["sts"].backward()
+
+    assert model.encoder.layers[0].intermediate.weight.grad is not None
+
+
 def test_joined_and_separate_pairs_differ(small: dict[str, Any]) -> None:
     (separate, apart), (joined, together) = (
         assembled(small, {"heads.pd.pair": pair}) for pair in ("separate", "joined")
@@ -277,14 +315,24 @@ def test_forward_passes_have_their_precision_and_all_else_is_float32(precision: 
     assert {p.grad.dtype for p in module.parameters() if p.grad is not None} == {torch.float32}
 
 
+class Embedded(nn.Embedding):
+    """An encoder that looks its tokens up, and does nothing else with them."""
+
+    def forward(self, batch: RaggedBatch) -> EncoderOutput:
+        tokens = super().forward(batch.ids) + batch.positions.unsqueeze(1)
+        return EncoderOutput(tokens, tokens[batch.starts])
+
+
 @pytest.mark.parametrize("changes", HEADS.values(), ids=HEADS)
 def test_batches_and_labels_follow_the_model_to_its_device(
     small: dict[str, Any], changes: dict[str, Any]
 ) -> None:
     model, batches = assembled(small, changes)
+    # A device where shapes are computed and numbers are not; it has no kernel for attention.
+    model.encoder = Embedded(30_000, model.encoder.width)
     assert model.device == torch.device("cpu")
 
-    model.to("meta")  # where shapes are computed and numbers are not
+    model.to("meta")
 
     assert model.device == torch.device("meta")
     assert {part.labels.device.type for part in batches.values()} == {"cpu"}

@@ -49,20 +49,21 @@ def test_examples_are_counted_by_their_ids() -> None:
 def ragged(lengths: tuple[int, ...]) -> RaggedBatch:
     stream = torch.zeros(sum(lengths), dtype=torch.int64)
     places = torch.arange(len(lengths))
-    return RaggedBatch(stream, stream, stream, places, lengths, places)
+    return RaggedBatch(stream, stream, stream, places, lengths, (len(lengths),))
 
 
 @pytest.mark.parametrize(
     ("lengths", "groups"),
     [
-        ((3, 3, 4, 6, 6, 6), [(0, 2, 3), (6, 1, 4), (10, 3, 6)]),
-        ((5,), [(0, 1, 5)]),
-        ((2, 2), [(0, 2, 2)]),
-        ((2, 3, 4), [(0, 1, 2), (2, 1, 3), (5, 1, 4)]),
-        ((), []),
+        ((6, 3, 6, 4, 3, 6), {3: [1, 4], 4: [3], 6: [0, 2, 5]}),
+        ((5,), {5: [0]}),
+        ((2, 2), {2: [0, 1]}),
+        ((4, 3, 2), {2: [2], 3: [1], 4: [0]}),
+        ((), {}),
     ],
 )
 def test_equally_long_sequences_form_a_group(
-    lengths: tuple[int, ...], groups: list[tuple[int, int, int]]
+    lengths: tuple[int, ...], groups: dict[int, list[int]]
 ) -> None:
-    assert list(ragged(lengths).groups()) == groups
+    # As lists, for dictionaries are equal in any order.
+    assert list(ragged(lengths).by_length().items()) == list(groups.items())

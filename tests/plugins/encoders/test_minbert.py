@@ -13,6 +13,7 @@ from mtbench.batching import ragged
 from mtbench.pooling import pool
 from mtbench_builtins.encoders import MINBERT, mtbench_encoders
 from mtbench_builtins.encoders import TINY as TINY_SPEC
+from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.parameters import MinBertParameters
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
@@ -49,10 +50,9 @@ def padded(given: list[Tokens]) -> dict[str, Tensor]:
     }
 
 
-def in_stream_order(rectangle: Tensor, batch: RaggedBatch, lengths: tuple[int, ...]) -> Tensor:
+def real_tokens(rectangle: Tensor, batch: RaggedBatch) -> Tensor:
     """Return the real tokens of a padded rectangle [N, L, d] as the batch's stream [T, d]."""
-    stream = torch.argsort(batch.order).tolist()
-    return torch.cat([rectangle[i, : lengths[i]] for i in stream])
+    return torch.cat([row[:n] for row, n in zip(rectangle, batch.lengths, strict=True)])
 
 
 def minbert(**parameters: Any) -> MinBert:
@@ -101,12 +101,11 @@ def test_equals_bert_of_transformers_on_the_shipped_weights() -> None:
 def assert_equals_transformers(
     reference: Any, checkpoint: Path | str, given: list[Tokens]
 ) -> None:
-    lengths = tuple(len(sequence.ids) for sequence in given)
     batch = ragged(given)
     with torch.no_grad():
         output = minbert(checkpoint=str(checkpoint)).eval()(batch)
         expected = reference.eval()(**padded(given))
-    tokens = in_stream_order(expected.last_hidden_state, batch, lengths)
+    tokens = real_tokens(expected.last_hidden_state, batch)
     torch.testing.assert_close(output.tokens, tokens, rtol=0, atol=1e-5)
     if expected.pooler_output is not None:
         pooled = pool(output, batch, "pooler")
@@ -123,8 +122,8 @@ def test_outputs_and_gradients_equal_a_padded_computation(bert_folder: Folder) -
     batch = ragged(given)
     output = model(batch)
     expected = reference(**padded(given))
-    tokens = in_stream_order(expected.last_hidden_state, batch, LENGTHS)
-    pooled = expected.pooler_output[torch.argsort(batch.order)]
+    tokens = real_tokens(expected.last_hidden_state, batch)
+    pooled = expected.pooler_output
     torch.testing.assert_close(output.tokens, tokens, rtol=0, atol=1e-10)
     torch.testing.assert_close(output.pooled, pooled, rtol=0, atol=1e-10)
 
@@ -225,10 +224,9 @@ def test_a_pinned_output() -> None:
         for parameter in model.parameters():
             parameter.copy_(torch.arange(parameter.numel()).sin().view_as(parameter) / 2)
     output = model(ragged([Tokens([2, 5, 6, 3], [0, 0, 1, 1]), Tokens([2, 7, 3], [0, 0, 0])]))
-    # In the stream's order: the sequence of three tokens, then the one of four.
-    states = [0.83586, 0.82765, 0.83309, 0.83583, 0.82714, 0.84129, 0.83017]
+    states = [0.83583, 0.82714, 0.84129, 0.83017, 0.83586, 0.82765, 0.83309]
     assert output.tokens[:, 1].tolist() == pytest.approx(states, abs=2e-5)
-    assert output.pooled[:, 1].tolist() == pytest.approx([-0.86404, -0.86403], abs=2e-5)
+    assert output.pooled[:, 1].tolist() == pytest.approx([-0.86403, -0.86404], abs=2e-5)
 
 
 # --- modes -----------------------------------------------------------------------------------
@@ -245,9 +243,9 @@ def test_dropout_follows_the_mode_of_the_module() -> None:
 def test_the_checkpoints_dropout_is_the_default(bert_folder: Folder) -> None:
     folder = bert_folder()
     kept = minbert(checkpoint=str(folder))
-    assert kept.embeddings.dropout.p == kept.layers[0].attention.dropout == 0.1
+    assert kept.embeddings.dropout.rate == kept.layers[0].attention.dropout == 0.1
     given = minbert(checkpoint=str(folder), dropout=0.25)
-    assert given.embeddings.dropout.p == given.layers[2].dropout.p == 0.25
+    assert given.embeddings.dropout.rate == given.layers[2].dropout.rate == 0.25
     assert given.layers[2].attention.dropout == 0.25
 
 
@@ -255,7 +253,7 @@ def test_hidden_states_are_dropped_where_bert_drops_them() -> None:
     model = small()
     calls: list[torch.nn.Module] = []
     for module in model.modules():
-        if isinstance(module, torch.nn.Dropout):
+        if isinstance(module, Dropout):
             module.register_forward_hook(lambda dropout, x, y: calls.append(dropout))
     model(ragged(sequences()))
     first, second = (layer.dropout for layer in model.layers)

@@ -10,6 +10,7 @@ from torch import Tensor
 from mtbench.api import Tokens, UsageError
 from mtbench.batching import ragged
 from mtbench.pooling import pool
+from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.shape import Shape
 from tools.pretrain import checkpoint
 
@@ -48,7 +49,7 @@ def test_weights_come_back(
 def test_the_shape_comes_back(tmp_path: Path, state: dict[str, Tensor]) -> None:
     checkpoint.write(tmp_path, SHAPE, PIECES, state)
     encoder, _ = checkpoint.read(tmp_path)
-    assert (encoder.width, len(encoder.layers), encoder.layers[0].attention.heads) == (12, 2, 3)
+    assert (encoder.width, len(encoder.layers), encoder.attention_heads) == (12, 2, 3)
     assert encoder.embeddings.norm.eps == SHAPE.epsilon
     assert encoder.pooling == "mean"
 
@@ -58,7 +59,7 @@ def test_a_training_drops_nothing_and_a_fine_tuning_does(
 ) -> None:
     checkpoint.write(tmp_path, SHAPE, PIECES, state)
     encoder, _ = checkpoint.read(tmp_path)
-    dropouts = [m.p for m in encoder.modules() if isinstance(m, torch.nn.Dropout)]
+    dropouts = [m.rate for m in encoder.modules() if isinstance(m, Dropout)]
     assert dropouts == [0.0] * 3
     assert [layer.attention.dropout for layer in encoder.layers] == [0.0] * 2
     config = json.loads((tmp_path / "config.json").read_text())
