@@ -244,13 +244,32 @@ def test_jobs_default_to_what_the_widest_run_leaves_room_for(
 def test_an_estimate_is_of_as_many_jobs_as_the_training(
     store: Store, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mtbench.study.default_jobs", lambda threads: 100 // threads)
+    given: set[str] = set()
+
+    def jobs_for(threads: int, device: str) -> int:
+        given.add(device)
+        return 100 // threads
+
+    monkeypatch.setattr("mtbench.study.default_jobs", jobs_for)
     cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
     assert estimate(plan, store) == Estimate(None, runs=0, unknown=3, jobs=25)
     assert estimate(plan, store, 7).jobs == 7
     assert estimate(Plan("", [], []), store).jobs == 100
+    assert given == {"cpu"}
+
+
+def test_an_estimate_for_a_cuda_device_is_of_one_run_at_a_time(
+    store: Store, small: dict[str, Any]
+) -> None:
+    cells = [
+        NamedCell(combiner, overlay(small, {"combiner": combiner}))
+        for combiner in ("sum", "pcgrad")
+    ]
+    plan = Planner(Registry.load(), store, "cuda:0").plan("", cells, [0])
+
+    assert estimate(plan, store).jobs == 1
 
 
 def test_cells_that_are_one_run_are_trained_once(
