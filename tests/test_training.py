@@ -14,6 +14,7 @@ from mtbench.protocols import Step
 from mtbench.randomness import derive
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
+from mtbench.segments import Segments
 from mtbench.training import Trainer, TrainingRecord
 
 EVERY: Step = {"sst": 4, "pd": 4, "sts": 4}
@@ -23,8 +24,9 @@ QUIET = {"train.dropout": 0.0, "encoder.dropout": 0.0}
 class Training:
     """A small model and its data, trained along any steps."""
 
-    def __init__(self, config: Mapping[str, Any], seed: int) -> None:
+    def __init__(self, config: Mapping[str, Any], seed: int, *, by_segments: bool = True) -> None:
         self.seed = seed
+        self.by_segments = by_segments
         self.resolved = Resolver(Registry.load()).resolve(config)
         self.parts = assemble(self.resolved, seed)
         self.model: MultiTaskModel = self.parts.model
@@ -46,12 +48,15 @@ class Training:
             self.model.shared_parameters(),
             self.model.head_parameters(),
             torch.Generator().manual_seed(derive(self.seed, "combiner")),
+            segments=Segments(self.model.encoder) if self.by_segments else None,
         )
         losses_of = self.model.losses
 
-        def losses(batches: Mapping[str, TaskBatch]) -> dict[str, Tensor]:
+        def losses(
+            batches: Mapping[str, TaskBatch], segments: Segments | None
+        ) -> dict[str, Tensor]:
             self.seen.append(dict(batches))
-            return losses_of(batches)
+            return losses_of(batches, segments)
 
         self.model.losses = losses
         trainer = Trainer(
@@ -83,8 +88,10 @@ Make = Callable[..., Training]
 
 @pytest.fixture
 def training(small: dict[str, Any]) -> Make:
-    def make(changes: Mapping[str, Any] | None = None, seed: int = 0) -> Training:
-        return Training(overlay(small, changes or {}), seed)
+    def make(
+        changes: Mapping[str, Any] | None = None, seed: int = 0, *, by_segments: bool = True
+    ) -> Training:
+        return Training(overlay(small, changes or {}), seed, by_segments=by_segments)
 
     return make
 
@@ -182,6 +189,34 @@ def test_micro_batches_equal_whole_batches(training: Make, combiner: str, size: 
     assert largest == min(size, 7)
 
 
+def test_surgery_by_segments_is_surgery_task_by_task(training: Make) -> None:
+    one, other = (
+        training({**QUIET, "combiner": "pcgrad", "train.clip_norm": 1.0}, by_segments=by_segments)
+        for by_segments in (True, False)
+    )
+    steps = [EVERY, {"sst": 2, "pd": 7}, {"sts": 3}, EVERY]
+
+    records = [subject.run(steps) for subject in (one, other)]
+
+    for left, right in zip(one.losses, other.losses, strict=True):
+        assert right == pytest.approx(left, rel=1e-4)
+    assert_equal_weights(one, other, rtol=0, atol=2e-3)
+    assert [record.encoder_passes for record in records] == [4, 9]
+    assert records[0].batches == records[1].batches
+
+
+def test_surgery_drops_what_the_sum_drops(training: Make) -> None:
+    """One pass over all tasks has one mask, whatever is made of its gradients."""
+    summed, surgery = training(), training({"combiner": "pcgrad"})
+    apart = training({"combiner": "pcgrad"}, by_segments=False)
+
+    for subject in (summed, surgery, apart):
+        subject.run([EVERY])
+
+    assert surgery.losses[0] == summed.losses[0]
+    assert apart.losses[0] != summed.losses[0]
+
+
 # --- the record -------------------------------------------------------------------------------
 
 
@@ -202,14 +237,30 @@ def test_the_record_counts_examples_tokens_and_passes(training: Make) -> None:
 
 
 @pytest.mark.parametrize(
-    ("changes", "passes"),
-    [({"combiner": "pcgrad"}, 3), ({"train.micro_batch_size": 2}, 6), ({}, 1)],
-    ids=["task by task", "micro-batches", "all at once"],
+    ("changes", "by_segments", "passes"),
+    [
+        ({"combiner": "pcgrad"}, False, [3, 2]),
+        ({"combiner": "pcgrad"}, True, [1, 1]),
+        ({"combiner": "pcgrad", "train.micro_batch_size": 2}, False, [6, 6]),
+        ({"combiner": "pcgrad", "train.micro_batch_size": 2}, True, [2, 4]),
+        ({"train.micro_batch_size": 2}, True, [6, 6]),
+        ({}, True, [1, 1]),
+    ],
+    ids=[
+        "task by task",
+        "by segments",
+        "micro-batches task by task",
+        "rounds of micro-batches",
+        "micro-batches",
+        "all at once",
+    ],
 )
 def test_passes_of_the_encoder_in_a_step(
-    training: Make, changes: dict[str, Any], passes: int
+    training: Make, changes: dict[str, Any], by_segments: bool, passes: list[int]
 ) -> None:
-    assert training(changes).run([EVERY]).encoder_passes == passes
+    for step, expected in zip([EVERY, {"pd": 7, "sst": 3}], passes, strict=True):
+        subject = training(changes, by_segments=by_segments)
+        assert subject.run([step]).encoder_passes == expected
 
 
 def test_the_hash_of_the_batches_is_theirs_alone(training: Make) -> None:
