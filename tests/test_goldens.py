@@ -49,7 +49,7 @@ def pcgrad_step(forward, shared, private=(), portions=("1", "2")):
 
 def linear(point):
     """Return a forward whose tasks' batches are gradients at the point."""
-    return lambda batches: {task: matrix(g) @ point for task, g in batches.items()}
+    return lambda batches, _: {task: matrix(g) @ point for task, g in batches.items()}
 
 
 def zeros(n):
@@ -119,7 +119,7 @@ def test_d_heads_are_not_shared():
     """D. L1 = x + 2 h1, L2 = -x + y + h2: shared (1/2, 3/2), heads 2 and 1."""
     x, y, h1, h2 = (zeros(()) for _ in range(4))
 
-    def forward(batches):
+    def forward(batches, _):
         losses = {"1": lambda: x + 2 * h1, "2": lambda: -x + y + h2}
         return {task: losses[task]() for task in batches}
 
@@ -133,7 +133,7 @@ def test_e_none_is_not_zero():
     """E. A parameter that no task used has no gradient, and weight decay leaves it alone."""
     used, unused = (nn.Parameter(torch.ones(1)) for _ in range(2))
     optimizer = torch.optim.AdamW([used, unused], lr=0.1, weight_decay=0.1)
-    pcgrad_step(lambda batches: {task: used.sum() for task in batches}, [used, unused])
+    pcgrad_step(lambda batches, _: {task: used.sum() for task in batches}, [used, unused])
     assert unused.grad is None
     optimizer.step()
     assert unused.item() == 1.0
