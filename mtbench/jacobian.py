@@ -77,7 +77,7 @@ def gramian(records: Sequence[ParameterGradients]) -> Tensor:
     if short:
         # Biases and norms: dozens of short vectors, which are quicker multiplied as one.
         products += inner_products(torch.cat(short, dim=1))
-    return products.cpu()
+    return ((products + products.T) / 2).cpu()  # products of matrices round each half its own way
 
 
 def inner_products(vectors: Tensor) -> Tensor:

@@ -65,6 +65,7 @@ class Layout:
         heads: h.
         shortest, longest: lengths of sequences.
         offsets: [N + 1], where sequences begin and end in the stream.
+        numbers: attention's weights of the batch, c h l l of each group.
     """
 
     def __init__(self, batch: RaggedBatch, heads: int) -> None:
@@ -80,7 +81,7 @@ class Layout:
         self._weights = [
             rows * length for rows, length in zip(self._rows, self._lengths, strict=True)
         ]
-        self.weights = sum(self._weights)
+        self.numbers = sum(self._weights)
 
     def matrices(self, rows: Tensor) -> list[Tensor]:
         """Return gathered rows [T h, e] group by group, as matrices [c h, l, e]."""
@@ -137,7 +138,7 @@ class _Grouped(torch.autograd.Function):
         e = qkv.shape[1] // (3 * layout.heads)
         gathered = qkv.view(-1, e).index_select(0, layout.gather_three)
         q, k, v = (layout.matrices(rows) for rows in gathered.chunk(3))
-        weights = qkv.new_empty(layout.weights)
+        weights = qkv.new_empty(layout.numbers)
         for scores, of_q, of_k in zip(layout.squares(weights), q, k, strict=True):
             keys = of_k.transpose(1, 2)
             torch.baddbmm(scores, of_q, keys, beta=0, alpha=1 / sqrt(e), out=scores)

@@ -273,10 +273,13 @@ def test_where_the_groups_lie() -> None:
     layout = Layout(batch_of((3, 1, 3)), 2)
     assert (layout.heads, layout.shortest, layout.longest) == (2, 1, 3)
     assert layout.offsets.tolist() == [0, 3, 4, 7]
-    assert [(group.rows, group.weights, group.length) for group in layout.groups] == [
-        (slice(0, 2), slice(0, 2), 1),
-        (slice(2, 14), slice(2, 38), 3),
-    ]
+    rows = layout.matrices(torch.arange(28.0).view(14, 2))  # 7 tokens, 2 heads of width 2
+    assert [list(matrices.shape) for matrices in rows] == [[2, 1, 2], [4, 3, 2]]
+    assert rows[1][0].tolist() == [[4, 5], [6, 7], [8, 9]]
+    assert layout.numbers == 38
+    squares = layout.squares(torch.arange(38.0))
+    assert [list(matrices.shape) for matrices in squares] == [[2, 1, 1], [4, 3, 3]]
+    assert squares[1][0, 0].tolist() == [2, 3, 4]
     # Row 2 t + head of the stream; the sequence of one token is token 3.
     assert layout.gather.tolist() == [6, 7, 0, 2, 4, 1, 3, 5, 8, 10, 12, 9, 11, 13]
 
