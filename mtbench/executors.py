@@ -16,8 +16,14 @@ from mtbench.store import LOG, REQUEST, RESULT, RunFolder, Store, write_json
 
 POLL_SECONDS = 0.2
 
-KEPT = str(1 << 40)
-"""Bytes below which freed memory stays with a run's process: all of it."""
+KEPT = {
+    # Memory that a step frees is needed again in the next one: handed back to the system and
+    # zeroed anew, it takes a few per cent of a step. The second is the most that all versions of
+    # the GNU C library take; others know neither.
+    "MALLOC_TRIM_THRESHOLD_": str(1 << 40),
+    "MALLOC_MMAP_THRESHOLD_": str(1 << 25),
+}
+"""Settings, in bytes, by which freed memory stays with a run's process."""
 
 
 @dataclass(frozen=True)
@@ -72,10 +78,7 @@ def environment(threads: int) -> dict[str, str]:
         "MKL_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
-        # Memory that a step frees is needed again in the next one: handing it back to the system
-        # and having it zeroed anew takes a few per cent of a step. (The C library of GNU only.)
-        "MALLOC_TRIM_THRESHOLD_": KEPT,
-        "MALLOC_MMAP_THRESHOLD_": KEPT,
+        **KEPT,
         **DETERMINISTIC,
     }
 

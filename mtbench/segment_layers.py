@@ -98,7 +98,8 @@ class GradientStore:
         place = self._all()[task]
         if a.dtype != place.dtype:
             self.add(task, a @ b)
-        elif task in self._used:
+            return
+        if task in self._used:
             place.addmm_(a, b)
         else:
             torch.mm(a, b, out=place)
@@ -181,7 +182,8 @@ def linear(module: nn.Linear, rows: TaskRows, stores: Stores, x: Tensor) -> Tens
 
 def norm(module: nn.LayerNorm, rows: TaskRows, stores: Stores, x: Tensor) -> Tensor:
     """Return what a layer norm with a weight gives (Ba et al. 2016)."""
-    x = x.to(module.weight.dtype)  # as under autocast
+    if x.is_cuda and torch.is_autocast_enabled("cuda"):
+        x = x.float()  # as autocast does there, and not on the CPU
     places = rows, stores.of(module.weight), stores.of(module.bias)
     return _apply(_Norm, x, module.weight, module.bias, module, *places)
 

@@ -47,6 +47,7 @@ class Segments:
         """Forget the last step; these tasks make up the next one.
 
         Args:
+            tasks: in the order of the gradients to come.
             once: whether one pass makes up the step, and inner products will be asked for.
         """
         self._places = {task: place for place, task in enumerate(tasks)}

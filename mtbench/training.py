@@ -117,6 +117,7 @@ class Trainer:
     def _draw(self) -> _Drawn:
         """Return this step's examples; where a helper draws ahead, have it begin the next."""
         drawn = self._next.result() if self._next else self._examples_of(self.done)
+        self._next = None
         if self._helper is not None and self.done + 1 < len(self.steps):
             self._next = self._helper.submit(self._examples_of, self.done + 1)
         return drawn

@@ -152,6 +152,8 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     assert environment.items() >= (os.environ | given).items()
     assert environment["MKL_NUM_THREADS"] == "3"
     assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert int(environment["MALLOC_TRIM_THRESHOLD_"]) > 1 << 36  # more than a run ever frees
+    assert int(environment["MALLOC_MMAP_THRESHOLD_"]) == 32 << 20  # the most that all take
 
 
 def test_an_attempt_leaves_nothing_of_its_own(

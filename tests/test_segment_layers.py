@@ -242,6 +242,22 @@ def test_under_autocast_gradients_are_near_and_of_the_parameters_type(name: str)
             assert (found - value).norm() < 0.02 * value.norm()
 
 
+def test_a_norm_gives_what_autocast_makes_of_it() -> None:
+    module, x = norm_of(4).float(), numbers(17, 4).bfloat16()
+    stores = Stores(trained(module))
+    for store in stores.all():
+        store.begin(3)
+
+    with torch.autocast("cpu", torch.bfloat16):
+        y = norm(module, TaskRows(batch_of(), (0, 1, 2)), stores, x)
+        torch.testing.assert_close(y, module(x), rtol=0, atol=0)
+    y.sum().backward()
+
+    assert [g.dtype for store in stores.all() for g in store.gradients().gradients] == [
+        torch.float32
+    ] * 6
+
+
 def test_a_layer_of_a_low_precision_sums_in_place() -> None:
     module = nn.Linear(4, 3, dtype=torch.bfloat16)
     stores, x = Stores(trained(module)), numbers(17, 4).bfloat16()

@@ -39,7 +39,11 @@ class Training:
         self.losses: list[Mapping[str, float]] = []
 
     def run(
-        self, steps: Sequence[Step], on_step: Callable[[int], object] = lambda done: None
+        self,
+        steps: Sequence[Step],
+        on_step: Callable[[int], object] = lambda done: None,
+        *,
+        ahead: bool = False,
     ) -> TrainingRecord:
         """Train, remembering the batches of every pass and the losses of every step."""
         oracle = GradientOracle(
@@ -66,6 +70,7 @@ class Training:
             oracle=oracle,
             config=self.resolved.cell.train,
             seed=self.seed,
+            ahead=ahead,
         )
         for _ in steps:
             self.losses.append(trainer.step())
@@ -277,6 +282,33 @@ def test_the_hash_of_the_batches_is_theirs_alone(training: Make) -> None:
         training().run([{"sst": 2}, {"pd": 2}, {"sst": 1}]).batches,
     ]
     assert len({hashed, *others}) == 6
+
+
+def test_drawing_ahead_changes_nothing(training: Make) -> None:
+    now, ahead = training(), training()
+    steps: list[Step] = [EVERY, {"pd": 3}, {"sst": 20, "sts": 9}, EVERY]
+
+    records = [now.run(steps), ahead.run(steps, ahead=True)]
+
+    assert ahead.losses == now.losses
+    assert ahead.order("sst") == now.order("sst")
+    assert records[0].batches == records[1].batches
+    assert records[0].examples == records[1].examples
+    assert records[0].tokens == records[1].tokens
+    assert_equal_weights(now, ahead)
+
+
+def test_the_record_is_of_the_steps_that_were_taken(training: Make) -> None:
+    subject = training()
+    seen: list[int] = []
+
+    def count(done: int) -> None:
+        seen.append(sum(len(b.labels) for parts in subject.seen for b in parts.values()))
+
+    record = subject.run([EVERY] * 3, count, ahead=True)
+
+    assert seen == [12, 24, 36]
+    assert sum(record.examples.values()) == 36
 
 
 # --- streams of randomness --------------------------------------------------------------------

@@ -61,7 +61,9 @@ def rounds() -> int:
 @pytest.fixture(scope="session")
 def threads() -> int:
     """Threads of every contender: ``MTBENCH_BENCH_THREADS``, or one a core."""
-    return int(os.environ.get("MTBENCH_BENCH_THREADS") or os.cpu_count() or 1)
+    from mtbench.executors import default_jobs
+
+    return int(os.environ.get("MTBENCH_BENCH_THREADS") or default_jobs(1))
 
 
 @pytest.fixture(autouse=True)

@@ -35,8 +35,10 @@ def attend(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
         [T, d].
     """
     if qkv.device.type == "cpu":
-        gathered: Tensor = _Grouped.apply(qkv, layout, dropout)  # type: ignore[no-untyped-call]
-        return gathered
+        # In half precision, too, weights and their sums are float32, as fused kernels have them.
+        wide = torch.promote_types(qkv.dtype, torch.float32)
+        gathered: Tensor = _Grouped.apply(qkv.to(wide), layout, dropout)  # type: ignore[no-untyped-call]
+        return gathered.to(qkv.dtype)
     return nested(qkv, layout, dropout)
 
 

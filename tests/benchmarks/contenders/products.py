@@ -26,20 +26,21 @@ class Products:
         self.layers, self.width = config["num_hidden_layers"], config["hidden_size"]
         d, wide = self.width, config["intermediate_size"]
         self._weights = [torch.randn(n, m) for n, m in ((3 * d, d), (d, d), (wide, d), (d, wide))]
-        self._inputs: list[tuple[torch.Tensor, torch.Tensor]] = []
+        self._of_weights = {w.shape: torch.empty_like(w) for w in self._weights}
+        self._operands: list[tuple[torch.Tensor, ...]] = []
 
     def step(self, taken: Taken) -> None:
         tokens = sum(self._work.lengths(taken))
-        if not self._inputs or len(self._inputs[0][0]) < tokens:
-            self._inputs = [
-                (torch.randn(tokens, w.shape[1]), torch.randn(tokens, w.shape[0]))
+        if not self._operands or len(self._operands[0][0]) < tokens:
+            self._operands = [
+                tuple(torch.randn(tokens, size) for size in (*w.shape[::-1], *w.shape[::-1]))
                 for w in self._weights
             ]
-        for weight, (inputs, gradients) in zip(self._weights, self._inputs, strict=True):
-            x, g = inputs[:tokens], gradients[:tokens]
-            x @ weight.T
-            g @ weight
-            g.T @ x
+        for weight, operands in zip(self._weights, self._operands, strict=True):
+            x, g, of_x, y = (operand[:tokens] for operand in operands)
+            torch.mm(x, weight.T, out=y)
+            torch.mm(g, weight, out=of_x)
+            torch.mm(g.T, x, out=self._of_weights[weight.shape])
 
     def operations(self, lengths: Sequence[int]) -> int:
         """Return the floating-point operations of ``step``: two a multiplication with a sum."""
