@@ -1,8 +1,11 @@
+from typing import Any
+
 import pytest
 import torch
 from torch import nn
 from torch.nn import functional as F
 
+from mtbench import devices, matmul
 from mtbench.matmul import counting, distinct_weights, multiply, synchronise
 
 CPU = torch.device("cpu")
@@ -25,6 +28,41 @@ def test_the_types_are_those_that_are_computed_in() -> None:
         layer(x)
 
     assert products.types == {torch.bfloat16: 1}
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda out, a, b: torch.mm(a, b, out=out),
+        torch.addmm,
+        lambda out, a, b: torch.addmm(out.clone(), a, b, out=out),
+        lambda out, a, b: out.addmm_(a, b),
+    ],
+    ids=["mm.out", "addmm", "addmm.out", "addmm_"],
+)
+def test_products_that_write_into_what_is_there(product: Any) -> None:
+    with counting() as products:
+        product(torch.zeros(7, 5), torch.randn(7, 8), torch.randn(8, 5))
+
+    assert products.flops == 2 * 7 * 8 * 5
+    assert products.types == {torch.float32: 1}
+
+
+@pytest.mark.parametrize(
+    "product",
+    [
+        lambda out, a, b: torch.bmm(a, b, out=out),
+        torch.baddbmm,
+        lambda out, a, b: torch.baddbmm(out.clone(), a, b, out=out),
+        lambda out, a, b: out.baddbmm_(a, b),
+    ],
+    ids=["bmm.out", "baddbmm", "baddbmm.out", "baddbmm_"],
+)
+def test_batched_products_that_write_into_what_is_there(product: Any) -> None:
+    with counting() as products:
+        product(torch.zeros(3, 7, 5), torch.randn(3, 7, 8), torch.randn(3, 8, 5))
+
+    assert products.flops == 3 * 2 * 7 * 8 * 5
 
 
 def test_attention_counts_whichever_kernel_does_it() -> None:
@@ -74,6 +112,19 @@ def test_products_of_training(dtype: torch.dtype) -> None:
     assert products.flops == 2 * flops  # each is done once before it is timed
     assert products.types == {dtype: 8}
     assert seconds > 0
+
+
+def test_repetitions_between_two_readings_of_the_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(matmul.REPETITIONS, devices.CPU, 5)
+    clock = iter(range(1000))
+    monkeypatch.setattr(matmul.time, "perf_counter", lambda: next(clock))
+
+    with counting() as products:
+        flops, seconds = multiply([torch.randn(5, 8, requires_grad=True)], 7, torch.float32)
+
+    assert flops == 5 * 3 * (2 * 7 * 5 * 8)
+    assert products.flops == 6 * 3 * (2 * 7 * 5 * 8)
+    assert seconds == 3  # a reading before and one after each of three products
 
 
 def test_weights_are_left_as_they_are() -> None:
