@@ -63,7 +63,11 @@ def _tokenizer_digest(entry: Entry, spec: EncoderSpec, tokenizer: Tokenizer) -> 
             f"{label(entry)}: the fingerprint of its tokenizer is {fingerprint!r}, not a text"
         )
     # With its source, so that whoever edits a tokenizer never trains on what it gave before.
-    return f"{source_hash(spec.tokenizer)} {fingerprint}"
+    try:
+        source = source_hash(spec.tokenizer)
+    except (ImportError, SyntaxError) as error:
+        raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
+    return f"{source} {fingerprint}"
 
 
 def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:

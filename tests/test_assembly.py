@@ -97,6 +97,19 @@ def test_a_fingerprint_that_is_no_text_is_refused(
         build()
 
 
+@pytest.mark.parametrize("error", [ImportError, SyntaxError])
+def test_a_tokenizer_without_a_readable_source_is_refused(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch, error: type[Exception]
+) -> None:
+    def fail(target: str) -> str:
+        raise error("no source")
+
+    monkeypatch.setattr(assembly, "source_hash", fail)
+
+    with pytest.raises(PluginError, match=rf"minbert.*: {error.__name__}: no source"):
+        build()
+
+
 def test_a_head_is_made_for_its_task(build: Assemble) -> None:
     model = build({"heads.pd.pair": "joined"}).model
 
