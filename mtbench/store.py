@@ -1,14 +1,16 @@
-"""The store: one folder a run, one file a timing, every file written whole."""
+"""The store: a folder a run, a file a timing, a folder a set of token ids, all written whole."""
 
 from __future__ import annotations
 
 import json
 import os
 import platform
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from tempfile import TemporaryFile
 from typing import Any, Literal
 
 from filelock import FileLock, Timeout
@@ -24,6 +26,9 @@ LOG = "log.txt"
 PREDICTIONS = "predictions.npz"
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
+
+TIMING_FORMAT = 1
+"""Raised by hand when the file of a timing changes; older ones are left out."""
 
 TAIL = 16_384
 """Bytes at the end of a history that hold its last event in any case."""
@@ -120,7 +125,13 @@ class RunFolder:
 
 
 class Store:
-    """The runs below one folder, by default ``.mtbench``, and the token ids that they share."""
+    """What lies below one folder, by default ``.mtbench``.
+
+    Attributes:
+        runs: holds a folder a run, named by its key.
+        timings: holds a file a cell and machine, what its steps took; see ``timings``.
+        tokens: holds the token ids that runs share; see ``token_cache``.
+    """
 
     def __init__(self, root: Path) -> None:
         self.root = root
@@ -149,22 +160,51 @@ class Store:
             UsageError: if the store cannot be written.
         """
         self._make(self.timings)
-        write_json(self.timings / f"{key}.json", timing)
+        with self._writing():
+            write_json(self.timings / f"{key}.json", {"format": TIMING_FORMAT, **timing})
 
     def read_timings(self) -> dict[str, dict[str, Any]]:
-        """Return all timings by key."""
-        return {
-            file.stem: json.loads(file.read_text(encoding="utf-8"))
-            for file in sorted(self.timings.glob("[!.]*.json"))
-        }
+        """Return all timings by key; those that are torn or older are named on stderr."""
+        timings, left_out = {}, []
+        for file in sorted(self.timings.glob("[!.]*.json")):
+            try:
+                value = json.loads(file.read_text(encoding="utf-8"))
+            except ValueError:  # no JSON, or no UTF-8
+                value = None
+            if isinstance(value, dict) and value.pop("format", None) == TIMING_FORMAT:
+                timings[file.stem] = value
+            else:
+                left_out.append(file.name)
+        if left_out:
+            more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
+            sys.stderr.write(
+                f"warning: {self.timings / left_out[0]}{more} left out: torn, or written by "
+                "another version of mtbench\n"
+            )
+        return timings
+
+    def check_timings(self) -> None:
+        """Make sure that timings can be written.
+
+        Raises:
+            UsageError: if they cannot.
+        """
+        self._make(self.timings)
+        with self._writing(), TemporaryFile(dir=self.timings):
+            pass
 
     def _make(self, folder: Path) -> None:
         ignore = self.root / ".gitignore"
-        try:
+        with self._writing():
             folder.mkdir(parents=True, exist_ok=True)
             if not ignore.exists():
                 with renamed(ignore) as temporary:
                     temporary.write_text("*\n", encoding="utf-8")
+
+    @contextmanager
+    def _writing(self) -> Iterator[None]:
+        try:
+            yield
         except OSError as error:
             raise UsageError(f"the store {self.root} cannot be written: {error}") from None
 

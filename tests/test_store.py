@@ -1,12 +1,15 @@
+import errno
 import json
 import subprocess
 import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from mtbench import store as store_module
 from mtbench.errors import UsageError
 from mtbench.store import (
     CHECKPOINT,
@@ -282,12 +285,48 @@ def test_timings_are_written_and_read(store: Store) -> None:
     assert store.keys() == set()
 
 
+@pytest.mark.parametrize(
+    "content", [b'{"half', b"[]", b"\xff", b'{"cell": "a"}', b'{"format": 0, "cell": "a"}']
+)
+def test_a_torn_or_older_timing_is_left_out(
+    store: Store, content: bytes, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.write_timing("b", {"cell": "b"})
+    for name in ("a", "c"):
+        (store.timings / f"{name}.json").write_bytes(content)
+
+    assert store.read_timings() == {"b": {"cell": "b"}}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {store.timings / 'a.json'} and 1 more left out: torn, or ")
+
+
+def test_a_timing_that_does_not_fit_on_the_disk(
+    store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    store.check_timings()
+    monkeypatch.setattr(store_module, "write_json", full)
+
+    with pytest.raises(UsageError, match=r"store .* cannot be written: .*No space left"):
+        store.write_timing("a", {})
+
+
+def test_checking_leaves_nothing_behind(store: Store) -> None:
+    store.check_timings()
+
+    assert list(store.timings.iterdir()) == []
+
+
 def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file")
 
     with pytest.raises(UsageError, match="cannot be written"):
         store.write_timing("a", {})
+    with pytest.raises(UsageError, match="cannot be written"):
+        store.check_timings()
     with pytest.raises(UsageError, match="cannot be written"):
         store.create("a")
 
