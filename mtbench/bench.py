@@ -15,7 +15,15 @@ from mtbench.matrix import Matrix
 from mtbench.plan import Plan, PlannedCell
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
-from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, store_timings, summarise
+from mtbench.timings import (
+    Bench,
+    Footprint,
+    MeasuredCell,
+    Sample,
+    hardware,
+    store_timings,
+    summarise,
+)
 
 WARM_UP = 3
 """Steps that are not timed: the first ones find cold caches and fill the allocator."""
@@ -86,7 +94,7 @@ def bench(
         else MeasuredCell(cell.name, cell.config, rejection=cell.rejection)
         for cell in plan.cells
     ]
-    result = Bench(plan.title, machine(), versions(), steps, cells)
+    result = Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
     store_timings(store, result, [cell.identity for cell in plan.cells])
     return result
 

@@ -55,6 +55,7 @@ def as_json(bench: Bench) -> str:
         "matrix": bench.title,
         "matmul_gflops": bench.matmul_gflops,
         "machine": dict(bench.machine),
+        "device": dict(bench.device),
         "versions": dict(bench.versions),
         "steps": bench.steps,
         "cells": [_json_record(cell) for cell in bench.cells],
@@ -89,6 +90,7 @@ def _heading(bench: Bench) -> str:
     kinds = sorted({cell.timing.precision for cell in bench.cells if cell.timing is not None})
     parts = [
         f"{machine['processor']} ({machine['cores']} cores, {machine['system']})",
+        ": ".join(bench.device.values()),
         shown,
         f"torch {bench.versions.get('torch', 'unknown')}",
         *([f"{rate:.1f} GFLOP/s in {', '.join(kinds)} products"] if rate is not None else []),
@@ -108,14 +110,14 @@ def _record(cell: MeasuredCell, reference: float | None) -> dict[str, str]:
         numbers = [cell.status, *["-"] * 6]
     else:
         share = timing.matmul_share
-        memory = timing.peak_mb if timing.peak_cuda_mb is None else timing.peak_cuda_mb
+        memory = timing.peak_mb if timing.peak_device_mb is None else timing.peak_device_mb
         numbers = [
             f"{timing.step_ms_median:.1f}",
             f"{timing.step_ms_spread:.1f}",
             f"{timing.tokens_per_s:,.0f}",
             "-" if share is None else f"{share:.0%}",
             "-" if memory is None else f"{memory:,.0f}",
-            f"{timing.harness_share:.1%}",
+            "-" if timing.harness_share is None else f"{timing.harness_share:.1%}",
             f"{timing.step_ms_median / reference:.2f}x",
         ]
     return {"cell": cell.name, **dict(zip(HEADINGS, numbers, strict=True))}

@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import os
 import sys
 import time
@@ -13,8 +14,8 @@ from typing import Any, TextIO
 
 import torch
 
-from mtbench import data
-from mtbench.evaluation import predict
+from mtbench import data, devices
+from mtbench.evaluation import BATCH_TOKENS, predict
 from mtbench.history import peak_memory_mb
 from mtbench.matmul import counting, distinct_weights, multiply, synchronise
 from mtbench.runner import Run, RunData, load_data, prepare, trainer
@@ -24,8 +25,11 @@ from mtbench.timings import Footprint, Sample
 from mtbench.training import Trainer
 from mtbench.worker import failure
 
-SCORED = 64
-"""Examples of dev a task from which the time of an evaluation is reckoned."""
+SCORED_TOKENS = 2 * BATCH_TOKENS
+"""Tokens of dev a task from which the time of an evaluation is reckoned: full batches."""
+
+FIRST = 64
+"""Examples that are predicted before: the first ones find cold caches."""
 
 
 class Subject:
@@ -39,11 +43,15 @@ class Subject:
     def __init__(self, folder: Path, steps: int) -> None:
         started = time.perf_counter()
         self._run = prepare(RunFolder(folder))
+        self._loading = time.perf_counter() - started
+        if self._run.cache is not None:
+            load_data(self._run)  # most runs of a study find their token ids made
+        started = time.perf_counter()
         self._data = load_data(self._run)
         self._trainer, self._run_steps = _trainer(self._run, self._data, steps)
-        self._loading = time.perf_counter() - started
+        self._loading += time.perf_counter() - started
         model = self._run.assembled.model
-        self._device = next(model.parameters()).device
+        self._device = model.device
         self._weights = distinct_weights(model.encoder)
         self._dtype = torch.get_default_dtype()
         self._flops = self._tokens = 0
@@ -64,7 +72,7 @@ class Subject:
         flops, product_seconds = multiply(self._weights, tokens, self._dtype)
         return asdict(Sample(seconds, computing, tokens, flops, product_seconds))
 
-    def _take(self) -> tuple[float, float, int]:
+    def _take(self) -> tuple[float, float | None, int]:
         """Take a step; return its seconds, those of them spent computing, and its tokens."""
         record = self._trainer.record
         tokens, computing = record.tokens, record.computing
@@ -73,18 +81,20 @@ class Subject:
         self._trainer.step()
         synchronise(self._device)
         seconds = time.perf_counter() - started
-        return seconds, record.computing - computing, record.tokens - tokens
+        # On a GPU that clock stops when the work is handed over, not when it is done.
+        spent = record.computing - computing if self._device.type == devices.CPU else None
+        return seconds, spent, record.tokens - tokens
 
     def footprint(self) -> dict[str, Any]:
         """Return what else is to be told of the cell."""
-        on_gpu = self._device.type == "cuda"
+        on_gpu = self._device.type == devices.CUDA
         # Read before anything is predicted: they are the training's own.
         peak = peak_memory_mb()
-        peak_cuda = torch.cuda.max_memory_allocated(self._device) / 2**20 if on_gpu else None
+        peak_device = torch.cuda.max_memory_allocated(self._device) / 2**20 if on_gpu else None
         footprint = Footprint(
             flops_per_token=self._flops / self._tokens,
             peak_mb=peak,
-            peak_cuda_mb=peak_cuda,
+            peak_device_mb=peak_device,
             precision=str(self._dtype).removeprefix("torch."),
             run_steps=self._run_steps,
             loading_s=self._loading,
@@ -97,13 +107,15 @@ class Subject:
         evaluations = self._run.resolved.cell.train["evaluations"]
         times = len(evaluation_steps(self._run_steps, evaluations))
         total = 0.0
-        for task, splits in self._data.given.items():
-            part = self._run.tokenised(task, data.sample(splits["dev"], SCORED))
-            for _ in range(2):  # the second time counts
-                started = time.perf_counter()
-                predict(self._run.assembled.model, task, part)
-                seconds = time.perf_counter() - started
-            scored = times * len(self._data.dev[task]) + len(self._data.sample[task])
+        model = self._run.assembled.model
+        for task, dev in self._data.dev.items():
+            count = math.ceil(SCORED_TOKENS / dev.lengths.mean())
+            part = dev.part(data.sample(self._data.given[task]["dev"], count).ids)
+            predict(model, task, part.part(part.ids[:FIRST]))
+            started = time.perf_counter()
+            predict(model, task, part)
+            seconds = time.perf_counter() - started
+            scored = times * len(dev) + len(self._data.sample[task])
             total += seconds * scored / len(part)
         return total
 

@@ -6,10 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from mtbench.devices import CPU
 from mtbench.identity import canonical
 from mtbench.plan import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Store, machine
-from mtbench.timings import comparable, cost_signature, timing_key
+from mtbench.timings import comparable, cost_signature, hardware, timing_key
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -56,7 +57,7 @@ def estimate(plan: Plan, store: Store, jobs: int) -> Estimate:
     runs = plan.to_do()
     if not runs:
         return Estimate(0.0, 0, 0, jobs)
-    evidence = _Evidence.read(store)
+    evidence = _Evidence.read(store, plan.device)
     cells = {id(cell): cell for cell, _ in runs}
     by_cell = {key: evidence.seconds(cell) for key, cell in cells.items()}
     found = [by_cell[id(cell)] for cell, _ in runs]
@@ -71,21 +72,23 @@ class _Evidence:
     """Seconds of whole runs on machines like this one: by cell, and by what decides costs."""
 
     machine: Mapping[str, Any]
+    device: Mapping[str, str]
     timings: Mapping[str, float]
     cells: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     similar: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
     similar_timings: dict[str, list[float]] = field(default_factory=lambda: defaultdict(list))
 
     @classmethod
-    def read(cls, store: Store) -> "_Evidence":
-        here = machine()
+    def read(cls, store: Store, device: str) -> "_Evidence":
+        here, on = machine(), hardware(device)
+        like_here = comparable(here, on)
         timings = {
             key: stored
             for key, stored in store.read_timings().items()
-            if comparable(stored["machine"]) == comparable(here)
+            if comparable(stored["machine"], stored["device"]) == like_here
         }
         seconds = {key: float(stored["timing"]["run_s"]) for key, stored in timings.items()}
-        evidence = cls(here, seconds)
+        evidence = cls(here, on, seconds)
         for key, stored in timings.items():
             evidence.similar_timings[cost_signature(stored["identity"])].append(seconds[key])
         for key in sorted(store.keys()):
@@ -93,7 +96,7 @@ class _Evidence:
             result, request = folder.read(RESULT), folder.read(REQUEST)
             if result is None or request is None or result["status"] != "done":
                 continue
-            if comparable(request["machine"]) == comparable(here):
+            if comparable(request["machine"], _hardware_of(request, result)) == like_here:
                 total = result["cost"]["seconds"]["total"]
                 evidence.cells[canonical(request["identity"])].append(total)
                 evidence.similar[cost_signature(request["identity"])].append(total)
@@ -106,7 +109,7 @@ class _Evidence:
         text = canonical(cell.identity)
         if text in self.cells:
             return statistics.fmean(self.cells[text])
-        key = timing_key(cell.identity, self.machine)
+        key = timing_key(cell.identity, self.machine, self.device)
         if key in self.timings:
             return self.timings[key]
         signature = cost_signature(cell.identity)
@@ -114,6 +117,13 @@ class _Evidence:
             if signature in others:
                 return statistics.fmean(others[signature])
         return None
+
+
+def _hardware_of(request: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a stored run was trained on, as ``timings.hardware`` tells it."""
+    described = {"type": request["identity"].get("device", CPU)}
+    name = result["cost"].get("device")
+    return described if name is None else {**described, "name": name}
 
 
 def _runs(count: int) -> str:

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import ctypes
 import hashlib
 import statistics
+import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtbench.configuration import Config
+from mtbench.devices import CUDA, find_cuda, type_of
 from mtbench.identity import canonical
 from mtbench.store import Store
 
@@ -22,13 +25,14 @@ class Sample:
 
     Attributes:
         seconds: of the step.
-        computing: of them, those inside gradients, combiner and optimiser.
+        computing: of them, those inside gradients, combiner and optimiser; None on a GPU, which
+            computes while the harness goes on.
         tokens: that went through the encoder.
         flops, product_seconds: of the matrix products.
     """
 
     seconds: float
-    computing: float
+    computing: float | None
     tokens: int
     flops: int
     product_seconds: float
@@ -41,7 +45,7 @@ class Footprint:
     Attributes:
         flops_per_token: operations in the matrix products of a step, a token of it.
         peak_mb: largest resident size of the process; None where the system does not tell.
-        peak_cuda_mb: most that torch had allocated on the GPU; None without one.
+        peak_device_mb: most that torch had allocated on the GPU; None without one.
         precision: type that most matrix products are computed in.
         run_steps: steps of a whole run.
         loading_s: seconds until a run takes its first step.
@@ -50,7 +54,7 @@ class Footprint:
 
     flops_per_token: float
     peak_mb: float | None
-    peak_cuda_mb: float | None
+    peak_device_mb: float | None
     precision: str
     run_steps: int
     loading_s: float
@@ -67,7 +71,7 @@ class Timing(Footprint):
         matmul_gflops: median rate of matrix products of the encoder's shapes, in 1e9 operations
             a second; None for an encoder without linear layers.
         matmul_share: the rate at which a step does its matrix products, over that one.
-        harness_share: part of the steps outside gradients, combiner and optimiser.
+        harness_share: part of the steps outside gradients, combiner and optimiser; None on a GPU.
         run_s: seconds of a whole run by itself, reckoned from all this.
     """
 
@@ -76,7 +80,7 @@ class Timing(Footprint):
     tokens_per_s: float
     matmul_gflops: float | None
     matmul_share: float | None
-    harness_share: float
+    harness_share: float | None
     run_s: float
 
 
@@ -103,11 +107,13 @@ class Bench:
     """The cells of a matrix with their timings.
 
     Attributes:
+        device: on which, as ``hardware`` tells it.
         steps: that were timed, a cell.
     """
 
     title: str
     machine: Mapping[str, Any]
+    device: Mapping[str, str]
     versions: Mapping[str, str]
     steps: int
     cells: Sequence[MeasuredCell]
@@ -127,6 +133,7 @@ def summarise(samples: Sequence[Sample], footprint: Footprint) -> Timing:
     rates = [s.flops / s.product_seconds for s in samples if s.product_seconds > 0]
     rate = statistics.median(rates) if rates else None
     step = statistics.median(seconds)
+    computing = [s.computing for s in samples if s.computing is not None]
     return Timing(
         **asdict(footprint),
         step_ms_median=1e3 * step,
@@ -134,7 +141,7 @@ def summarise(samples: Sequence[Sample], footprint: Footprint) -> Timing:
         tokens_per_s=tokens_per_s,
         matmul_gflops=None if rate is None else rate / 1e9,
         matmul_share=None if rate is None else footprint.flops_per_token * tokens_per_s / rate,
-        harness_share=1 - sum(sample.computing for sample in samples) / sum(seconds),
+        harness_share=1 - sum(computing) / sum(seconds) if computing else None,
         run_s=footprint.loading_s + footprint.run_steps * step + footprint.evaluation_s,
     )
 
@@ -146,28 +153,61 @@ def _interquartile_range(values: Sequence[float]) -> float:
     return upper - lower
 
 
-def timing_key(identity: Mapping[str, Any], machine: Mapping[str, Any]) -> str:
-    """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine."""
-    text = canonical([identity, comparable(machine)])
+def timing_key(
+    identity: Mapping[str, Any], machine: Mapping[str, Any], device: Mapping[str, str]
+) -> str:
+    """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine.
+
+    Args:
+        device: as ``hardware`` tells it.
+    """
+    text = canonical([identity, comparable(machine, device)])
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def comparable(machine: Mapping[str, Any]) -> dict[str, Any]:
-    """Return what decides how fast a machine is."""
-    return {key: value for key, value in machine.items() if key != "python"}
+def comparable(machine: Mapping[str, Any], device: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides how fast a machine is, with one of its devices."""
+    kept = {key: value for key, value in machine.items() if key != "python"}
+    return {**kept, "device": dict(device)}
+
+
+def hardware(device: str) -> dict[str, str]:
+    """Return the type of a device, and on CUDA its name where it is here, without torch.
+
+    Args:
+        device: as ``devices.choose`` returns it.
+    """
+    described = {"type": type_of(device)}
+    if described["type"] == CUDA:
+        index = int(device.partition(":")[2])
+        if index < find_cuda().count:
+            described["name"] = _name_of_card(index)
+    return described
+
+
+def _name_of_card(index: int) -> str:
+    """Return what the driver calls a device that is there; torch calls it the same."""
+    driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+    handle, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    error = driver.cuDeviceGet(ctypes.byref(handle), index) or driver.cuDeviceGetName(
+        name, len(name), handle
+    )
+    if error:
+        raise OSError(f"the NVIDIA driver answers with error {error}")
+    return name.value.decode()
 
 
 def cost_signature(identity: Mapping[str, Any]) -> str:
     """Return as text what decides the cost of a cell's runs for the most part.
 
     That is encoder, tasks and their data, batch sizes, budget, evaluations, combiner, balancer,
-    device and threads; heads and the likes of a learning rate are left out.
+    device, threads and the engine; heads and the likes of a learning rate are left out.
     """
     config = dict(identity["config"])
     config.pop("heads", None)
     config["train"] = {k: v for k, v in config["train"].items() if k not in CHEAP}
     # A store may hold runs of versions whose identity had other parts.
-    rest = {key: identity.get(key) for key in ("device", "precision", "data", "weights")}
+    rest = {key: identity.get(key) for key in ("numerics", "device", "data", "weights")}
     return canonical([config, rest])
 
 
@@ -188,8 +228,9 @@ def store_timings(store: Store, bench: Bench, identities: Iterable[Mapping[str, 
             "config": cell.config,
             "identity": identity,
             "machine": bench.machine,
+            "device": bench.device,
             "versions": bench.versions,
             "steps": bench.steps,
             "timing": asdict(cell.timing),
         }
-        store.write_timing(timing_key(identity, bench.machine), timing)
+        store.write_timing(timing_key(identity, bench.machine, bench.device), timing)

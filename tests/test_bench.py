@@ -139,7 +139,7 @@ def test_timings_are_stored_and_no_runs(
     assert asked == [2]  # the process has the threads of its cell
     (cell,) = result.cells
     ((key, stored),) = store.read_timings().items()
-    assert key == timing_key(plan.cells[0].identity, machine())
+    assert key == timing_key(plan.cells[0].identity, machine(), {"type": "cpu"})
     assert cell.timing is not None
     assert stored["timing"] == vars(cell.timing)
     assert store.keys() == set()
@@ -238,4 +238,4 @@ def test_a_failed_cell_counts_among_those_that_can_be() -> None:
     cells = [MeasuredCell("a", {}, error="no"), MeasuredCell("b", {}, rejection="no")]
 
     with pytest.raises(RunsMissing, match="1 of 1 cells failed; the table says why"):
-        check_complete(Bench("", {}, {}, 1, cells))
+        check_complete(Bench("", {}, {}, {}, 1, cells))

@@ -12,7 +12,7 @@ from mtbench.timings import Bench, MeasuredCell, Timing
 TIMING = Timing(
     flops_per_token=2e6,
     peak_mb=1234.5,
-    peak_cuda_mb=None,
+    peak_device_mb=None,
     precision="float32",
     run_steps=50,
     loading_s=1.5,
@@ -29,6 +29,7 @@ CONFIG = {"train": {"threads": 1}}
 BENCH = Bench(
     "a bench",
     {"processor": "a processor", "cores": 2, "system": "Linux x86_64"},
+    {"type": "cpu"},
     {"torch": "2.9"},
     20,
     [
@@ -38,7 +39,7 @@ BENCH = Bench(
         MeasuredCell(
             "pcgrad",
             {"train": {"threads": 2}},
-            timing=replace(TIMING, step_ms_median=107.0, peak_cuda_mb=77.0, matmul_share=None),
+            timing=replace(TIMING, step_ms_median=107.0, peak_device_mb=77.0, matmul_share=None),
         ),
     ],
 )
@@ -48,7 +49,7 @@ def test_text() -> None:
     heading, blank, names, _, *rows, gap, rejected, broken = as_text(BENCH).splitlines()
 
     assert heading == (
-        "a processor (2 cores, Linux x86_64); 1, 2 threads; torch 2.9; "
+        "a processor (2 cores, Linux x86_64); cpu; 1, 2 threads; torch 2.9; "
         "50.0 GFLOP/s in float32 products; 20 steps a cell"
     )
     assert (blank, gap) == ("", "")
@@ -107,7 +108,24 @@ def test_without_a_rate_the_heading_has_none() -> None:
 
     heading, *_ = as_text(replace(BENCH, cells=cells)).splitlines()
 
-    assert heading == "a processor (2 cores, Linux x86_64); 1 thread; torch 2.9; 20 steps a cell"
+    assert heading == (
+        "a processor (2 cores, Linux x86_64); cpu; 1 thread; torch 2.9; 20 steps a cell"
+    )
+
+
+def test_on_a_gpu_its_name_is_told_and_the_harness_has_no_share() -> None:
+    cell = MeasuredCell("a", CONFIG, timing=replace(TIMING, harness_share=None))
+    on_gpu = replace(BENCH, device={"type": "cuda", "name": "a card"}, cells=[cell])
+
+    heading, *_, row = as_text(on_gpu).splitlines()
+
+    assert "; cuda: a card; " in heading
+    assert row.split()[-2:] == ["-", "1.00x"]
+    value = json.loads(as_json(on_gpu))
+    assert value["device"] == {"type": "cuda", "name": "a card"}
+    assert value["cells"][0]["harness_share"] is None
+    (record,) = csv.DictReader(io.StringIO(as_csv(on_gpu)))
+    assert record["harness_share"] == ""
 
 
 def test_a_bench_without_a_possible_cell_is_rendered() -> None:

@@ -16,6 +16,7 @@ from mtbench.matmul import distinct_weights
 from mtbench.runner import load_data, prepare, trainer
 from mtbench.store import RunFolder
 from mtbench.training import Trainer
+from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Request = Callable[..., RunFolder]
 
@@ -90,6 +91,30 @@ def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> Non
     assert sample["flops"] == 2 * sample["tokens"] * (3 * 16 * 16 + 16 * 16 + 2 * (16 * 32))
 
 
+def test_micro_batches_have_the_products_of_the_whole(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
+    counts = []
+    for size in (4, 2):
+        changes = {"combiner": "pcgrad", "train.micro_batch_size": size}
+        subject = Subject(request_run(changes).path, 2)
+        subject.warm_up()
+        counts.append(subject.footprint()["flops_per_token"])
+
+    assert counts[0] == counts[1] > 6 * (4 * 16 * 16 + 2 * (16 * 32))
+
+
+def test_on_a_gpu_nobody_knows_what_was_spent_computing(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    subject = Subject(request_run().path, 1)
+    monkeypatch.setattr(bench_worker, "synchronise", lambda device: None)
+    subject._device = torch.device("cuda", 0)
+
+    assert subject.step()["computing"] is None
+
+
 def test_products_are_done_in_the_type_of_the_steps(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -145,14 +170,14 @@ def test_the_footprint(request_run: Request) -> None:
     assert list(footprint) == [
         "flops_per_token",
         "peak_mb",
-        "peak_cuda_mb",
+        "peak_device_mb",
         "precision",
         "run_steps",
         "loading_s",
         "evaluation_s",
     ]
     assert footprint["precision"] == "float32"
-    assert footprint["peak_cuda_mb"] is None
+    assert footprint["peak_device_mb"] is None
     assert footprint["peak_mb"] > 50
     assert footprint["loading_s"] > 0
 
@@ -161,11 +186,14 @@ def test_evaluation_is_reckoned_from_examples_of_dev(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """With a clock that counts predicted examples, the reckoning is exact."""
-    monkeypatch.setattr(bench_worker, "SCORED", 5)
+    monkeypatch.setattr(bench_worker, "SCORED_TOKENS", 60)
+    monkeypatch.setattr(bench_worker, "FIRST", 1)
     clock = [0.0]
+    predicted: list[Any] = []
 
     def predict(model: Any, task: str, examples: Any) -> None:
         clock[0] += len(examples)
+        predicted.append(examples)
 
     subject = Subject(request_run({"train.evaluations": 2, "data.train_sample": 7}).path, 2)
     subject.warm_up()
@@ -174,7 +202,52 @@ def test_evaluation_is_reckoned_from_examples_of_dev(
 
     # Each of three tasks: twice 12 examples of dev, and once a sample of 7.
     assert subject.footprint()["evaluation_s"] == pytest.approx(3 * (2 * 12 + 7))
-    assert clock == [3 * 2 * 5]
+    for first, part, (task, dev) in zip(
+        predicted[::2], predicted[1::2], subject._data.dev.items(), strict=True
+    ):
+        assert first.ids == part.ids[:1]
+        assert set(part.ids) < set(dev.ids), task
+        assert len(part) - 1 < 60 / (dev.lengths.sum() / len(dev)) <= len(part)
+
+
+def test_a_small_dev_is_evaluated_whole(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sizes: list[int] = []
+    subject = Subject(request_run().path, 2)
+    subject.warm_up()
+    monkeypatch.setattr(
+        bench_worker, "predict", lambda model, task, examples: sizes.append(len(examples))
+    )
+
+    subject.footprint()
+
+    assert sizes == [12] * 6
+
+
+def test_loading_has_no_tokenising_in_it_where_token_ids_are_kept(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """With a clock that counts calls of the tokenizer."""
+    clock = [0.0]
+    encode = WordPieceTokenizer.encode
+
+    def counted(self: WordPieceTokenizer, items: Any) -> Any:
+        clock[0] += 1
+        return encode(self, items)
+
+    monkeypatch.setattr(WordPieceTokenizer, "encode", counted)
+    monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: clock[0])
+
+    first = Subject(request_run().path, 2)
+    calls = clock[0]
+    second = Subject(request_run().path, 2)
+
+    assert calls > 0
+    assert (first._loading, second._loading, clock[0]) == (0, 0, calls)
+
+    monkeypatch.delattr(WordPieceTokenizer, "fingerprint")
+    assert Subject(request_run().path, 2)._loading == calls  # each run makes them anew
 
 
 def test_weights_are_the_encoders_own(request_run: Request) -> None:

@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +27,12 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path)
 
 
-def identity(*, lr: float = 1e-3, combiner: str = "sum") -> dict[str, Any]:
+def identity(
+    *, lr: float = 1e-3, combiner: str = "sum", device: str = "cpu", numerics: int = 2
+) -> dict[str, Any]:
     train = {"lr": lr, "batch_size": 8, "steps": 50}
     config = {"heads": {}, "combiner": {"name": combiner}, "train": train}
-    parts = {"data": {}, "weights": None, "device": "cpu", "precision": "float32"}
+    parts = {"data": {}, "weights": None, "device": device, "numerics": numerics}
     return {**parts, "config": config}
 
 
@@ -57,21 +60,28 @@ def store_run(
     seed: int,
     machine: Mapping[str, Any] = HERE,
     status: str = "done",
+    card: str | None = None,
     **given: Any,
 ) -> None:
     made = identity(**given)
     folder = store.create(run_key(canonical(made), seed))
     write_json(folder.path / REQUEST, {"identity": made, "machine": machine})
-    cost = {"seconds": {"total": seconds}}
+    cost = {"seconds": {"total": seconds}, **({} if card is None else {"device": card})}
     write_json(folder.path / RESULT, {"status": status, "cost": cost})
 
 
 def store_timing(
-    store: Store, seconds: float, *, machine: Mapping[str, Any] = HERE, **given: Any
+    store: Store,
+    seconds: float,
+    *,
+    machine: Mapping[str, Any] = HERE,
+    card: str | None = None,
+    **given: Any,
 ) -> None:
     made = identity(**given)
-    timing = {"identity": made, "machine": machine, "timing": {"run_s": seconds}}
-    store.write_timing(timing_key(made, machine), timing)
+    on = {"type": made["device"], **({} if card is None else {"name": card})}
+    timing = {"identity": made, "machine": machine, "device": on, "timing": {"run_s": seconds}}
+    store.write_timing(timing_key(made, machine, on), timing)
 
 
 def plan(*cells: PlannedCell) -> Plan:
@@ -137,9 +147,15 @@ def test_then_timings_of_cells_that_cost_about_as_much(store: Store) -> None:
         lambda store: store_timing(store, 1.0, machine=ELSEWHERE),
         lambda store: store_run(store, 1.0, seed=1, status="failed"),
         lambda store: store_run(store, 1.0, seed=1, combiner="pcgrad"),
+        lambda store: store_run(store, 1.0, seed=1, device="cuda", card="a card"),
+        lambda store: store_run(store, 1.0, seed=1, lr=1e-4, numerics=1),
+        lambda store: store_timing(store, 1.0, numerics=1),
         lambda store: store.create("begun"),
     ],
-    ids=["run elsewhere", "timing elsewhere", "failed", "other combiner", "begun"],
+    ids=[
+        *("run elsewhere", "timing elsewhere", "failed", "other combiner", "on a card"),
+        *("run of another engine", "timing of another engine", "begun"),
+    ],
 )
 def test_what_is_no_evidence(store: Store, put: Callable[[Store], None]) -> None:
     put(store)
@@ -155,6 +171,33 @@ def test_another_python_is_the_same_machine(store: Store) -> None:
 def test_a_timing_under_another_python_counts(store: Store) -> None:
     store_timing(store, 60.0, machine=ANOTHER_PYTHON)
     assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 60.0
+
+
+@pytest.fixture
+def a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(durations, "hardware", lambda device: {"type": "cuda", "name": "a card"})
+
+
+@pytest.mark.usefixtures("a_card")
+@pytest.mark.parametrize("put", [partial(store_run, seed=1), store_timing], ids=["run", "timing"])
+def test_on_a_gpu_only_the_same_card_counts(store: Store, put: Callable[..., None]) -> None:
+    put(store, 9.0, device="cuda", card="another", lr=1e-4)
+    on_gpu = Plan("a plan", [0], [cell("a", store, device="cuda")], "cuda:0")
+    assert estimate(on_gpu, store, jobs=1).seconds is None
+
+    put(store, 60.0, device="cuda", card="a card")
+    assert estimate(on_gpu, store, jobs=1).seconds == 60.0
+
+
+def test_torn_and_older_timings_are_left_out(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store_timing(store, 60.0)
+    (store.timings / "0.json").write_text('{"identity": {')
+    (store.timings / "1.json").write_text('{"identity": {}, "timing": {"run_s": 1}}')
+
+    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 60.0
+    assert capsys.readouterr().err.count("warning: ") == 1
 
 
 # --- the sum ----------------------------------------------------------------------------------

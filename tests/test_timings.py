@@ -3,7 +3,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import torch
 
+from mtbench import timings
+from mtbench.devices import Cuda, find_cuda
 from mtbench.store import Store
 from mtbench.timings import (
     Bench,
@@ -13,16 +16,18 @@ from mtbench.timings import (
     Timing,
     comparable,
     cost_signature,
+    hardware,
     store_timings,
     summarise,
     timing_key,
 )
 
 MACHINE = {"system": "Linux", "processor": "a processor", "cores": 2, "python": "3.11.1"}
+ON = {"type": "cuda", "name": "a card"}
 FOOTPRINT = Footprint(
     flops_per_token=2e6,
     peak_mb=100.0,
-    peak_cuda_mb=None,
+    peak_device_mb=None,
     precision="float32",
     run_steps=50,
     loading_s=1.5,
@@ -31,7 +36,6 @@ FOOTPRINT = Footprint(
 IDENTITY: dict[str, Any] = {
     "numerics": 1,
     "device": "cpu",
-    "precision": "float32",
     "data": {"sst": {"train": "a", "dev": "b"}},
     "weights": "c",
     "code": {"encoder": "d"},
@@ -77,6 +81,12 @@ def test_a_summary_worked_by_hand() -> None:
     assert (timing.peak_mb, timing.precision, timing.run_steps) == (100.0, "float32", 50)
 
 
+def test_where_nobody_knows_what_was_spent_computing_the_harness_has_no_share() -> None:
+    made = summarise([Sample(0.1, None, 10, 0, 0.0)], FOOTPRINT)
+
+    assert made.harness_share is None
+
+
 def test_one_step_has_no_spread() -> None:
     assert summarise([sample(0.1)], FOOTPRINT).step_ms_spread == 0
 
@@ -99,7 +109,7 @@ def timing(rate: float | None = 10.0) -> Timing:
 
 
 def bench(*cells: MeasuredCell) -> Bench:
-    return Bench("a bench", MACHINE, {"torch": "2"}, 1, cells)
+    return Bench("a bench", MACHINE, ON, {"torch": "2"}, 1, cells)
 
 
 def test_the_rate_of_a_bench_is_the_median_of_its_cells() -> None:
@@ -119,15 +129,58 @@ def test_the_status_of_a_cell() -> None:
 
 
 def test_a_key_depends_on_cell_and_machine() -> None:
-    key = timing_key(IDENTITY, MACHINE)
+    key = timing_key(IDENTITY, MACHINE, ON)
 
-    assert timing_key(json.loads(json.dumps(IDENTITY)), {**MACHINE, "python": "3.12.0"}) == key
-    assert timing_key(IDENTITY, {**MACHINE, "processor": "another"}) != key
-    assert timing_key(changed("config/train/lr", 1e-4), MACHINE) != key
+    assert timing_key(json.loads(json.dumps(IDENTITY)), {**MACHINE, "python": "3.12.0"}, ON) == key
+    assert timing_key(IDENTITY, {**MACHINE, "processor": "another"}, ON) != key
+    assert timing_key(changed("config/train/lr", 1e-4), MACHINE, ON) != key
+    assert timing_key(IDENTITY, MACHINE, {**ON, "name": "another"}) != key
 
 
 def test_machines_are_compared_without_python() -> None:
-    assert comparable(MACHINE) == {"system": "Linux", "processor": "a processor", "cores": 2}
+    kept = {"system": "Linux", "processor": "a processor", "cores": 2}
+
+    assert comparable(MACHINE, ON) == {**kept, "device": ON}
+
+
+def test_a_cpu_has_its_type_and_so_has_a_card_that_is_not_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(timings, "find_cuda", lambda: Cuda(0, "none"))
+
+    assert hardware("cpu") == {"type": "cpu"}
+    assert hardware("cuda:1") == {"type": "cuda"}
+
+
+class Driver:
+    """Answers as the CUDA driver does, for two cards."""
+
+    def __init__(self, error: int = 0) -> None:
+        self._error = error
+
+    def cuDeviceGet(self, handle: Any, index: int) -> int:  # noqa: N802
+        handle._obj.value = 40 + index
+        return self._error
+
+    def cuDeviceGetName(self, name: Any, size: int, handle: Any) -> int:  # noqa: N802
+        name.value = f"card {handle.value} of {size}".encode()
+        return 0
+
+
+def test_the_driver_tells_the_name_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(timings, "find_cuda", lambda: Cuda(2))
+    monkeypatch.setattr(timings.ctypes, "CDLL", lambda name: Driver())
+
+    assert hardware("cuda:1") == {"type": "cuda", "name": "card 41 of 256"}
+
+    monkeypatch.setattr(timings.ctypes, "CDLL", lambda name: Driver(error=999))
+    with pytest.raises(OSError, match="the NVIDIA driver answers with error 999"):
+        hardware("cuda:0")
+
+
+@pytest.mark.skipif(not find_cuda().count, reason="needs a CUDA device")
+def test_a_card_has_the_name_that_torch_gives_it() -> None:
+    assert hardware("cuda:0") == {"type": "cuda", "name": torch.cuda.get_device_name(0)}
 
 
 @pytest.mark.parametrize(
@@ -137,7 +190,6 @@ def test_machines_are_compared_without_python() -> None:
         ("config/train/warmup", 0.1),
         ("config/heads/sst", {"name": "cosine"}),
         ("code/encoder", "e"),
-        ("numerics", 2),
     ],
 )
 def test_cells_that_cost_the_same(path: str, value: Any) -> None:
@@ -156,6 +208,7 @@ def test_cells_that_cost_the_same(path: str, value: Any) -> None:
         ("data/sst/train", "e"),
         ("weights", "e"),
         ("device", "cuda"),
+        ("numerics", 2),
     ],
 )
 def test_cells_that_do_not(path: str, value: Any) -> None:
@@ -163,9 +216,9 @@ def test_cells_that_do_not(path: str, value: Any) -> None:
 
 
 def test_an_identity_of_another_version_has_a_signature_too() -> None:
-    fewer = {key: value for key, value in IDENTITY.items() if key != "precision"}
+    fewer = {key: value for key, value in IDENTITY.items() if key != "numerics"}
 
-    assert cost_signature(fewer) == cost_signature(changed("precision", None))
+    assert cost_signature(fewer) == cost_signature(changed("numerics", None))
 
 
 def test_a_signature_leaves_its_identity_as_it_was() -> None:
@@ -190,10 +243,11 @@ def test_timings_are_stored_by_cell(tmp_path: Path) -> None:
     store_timings(store, bench(*cells), [IDENTITY, changed("weights", "x"), {}])
 
     stored = store.read_timings()
-    assert list(stored) == [timing_key(IDENTITY, MACHINE)]
+    assert list(stored) == [timing_key(IDENTITY, MACHINE, ON)]
     (record,) = stored.values()
     assert record["timing"] == vars(timing())
-    assert (record["cell"], record["identity"], record["machine"]) == ("a", IDENTITY, MACHINE)
+    assert (record["cell"], record["identity"]) == ("a", IDENTITY)
+    assert (record["machine"], record["device"]) == (MACHINE, ON)
     assert (store.root / ".gitignore").read_text() == "*\n"
 
 

@@ -22,14 +22,14 @@ def matrix(study: Any) -> Path:
 
 
 def test_two_cells_from_end_to_end(call: Call, matrix: Path, tmp_path: Path) -> None:
-    given = (matrix, "--set", "heads.pd=linear", "--steps", 2)
+    given = (matrix, "--set", "heads.pd=linear", "--device", "cpu", "--steps", 2)
 
     answer = call("bench", *given, "--format", "json")
 
     assert answer.code == 0
     value = json.loads(answer.out)
     assert {"matmul_gflops", "machine", "steps", "cells"} <= set(value)
-    assert value["steps"] == 2
+    assert (value["steps"], value["device"]) == (2, {"type": "cpu"})
     assert [cell["name"] for cell in value["cells"]] == ["combiner=sum", "combiner=pcgrad"]
     for cell in value["cells"]:
         assert {*KEYS, "peak_mb", "harness_share"} <= set(cell)
@@ -45,7 +45,7 @@ def test_two_cells_from_end_to_end(call: Call, matrix: Path, tmp_path: Path) -> 
     assert len(list((tmp_path / ".mtbench" / "timings").iterdir())) == 2
 
     # What was measured is what the plan of the matrix, other seeds too, then reckons with.
-    plan = json.loads(call("plan", *given[:3], "--seeds", 3, "--format", "json").out)["plan"]
+    plan = json.loads(call("plan", *given[:5], "--seeds", 3, "--format", "json").out)["plan"]
 
     estimate = plan["estimate"]
     assert (estimate["runs"], estimate["unknown"]) == (6, 0)
