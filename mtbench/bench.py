@@ -15,15 +15,7 @@ from mtbench.matrix import Matrix
 from mtbench.plan import Plan, PlannedCell
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
-from mtbench.timings import (
-    Bench,
-    Footprint,
-    MeasuredCell,
-    Sample,
-    hardware,
-    store_timings,
-    summarise,
-)
+from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, hardware, summarise
 
 WARM_UP = 3
 """Steps that are not timed: the first ones find cold caches and fill the allocator."""
@@ -51,11 +43,13 @@ def bench(
     steps: int,
     say: Callable[[str], None],
 ) -> Bench:
-    """Time the steps of a plan's cells, step by step in turn, and store the timings.
+    """Time the steps of a plan's cells, step by step in turn.
 
     A cell is measured with the plan's first seed. One that fails is left out from then on.
+    Nothing is stored, so that the numbers can be shown first; see ``timings.store_timings``.
 
     Args:
+        store: where the timings will be kept.
         plugins: plugin files that the cells' processes load too.
         steps: to be timed, a cell.
         say: is told what happens, in a line.
@@ -72,6 +66,7 @@ def bench(
         )
     if possible:
         require(plan.device)
+        store.check_timings()
     with TemporaryDirectory(prefix="mtbench-") as directory:
         subjects: list[_Subject] = []
         try:
@@ -94,9 +89,7 @@ def bench(
         else MeasuredCell(cell.name, cell.config, rejection=cell.rejection)
         for cell in plan.cells
     ]
-    result = Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
-    store_timings(store, result, [cell.identity for cell in plan.cells])
-    return result
+    return Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
 
 
 def _measure(subjects: Sequence["_Subject"], steps: int) -> None:

@@ -16,7 +16,7 @@ from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import Store, machine
 from mtbench.study import make_plan
-from mtbench.timings import Bench, MeasuredCell, timing_key
+from mtbench.timings import Bench, MeasuredCell, store_timings, timing_key
 
 COMBINERS = '''
 """Combiners that note when they are asked, and one that goes wrong in a certain step."""
@@ -121,7 +121,7 @@ def test_two_cells_take_their_steps_in_turn(
     check_complete(result)
 
 
-def test_timings_are_stored_and_no_runs(
+def test_timings_can_be_stored_and_no_runs_are(
     planned: Callable[..., Plan], store: Store, plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
@@ -137,6 +137,8 @@ def test_timings_are_stored_and_no_runs(
     result = bench(plan, store, [plugin], 1, lambda line: None)
 
     assert asked == [2]  # the process has the threads of its cell
+    assert store.read_timings() == {}  # they are shown first
+    store_timings(store, result, [cell.identity for cell in plan.cells])
     (cell,) = result.cells
     ((key, stored),) = store.read_timings().items()
     assert key == timing_key(plan.cells[0].identity, machine(), {"type": "cpu"})
@@ -156,7 +158,6 @@ def test_a_failing_cell_fails_alone(
     assert "Traceback" in wrong.log
     assert killed.error == f"the cell's process was ended by signal {int(signal.SIGKILL)}"
     assert [name for name, *_ in notes(plugin)].count("A") == WARM_UP + 2
-    assert len(store.read_timings()) == 1
     with pytest.raises(RunsMissing, match="2 of 3 cells failed"):
         check_complete(result)
 
@@ -196,6 +197,19 @@ def test_too_many_cells_are_refused(
 
     with pytest.raises(UsageError, match=r"bench: 2 cells.* at most 1 of them with -k"):
         bench(planned("a", "b"), store, [], 1, lambda line: None)
+
+
+def test_a_store_that_cannot_be_written_is_told_before_anything_starts(
+    planned: Callable[..., Plan], store: Store, plugin: Path
+) -> None:
+    plan = planned("a")
+    store.root.mkdir(exist_ok=True)
+    store.timings.write_text("a file")
+
+    with pytest.raises(UsageError, match="cannot be written"):
+        bench(plan, store, [plugin], 1, lambda line: None)
+
+    assert not plugin.with_name("notes").exists()
 
 
 def test_an_interrupt_ends_every_process(

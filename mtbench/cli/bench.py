@@ -26,6 +26,7 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     from mtbench.bench import DEFAULT, check_complete
     from mtbench.bench import bench as measure
     from mtbench.bench_rendering import BENCH_FORMATS
+    from mtbench.timings import store_timings
 
     plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
     measured = measure(plan, store, given["plugin_files"], steps, say)
@@ -33,6 +34,8 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     for cell in measured.cells:
         if cell.log:
             click.echo(f"\nlog of {cell.name}:\n{cell.log}", err=True)
+    # Only now: a full disk takes no numbers away.
+    store_timings(store, measured, [cell.identity for cell in plan.cells])
     check_complete(measured)
     return ExitCode.DONE
 

@@ -1,3 +1,4 @@
+import errno
 import json
 import subprocess
 import sys
@@ -7,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from mtbench import store
 from mtbench.bench import DEFAULT
 from mtbench.cli.ablate import read_plan
 
@@ -65,6 +67,24 @@ def test_a_cell_that_fails_has_its_message_and_log(
     assert "combiner=sum: failed: " in answer.out
     assert "log of combiner=sum:\nTraceback" in answer.err
     assert answer.err.endswith("error: 1 of 1 cells failed; the table says why\n")
+
+
+def test_a_disk_that_fills_up_takes_no_numbers_away(
+    call: Call, matrix: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    given = (matrix, "-k", "sum", "--set", "heads.pd=linear", "--steps", 1)
+    monkeypatch.setattr(store, "write_json", full)
+
+    answer = call("bench", *given)
+
+    assert answer.code == 2
+    assert "1.00x" in answer.out
+    last = answer.err.splitlines()[-1]
+    assert last.startswith("error: the store .mtbench cannot be written: ")
+    assert "Traceback" not in answer.err
 
 
 def test_where_every_cell_is_rejected(call: Call, matrix: Path) -> None:
