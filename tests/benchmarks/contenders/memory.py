@@ -4,13 +4,14 @@
 """
 
 import pickle
-import resource
 import subprocess
 import sys
+from importlib import import_module
 from itertools import islice
 from pathlib import Path
 
 from contenders import CONTENDERS
+from mtbench.history import peak_memory_mb as peak
 
 STEPS = 3
 
@@ -31,23 +32,16 @@ def main(work_file: str, name: str, threads: str) -> None:
     torch.set_num_threads(int(threads))
     work = pickle.loads(Path(work_file).read_bytes())
     entry = CONTENDERS[name]
-    __import__(entry.needs)
-    __import__(f"contenders.{entry.module}")
+    import_module(entry.needs)
+    import_module(f"contenders.{entry.module}")
     before = peak()
     contender = entry.build(work)
     for taken in islice(work.draws(), STEPS):
         contender.step(taken)
-    sys.stdout.write(f"{peak() - before:.1f}\n")
-
-
-def peak() -> float:
-    """Return the largest resident size of this process so far, in MB."""
-    status = Path("/proc/self/status")
-    if status.exists():  # Linux hands ru_maxrss on from the process that started this one
-        lines = dict(line.split(":", 1) for line in status.read_text("utf-8").splitlines())
-        return int(lines["VmHWM"].split()[0]) / 2**10
-    largest = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return largest / (2**20 if sys.platform == "darwin" else 2**10)
+    after = peak()
+    assert before is not None  # as on every system that tells a process its size
+    assert after is not None
+    sys.stdout.write(f"{after - before:.1f}\n")
 
 
 if __name__ == "__main__":
