@@ -4,6 +4,7 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mtbench.devices import CPU
 from mtbench.leaderboard import DIGITS
 from mtbench.store import REQUEST, RESULT, RunFolder, Store
 
@@ -25,6 +26,7 @@ def runs(store: Store) -> list[Record]:
                 "matrix": request["matrix"],
                 "cell": request["cell"],
                 "seed": str(request["seed"]),
+                "device": request.get("device", CPU),
                 "state": folder.state(),
                 "overall": number(result["overall"]) if "overall" in result else "-",
                 "error": result.get("error", ""),
@@ -40,6 +42,7 @@ def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
     if request is not None:
         lines["matrix"] = request["matrix"]
         lines["cell"] = f"{request['cell']} [seed {request['seed']}]"
+        lines["device"] = request.get("device", CPU)
         lines |= {part: _plain(value) for part, value in request["config"].items()}
         lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
         lines["versions"] = _plain(request["versions"])

@@ -119,8 +119,11 @@ class RunData:
     sample: Mapping[str, TokenisedExamples]
 
 
-def execute(folder: RunFolder) -> None:
+def execute(folder: RunFolder, *, before: float = 0.0) -> None:
     """Train a run and store its result, predictions and checkpoint.
+
+    Args:
+        before: seconds that the run's process has taken so far.
 
     Raises:
         UsageError: if something that decides its numbers has changed since the plan.
@@ -148,7 +151,7 @@ def execute(folder: RunFolder) -> None:
             "training": trained - ready - selection.seconds,
             "computing": record.computing,
             "evaluation": selection.seconds + ended - trained,
-            "total": ended - started,
+            "total": before + ended - started,
         }
         result = {
             "status": "done",

@@ -2,6 +2,7 @@
 
 import os
 import sys
+import time
 import traceback
 from pathlib import Path
 
@@ -27,7 +28,8 @@ def main(folder: str, request: str) -> None:
         Path(request).replace(run.path / REQUEST)
         _write_output_to(run.path / LOG)
         try:
-            execute(run)
+            # What starting Python and importing torch took is the run's, too.
+            execute(run, before=time.process_time())
         except Exception as error:
             text = traceback.format_exc()
             sys.stderr.write(text)

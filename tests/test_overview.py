@@ -41,6 +41,7 @@ def run(
         "config": {"combiner": {"name": "sum", "rate": None}, "heads": {"sst": {"name": "h"}}},
         "providers": {"combiner": "mtbench 1"},
         "versions": {"torch": "2"},
+        "device": "cpu",
     }
     write_json(folder.path / REQUEST, request)
     if result is not None:
@@ -55,10 +56,10 @@ def test_runs_stand_by_cell_and_seed(store: Store) -> None:
     run(store, FOUR, "a", 0)
 
     assert [list(record.values()) for record in runs(store)] == [
-        [FOUR[:12], "a study", "a", "0", "missing", "-", ""],
-        [THREE[:12], "a study", "a", "9", "failed", "-", "NonFiniteLoss: no"],
-        [TWO[:12], "a study", "a", "10", "done", "undefined", ""],
-        [ONE[:12], "a study", "b", "0", "done", "0.500", ""],
+        [FOUR[:12], "a study", "a", "0", "cpu", "missing", "-", ""],
+        [THREE[:12], "a study", "a", "9", "cpu", "failed", "-", "NonFiniteLoss: no"],
+        [TWO[:12], "a study", "a", "10", "cpu", "done", "undefined", ""],
+        [ONE[:12], "a study", "b", "0", "cpu", "done", "0.500", ""],
     ]
 
 
@@ -83,6 +84,7 @@ def test_details_of_a_run_that_is_done(store: Store) -> None:
         "state": "done",
         "matrix": "a study",
         "cell": "a cell [seed 7]",
+        "device": "cpu",
         "combiner": "name sum",
         "heads": "sst name h",
         "plugins": "mtbench 1",

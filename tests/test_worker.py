@@ -57,7 +57,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let a run be done at once; the list has the state of the folder at every try."""
     states: list[str] = []
 
-    def execute(folder: RunFolder) -> None:
+    def execute(folder: RunFolder, *, before: float) -> None:
         states.append(folder.state())
         write_json(folder.path / RESULT, DONE)
 
@@ -66,7 +66,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def execute(folder: RunFolder) -> None:
+    def execute(folder: RunFolder, *, before: float) -> None:
         raise error
 
     monkeypatch.setattr(worker, "execute", execute)
@@ -120,7 +120,7 @@ def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
         (folder.path / name).write_text("before")
     found: dict[str, str] = {}
 
-    def execute(folder: RunFolder) -> None:
+    def execute(folder: RunFolder, *, before: float) -> None:
         found.update({file.name: file.read_text() for file in folder.path.iterdir()})
 
     monkeypatch.setattr(worker, "execute", execute)
@@ -134,7 +134,7 @@ def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
 def test_what_a_run_prints_goes_to_its_log(
     folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def execute(folder: RunFolder) -> None:
+    def execute(folder: RunFolder, *, before: float) -> None:
         sys.stdout.write("from Python\n")
         sys.stdout.flush()
         subprocess.run(

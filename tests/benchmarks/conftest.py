@@ -61,9 +61,11 @@ def rounds() -> int:
 @pytest.fixture(scope="session")
 def threads() -> int:
     """Threads of every contender: ``MTBENCH_BENCH_THREADS``, or one a core."""
+    from mtbench.devices import CPU
     from mtbench.executors import default_jobs
 
-    return int(os.environ.get("MTBENCH_BENCH_THREADS") or default_jobs(1))
+    cores = default_jobs(1, CPU)
+    return int(os.environ.get("MTBENCH_BENCH_THREADS") or cores)
 
 
 @pytest.fixture(autouse=True)
