@@ -68,6 +68,7 @@ def test_status_lists_the_runs(
         "a small study",
         CELL,
         "0",
+        "cpu",
         "done",
         overall,
     ]
