@@ -17,23 +17,23 @@ def ragged(
     """Join N sequences into one stream of T tokens, in the order in which they are given.
 
     Args:
-        sequences: token ids and segments, special tokens included.
+        sequences: token ids and types, special tokens included.
         parts: how many of them belong to each task, in their order; None for one task.
         device: where the tensors shall lie; None for torch's default.
 
     Raises:
-        ValueError: if there is no sequence, or one of them is empty or has not one segment a
+        ValueError: if there is no sequence, or one of them is empty or has not one type a
             token, or the parts do not add up.
     """
     if not sequences:
         raise ValueError("a batch needs at least one sequence")
     count = len(sequences)
     lengths = np.fromiter((len(sequence.ids) for sequence in sequences), np.int64, count)
-    segments = np.fromiter((len(sequence.types) for sequence in sequences), np.int64, count)
-    wrong = np.flatnonzero((lengths == 0) | (lengths != segments))
+    types = np.fromiter((len(sequence.types) for sequence in sequences), np.int64, count)
+    wrong = np.flatnonzero((lengths == 0) | (lengths != types))
     if wrong.size:
         i = int(wrong[0])
-        raise ValueError(f"sequence {i} has {lengths[i]} token ids and {segments[i]} segments")
+        raise ValueError(f"sequence {i} has {lengths[i]} token ids and {types[i]} types")
     parts = (count,) if parts is None else tuple(parts)
     if sum(parts) != count:
         raise ValueError(f"parts {parts} of {count} sequences do not add up")

@@ -85,7 +85,7 @@ def test_what_is_no_batch_is_refused(sequences: list[Tokens]) -> None:
 
 
 def test_the_sequence_that_is_wrong_is_named() -> None:
-    with pytest.raises(ValueError, match=r"^sequence 1 has 2 token ids and 1 segments$"):
+    with pytest.raises(ValueError, match=r"^sequence 1 has 2 token ids and 1 types$"):
         ragged([tokens(1), Tokens([1, 2], [0]), tokens()])
 
 
