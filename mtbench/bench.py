@@ -8,14 +8,14 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from mtbench.devices import require
+from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.executors import environment
 from mtbench.matrix import Matrix
 from mtbench.plan import Plan, PlannedCell
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
-from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, hardware, summarise
+from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise
 
 WARM_UP = 3
 """Steps that are not timed: the first ones find cold caches and fill the allocator."""

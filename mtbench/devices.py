@@ -40,7 +40,7 @@ def find_cuda() -> Cuda:
     if built_for is None:
         return Cuda(0, "the installed torch is built without CUDA")
     try:
-        driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
+        driver = _driver()
     except OSError:
         return Cuda(0, "no NVIDIA driver is installed")
     version, count = ctypes.c_int(), ctypes.c_int()
@@ -98,6 +98,40 @@ def require(device: str) -> None:
 def type_of(device: str) -> str:
     """Return ``"cpu"`` or ``"cuda"``: what of a device decides numbers, as far as keys know."""
     return device.partition(":")[0]
+
+
+def hardware(device: str) -> dict[str, str]:
+    """Return the type of a device, and on CUDA its name where it is here.
+
+    Args:
+        device: as ``choose`` returns it.
+
+    Raises:
+        OSError: if the driver shows a device and does not tell its name.
+    """
+    described = {"type": type_of(device)}
+    if described["type"] == CUDA:
+        index = int(device.partition(":")[2])
+        if index < find_cuda().count:
+            described["name"] = _name_of_card(index)
+    return described
+
+
+def _name_of_card(index: int) -> str:
+    """Return what the driver calls a device that is there; torch calls it the same."""
+    driver = _driver()
+    handle, name = ctypes.c_int(), ctypes.create_string_buffer(256)
+    error = driver.cuDeviceGet(ctypes.byref(handle), index) or driver.cuDeviceGetName(
+        name, len(name), handle
+    )
+    if error:
+        raise OSError(f"the NVIDIA driver answers with error {error}")
+    return name.value.decode()
+
+
+def _driver() -> ctypes.CDLL:
+    """Load the NVIDIA driver."""
+    return ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
 
 
 def _what_there_is() -> str:

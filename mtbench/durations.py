@@ -6,11 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtbench.devices import CPU
+from mtbench.devices import CPU, hardware
 from mtbench.identity import canonical
 from mtbench.plan import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Store, machine
-from mtbench.timings import comparable, cost_signature, hardware, timing_key
+from mtbench.timings import comparable, cost_signature, timing_key
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -120,7 +120,7 @@ class _Evidence:
 
 
 def _hardware_of(request: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
-    """Return what a stored run was trained on, as ``timings.hardware`` tells it."""
+    """Return what a stored run was trained on, as ``devices.hardware`` tells it."""
     described = {"type": request["identity"].get("device", CPU)}
     name = result["cost"].get("device")
     return described if name is None else {**described, "name": name}

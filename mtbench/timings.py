@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
-import ctypes
 import hashlib
 import statistics
-import sys
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtbench.configuration import Config
-from mtbench.devices import CUDA, find_cuda, type_of
 from mtbench.identity import canonical
 from mtbench.store import Store
 
@@ -107,7 +104,7 @@ class Bench:
     """The cells of a matrix with their timings.
 
     Attributes:
-        device: on which, as ``hardware`` tells it.
+        device: on which, as ``devices.hardware`` tells it.
         steps: that were timed, a cell.
     """
 
@@ -159,7 +156,7 @@ def timing_key(
     """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine.
 
     Args:
-        device: as ``hardware`` tells it.
+        device: as ``devices.hardware`` tells it.
     """
     text = canonical([identity, comparable(machine, device)])
     return hashlib.sha256(text.encode()).hexdigest()
@@ -169,32 +166,6 @@ def comparable(machine: Mapping[str, Any], device: Mapping[str, str]) -> dict[st
     """Return what decides how fast a machine is, with one of its devices."""
     kept = {key: value for key, value in machine.items() if key != "python"}
     return {**kept, "device": dict(device)}
-
-
-def hardware(device: str) -> dict[str, str]:
-    """Return the type of a device, and on CUDA its name where it is here, without torch.
-
-    Args:
-        device: as ``devices.choose`` returns it.
-    """
-    described = {"type": type_of(device)}
-    if described["type"] == CUDA:
-        index = int(device.partition(":")[2])
-        if index < find_cuda().count:
-            described["name"] = _name_of_card(index)
-    return described
-
-
-def _name_of_card(index: int) -> str:
-    """Return what the driver calls a device that is there; torch calls it the same."""
-    driver = ctypes.CDLL("nvcuda.dll" if sys.platform == "win32" else "libcuda.so.1")
-    handle, name = ctypes.c_int(), ctypes.create_string_buffer(256)
-    error = driver.cuDeviceGet(ctypes.byref(handle), index) or driver.cuDeviceGetName(
-        name, len(name), handle
-    )
-    if error:
-        raise OSError(f"the NVIDIA driver answers with error {error}")
-    return name.value.decode()
 
 
 def cost_signature(identity: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from mtbench import devices
-from mtbench.devices import Cuda, choose, find_cuda, require, type_of
+from mtbench.devices import Cuda, choose, find_cuda, hardware, require, type_of
 from mtbench.errors import UsageError
 
 CUDA_13 = """
@@ -232,3 +232,48 @@ def test_a_type_has_no_index() -> None:
         "cuda",
         "cuda",
     ]
+
+
+# --- what a card is called --------------------------------------------------------------------
+
+
+def test_a_cpu_has_its_type_and_so_has_a_card_that_is_not_here(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(devices, "find_cuda", lambda: Cuda(0, "none"))
+
+    assert hardware("cpu") == {"type": "cpu"}
+    assert hardware("cuda:1") == {"type": "cuda"}
+
+
+class NamingDriver:
+    """Answers as the CUDA driver does, for two cards."""
+
+    def __init__(self, error: int = 0) -> None:
+        self._error = error
+
+    def cuDeviceGet(self, handle: Any, index: int) -> int:  # noqa: N802
+        handle._obj.value = 40 + index
+        return self._error
+
+    def cuDeviceGetName(self, name: Any, size: int, handle: Any) -> int:  # noqa: N802
+        name.value = f"card {handle.value} of {size}".encode()
+        return 0
+
+
+def test_the_driver_tells_the_name_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(devices, "find_cuda", lambda: Cuda(2))
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: NamingDriver())
+
+    assert hardware("cuda:1") == {"type": "cuda", "name": "card 41 of 256"}
+
+    monkeypatch.setattr(devices.ctypes, "CDLL", lambda name: NamingDriver(error=999))
+    with pytest.raises(OSError, match="the NVIDIA driver answers with error 999"):
+        hardware("cuda:0")
+
+
+@pytest.mark.skipif(not find_cuda().count, reason="needs a CUDA device")
+def test_a_card_has_the_name_that_torch_gives_it() -> None:
+    import torch
+
+    assert hardware("cuda:0") == {"type": "cuda", "name": torch.cuda.get_device_name(0)}

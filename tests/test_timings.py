@@ -3,10 +3,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-import torch
 
-from mtbench import timings
-from mtbench.devices import Cuda, find_cuda
 from mtbench.store import Store
 from mtbench.timings import (
     Bench,
@@ -16,7 +13,6 @@ from mtbench.timings import (
     Timing,
     comparable,
     cost_signature,
-    hardware,
     store_timings,
     summarise,
     timing_key,
@@ -141,46 +137,6 @@ def test_machines_are_compared_without_python() -> None:
     kept = {"system": "Linux", "processor": "a processor", "cores": 2}
 
     assert comparable(MACHINE, ON) == {**kept, "device": ON}
-
-
-def test_a_cpu_has_its_type_and_so_has_a_card_that_is_not_here(
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    monkeypatch.setattr(timings, "find_cuda", lambda: Cuda(0, "none"))
-
-    assert hardware("cpu") == {"type": "cpu"}
-    assert hardware("cuda:1") == {"type": "cuda"}
-
-
-class Driver:
-    """Answers as the CUDA driver does, for two cards."""
-
-    def __init__(self, error: int = 0) -> None:
-        self._error = error
-
-    def cuDeviceGet(self, handle: Any, index: int) -> int:  # noqa: N802
-        handle._obj.value = 40 + index
-        return self._error
-
-    def cuDeviceGetName(self, name: Any, size: int, handle: Any) -> int:  # noqa: N802
-        name.value = f"card {handle.value} of {size}".encode()
-        return 0
-
-
-def test_the_driver_tells_the_name_of_a_card(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(timings, "find_cuda", lambda: Cuda(2))
-    monkeypatch.setattr(timings.ctypes, "CDLL", lambda name: Driver())
-
-    assert hardware("cuda:1") == {"type": "cuda", "name": "card 41 of 256"}
-
-    monkeypatch.setattr(timings.ctypes, "CDLL", lambda name: Driver(error=999))
-    with pytest.raises(OSError, match="the NVIDIA driver answers with error 999"):
-        hardware("cuda:0")
-
-
-@pytest.mark.skipif(not find_cuda().count, reason="needs a CUDA device")
-def test_a_card_has_the_name_that_torch_gives_it() -> None:
-    assert hardware("cuda:0") == {"type": "cuda", "name": torch.cuda.get_device_name(0)}
 
 
 @pytest.mark.parametrize(
