@@ -2,24 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtbench.cli.options import (
-    format_option,
-    load_registry,
-    matrix_options,
-    open_store,
-    overrides,
-    seeds_option,
-)
+from mtbench.cli.options import format_option, matrix_options, read_plan, seeds_option
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
-    from mtbench.matrix import Matrix
     from mtbench.plan import Plan
     from mtbench.store import Store
 
@@ -74,29 +64,6 @@ def leaderboard(form: str, write: bool, **given: Any) -> int:
         file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
         click.echo(f"wrote {file}", err=True)
     return _print_board(planned, store, form)
-
-
-def read_plan(
-    *,
-    matrix_path: Path | Matrix,
-    axes: Sequence[str],
-    settings: Sequence[str],
-    expression: str | None,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    store_dir: Path,
-    seeds: int | None = None,
-) -> tuple[Plan, Store]:
-    """Return the plan that a command's options ask for, and the store."""
-    from mtbench.devices import choose
-    from mtbench.study import make_plan
-
-    store = open_store(store_dir)
-    laid_over = overrides(settings, axes, seeds, data_dir)
-    registry = load_registry(plugin_files)
-    plan = make_plan(matrix_path, registry, store, laid_over, expression, device=choose(device))
-    return plan, store
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:

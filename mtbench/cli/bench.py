@@ -6,8 +6,7 @@ from typing import Any
 
 import click
 
-from mtbench.cli.ablate import read_plan
-from mtbench.cli.options import format_option, matrix_options
+from mtbench.cli.options import format_option, matrix_options, read_plan
 from mtbench.errors import ExitCode
 
 

@@ -12,7 +12,8 @@ import click
 from mtbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from mtbench.matrix import Overrides
+    from mtbench.matrix import Matrix, Overrides
+    from mtbench.plan import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
 
@@ -165,3 +166,26 @@ def open_store(directory: Path) -> Store:
     from mtbench.store import Store
 
     return Store(directory)
+
+
+def read_plan(
+    *,
+    matrix_path: Path | Matrix,
+    axes: Sequence[str],
+    settings: Sequence[str],
+    expression: str | None,
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    store_dir: Path,
+    seeds: int | None = None,
+) -> tuple[Plan, Store]:
+    """Return the plan that a command's options ask for, and the store."""
+    from mtbench.devices import choose
+    from mtbench.study import make_plan
+
+    store = open_store(store_dir)
+    laid_over = overrides(settings, axes, seeds, data_dir)
+    registry = load_registry(plugin_files)
+    plan = make_plan(matrix_path, registry, store, laid_over, expression, device=choose(device))
+    return plan, store

@@ -10,7 +10,7 @@ import pytest
 
 from mtbench import store
 from mtbench.bench import DEFAULT
-from mtbench.cli.ablate import read_plan
+from mtbench.cli.options import read_plan
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
