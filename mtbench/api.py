@@ -15,6 +15,7 @@ from mtbench.protocols import (
     Encoder,
     EncoderOutput,
     Examples,
+    ObservingCombiner,
     Pooling,
     RaggedBatch,
     Split,
@@ -27,6 +28,7 @@ from mtbench.protocols import (
 )
 from mtbench.randomness import derive, stream
 from mtbench.specs import (
+    API,
     BalancerSpec,
     Cell,
     CombinerSpec,
@@ -41,6 +43,7 @@ if TYPE_CHECKING:
     from mtbench.parameters import HeadParameters, Parameters
 
 __all__ = [
+    "API",
     "BadRow",
     "Balancer",
     "BalancerSpec",
@@ -56,6 +59,7 @@ __all__ = [
     "HeadParameters",
     "HeadSpec",
     "Label",
+    "ObservingCombiner",
     "Parameters",
     "Pooling",
     "RaggedBatch",

@@ -5,12 +5,12 @@ from typing import Any
 
 from torch import nn
 
+from mtbench.entries import Entry, build_parameters, label, load_target
 from mtbench.errors import PluginError
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import Balancer, Combiner, Tokenizer
 from mtbench.provenance import source_hash
-from mtbench.registry import Entry, build_parameters, label, load_target
 from mtbench.resolution import Resolved
 from mtbench.specs import Component, EncoderSpec, HeadSpec
 

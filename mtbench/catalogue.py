@@ -2,8 +2,8 @@
 
 from typing import Any
 
-from mtbench.errors import unknown
-from mtbench.registry import Entry, Registry, parameter_model
+from mtbench.entries import Entry, parameter_model
+from mtbench.registry import Registry
 from mtbench.specs import KINDS
 
 Record = dict[str, Any]
@@ -50,20 +50,7 @@ def details(registry: Registry, name: str) -> list[Record]:
         PluginError: if there is none and a broken plugin may have brought it, or its parameters
             cannot be imported.
     """
-    kind, colon, bare = name.partition(":")
-    if colon:
-        if kind not in KINDS:
-            raise unknown("kind", kind, KINDS)
-        return [_details(registry.find(kind, bare))]
-    found = [
-        entry
-        for entry in registry.entries
-        if name in (entry.spec.name, f"{entry.provider.distribution}/{entry.spec.name}")
-    ]
-    if not found:
-        names = {entry.spec.name for entry in registry.entries}
-        raise registry.missing("component", name, names, kinds=KINDS)
-    return [_details(entry) for entry in found]
+    return [_details(entry) for entry in registry.lookup(name)]
 
 
 def _details(entry: Entry) -> Record:

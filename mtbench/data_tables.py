@@ -3,9 +3,10 @@
 from collections.abc import Iterable
 
 from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
+from mtbench.entries import build_parameters, load_target
 from mtbench.errors import UsageError
 from mtbench.protocols import Task
-from mtbench.registry import Registry, build_parameters, load_target
+from mtbench.registry import Registry
 
 Record = dict[str, str]
 

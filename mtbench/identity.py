@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from mtbench import data, devices
+from mtbench.entries import Entry, build_parameters, label, load_target
 from mtbench.errors import PluginError, UsageError
 from mtbench.provenance import source_hash
-from mtbench.registry import Entry, build_parameters, label, load_target
 from mtbench.resolution import Resolved, TaskEntry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target
 
@@ -169,7 +169,9 @@ def _handling(spec: Spec) -> str | None:
     """Return what a spec has the harness do that moves numbers, or None."""
     if isinstance(spec, HeadSpec):
         return spec.output
-    return spec.needs if isinstance(spec, CombinerSpec) else None
+    if isinstance(spec, CombinerSpec):
+        return f"{spec.needs}, observing" if spec.observes else spec.needs
+    return None
 
 
 _ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)

@@ -273,8 +273,24 @@ class CombineInput:
 
 
 class Combiner(Protocol):
-    """Joins the losses or gradients of a step's tasks into one update."""
+    """Joins the losses or gradients of a step's tasks into one update.
+
+    One that remembers something between steps keeps it by the tasks' names, since a task may be
+    absent from a step, and has two methods more: ``state_dict()``, which returns all of it as
+    JSON values, and ``load_state_dict(state)``, which takes that back.
+    """
 
     def combine(self, x: CombineInput) -> Tensor:
         """Return weights [m] (it needs losses or the Gramian) or the gradient [n] (Jacobian)."""
+        ...
+
+
+class ObservingCombiner(Combiner, Protocol):
+    """A combiner whose spec says ``observes``."""
+
+    def observe(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+        """Take in what the update did: the step's losses before it and after it, by task.
+
+        Both are of the same examples, with the same dropout masks.
+        """
         ...

@@ -10,38 +10,19 @@ from dataclasses import dataclass
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pluggy
 
 from mtbench import hookspecs
+from mtbench.entries import Entry, Provider
 from mtbench.errors import MtbenchError, PluginError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
 from mtbench.plugin_files import check_file, import_file
-from mtbench.specs import KINDS, Spec, resolve
-
-if TYPE_CHECKING:
-    from mtbench.parameters import Parameters
+from mtbench.specs import API, KINDS
 
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Provider:
-    """Where a plugin comes from: its distribution (or file), version and module."""
-
-    distribution: str
-    version: str
-    module: str
-
-
-@dataclass(frozen=True)
-class Entry:
-    """A spec, and who provides it."""
-
-    spec: Spec
-    provider: Provider
 
 
 @dataclass(frozen=True)
@@ -118,6 +99,31 @@ class Registry:
             raise PluginError(_conflict(found))
         raise self.missing(kind, name, self.names(kind), kinds=(kind,))
 
+    def lookup(self, name: str) -> list[Entry]:
+        """Return the entries of a name, one for each kind that has it.
+
+        Args:
+            name: a component's name, ``distribution/name``, or either after ``kind:``.
+
+        Raises:
+            UsageError: if there is no such component.
+            PluginError: if there is none and a broken plugin may have brought it.
+        """
+        kind, colon, bare = name.partition(":")
+        if colon:
+            if kind not in KINDS:
+                raise unknown("kind", kind, KINDS)
+            return [self.find(kind, bare)]
+        found = [
+            entry
+            for entry in self.entries
+            if name in (entry.spec.name, f"{entry.provider.distribution}/{entry.spec.name}")
+        ]
+        if not found:
+            names = {entry.spec.name for entry in self.entries}
+            raise self.missing("component", name, names, kinds=KINDS)
+        return found
+
     def missing(
         self, what: str, name: str, known: Iterable[str], *, kinds: Iterable[str]
     ) -> MtbenchError:
@@ -186,6 +192,10 @@ class Registry:
             return f"expected a {expected.__name__}, got {spec!r}"
         if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
             return f"the name {spec.name!r} is not lower-case words joined by '-'"
+        if spec.api > API:
+            return f"{spec.name!r} is for plugin api {spec.api}; this mtbench has api {API}"
+        for promise in sorted(spec.promises - set(spec.PROMISES)):
+            return str(unknown("promise", promise, spec.PROMISES, where=spec.name))
         for entry in self._by_name.get((kind, spec.name), ()):
             if entry.provider.distribution == provider.distribution:
                 return f"the name {spec.name!r} is given twice"
@@ -193,58 +203,6 @@ class Registry:
 
     def _note(self, provider: Provider, hook: str | None, reason: str) -> None:
         self._broken.append(Problem(provider, hook, " ".join(reason.split())))
-
-
-def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> Parameters:
-    """Return a component's parameters, defaults filled in.
-
-    Args:
-        where: the place they were given, which opens the message of an error.
-
-    Raises:
-        UsageError: if one is unknown or its value does not fit.
-        PluginError: if the plugin's model cannot be used.
-    """
-    from mtbench.validation import validate
-
-    return validate(parameter_model(entry), given, where=where)
-
-
-def parameter_model(entry: Entry) -> type[Parameters]:
-    """Return the pydantic model of a component's parameters.
-
-    Raises:
-        PluginError: if what the spec names is no subclass of ``Parameters`` (of
-            ``HeadParameters`` for a head).
-    """
-    from mtbench.parameters import HeadParameters, Parameters
-
-    base = HeadParameters if entry.spec.kind == "head" else Parameters
-    if entry.spec.parameters is None:
-        return base
-    model = load_target(entry, entry.spec.parameters)
-    if not (isinstance(model, type) and issubclass(model, base)):
-        raise PluginError(f"{label(entry)}: its parameters are no {base.__name__}: {model!r}")
-    if "name" in model.model_fields:
-        raise PluginError(f"{label(entry)}: a parameter cannot be called 'name'")
-    return model
-
-
-def load_target(entry: Entry, target: Any) -> Any:
-    """Import one of the things an entry's spec names.
-
-    Raises:
-        PluginError: if it cannot be imported; the reason is the chained error.
-    """
-    try:
-        return resolve(target)
-    except Exception as error:  # whatever a stranger's module raises when it is imported
-        raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
-
-
-def label(entry: Entry) -> str:
-    """Name an entry in a message: kind, name and who provides it."""
-    return f"{entry.spec.kind} {entry.spec.name!r} of {entry.provider.distribution}"
 
 
 def _conflict(entries: Sequence[Entry]) -> str:

@@ -9,9 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
+from mtbench.entries import Entry, build_parameters, load_target
 from mtbench.errors import UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
-from mtbench.registry import NAME, Entry, Registry, build_parameters, load_target
+from mtbench.registry import NAME, Registry
 from mtbench.specs import BalancerSpec, Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
 from mtbench.validation import validate
 

@@ -17,6 +17,9 @@ Target = str | Callable[..., Any]
 Needs = Literal["losses", "gramian", "jacobian"]
 """What a combiner is given, cheapest first; the harness computes nothing that is not needed."""
 
+API = 1
+"""Version of the plugin interface; raised when something is added or deprecated."""
+
 
 def resolve(target: Target) -> Any:
     """Import what a target names.
@@ -65,22 +68,41 @@ class Spec:
         parameters: a pydantic model of its parameters (a subclass of ``mtbench.api.Parameters``);
             None where it has none of its own.
         paper: where it comes from: authors, year, title, equation.
+        example: parameters with which it works, as a matrix has them: needed where some have no
+            default, and shown by ``mtbench plugins show``.
+        promises: names of ``PROMISES``: what the component says of itself, and the conformance
+            kit holds it to.
+        expected_failures: checks of the conformance kit that it does not pass, each with the
+            reason; one that passes all the same is a failure.
+        api: the version of the plugin interface that it was written for; see ``API``.
     """
 
     kind: ClassVar[str]
+    PROMISES: ClassVar[Mapping[str, str]] = {}
 
     name: str
     summary: str
     target: Target
     parameters: Target | None = None
     paper: str = ""
+    example: Mapping[str, Any] = field(default_factory=dict)
+    promises: frozenset[str] = frozenset()
+    expected_failures: Mapping[str, str] = field(default_factory=dict)
+    api: int = 1
 
 
 @dataclass(frozen=True, kw_only=True)
 class TaskSpec(Spec):
-    """A task: ``target(parameters)`` is a ``protocols.Task``."""
+    """A task: ``target(parameters)`` is a ``protocols.Task``.
+
+    Attributes:
+        locations: names of parameters that are paths and change no number, because the content
+            of what lies there is in a run's key; they are left out of it, and made absolute.
+    """
 
     kind: ClassVar[str] = "task"
+
+    locations: frozenset[str] = frozenset()
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -128,6 +150,9 @@ class HeadSpec(Spec):
     """
 
     kind: ClassVar[str] = "head"
+    PROMISES: ClassVar[Mapping[str, str]] = {
+        "symmetric": "swapping the two sentences of a pair changes nothing",
+    }
 
     output: Literal["task", "unit"] = "task"
     rejects: Callable[[Cell, str], str | None] | None = None
@@ -138,6 +163,10 @@ class BalancerSpec(Spec):
     """A balancer: ``target(parameters)`` is a ``protocols.Balancer``."""
 
     kind: ClassVar[str] = "balancer"
+    PROMISES: ClassVar[Mapping[str, str]] = {
+        "covers": "an epoch takes at least as many examples of every task as it has",
+        "exact": "an epoch takes exactly as many examples of every task as it has",
+    }
 
     rejects: Callable[[Cell], str | None] | None = None
 
@@ -148,11 +177,17 @@ class CombinerSpec(Spec):
 
     Attributes:
         needs: what it is given; see ``protocols.CombineInput``.
+        observes: whether it has a method ``observe``, and is told by it what each update did to
+            the step's losses; that costs one forward pass more.
     """
 
     kind: ClassVar[str] = "combiner"
+    PROMISES: ClassVar[Mapping[str, str]] = {
+        "permutation-equivariant": "the order of the tasks changes nothing",
+    }
 
     needs: Needs
+    observes: bool = False
     rejects: Callable[[Cell], str | None] | None = None
 
 

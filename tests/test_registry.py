@@ -5,18 +5,9 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.entries import Provider, load_target
 from mtbench.errors import ExitCode, PluginError, UsageError
-from mtbench.parameters import HeadParameters, Parameters
-from mtbench.registry import (
-    Entry,
-    Provider,
-    Registry,
-    build_parameters,
-    label,
-    load_target,
-    parameter_model,
-)
-from mtbench.specs import CombinerSpec, HeadSpec, TaskSpec
+from mtbench.registry import Registry
 
 Install = Callable[..., Path]
 
@@ -196,6 +187,27 @@ def test_a_broken_hook_leaves_the_others_of_its_plugin(
     assert registry.find("head", "linear").provider.distribution == BUILTINS
 
 
+def test_a_spec_for_a_newer_interface(install: Install) -> None:
+    spec = "HeadSpec(name='tall', summary='', target='x:X', api=2)"
+    install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
+
+    assert fake(Registry.load()) == [
+        ("mtbench_heads", "'tall' is for plugin api 2; this mtbench has api 1")
+    ]
+
+
+def test_a_promise_that_there_is_not(install: Install) -> None:
+    spec = "HeadSpec(name='tall', summary='', target='x:X', promises=frozenset({'symetric'}))"
+    install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
+
+    assert fake(Registry.load()) == [
+        (
+            "mtbench_heads",
+            "unknown promise 'symetric' in tall; did you mean 'symmetric'? (known: symmetric)",
+        )
+    ]
+
+
 def test_a_spec_of_another_kind(install: Install) -> None:
     source = heads("tall").replace("mtbench_heads", "mtbench_combiners")
     install("fake", source)
@@ -313,6 +325,35 @@ def test_one_name_in_two_kinds_is_no_conflict(install: Install) -> None:
 # --- what is not found ------------------------------------------------------------------------
 
 
+@pytest.mark.parametrize(
+    "name", ["linear", "head:linear", "mtbench/linear", "head:mtbench/linear"]
+)
+def test_looking_a_name_up(name: str) -> None:
+    assert [entry.spec.name for entry in Registry.load().lookup(name)] == ["linear"]
+
+
+def test_looking_up_a_name_of_two_kinds(install: Install) -> None:
+    install("fake", heads("sum"))
+
+    kinds = [entry.spec.kind for entry in Registry.load().lookup("sum")]
+
+    assert sorted(kinds) == ["combiner", "head"]
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("linaer", "unknown component 'linaer'; did you mean 'linear'?"),
+        ("haed:linear", "unknown kind 'haed'; did you mean 'head'?"),
+        ("head:linaer", "unknown head 'linaer'; did you mean 'linear'?"),
+    ],
+)
+def test_looking_up_what_is_not_there(name: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        Registry.load().lookup(name)
+    assert str(caught.value).startswith(message)
+
+
 def test_an_unknown_name() -> None:
     with pytest.raises(UsageError) as caught:
         Registry.load().find("head", "relucosine")
@@ -364,92 +405,6 @@ def test_a_misspelt_hook_is_a_suspect_for_every_kind(install: Install) -> None:
 # --- targets and parameters -------------------------------------------------------------------
 
 FAKE = Provider("fake", "1.0", "fake")
-
-
-@pytest.mark.parametrize(
-    ("target", "reason"),
-    [
-        ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
-        ("json:no_such_name", "AttributeError: module 'json' has no attribute 'no_such_name'"),
-        ("json", "ValueError: 'json' is not of the form 'package.module:Name'"),
-        ("raises:X", "KeyError: 'HOME'"),
-        ("unsound:X", "SyntaxError: invalid syntax"),
-    ],
-)
-def test_a_target_that_cannot_be_imported(install: Install, target: str, reason: str) -> None:
-    install("raises", "raise KeyError('HOME')")
-    install("unsound", "=")
-    entry = Entry(HeadSpec(name="tall", summary="", target=target), FAKE)
-
-    with pytest.raises(PluginError) as caught:
-        load_target(entry, entry.spec.target)
-
-    assert str(caught.value).startswith(f"head 'tall' of fake: {reason}")
-    assert caught.value.__cause__ is not None
-
-
-class Sized(Parameters):
-    size: int = 3
-
-
-class Deep(HeadParameters):
-    depth: int = 1
-
-
-def test_the_parameter_model() -> None:
-    bare = Entry(HeadSpec(name="a", summary="", target="x:X"), FAKE)
-    deep = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Deep), FAKE)
-    task = Entry(TaskSpec(name="a", summary="", target="x:X"), FAKE)
-    sized = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
-
-    assert [parameter_model(entry) for entry in (bare, deep, task, sized)] == [
-        HeadParameters,
-        Deep,
-        Parameters,
-        Sized,
-    ]
-
-
-class Named(Parameters):
-    name: str = "a"
-
-
-@pytest.mark.parametrize("model", ["json:loads", Sized(), dict])
-def test_parameters_that_are_no_model(model: object) -> None:
-    spec = CombinerSpec(name="mean", summary="", target="x:X", needs="losses", parameters=model)
-
-    with pytest.raises(PluginError, match="combiner 'mean' of fake: its parameters are no Para"):
-        parameter_model(Entry(spec, FAKE))
-
-
-def test_parameters_of_a_head_are_those_of_a_head() -> None:
-    entry = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
-
-    with pytest.raises(PluginError, match="its parameters are no HeadParameters"):
-        parameter_model(entry)
-
-
-def test_a_parameter_cannot_be_called_name() -> None:
-    """A matrix writes the component's own name there."""
-    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Named), FAKE)
-
-    with pytest.raises(PluginError, match="task 'a' of fake: a parameter cannot be called 'name'"):
-        parameter_model(entry)
-
-
-def test_parameters_are_filled_in_and_checked() -> None:
-    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
-
-    assert build_parameters(entry, {}, where="tasks") == Sized(size=3)
-    assert build_parameters(entry, {"size": 5}, where="tasks") == Sized(size=5)
-    with pytest.raises(UsageError, match=r"^tasks: unknown key 'sise'; did you mean 'size'\?"):
-        build_parameters(entry, {"sise": 5}, where="tasks")
-
-
-def test_label() -> None:
-    entry = Registry.load().find("encoder", "minbert")
-
-    assert label(entry) == "encoder 'minbert' of mtbench"
 
 
 # --- plugin files -----------------------------------------------------------------------------

@@ -6,11 +6,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtbench.entries import build_parameters, load_target
 from mtbench.gradients import GradientOracle, Portion
+from mtbench.protocols import Combiner
 from mtbench.randomness import derive
-from mtbench.registry import Registry, build_parameters, load_target
+from mtbench.registry import Registry
 from mtbench.segments import Segments
-from mtbench.specs import CombinerSpec
+from mtbench.specs import CombinerSpec, Needs
 
 
 def combine(
@@ -44,12 +46,34 @@ def combine(
         PluginError: if the combiner's plugin is broken.
         BrokenCombiner: if the combiner returns no update.
     """
-    rows = _matrix(jacobian)
-    values = _losses(losses, rows)
     entry = Registry.load().find("combiner", name)
     spec = entry.spec
     assert isinstance(spec, CombinerSpec)  # the registry keeps each kind's own specs apart
     parameters = build_parameters(entry, params, where=f"combiner {name}")
+    combiner = load_target(entry, spec.target)(parameters)
+    generator = torch.Generator().manual_seed(derive(seed, "combiner"))
+    return update(combiner, spec.needs, jacobian, losses=losses, generator=generator)
+
+
+def update(
+    combiner: Combiner,
+    needs: Needs,
+    jacobian: Tensor | Sequence[Sequence[float]],
+    *,
+    losses: Tensor | Sequence[float] | None = None,
+    generator: torch.Generator,
+    step: int = 0,
+    total_steps: int = 1,
+) -> Tensor:
+    """Return what a combiner that is there makes of a step; see ``combine``.
+
+    Raises:
+        ValueError: if the Jacobian is not a matrix of at least one floating-point number, or
+            there is not one loss a row.
+        BrokenCombiner: if the combiner returns no update.
+    """
+    rows = _matrix(jacobian)
+    values = _losses(losses, rows)
     shared = nn.Parameter(rows.new_zeros(rows.shape[1]))
 
     def forward(batches: Mapping[str, int], _: Segments | None) -> dict[str, Tensor]:
@@ -57,14 +81,10 @@ def combine(
         return {task: values[row] + rows[row] @ shared for task, row in batches.items()}
 
     oracle = GradientOracle(
-        combiner=load_target(entry, spec.target)(parameters),
-        needs=spec.needs,
-        shared=[shared],
-        private=[],
-        generator=torch.Generator().manual_seed(derive(seed, "combiner")),
+        combiner=combiner, needs=needs, shared=[shared], private=[], generator=generator
     )
     portions = {str(row): [Portion(batch=row, share=1.0)] for row in range(len(rows))}
-    oracle.step(forward, portions, step=0, total_steps=1)
+    oracle.step(forward, portions, step=step, total_steps=total_steps)
     assert shared.grad is not None  # every row reaches the parameter, be it with zeros
     return shared.grad
 

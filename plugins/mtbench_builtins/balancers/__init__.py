@@ -12,16 +12,19 @@ BALANCERS = (
         target="mtbench_builtins.balancers.single:Single",
         parameters="mtbench_builtins.balancers.parameters:SingleParameters",
         rejects=rejects,
+        example={"task": "sst"},
     ),
     BalancerSpec(
         name="round-robin",
         summary="A batch of every task a step; a task stops when its data runs out.",
         target="mtbench_builtins.balancers.round_robin:RoundRobin",
+        promises=frozenset({"covers", "exact"}),
     ),
     BalancerSpec(
         name="cycle",
         summary="A batch of every task a step; shorter tasks repeat until the longest is done.",
         target="mtbench_builtins.balancers.cycle:Cycle",
+        promises=frozenset({"covers"}),
     ),
 )
 

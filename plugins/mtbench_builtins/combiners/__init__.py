@@ -11,6 +11,8 @@ COMBINERS = (
         summary="Sum of the losses: every task weighs 1.",
         target="mtbench_builtins.combiners.summed:Sum",
         needs="losses",
+        promises=frozenset({"permutation-equivariant"}),
+        expected_failures={"differs-from-sum": "it is the sum"},
     ),
     CombinerSpec(
         name="pcgrad",

@@ -1,0 +1,143 @@
+"""Conformance: the checks of a component run, for pytest and for the command line."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from mtbench.entries import Entry, label
+from mtbench.errors import PluginError, nearest
+from mtbench.registry import Registry
+from mtbench.testing import balancers, combiners, encoders, heads, tasks
+from mtbench.testing.checks import Check, CheckFailed, Subject
+
+if TYPE_CHECKING:
+    import pytest
+
+CHECKS: Mapping[str, Sequence[Check]] = {
+    checks.kind: tuple(checks.all)
+    for checks in (
+        tasks.check,
+        encoders.check,
+        heads.check,
+        balancers.check,
+        combiners.check,
+    )
+}
+
+Status = Literal["passed", "failed", "expected failure", "not applicable"]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What came of one check of one component.
+
+    Attributes:
+        message: why it failed or does not apply; empty where it passed.
+    """
+
+    check: Check
+    status: Status
+    message: str = ""
+
+
+def check_component(entry: Entry, **parameters: Any) -> Iterator[Outcome]:
+    """Run every check of a component, and yield what came of each.
+
+    Args:
+        parameters: laid over the spec's example.
+
+    Raises:
+        UsageError: if a parameter is not known or does not fit.
+        PluginError: if the parameter model is broken, or an expected failure names no check.
+    """
+    subject = Subject.of(entry, **parameters)
+    expected = expected_failures(entry)
+    for check in CHECKS[entry.spec.kind]:
+        yield _outcome(check, subject, expected.get(check.name))
+
+
+def expected_failures(entry: Entry) -> Mapping[str, str]:
+    """Return the checks that a component is declared not to pass, with the reasons.
+
+    Raises:
+        PluginError: if one of them is no check of its kind.
+    """
+    names = [check.name for check in CHECKS[entry.spec.kind]]
+    for name in entry.spec.expected_failures:
+        if name not in names:
+            guess = nearest(name, names)
+            hint = f"; did you mean {guess!r}?" if guess else f" (known: {', '.join(names)})"
+            raise PluginError(f"{label(entry)}: it expects to fail {name!r}, no check{hint}")
+    return entry.spec.expected_failures
+
+
+def _outcome(check: Check, subject: Subject, expected: str | None) -> Outcome:
+    reason = check.inapplicable(subject)
+    if reason is not None:
+        return Outcome(check, "not applicable", reason)
+    try:
+        check.function(subject)
+    except CheckFailed as failure:
+        problem = str(failure)
+    except Exception as error:  # whatever a stranger's component raises fails the check
+        problem = f"expected no error; came {type(error).__name__}: {error}"
+    else:
+        if expected is None:
+            return Outcome(check, "passed")
+        return Outcome(check, "failed", f"it passes, though a failure was expected: {expected}")
+    if expected is not None:
+        return Outcome(check, "expected failure", expected)
+    return Outcome(check, "failed", problem)
+
+
+def parametrize_with_checks(
+    *names: str,
+    parameters: Mapping[str, Any] | None = None,
+    plugins: Iterable[Path | str] = (),
+) -> pytest.MarkDecorator:
+    """Return the pytest mark that runs a test once for each check of components.
+
+    The test takes one argument, ``check``, and calls it::
+
+        @parametrize_with_checks("head:difference")
+        def test_conformance(check):
+            check()
+
+    Checks that say nothing about a component are left out; those that its spec expects to fail
+    are strict ``xfail``.
+
+    Args:
+        names: as in ``mtbench plugins show``: a name, ``distribution/name``, or either after
+            ``kind:``.
+        parameters: laid over the example of each spec.
+        plugins: plugin files, where a component is not installed.
+
+    Raises:
+        UsageError: if a component or a parameter is not known.
+        PluginError: if a plugin that is needed is broken.
+    """
+    import pytest
+
+    registry = Registry.load([Path(file) for file in plugins])
+    cases = []
+    for entry in (entry for name in names for entry in registry.lookup(name)):
+        subject = Subject.of(entry, **(parameters or {}))
+        expected = expected_failures(entry)
+        for check in CHECKS[entry.spec.kind]:
+            if check.inapplicable(subject) is not None:
+                continue
+            reason = expected.get(check.name)
+            marks = [pytest.mark.xfail(strict=True, reason=reason)] if reason else []
+            identity = f"{entry.spec.kind}:{entry.spec.name}-{check.name}"
+            cases.append(pytest.param(_bound(check, subject), id=identity, marks=marks))
+    return pytest.mark.parametrize("check", cases)
+
+
+def _bound(check: Check, subject: Subject) -> Callable[[], None]:
+    def run() -> None:
+        check.function(subject)
+
+    return run

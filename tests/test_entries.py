@@ -1,0 +1,100 @@
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from mtbench.api import HeadParameters, Parameters
+from mtbench.entries import Entry, Provider, build_parameters, label, load_target, parameter_model
+from mtbench.errors import PluginError, UsageError
+from mtbench.registry import Registry
+from mtbench.specs import CombinerSpec, HeadSpec, TaskSpec
+
+FAKE = Provider("fake", "1.0", "fake")
+
+
+@pytest.mark.parametrize(
+    ("target", "reason"),
+    [
+        ("no_such_module:X", "ModuleNotFoundError: No module named 'no_such_module'"),
+        ("json:no_such_name", "AttributeError: module 'json' has no attribute 'no_such_name'"),
+        ("json", "ValueError: 'json' is not of the form 'package.module:Name'"),
+        ("raises:X", "KeyError: 'HOME'"),
+        ("unsound:X", "SyntaxError: invalid syntax"),
+    ],
+)
+def test_a_target_that_cannot_be_imported(
+    install: Callable[..., Path], target: str, reason: str
+) -> None:
+    install("raises", "raise KeyError('HOME')")
+    install("unsound", "=")
+    entry = Entry(HeadSpec(name="tall", summary="", target=target), FAKE)
+
+    with pytest.raises(PluginError) as caught:
+        load_target(entry, entry.spec.target)
+
+    assert str(caught.value).startswith(f"head 'tall' of fake: {reason}")
+    assert caught.value.__cause__ is not None
+
+
+class Sized(Parameters):
+    size: int = 3
+
+
+class Deep(HeadParameters):
+    depth: int = 1
+
+
+def test_the_parameter_model() -> None:
+    bare = Entry(HeadSpec(name="a", summary="", target="x:X"), FAKE)
+    deep = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Deep), FAKE)
+    task = Entry(TaskSpec(name="a", summary="", target="x:X"), FAKE)
+    sized = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    assert [parameter_model(entry) for entry in (bare, deep, task, sized)] == [
+        HeadParameters,
+        Deep,
+        Parameters,
+        Sized,
+    ]
+
+
+class Named(Parameters):
+    name: str = "a"
+
+
+@pytest.mark.parametrize("model", ["json:loads", Sized(), dict])
+def test_parameters_that_are_no_model(model: object) -> None:
+    spec = CombinerSpec(name="mean", summary="", target="x:X", needs="losses", parameters=model)
+
+    with pytest.raises(PluginError, match="combiner 'mean' of fake: its parameters are no Para"):
+        parameter_model(Entry(spec, FAKE))
+
+
+def test_parameters_of_a_head_are_those_of_a_head() -> None:
+    entry = Entry(HeadSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    with pytest.raises(PluginError, match="its parameters are no HeadParameters"):
+        parameter_model(entry)
+
+
+def test_a_parameter_cannot_be_called_name() -> None:
+    """A matrix writes the component's own name there."""
+    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Named), FAKE)
+
+    with pytest.raises(PluginError, match="task 'a' of fake: a parameter cannot be called 'name'"):
+        parameter_model(entry)
+
+
+def test_parameters_are_filled_in_and_checked() -> None:
+    entry = Entry(TaskSpec(name="a", summary="", target="x:X", parameters=Sized), FAKE)
+
+    assert build_parameters(entry, {}, where="tasks") == Sized(size=3)
+    assert build_parameters(entry, {"size": 5}, where="tasks") == Sized(size=5)
+    with pytest.raises(UsageError, match=r"^tasks: unknown key 'sise'; did you mean 'size'\?"):
+        build_parameters(entry, {"sise": 5}, where="tasks")
+
+
+def test_label() -> None:
+    entry = Registry.load().find("encoder", "minbert")
+
+    assert label(entry) == "encoder 'minbert' of mtbench"
