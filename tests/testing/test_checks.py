@@ -45,8 +45,8 @@ def test_a_check_is_named_as_its_function() -> None:
 
 
 def test_a_failure_says_what_was_expected_and_what_came() -> None:
-    with pytest.raises(CheckFailed, match="^expected one; came two$"):
+    with pytest.raises(CheckFailed, match=r"^expected one; came two$"):
         fail("one", "two")
     require(True, "one", "two")
-    with pytest.raises(CheckFailed, match="^expected one; came 2$"):
+    with pytest.raises(CheckFailed, match=r"^expected one; came 2$"):
         require(False, "one", 2)
