@@ -1,10 +1,16 @@
 """The catalogue: what the registry holds, as plain records for people and programs."""
 
+import json
+import re
+from collections.abc import Mapping
 from typing import Any
 
-from mtbench.entries import Entry, parameter_model
+from docstring_parser import DocstringStyle, parse
+from pydantic import BaseModel
+
+from mtbench.entries import Entry, build_parameters, load_target, parameter_model
 from mtbench.registry import Registry
-from mtbench.specs import KINDS
+from mtbench.specs import KINDS, Cell, Component, HeadSpec, TaskSpec
 
 Record = dict[str, Any]
 
@@ -50,12 +56,14 @@ def details(registry: Registry, name: str) -> list[Record]:
         PluginError: if there is none and a broken plugin may have brought it, or its parameters
             cannot be imported.
     """
-    return [_details(entry) for entry in registry.lookup(name)]
+    return [_details(entry, registry) for entry in registry.lookup(name)]
 
 
-def _details(entry: Entry) -> Record:
-    schema = parameter_model(entry).model_json_schema()
+def _details(entry: Entry, registry: Registry) -> Record:
+    model = parameter_model(entry)
+    schema = model.model_json_schema()
     required = schema.get("required", [])
+    meanings = _meanings(model)
     return {
         "kind": entry.spec.kind,
         "name": entry.spec.name,
@@ -64,11 +72,14 @@ def _details(entry: Entry) -> Record:
         "distribution": entry.provider.distribution,
         "version": entry.provider.version,
         "module": entry.provider.module,
+        "promises": sorted(entry.spec.promises),
+        "example": example(entry, registry),
         "parameters": [
             {
                 "name": name,
                 "type": _type(field),
                 "default": "(required)" if name in required else _default(field),
+                "meaning": meanings.get(name, ""),
             }
             for name, field in schema.get("properties", {}).items()
         ],
@@ -76,14 +87,78 @@ def _details(entry: Entry) -> Record:
     }
 
 
+def example(entry: Entry, registry: Registry) -> str:
+    """Return the line of a matrix, in ``[base]``, that takes a component."""
+    spec = entry.spec
+    table = {"name": spec.name, **spec.example}
+    value = _inline(table if spec.example else spec.name)
+    if isinstance(spec, TaskSpec):
+        return f"tasks = [{value}]"
+    if isinstance(spec, HeadSpec):
+        return f"heads.{_task_for(spec, parameter_model(entry), registry)} = {value}"
+    return f"{spec.kind} = {value}"
+
+
+def _task_for(spec: HeadSpec, model: type[BaseModel], registry: Registry) -> str:
+    """Return the first task that a head, as its example has it, has nothing against."""
+    head = Component(spec.name, model.model_validate(spec.example).model_dump(mode="json"))
+    nothing = Component("", {})
+    for entry in registry.entries:
+        if not isinstance(entry.spec, TaskSpec) or parameter_model(entry).model_json_schema().get(
+            "required"
+        ):
+            continue
+        name = entry.spec.name
+        task = load_target(entry, entry.spec.target)(build_parameters(entry, {}, where=name))
+        cell = Cell({name: task.describe()}, nothing, {name: head}, nothing, nothing, {})
+        if spec.rejects is None or spec.rejects(cell, name) is None:
+            return name
+    return "TASK"
+
+
+def _inline(value: Any) -> str:
+    """Write a value as TOML has it within a line."""
+    if isinstance(value, Mapping):
+        inner = ", ".join(f"{_key(key)} = {_inline(item)}" for key, item in value.items())
+        return f"{{ {inner} }}"
+    if isinstance(value, list | tuple):
+        return f"[{', '.join(map(_inline, value))}]"
+    return json.dumps(value, ensure_ascii=False)  # TOML spells numbers and texts as JSON does
+
+
+def _key(key: str) -> str:
+    return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
+
+
+def _meanings(model: type[BaseModel]) -> dict[str, str]:
+    """Return what the docstrings of a model and of its bases say of each parameter."""
+    found: dict[str, str] = {}
+    for base in reversed(model.__mro__):
+        if issubclass(base, BaseModel) and base is not BaseModel:
+            described = parse(base.__doc__ or "", DocstringStyle.GOOGLE)
+            for attribute in described.params:
+                text = " ".join((attribute.description or "").replace("``", "").split())
+                found |= {name.strip(): text for name in attribute.arg_name.split(",")}
+    return found
+
+
 def _default(field: Record) -> str:
     return repr(field["default"]) if "default" in field else "(computed)"
 
 
+LIMITS = {"minimum": ">=", "exclusiveMinimum": ">", "maximum": "<=", "exclusiveMaximum": "<"}
+"""Keywords of JSON Schema that bound a number, and how they are written here."""
+
+
 def _type(field: Record) -> str:
-    """Write a JSON Schema type in one or two words."""
+    """Write a JSON Schema type in a few words."""
     if "anyOf" in field:
         return " | ".join(_type(option) for option in field["anyOf"])
     if "enum" in field:
         return " | ".join(repr(value) for value in field["enum"])
-    return str(field.get("type", "any"))
+    if "const" in field:
+        return repr(field["const"])
+    if field.get("type") == "array" and "items" in field:
+        return f"list of {_type(field['items'])}"
+    limits = [f"{sign} {field[word]:g}" for word, sign in LIMITS.items() if word in field]
+    return " ".join([str(field.get("type", "any")), ", ".join(limits)]).strip()

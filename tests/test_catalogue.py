@@ -1,3 +1,4 @@
+import tomllib
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -5,29 +6,42 @@ from typing import Any
 import pytest
 
 from mtbench import __version__
-from mtbench.catalogue import components, details, problems
+from mtbench.catalogue import components, details, example, problems
+from mtbench.configuration import overlay
 from mtbench.errors import PluginError, UsageError
 from mtbench.registry import Registry
+from mtbench.resolution import Resolver
 
 Install = Callable[..., Path]
 
 PLUGIN = """
+from typing import Literal
+
 from pydantic import Field
 
 from mtbench.api import HeadParameters, HeadSpec, hookimpl
 
 
 class Tall(HeadParameters):
+    \"\"\"A tall one's.
+
+    Attributes:
+        height: of the head, in layers;
+            more than one line.
+    \"\"\"
+
     height: int
     layers: list[int] = Field(default_factory=list)
-    scale: float = Field(1.0, alias="lambda")
+    scale: float = Field(1.0, alias="lambda", gt=0, le=2)
     names: str | None = None
+    mode: Literal["tall"] = "tall"
 
 
 @hookimpl
 def mtbench_heads():
     return [
-        HeadSpec(name="tall", summary="A tall one.", target="x:X", parameters=Tall, paper="Me"),
+        HeadSpec(name="tall", summary="A tall one.", target="x:X", parameters=Tall, paper="Me",
+                 example={"height": 2, "lambda": 0.5, "layers": [1, 2]}),
         HeadSpec(name="linear", summary="Another.", target="x:X"),
         HeadSpec(name="sum", summary="As a combiner.", target="x:X"),
         HeadSpec(name="unsound", summary="", target="x:X", parameters="no_such_module:X"),
@@ -96,7 +110,16 @@ def test_details_of_a_built_in() -> None:
         "distribution": "mtbench",
         "version": __version__,
         "module": "mtbench_builtins.balancers",
-        "parameters": [{"name": "task", "type": "string", "default": "(required)"}],
+        "promises": [],
+        "example": 'balancer = { name = "single", task = "sst" }',
+        "parameters": [
+            {
+                "name": "task",
+                "type": "string",
+                "default": "(required)",
+                "meaning": "name of the one task that is trained.",
+            }
+        ],
     }
     assert schema["additionalProperties"] is False
 
@@ -107,8 +130,15 @@ def test_the_parameters_of_a_head() -> None:
     assert parameters == {
         "pooling": ("'cls' | 'pooler' | 'mean' | null", "None"),
         "pair": ("'separate' | 'joined'", "'separate'"),
-        "dropout": ("number | null", "None"),
+        "dropout": ("number >= 0, < 1 | null", "None"),
     }
+
+
+def test_what_a_base_says_of_a_parameter() -> None:
+    meanings = {p["name"]: p["meaning"] for p in one("cosine")["parameters"]}
+
+    assert meanings["dropout"] == "rate on the embeddings; None for train.dropout."
+    assert all(meanings.values())
 
 
 def test_parameters_of_every_sort(install: Install) -> None:
@@ -116,11 +146,16 @@ def test_parameters_of_every_sort(install: Install) -> None:
 
     record = one("tall")
 
+    columns = ("name", "type", "default", "meaning")
     assert record["parameters"][3:] == [
-        {"name": "height", "type": "integer", "default": "(required)"},
-        {"name": "layers", "type": "array", "default": "(computed)"},
-        {"name": "lambda", "type": "number", "default": "1.0"},
-        {"name": "names", "type": "string | null", "default": "None"},
+        dict(zip(columns, values, strict=True))
+        for values in (
+            ("height", "integer", "(required)", "of the head, in layers; more than one line."),
+            ("layers", "list of integer", "(computed)", ""),
+            ("lambda", "number > 0, <= 2", "1.0", ""),
+            ("names", "string | null", "None", ""),
+            ("mode", "'tall'", "'tall'", ""),
+        )
     ]
     assert (record["paper"], record["distribution"], record["module"]) == ("Me", "fake", "fake")
 
@@ -184,3 +219,35 @@ def test_parameters_that_cannot_be_imported(install: Install) -> None:
 
     with pytest.raises(PluginError, match="head 'unsound' of fake: ModuleNotFoundError"):
         details(Registry.load(), "unsound")
+
+
+@pytest.mark.parametrize(
+    ("name", "line"),
+    [
+        ("task:sst", 'tasks = ["sst"]'),
+        ("tiny", 'encoder = "tiny"'),
+        ("linear", 'heads.sst = "linear"'),
+        ("cosine", 'heads.sts = "cosine"'),
+        ("cycle", 'balancer = "cycle"'),
+        ("combiner:sum", 'combiner = "sum"'),
+    ],
+)
+def test_an_example_takes_a_task_that_fits(name: str, line: str) -> None:
+    assert one(name)["example"] == line
+
+
+def test_an_example_with_parameters(install: Install) -> None:
+    install("fake", PLUGIN)
+
+    line = one("tall")["example"]
+
+    assert line == 'heads.sst = { name = "tall", height = 2, lambda = 0.5, layers = [1, 2] }'
+    assert tomllib.loads(line)["heads"]["sst"]["layers"] == [1, 2]
+
+
+def test_every_example_of_a_built_in_stands_in_a_plan() -> None:
+    registry = Registry.load()
+    for entry in registry.entries:
+        given = {"tasks": ["sst", "sts"], **tomllib.loads(example(entry, registry))}
+        resolved = Resolver(registry).resolve(overlay({}, given))
+        assert resolved.rejection is None

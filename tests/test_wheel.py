@@ -41,6 +41,7 @@ def test_every_module_the_shipped_checkpoint_and_nothing_else(wheel: ZipFile, ro
     modules += [path.relative_to(root / "plugins") for path in builtins]
     shipped = (root / "plugins" / TINY).rglob("*.*")
     files = [path.relative_to(root / "plugins") for path in shipped]
+    files += [path.relative_to(root) for path in (root / "mtbench").rglob("*.template")]
     expected = {*map(Path.as_posix, modules + files), "mtbench/py.typed"}
     assert {name for name in wheel.namelist() if ".dist-info/" not in name} == expected
 

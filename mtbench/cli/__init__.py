@@ -11,8 +11,10 @@ from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
 from mtbench.cli.bench import bench
 from mtbench.cli.data import data
+from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
+from mtbench.cli.schema import schema
 from mtbench.errors import ExitCode, MtbenchError
 
 
@@ -37,7 +39,20 @@ def cli() -> None:
     """
 
 
-for command in (ablate, plan, bench, status, leaderboard, evaluate, predict, data, plugins):
+COMMANDS = (
+    init,
+    ablate,
+    plan,
+    bench,
+    status,
+    leaderboard,
+    evaluate,
+    predict,
+    data,
+    plugins,
+    schema,
+)
+for command in COMMANDS:
     cli.add_command(command)
 
 

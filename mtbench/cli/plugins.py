@@ -1,4 +1,4 @@
-"""Commands over plugins: ``plugins list``, ``plugins show``."""
+"""Commands over plugins: ``plugins list``, ``show`` and ``new``."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from mtbench.errors import ExitCode
 
 @click.group()
 def plugins() -> None:
-    """List the plugins, or show one."""
+    """List the plugins, show one, or begin one."""
 
 
 @plugins.command("list")
@@ -55,5 +55,28 @@ def show(name: str, plugin_files: Sequence[Path], form: str) -> int:
         click.echo(f"  from {entry['distribution']} {entry['version']} ({entry['module']})")
         if entry["paper"]:
             click.echo(f"  {entry['paper']}")
-        print_table("parameters", entry["parameters"])
+        click.echo(f"  in a matrix: {entry['example']}")
+        print_table("parameters", entry["parameters"], widest=60)
+    return ExitCode.DONE
+
+
+@plugins.command("new")
+@click.argument("kind")
+@click.argument("name")
+@click.option(
+    "--dir",
+    "folder",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder to write into; without it, ./mtbench-NAME.",
+)
+def new(kind: str, name: str, folder: Path | None) -> int:
+    """Write a plugin: a task, encoder, head, balancer or combiner called NAME."""
+    from mtbench.registry import Registry
+    from mtbench.scaffold import write_plugin
+
+    written = write_plugin(kind, name, folder, Registry.load())
+    for file in written:
+        click.echo(f"wrote {file}")
+    click.echo(f"next: {written[0].with_name('README.md')}")
     return ExitCode.DONE

@@ -113,13 +113,19 @@ def test_show_tells_all_of_one(call: Call, name: str) -> None:
     assert answer.code == 0
     assert answer.out.startswith(f"combiner pcgrad: {entry['summary']}\n  from mtbench ")
     assert entry["paper"] in answer.out
+    assert '\n  in a matrix: combiner = "pcgrad"\n' in answer.out
+
+
+def names_of(table: str) -> list[str]:
+    """Return the first column; what goes on in the next line begins with a space."""
+    return [line.split()[0] for line in table.splitlines()[2:] if not line.startswith(" ")]
 
 
 def test_show_lists_the_parameters(call: Call) -> None:
     answer = call("plugins", "show", "head:linear")
 
     _, table = answer.out.split("\nparameters\n")
-    assert [line.split()[0] for line in table.splitlines()[2:]] == ["pooling", "pair", "dropout"]
+    assert names_of(table) == ["pooling", "pair", "dropout"]
 
 
 def test_show_lists_what_tiny_takes(call: Call) -> None:
@@ -128,11 +134,7 @@ def test_show_lists_what_tiny_takes(call: Call) -> None:
     assert answer.code == 0
     assert answer.out.startswith("encoder tiny: a small BERT, pre-trained, ")
     _, table = answer.out.split("\nparameters\n")
-    assert [line.split()[0] for line in table.splitlines()[2:]] == [
-        "mode",
-        "dropout",
-        "max_tokens",
-    ]
+    assert names_of(table) == ["mode", "dropout", "max_tokens"]
 
 
 def test_show_knows_the_nearest_name(call: Call) -> None:
@@ -140,3 +142,20 @@ def test_show_knows_the_nearest_name(call: Call) -> None:
 
     assert answer.code == 2
     assert answer.err.startswith("error: unknown component 'pcgrd'; did you mean 'pcgrad'? (known")
+
+
+def test_new_writes_a_plugin_and_says_what_is_next(call: Call, tmp_path: Path) -> None:
+    answer = call("plugins", "new", "head", "tall", "--dir", tmp_path / "mine")
+
+    assert (answer.code, answer.err) == (0, "")
+    *written, following = answer.out.splitlines()
+    files = {Path(line.removeprefix("wrote ")) for line in written}
+    assert files == set((tmp_path / "mine").iterdir())
+    assert following == f"next: {tmp_path / 'mine' / 'README.md'}"
+
+
+def test_new_of_an_unknown_kind(call: Call, tmp_path: Path) -> None:
+    answer = call("plugins", "new", "hed", "tall", "--dir", tmp_path)
+
+    assert answer.code == 2
+    assert answer.err.startswith("error: unknown kind 'hed'; did you mean 'head'?")

@@ -27,3 +27,12 @@ def test_without_records_it_may_be_said_that_there_is_none(
     print_table("nothing", [], empty="no runs here")
 
     assert capsys.readouterr().out == "no runs here\n"
+
+
+def test_a_column_may_have_a_greatest_width(capsys: pytest.CaptureFixture[str]) -> None:
+    print_table("", [{"a": "one two three", "b": "-"}], widest=7)
+
+    assert [line.rstrip() for line in capsys.readouterr().out.splitlines()[2:]] == [
+        "one two  -",
+        "three",
+    ]

@@ -1,0 +1,21 @@
+"""The command ``init``."""
+
+from __future__ import annotations
+
+import shlex
+from pathlib import Path
+
+import click
+
+from mtbench.errors import ExitCode
+
+
+@click.command()
+@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+def init(folder: Path) -> int:
+    """Write a commented starter matrix into DIR, or here."""
+    from mtbench.scaffold import write_study
+
+    file = write_study(folder)
+    click.echo(f"wrote {file}; next: mtbench ablate {shlex.quote(str(file))}")
+    return ExitCode.DONE

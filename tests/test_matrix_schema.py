@@ -1,0 +1,118 @@
+"""The schema against real matrix files, by a validator of JSON Schema."""
+
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from jsonschema import Draft202012Validator
+
+from mtbench.matrix_schema import matrix_schema
+from mtbench.registry import Registry
+
+NESTED = """
+from pydantic import BaseModel
+
+from mtbench.api import CombinerSpec, Parameters, hookimpl
+
+
+class Window(BaseModel):
+    steps: int = 5
+
+
+class Windowed(Parameters):
+    window: Window
+
+
+@hookimpl
+def mtbench_combiners():
+    return [CombinerSpec(name="{name}", summary="", target="x:X", needs="losses",
+                         parameters=Windowed)]
+"""
+
+
+@pytest.fixture(scope="module")
+def schema() -> dict[str, Any]:
+    return matrix_schema(Registry.load())
+
+
+def faults(schema: dict[str, Any], text: str) -> list[str]:
+    """Return where a matrix is not what the schema says."""
+    errors = Draft202012Validator(schema).iter_errors(tomllib.loads(text))
+    return [error.json_path for error in errors]
+
+
+def test_it_is_a_schema(schema: dict[str, Any]) -> None:
+    Draft202012Validator.check_schema(schema)
+
+
+def test_the_studies_of_the_project_fit(schema: dict[str, Any], root: Path) -> None:
+    files = sorted(root.glob("leaderboards/*/matrix.toml"))
+    assert files
+    for file in files:
+        assert faults(schema, file.read_text(encoding="utf-8")) == []
+
+
+@pytest.mark.parametrize(
+    "base",
+    [
+        'encoder = { name = "mtbench/minbert", layers = 3 }',
+        "heads = { sst = { dropout = 0.2 } }",
+        '"heads.sst" = "linear"',
+        '"heads.sst.pooling" = "mean"',
+        '"encoder.mode" = "frozen"',
+        '"train.lr" = 1e-3',
+        "train = { batch_size = { sst = 4 } }",
+    ],
+)
+def test_ways_to_write_a_key(schema: dict[str, Any], base: str) -> None:
+    text = f'[base]\ntasks = ["sst", {{ name = "sst", as = "mood" }}]\n{base}'
+    assert faults(schema, text) == []
+
+
+@pytest.mark.parametrize(
+    "axes",
+    [
+        'combiner = ["sum", { name = "pcgrad" }]',
+        '"heads.sst" = ["linear"]',
+        'heads.sst = ["linear"]',
+        "train.lr = [1e-3, 1e-4]",
+        'encoder.mode = ["frozen", "finetune"]',
+    ],
+)
+def test_ways_to_write_an_axis(schema: dict[str, Any], axes: str) -> None:
+    assert faults(schema, f'[base]\ntasks = ["sst"]\n[axes]\n{axes}') == []
+
+
+@pytest.mark.parametrize(
+    ("text", "where"),
+    [
+        ("", "$"),
+        ("[base]\ntasks = []", "$.base.tasks"),
+        ("seeds = 0\n[base]", "$.seeds"),
+        ('design = "gird"\n[base]', "$.design"),
+        ('[base]\nencodre = "tiny"', "$.base"),
+        ('[base]\nencoder = "tinny"', "$.base.encoder"),
+        ('[base]\ncombiner = { name = "cycle" }', "$.base.combiner"),
+        ('[base]\nbalancer = { name = "single" }', "$.base.balancer"),
+        ('[base]\nheads = { sst = { name = "linear", pooling = "maen" } }', "$.base.heads.sst"),
+        ("[base]\ntrain = { lr = -1.0 }", "$.base.train.lr"),
+        ('[base]\n[axes]\n"train.lr" = 1', "$.axes['train.lr']"),
+        ('[base]\n[axes]\ncombiner = ["som"]', "$.axes.combiner"),
+        ('design = "ladder"\n[base]\n[[steps]]\nset = { encodr = 1 }', "$.steps[0]"),
+    ],
+)
+def test_mistakes(schema: dict[str, Any], text: str, where: str) -> None:
+    assert any(path.startswith(where) for path in faults(schema, text))
+
+
+def test_models_inside_parameters(install: Callable[..., Path]) -> None:
+    install("fake", NESTED.replace("{name}", "one"))
+    install("other", NESTED.replace("{name}", "one").replace("int = 5", 'str = ""'))
+    schema = matrix_schema(Registry.load())
+    matrix = '[base]\ncombiner = {{ name = "{}", window = {{ steps = {} }} }}'
+
+    assert faults(schema, matrix.format("fake/one", 3)) == []
+    assert faults(schema, matrix.format("other/one", 3)) == ["$.base.combiner"]
+    assert faults(schema, matrix.format("one", 3)) == ["$.base.combiner"]
