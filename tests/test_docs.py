@@ -1,15 +1,21 @@
 """The documentation: its examples run, its links lead somewhere, its tables are complete."""
 
 import re
+import tomllib
+from dataclasses import fields
 from pathlib import Path
 
 import pytest
 
 from mtbench.configuration import DataConfig, TrainConfig
-from mtbench.matrix import Matrix
+from mtbench.hookspecs import NAMESPACE
+from mtbench.matrix import Matrix, Overrides
 from mtbench.registry import HOOKS, Registry
+from mtbench.scaffold import write_study
+from mtbench.specs import API, KINDS, Spec
 from mtbench.store import Store
 from mtbench.study import make_plan
+from mtbench.testing.conformance import check_component
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("*.md", "docs/**/*.md", "leaderboards/*/*.md", "plugins/**/*.md", "tools/*/*.md")
@@ -29,37 +35,61 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
             assert (page.parent / target).exists(), f"{page.name} links to {target}"
 
 
-def test_the_head_of_the_plugin_page_stands_in_a_plan(tmp_path: Path) -> None:
-    file = tmp_path / "documented_head.py"
-    file.write_text(blocks("docs/plugins.md", "python")[0], encoding="utf-8")
+PLUGINS = "docs/plugins/README.md"
+
+
+def test_the_first_plugin_is_short() -> None:
+    """Module and packaging together; what is empty is not written by hand."""
+    module, packaging = blocks(PLUGINS, "python")[0], blocks(PLUGINS, "toml")[0]
+    lines = [line for line in (module + packaging).splitlines() if line.strip()]
+    assert len(lines) <= 25
+
+
+def test_the_first_plugin_passes_the_kit_and_stands_in_a_study(
+    tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "my_head.py"
+    file.write_text(blocks(PLUGINS, "python")[0], encoding="utf-8")
     registry = Registry.load([file])
     assert not registry.problems
-    matrix = tmp_path / "matrix.toml"
-    matrix.write_text(
-        """
-        seeds = 1
-        [base]
-        tasks = ["sample-sst", "sample-sts"]
-        [axes]
-        "heads.sample-sts" = ["difference", { name = "difference", pair = "joined" }]
-        """,
-        encoding="utf-8",
-    )
-    plan = make_plan(matrix, registry, Store(tmp_path / "store"))
-    assert [cell.rejection for cell in plan.cells] == [
-        None,
-        "heads.sample-sts (difference): it needs the two embeddings of a separate pair",
-    ]
+    outcomes = list(check_component(registry.find("head", "product")))
+    assert [outcome for outcome in outcomes if outcome.status == "failed"] == []
+    assert len([outcome for outcome in outcomes if outcome.status == "passed"]) >= 12
+    study = write_study(tmp_path)
+    axes = {"heads.sample-sts": ["relu-cosine", "product"]}
+    plan = make_plan(study, registry, Store(tmp_path / "store"), Overrides(axes=axes))
+    assert [cell.rejection for cell in plan.cells] == [None] * 4
 
 
-@pytest.mark.parametrize("index", [1, 2])
+def test_the_packaging_of_the_first_plugin() -> None:
+    project = tomllib.loads(blocks(PLUGINS, "toml")[0])["project"]
+    assert project["entry-points"] == {NAMESPACE: {"product": "my_head"}}
+
+
+@pytest.mark.parametrize("index", [1, 2, 3])
 def test_the_other_examples_of_the_plugin_page_run(index: int) -> None:
-    exec(compile(blocks("docs/plugins.md", "python")[index], "docs/plugins.md", "exec"), {})
+    exec(compile(blocks(PLUGINS, "python")[index], PLUGINS, "exec"), {})
 
 
 def test_every_hook_is_on_the_plugin_page() -> None:
-    text = (ROOT / "docs/plugins.md").read_text(encoding="utf-8")
+    text = (ROOT / PLUGINS).read_text(encoding="utf-8")
     assert [hook for hook in HOOKS if f"`{hook}`" not in text] == []
+
+
+def test_every_field_of_a_spec_is_on_a_plugin_page() -> None:
+    common = {field.name for field in fields(Spec)}
+    for kind, spec in KINDS.items():
+        text = (ROOT / "docs/plugins" / f"{kind}.md").read_text(encoding="utf-8")
+        own = {field.name for field in fields(spec)} - common
+        assert [name for name in (*own, *spec.PROMISES) if f"`{name}`" not in text] == []
+    text = (ROOT / PLUGINS).read_text(encoding="utf-8")
+    assert [name for name in common if f"`{name}`" not in text] == []
+
+
+def test_the_version_of_the_interface_is_on_its_page() -> None:
+    text = (ROOT / "docs/plugins/versions.md").read_text(encoding="utf-8")
+    rows = re.findall(r"^\| (\d+) \|", text, re.MULTILINE)
+    assert rows == [str(version) for version in range(1, API + 1)]
 
 
 def test_every_key_is_on_the_matrix_page() -> None:
