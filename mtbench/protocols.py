@@ -239,7 +239,9 @@ class Balancer(Protocol):
         Args:
             sizes: training examples a task.
             batch_sizes: examples a task in a full batch.
-            progress: share of the training budget done when this epoch starts, in [0, 1).
+            progress: share of the training budget done when this epoch starts, in [0, 1). One
+                that has a method ``begin(*, steps: int | None, epochs: int | None)`` is told by
+                it, before the first epoch, which budget of steps or of epochs the run has.
             rng: the balancer's own generator.
         """
         ...

@@ -13,6 +13,8 @@ def schedule(
 ) -> list[Step]:
     """Return all steps of a run.
 
+    A balancer that has a method ``begin`` is told the budget first; see ``protocols.Balancer``.
+
     Args:
         sizes: training examples a task.
         train: the ``train`` section; its budget is ``steps`` or ``epochs``.
@@ -23,6 +25,9 @@ def schedule(
     """
     sizes_of_batches = batch_sizes(train, sizes)
     steps, epochs = train["steps"], train["epochs"]
+    begin = getattr(balancer, "begin", None)
+    if begin is not None:
+        begin(steps=steps, epochs=epochs)
     made: list[Step] = []
     epoch = 0
     while epoch < epochs if epochs is not None else len(made) < steps:

@@ -96,6 +96,22 @@ def test_a_balancer_is_told_the_batch_sizes() -> None:
     assert balancer.given == [({"a": 2, "b": 5}, 0)]
 
 
+@pytest.mark.parametrize("budget", [{"steps": 2}, {"epochs": 3}], ids=["steps", "epochs"])
+def test_a_balancer_that_asks_is_told_the_budget_before_the_first_epoch(
+    budget: dict[str, int],
+) -> None:
+    class Paced(Fixed):
+        def begin(self, *, steps: int | None, epochs: int | None) -> None:
+            assert self.given == []
+            self.budget = {"steps": steps, "epochs": epochs}
+
+    balancer = Paced(ONE)
+
+    laid_out(balancer, **budget)
+
+    assert balancer.budget == {"steps": None, "epochs": None} | budget
+
+
 def test_a_step_is_kept_as_it_was_given() -> None:
     class Reusing(Fixed):
         def steps(self, *given: Any) -> Iterator[Step]:
