@@ -96,6 +96,9 @@ class Resolver:
             part: _with_dropout(component, train) if part.startswith("heads.") else component
             for part, (_, component) in found.items()
         }
+        entries = {part: entry for part, (entry, _) in found.items()}
+        combiner = entries["combiner"].spec
+        assert isinstance(combiner, CombinerSpec)  # the registry keeps kinds apart
         cell = Cell(
             tasks={name: task.info for name, task in tasks.items()},
             encoder=components["encoder"],
@@ -103,8 +106,8 @@ class Resolver:
             balancer=components["balancer"],
             combiner=components["combiner"],
             train=train,
+            combiner_needs=combiner.needs,
         )
-        entries = {part: entry for part, (entry, _) in found.items()}
         return Resolved(
             config=_as_config(cell, tasks, data),
             cell=cell,

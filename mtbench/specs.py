@@ -47,7 +47,12 @@ class Component:
 
 @dataclass(frozen=True)
 class Cell:
-    """One point of a matrix, resolved: what a ``rejects`` function looks at."""
+    """One point of a matrix, resolved: what a ``rejects`` function looks at.
+
+    Attributes:
+        combiner_needs: what the combiner is given; a combiner of gradients needs more than
+            ``"losses"``.
+    """
 
     tasks: Mapping[str, TaskInfo]
     encoder: Component
@@ -55,6 +60,7 @@ class Cell:
     balancer: Component
     combiner: Component
     train: Mapping[str, Any]
+    combiner_needs: Needs = "losses"
 
 
 @dataclass(frozen=True, kw_only=True)
