@@ -9,12 +9,20 @@ from mtbench_builtins.balancers import mtbench_balancers
 
 
 def test_names():
-    assert [spec.name for spec in mtbench_balancers()] == ["single", "round-robin", "cycle"]
+    assert [spec.name for spec in mtbench_balancers()] == [
+        "single",
+        "round-robin",
+        "cycle",
+        "uniform",
+        "proportional",
+        "temperature",
+        "annealed",
+    ]
 
 
 @pytest.mark.parametrize("spec", mtbench_balancers(), ids=lambda spec: spec.name)
 def test_every_target_can_be_made(spec):
-    parameters = resolve(spec.parameters)(task="a") if spec.parameters else Parameters()
+    parameters = resolve(spec.parameters)(**spec.example) if spec.parameters else Parameters()
     assert callable(resolve(spec.target)(parameters).steps)
 
 
