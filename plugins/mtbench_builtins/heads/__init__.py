@@ -22,16 +22,39 @@ COSINE = HeadSpec(
     output="unit",
     rejects=refusals.of_cosine,
     paper="Reimers and Gurevych 2019, Sentence-BERT, section 3 (regression objective)",
+    promises=frozenset({"symmetric"}),
 )
 RELU_COSINE = HeadSpec(
     name="relu-cosine",
     summary="cosine of a pair's embeddings, negative ones as 0, times the top of the range",
     target="mtbench_builtins.heads.relu_cosine:ReluCosine",
     rejects=refusals.of_relu_cosine,
+    promises=frozenset({"symmetric"}),
+)
+ABS_DIFF = HeadSpec(
+    name="abs-diff",
+    summary="a projection of a pair's embeddings and their difference: u, v, |u - v|",
+    target="mtbench_builtins.heads.abs_diff:AbsDiff",
+    rejects=refusals.without_two_embeddings,
+    paper="Reimers and Gurevych 2019, Sentence-BERT, section 3 (classification objective)",
+)
+BILINEAR = HeadSpec(
+    name="bilinear",
+    summary="a bilinear form of a pair's embeddings, u^T W v",
+    target="mtbench_builtins.heads.bilinear:Bilinear",
+    rejects=refusals.without_two_embeddings,
+    paper="Socher et al. 2013, Reasoning With Neural Tensor Networks, equation 1 (bilinear term)",
+)
+MLP = HeadSpec(
+    name="mlp",
+    summary="linear, with a hidden layer of tanh before the projection",
+    target="mtbench_builtins.heads.mlp:Mlp",
+    parameters="mtbench_builtins.heads.parameters:MlpParameters",
+    paper="Conneau et al. 2017, InferSent (one hidden layer); Liu et al. 2019, RoBERTa (its head)",
 )
 
 
 @hookimpl
 def mtbench_heads() -> list[HeadSpec]:
     """Return the heads."""
-    return [LINEAR, SCALED_LINEAR, COSINE, RELU_COSINE]
+    return [LINEAR, SCALED_LINEAR, COSINE, RELU_COSINE, ABS_DIFF, BILINEAR, MLP]

@@ -3,6 +3,15 @@
 from mtbench.api import Cell
 
 
+def without_two_embeddings(cell: Cell, task: str) -> str | None:
+    """Refuse what is no pair with one embedding a sentence: there is nothing to compare."""
+    if cell.tasks[task].sentences != 2:
+        return f"it compares two sentences, and {task} has one"
+    if cell.heads[task].parameters["pair"] != "separate":
+        return 'it compares the embeddings of two sentences: pair = "separate"'
+    return None
+
+
 def of_scaled_linear(cell: Cell, task: str) -> str | None:
     """Refuse tasks that are no score: there is no range to scale to."""
     if cell.tasks[task].score_range is None:

@@ -21,6 +21,14 @@ FITTING = [
     ("scaled-linear", "pair-score", "joined", (6,)),
     ("cosine", "pair-score", "separate", (6,)),
     ("relu-cosine", "pair-score", "separate", (6,)),
+    ("abs-diff", "pair-classes", "separate", (6,)),
+    ("abs-diff", "pair-score", "separate", (6,)),
+    ("bilinear", "pair-classes", "separate", (6,)),
+    ("bilinear", "pair-score", "separate", (6,)),
+    ("mlp", "classes", "separate", (6, 5)),
+    ("mlp", "score", "separate", (6,)),
+    ("mlp", "pair-classes", "separate", (6,)),
+    ("mlp", "pair-score", "joined", (6,)),
 ]
 """Head, task, pair, and the shape of what it gives for six examples."""
 
@@ -33,7 +41,8 @@ def spec_of(name: str) -> HeadSpec:
 
 def head_of(name: str, task: TaskInfo, pair: str, dropout: float | None = 0.0) -> nn.Module:
     torch.manual_seed(0)
-    parameters = HeadParameters.model_validate({"pair": pair, "dropout": dropout})
+    model = resolve(spec_of(name).parameters or HeadParameters)
+    parameters = model.model_validate({"pair": pair, "dropout": dropout})
     head: nn.Module = resolve(spec_of(name).target)(4, task, parameters)
     return head
 
@@ -46,7 +55,15 @@ def embeddings_of(task: TaskInfo, pair: str, examples: int = 6) -> list[Tensor]:
 
 def test_the_catalogue() -> None:
     names = [spec.name for spec in mtbench_heads()]
-    assert names == ["linear", "scaled-linear", "cosine", "relu-cosine"]
+    assert names == [
+        "linear",
+        "scaled-linear",
+        "cosine",
+        "relu-cosine",
+        "abs-diff",
+        "bilinear",
+        "mlp",
+    ]
     assert [spec.name for spec in mtbench_heads() if spec.output == "unit"] == ["cosine"]
 
 
@@ -82,6 +99,16 @@ def test_examples_do_not_see_each_other(
     order = torch.tensor([3, 0, 5, 1, 4, 2])
     permuted = head(*(embedding[order] for embedding in given))
     torch.testing.assert_close(permuted, head(*given)[order])
+
+
+@fitting
+def test_a_head_is_symmetric_where_it_promises(
+    tasks: Mapping[str, TaskInfo], name: str, task: str, pair: str, shape: tuple[int, ...]
+) -> None:
+    given = embeddings_of(tasks[task], pair)
+    head = head_of(name, tasks[task], pair)
+    same = torch.allclose(head(*given), head(*reversed(given)))
+    assert same == ("symmetric" in spec_of(name).promises or len(given) == 1)
 
 
 @fitting

@@ -39,6 +39,10 @@ def reason(cell: Callable[..., Cell], head: str, task: str, pair: str) -> str | 
             "separate",
             "it predicts 0 or more, and the lowest score of pair-score-from-1 is 1",
         ),
+        ("abs-diff", "classes", "separate", "it compares two sentences, and classes has one"),
+        ("abs-diff", "pair-classes", "joined", "it compares the embeddings of two sentences: pa"),
+        ("bilinear", "score", "separate", "it compares two sentences, and score has one"),
+        ("bilinear", "pair-score", "joined", "it compares the embeddings of two sentences: pair"),
     ],
 )
 def test_a_head_that_does_not_fit_says_why(
@@ -58,6 +62,12 @@ def test_a_head_that_does_not_fit_says_why(
         ("scaled-linear", "pair-score", "joined"),
         ("cosine", "pair-score-from-1", "separate"),
         ("relu-cosine", "pair-score", "separate"),
+        ("abs-diff", "pair-classes", "separate"),
+        ("abs-diff", "pair-score-from-1", "separate"),
+        ("bilinear", "pair-classes", "separate"),
+        ("bilinear", "pair-score", "separate"),
+        ("mlp", "classes", "separate"),
+        ("mlp", "pair-score", "joined"),
     ],
 )
 def test_a_head_that_fits_is_taken(
