@@ -9,7 +9,8 @@ from mtbench.entries import Entry, build_parameters, label, load_target
 from mtbench.errors import PluginError
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
-from mtbench.protocols import Balancer, Combiner, Tokenizer
+from mtbench.pooling import AttentionPooling
+from mtbench.protocols import Balancer, Combiner, Pooling, Tokenizer
 from mtbench.provenance import source_hash
 from mtbench.resolution import Resolved
 from mtbench.specs import Component, EncoderSpec, HeadSpec
@@ -78,6 +79,7 @@ def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:
     assert isinstance(parameters, HeadParameters)
     target = load_target(entry, entry.spec.target)
     info = resolved.tasks[task].info
+    pooling: Pooling = parameters.pooling or encoder.pooling
 
     def build() -> nn.Module:
         head: nn.Module = target(encoder.width, info, parameters)
@@ -87,7 +89,7 @@ def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:
         module=seeded(seed, f"heads.{task}", build),
         info=info,
         pair=parameters.pair,
-        pooling=parameters.pooling or encoder.pooling,
+        pooling=AttentionPooling(encoder.width) if pooling == "attention" else pooling,
         output=entry.spec.output,
     )
 

@@ -11,8 +11,8 @@ from torch import Tensor, nn
 from mtbench.batching import ragged
 from mtbench.configuration import Precision
 from mtbench.objectives import Output, loss
-from mtbench.pooling import pool
-from mtbench.protocols import EncoderOutput, Pair, Pooling, TaskInfo, Tokens
+from mtbench.pooling import AttentionPooling, FixedPooling, pool
+from mtbench.protocols import EncoderOutput, Pair, TaskInfo, Tokens
 from mtbench.randomness import derive
 from mtbench.segments import Segments
 
@@ -36,13 +36,23 @@ class TaskBatch:
 
 @dataclass(frozen=True)
 class TaskHead:
-    """What the model must know of a task: how its head is fed, and what comes out."""
+    """What the model must know of a task: how its head is fed, and what comes out.
+
+    Attributes:
+        pooling: a name, or what learns how to pool for this task alone.
+    """
 
     module: nn.Module
     info: TaskInfo
     pair: Pair
-    pooling: Pooling
+    pooling: FixedPooling | AttentionPooling
     output: Output
+
+    @property
+    def modules(self) -> list[nn.Module]:
+        """All that is trained for this task alone."""
+        own = [self.pooling] if isinstance(self.pooling, AttentionPooling) else []
+        return [self.module, *own]
 
 
 class MultiTaskModel(nn.Module):
@@ -66,6 +76,8 @@ class MultiTaskModel(nn.Module):
         self.tasks = dict(heads)
         # A module's own names (``train``, ``keys``) would clash with tasks called so.
         self.heads = nn.ModuleDict({f"{name}_head": head.module for name, head in heads.items()})
+        learned = {n: h.pooling for n, h in heads.items() if isinstance(h.pooling, nn.Module)}
+        self.poolings = nn.ModuleDict({f"{n}_pooling": module for n, module in learned.items()})
 
     def forward(
         self, batches: Mapping[str, TaskBatch], segments: Segments | None = None
@@ -93,19 +105,22 @@ class MultiTaskModel(nn.Module):
         with segments.recording(batch, list(batches)) if segments else nullcontext():
             encoded: EncoderOutput = self.encoder(batch)
         # One pooled matrix serves all heads that agree on it.
-        pooled: dict[Pooling, Tensor] = {}
+        pooled: dict[FixedPooling, Tensor] = {}
         outputs = {}
         start = 0
         for name, task_batch in batches.items():
             task = self.tasks[name]
-            if task.pooling not in pooled:
-                pooled[task.pooling] = pool(encoded, batch, task.pooling)  # [N, d]
             count = len(task_batch.sequences[0])
-            columns = len(task_batch.sequences)
-            embeddings = pooled[task.pooling][start : start + columns * count].split(count)
-            outputs[name] = task.module(*embeddings)
+            end = start + count * len(task_batch.sequences)
+            if isinstance(task.pooling, AttentionPooling):
+                embeddings = task.pooling(encoded, batch, start, end)
+            else:
+                if task.pooling not in pooled:
+                    pooled[task.pooling] = pool(encoded, batch, task.pooling)  # [N, d]
+                embeddings = pooled[task.pooling][start:end]
+            outputs[name] = task.module(*embeddings.split(count))
             _check_shape(name, task, outputs[name], count)
-            start += columns * count
+            start = end
         return outputs
 
     def losses(
@@ -137,13 +152,17 @@ class MultiTaskModel(nn.Module):
         return [p for p in self.encoder.parameters() if p.requires_grad]
 
     def head_parameters(self) -> list[nn.Parameter]:
-        """Return the heads' parameters, which belong to one task each."""
-        return [p for p in self.heads.parameters() if p.requires_grad]
+        """Return the parameters of heads and poolings, which belong to one task each."""
+        own = (*self.heads.parameters(), *self.poolings.parameters())
+        return [p for p in own if p.requires_grad]
 
     def digests(self) -> dict[str, str]:
-        """Return the SHA-256 of each module's tensors: ``encoder``, ``heads.sst``, ..."""
-        modules = {f"heads.{name}": task.module for name, task in self.tasks.items()}
-        return {name: _digest(m) for name, m in {"encoder": self.encoder, **modules}.items()}
+        """Return the SHA-256 of the tensors of ``encoder``, ``heads.sst``, ...
+
+        A pooling that is learned counts as a part of its task's head.
+        """
+        heads = {f"heads.{name}": _digest(*task.modules) for name, task in self.tasks.items()}
+        return {"encoder": _digest(self.encoder), **heads}
 
     def trained_state(self) -> dict[str, Tensor]:
         """Return all tensors but the frozen parameters: what training changes, buffers too."""
@@ -155,10 +174,10 @@ class MultiTaskModel(nn.Module):
         return {name for name, p in self.named_parameters() if not p.requires_grad}
 
 
-def _digest(module: nn.Module) -> str:
-    """Return the SHA-256 of a module's tensors, in the order of their names, on any device."""
+def _digest(*modules: nn.Module) -> str:
+    """Return the SHA-256 of modules' tensors, in the order of their names, on any device."""
     digest = hashlib.sha256()
-    for name, tensor in sorted(module.state_dict().items()):
+    for name, tensor in (item for m in modules for item in sorted(m.state_dict().items())):
         digest.update(name.encode())
         flat = tensor.detach().cpu().contiguous().view(-1)
         digest.update(flat.view(torch.uint8).numpy().tobytes())

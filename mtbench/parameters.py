@@ -20,7 +20,8 @@ class HeadParameters(Parameters):
 
     Attributes:
         pooling: how an embedding is taken from the tokens: ``"cls"``, ``"pooler"`` (BERT's dense
-            layer and tanh over ``[CLS]``), ``"mean"``; None for what the encoder declares.
+            layer and tanh over ``[CLS]``), ``"mean"``, ``"attention"`` (a mean whose weights this
+            task learns for itself); None for what the encoder declares.
         pair: ``"separate"``, one embedding a sentence, or ``"joined"``: both sentences in one
             sequence, ``[CLS] a [SEP] b [SEP]``, one embedding; says nothing of one sentence.
         dropout: rate on the embeddings; None for ``train.dropout``.

@@ -25,7 +25,7 @@ SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
 Loss = Literal["cross-entropy", "binary-cross-entropy", "squared-error"]
 Pair = Literal["separate", "joined"]
-Pooling = Literal["cls", "pooler", "mean"]
+Pooling = Literal["cls", "pooler", "mean", "attention"]
 
 
 # --- tasks ----------------------------------------------------------------------------------

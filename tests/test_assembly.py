@@ -13,6 +13,7 @@ from mtbench.errors import PluginError
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver
+from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Assemble = Callable[..., Assembled]
@@ -126,6 +127,40 @@ def test_a_head_pools_as_it_says_or_as_the_encoder_declares(build: Assemble) -> 
     assert model.encoder.pooling == "mean"
     pooling = {name: head.pooling for name, head in model.tasks.items()}
     assert pooling == {"sst": "mean", "pd": "cls", "sts": "mean"}
+
+
+def test_attention_is_made_for_its_task_and_starts_at_0_whatever_the_seed(
+    build: Assemble,
+) -> None:
+    changes = {"heads.pd.pooling": "attention", "heads.sts.pooling": "attention"}
+    one, other = build(changes).model, build(changes, seed=1).model
+
+    for model in (one, other):
+        poolings = [task.pooling for task in model.tasks.values()]
+        assert poolings[0] == "mean"
+        assert poolings[1] is not poolings[2]
+        assert {name: value.tolist() for name, value in model.poolings.state_dict().items()} == {
+            "pd_pooling.query": [[0.0] * 16],
+            "sts_pooling.query": [[0.0] * 16],
+        }
+    assert differing(build(), build(changes)) == set()  # the heads' own weights stay
+
+
+def test_an_encoder_may_declare_attention(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = MinBert.__init__
+
+    def declare(self: MinBert, *given: Any) -> None:
+        made(self, *given)
+        self.pooling = "attention"
+
+    monkeypatch.setattr(MinBert, "__init__", declare)
+
+    assert list(build({"heads.pd.pooling": "mean"}).model.poolings) == [
+        "sst_pooling",
+        "sts_pooling",
+    ]
 
 
 def test_a_head_drops_as_it_says_or_as_training_does(build: Assemble) -> None:

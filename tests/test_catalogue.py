@@ -128,7 +128,7 @@ def test_the_parameters_of_a_head() -> None:
     parameters = {p["name"]: (p["type"], p["default"]) for p in one("cosine")["parameters"]}
 
     assert parameters == {
-        "pooling": ("'cls' | 'pooler' | 'mean' | null", "None"),
+        "pooling": ("'cls' | 'pooler' | 'mean' | 'attention' | null", "None"),
         "pair": ("'separate' | 'joined'", "'separate'"),
         "dropout": ("number >= 0, < 1 | null", "None"),
     }

@@ -1,4 +1,6 @@
+import hashlib
 from collections.abc import Sequence
+from math import log
 from typing import Any
 
 import pytest
@@ -10,6 +12,7 @@ from mtbench.configuration import overlay
 from mtbench.examples import tokenise
 from mtbench.jacobian import as_matrix
 from mtbench.model import BrokenHead, MultiTaskModel, TaskBatch, TaskHead, seeded
+from mtbench.pooling import AttentionPooling, FixedPooling
 from mtbench.protocols import EncoderOutput, Pair, Pooling, RaggedBatch, TaskInfo, Tokens
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
@@ -47,7 +50,12 @@ class First(nn.Module):
         return embeddings[0].squeeze(1)
 
 
-def head(info: TaskInfo, pooling: Pooling, pair: Pair = "separate", output: Any = "task") -> Any:
+def head(
+    info: TaskInfo,
+    pooling: FixedPooling | AttentionPooling,
+    pair: Pair = "separate",
+    output: Any = "task",
+) -> Any:
     return TaskHead(First(), info, pair, pooling, output)
 
 
@@ -71,6 +79,32 @@ def test_each_head_is_given_its_own_pooling() -> None:
         "pooler": [-4, -2],
         "mean": [6, 2.5],
     }
+
+
+def test_each_head_learns_attention_of_its_own_over_its_own_sequences() -> None:
+    """Of the tokens 1 and 3, weights of 1 : 4 make 2.6 and 1 : 1/4 make 1.4."""
+    up, down = AttentionPooling(1), AttentionPooling(1)
+    with torch.no_grad():
+        up.query.fill_(log(2))
+        down.query.fill_(-log(2))
+    heads = {"up": head(PAIRED, up), "mean": head(SINGLE, "mean"), "down": head(SINGLE, down)}
+    model = MultiTaskModel(Plain(), heads)
+    parts = {
+        "up": batch(column([1, 3], [5]), column([7], [1, 3])),
+        "mean": batch(column([1, 3])),
+        "down": batch(column([1, 3], [6, 6, 6])),
+    }
+
+    outputs = model(parts)
+
+    assert outputs["up"].tolist() == pytest.approx([2.6, 5])
+    assert model.tasks["up"].module.given[1] == pytest.approx([7, 2.6])
+    assert outputs["mean"].tolist() == pytest.approx([2])
+    assert outputs["down"].tolist() == pytest.approx([1.4, 6])
+
+    (outputs["up"].sum() + outputs["mean"].sum()).backward()
+    assert up.query.grad is not None
+    assert down.query.grad is None
 
 
 def test_a_separate_pair_arrives_sentence_by_sentence_in_the_order_of_the_examples() -> None:
@@ -166,6 +200,11 @@ HEADS: dict[str, dict[str, Any]] = {
         "heads.pd.pooling": "mean",
         "heads.sts": {"name": "cosine", "pooling": "pooler"},
     },
+    "attention": {
+        "heads.sst.pooling": "attention",
+        "heads.pd": {"name": "linear", "pooling": "attention", "pair": "joined"},
+        "heads.sts": {"name": "cosine", "pooling": "attention"},
+    },
 }
 
 
@@ -176,6 +215,8 @@ def assembled(
     quiet = {"train.dropout": 0.0, "encoder.dropout": 0.0}
     resolved = Resolver(Registry.load()).resolve(overlay(small, {**quiet, **changes}))
     parts = assemble(resolved, seed=0)
+    for pooling in parts.model.poolings.values():
+        torch.nn.init.normal_(pooling.query)  # as it is after some training
     batches = {}
     for task, entry in resolved.tasks.items():
         head = parts.model.tasks[task]
@@ -269,6 +310,42 @@ def test_parameters_are_shared_or_belong_to_a_head(small: dict[str, Any]) -> Non
     assert {id(p) for p in shared} == {id(p) for p in model.encoder.parameters()}
     assert {id(p) for p in private} == {id(p) for p in model.heads.parameters()}
     assert set(model.trained_state()) == set(model.state_dict())
+
+
+def test_a_pooling_that_is_learned_belongs_to_its_task(small: dict[str, Any]) -> None:
+    plain, _ = assembled(small, {})
+    model, batches = assembled(small, {"heads.sts.pooling": "attention"})
+    query = model.tasks["sts"].pooling.query
+
+    assert len(model.head_parameters()) == len(plain.head_parameters()) + 1
+    assert any(parameter is query for parameter in model.head_parameters())
+    assert set(model.trained_state()) - set(plain.trained_state()) == {
+        "poolings.sts_pooling.query"
+    }
+    before = model.digests()
+    assert {n for n, digest in plain.digests().items() if digest != before[n]} == {"heads.sts"}
+    with torch.no_grad():
+        query += 1
+    assert {n for n, digest in model.digests().items() if digest != before[n]} == {"heads.sts"}
+
+    losses = model.losses(batches)
+    (losses["sst"] + losses["pd"]).backward()
+    assert query.grad is None
+    model.losses(batches)["sts"].backward()
+    assert (query.grad != 0).all()
+
+
+def test_digests_of_models_that_learn_no_pooling() -> None:
+    """They are in stored results: of names and bytes, module by module."""
+    layer = nn.Linear(1, 1)
+    with torch.no_grad():
+        layer.weight.fill_(1.0)
+        layer.bias.fill_(0.0)
+    model = MultiTaskModel(Plain(), {"a": TaskHead(layer, SINGLE, "separate", "mean", "task")})
+
+    one = bytes.fromhex("0000803f")
+    written = hashlib.sha256(b"bias" + bytes(4) + b"weight" + one).hexdigest()
+    assert model.digests() == {"encoder": hashlib.sha256().hexdigest(), "heads.a": written}
 
 
 def test_a_frozen_encoder_shares_nothing_that_is_trained(small: dict[str, Any]) -> None:

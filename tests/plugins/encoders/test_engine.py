@@ -34,6 +34,7 @@ CELLS: dict[str, dict[str, Any]] = {
         "heads.pd.pooling": "mean",
         "heads.sts": {"name": "cosine", "pooling": "pooler"},
     },
+    "attention": {f"heads.{task}.pooling": "attention" for task in SIZES},
 }
 
 
