@@ -185,7 +185,7 @@ def test_a_folder_that_cannot_be_made_is_a_usage_error(
 def test_scores_of_dev_are_those_that_were_stored(
     trained: Callable[..., RunFolder], file_run: tuple[RunFolder, Path]
 ) -> None:
-    for folder in (trained(), file_run[0]):
+    for folder in (trained(), trained({"heads.sts.pooling": "attention"}), file_run[0]):
         result = folder.read(RESULT)
         assert result is not None
         assert evaluate(folder, "dev") == (result["scores"]["dev"], result["overall"])

@@ -222,6 +222,86 @@ def test_a_frozen_encoder_is_in_no_checkpoint(trained: Request) -> None:
     assert_checkpoint_gives_predictions(folder)
 
 
+# --- a pooling that is learned ----------------------------------------------------------------
+
+ATTENTION = {f"heads.{task}.pooling": "attention" for task in ("sst", "pd", "sts")}
+ATTENTIVE: dict[str, Mapping[str, Any]] = {
+    "sum": {},
+    "pcgrad": {"combiner": "pcgrad"},
+    "pcgrad, micro-batches": {"combiner": "pcgrad", "train.micro_batch_size": 3},
+    "pcgrad, bfloat16": {"combiner": "pcgrad", "train.precision": "bfloat16"},
+    "frozen": {"encoder.mode": "frozen"},
+    "heads of other kinds": {
+        "combiner": "pcgrad",
+        "heads.sst": {"name": "mlp", "pooling": "attention"},
+        "heads.pd": {"name": "bilinear", "pooling": "attention"},
+        "heads.sts": {"name": "cosine", "pooling": "attention"},
+    },
+}
+
+
+@pytest.mark.parametrize("changes", ATTENTIVE.values(), ids=ATTENTIVE)
+def test_attention_is_trained_and_stored_with_the_run(
+    trained: Request, changes: Mapping[str, Any]
+) -> None:
+    folder = trained(ATTENTION | changes)
+
+    checkpoint = load_file(folder.path / CHECKPOINT)
+    queries = {name: value for name, value in checkpoint.items() if name.startswith("poolings.")}
+    assert list(queries) == [f"poolings.{task}_pooling.query" for task in ("pd", "sst", "sts")]
+    assert all((query != 0).all() for query in queries.values())
+    assert_checkpoint_gives_predictions(folder)
+    assert list(hashes_of(folder)["initial_weights"])[1:] == ["heads.sst", "heads.pd", "heads.sts"]
+
+
+def test_attention_starts_where_the_mean_does_and_leaves_it(trained: Request) -> None:
+    mean, attention = (losses_of(trained(QUIET | changes)) for changes in ({}, ATTENTION))
+
+    assert attention[0] == pytest.approx(mean[0], rel=1e-5)
+    assert attention[2] != pytest.approx(mean[2], rel=1e-5)
+
+
+def test_a_task_that_learns_attention_leaves_the_others_batches_and_weights(
+    trained: Request,
+) -> None:
+    base, other = hashes_of(trained()), hashes_of(trained({"heads.sts.pooling": "attention"}))
+
+    before, after = base["initial_weights"], other["initial_weights"]
+    assert [name for name in before if before[name] != after[name]] == ["heads.sts"]
+    assert base["batches"] == other["batches"]
+
+
+def test_a_run_with_attention_is_the_same_again(trained: Request, request_run: Request) -> None:
+    settings = ATTENTION | {"combiner": "pcgrad"}
+    again = request_run(settings)
+
+    execute(again)
+
+    first = trained(settings)
+    assert losses_of(again) == losses_of(first)
+    for name in (PREDICTIONS, CHECKPOINT):
+        assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
+
+
+# --- balancers that draw ----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["uniform", "proportional", "temperature", "annealed"])
+def test_groups_of_tasks_that_were_drawn_are_combined(trained: Request, name: str) -> None:
+    balancer = {"balancer": {"name": name, "group": 3}, "train.epochs": 1}
+    summed, surgery = trained(balancer), trained(balancer | {"combiner": "pcgrad"})
+
+    # One pass has 6, 10 and 4 batches of 4: seven steps of up to three.
+    cost = result_of(surgery)["cost"]
+    assert cost["steps"] == 7
+    assert sum(cost["examples"].values()) == 80
+    assert hashes_of(surgery) == hashes_of(summed)
+    tasks = [len(event["losses"]) for event in events_of(surgery, "step")]
+    assert max(tasks) > 1
+    last = [list(events_of(folder, "step"))[-1]["losses"] for folder in (summed, surgery)]
+    assert last[0] != last[1]
+
+
 # --- streams of randomness --------------------------------------------------------------------
 
 
