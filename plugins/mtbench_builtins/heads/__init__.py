@@ -20,16 +20,16 @@ COSINE = HeadSpec(
     summary="cosine of a pair's embeddings, trained on the score as a share of its range",
     target="mtbench_builtins.heads.cosine:Cosine",
     output="unit",
+    promises=frozenset({"symmetric"}),
     rejects=refusals.of_cosine,
     paper="Reimers and Gurevych 2019, Sentence-BERT, section 3 (regression objective)",
-    promises=frozenset({"symmetric"}),
 )
 RELU_COSINE = HeadSpec(
     name="relu-cosine",
     summary="cosine of a pair's embeddings, negative ones as 0, times the top of the range",
     target="mtbench_builtins.heads.relu_cosine:ReluCosine",
-    rejects=refusals.of_relu_cosine,
     promises=frozenset({"symmetric"}),
+    rejects=refusals.of_relu_cosine,
 )
 ABS_DIFF = HeadSpec(
     name="abs-diff",
