@@ -42,8 +42,24 @@ def test_the_built_in_plugins_come_in() -> None:
         kind: registry.names(kind) for kind in ("encoder", "head", "balancer", "combiner")
     } == {
         "encoder": ["minbert", "tiny"],
-        "head": ["cosine", "linear", "relu-cosine", "scaled-linear"],
-        "balancer": ["cycle", "round-robin", "single"],
+        "head": [
+            "abs-diff",
+            "bilinear",
+            "cosine",
+            "linear",
+            "mlp",
+            "relu-cosine",
+            "scaled-linear",
+        ],
+        "balancer": [
+            "annealed",
+            "cycle",
+            "proportional",
+            "round-robin",
+            "single",
+            "temperature",
+            "uniform",
+        ],
         "combiner": ["pcgrad", "sum"],
     }
     assert {"sst", "pd", "sts", "cfimdb", "sample-sst", "sample-pd", "sample-sts"} <= {
@@ -360,7 +376,7 @@ def test_an_unknown_name() -> None:
 
     assert str(caught.value) == (
         "unknown head 'relucosine'; did you mean 'relu-cosine'? "
-        "(known: cosine, linear, relu-cosine, scaled-linear)"
+        "(known: abs-diff, bilinear, cosine, linear, mlp, relu-cosine, scaled-linear)"
     )
     assert caught.value.exit_code == ExitCode.USAGE
 
@@ -377,7 +393,7 @@ def test_an_unknown_name_while_a_plugin_is_broken(install: Install) -> None:
         Registry.load().find("head", "tall")
 
     assert caught.value.exit_code == ExitCode.PLUGIN_BROKEN
-    assert str(caught.value).startswith("unknown head 'tall' (known: cosine, ")
+    assert str(caught.value).startswith("unknown head 'tall' (known: abs-diff, ")
     assert str(caught.value).endswith(
         "a broken plugin may have brought it: "
         "fake (fake 1.0): ModuleNotFoundError: No module named 'no_such_module'"

@@ -185,7 +185,7 @@ def test_tasks_that_cannot_be(tasks: object, message: str) -> None:
     [
         (
             {"heads": {"sts": "cosin"}},
-            "unknown head 'cosin'; did you mean 'cosine'? (known: cosine, linear, ",
+            "unknown head 'cosin'; did you mean 'cosine'? (known: abs-diff, ",
         ),
         ({"combiner": "pc-grad"}, "unknown combiner 'pc-grad'; did you mean 'pcgrad'?"),
         ({"balancer": "roundrobin"}, "unknown balancer 'roundrobin'; did you mean 'round-robin'?"),
