@@ -7,6 +7,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtbench.errors import UsageError, unknown
 from mtbench.hookspecs import hookimpl
+from mtbench.labels import Label, class_label, named_label, score_label
+from mtbench.layouts import Layout
 from mtbench.protocols import (
     BadRow,
     Balancer,
@@ -37,7 +39,7 @@ from mtbench.specs import (
     HeadSpec,
     TaskSpec,
 )
-from mtbench.tables import Label, class_label, read_table, score_label
+from mtbench.tables import Part, read_table
 
 if TYPE_CHECKING:
     from mtbench.parameters import HeadParameters, Parameters
@@ -59,8 +61,10 @@ __all__ = [
     "HeadParameters",
     "HeadSpec",
     "Label",
+    "Layout",
     "ObservingCombiner",
     "Parameters",
+    "Part",
     "Pooling",
     "RaggedBatch",
     "Split",
@@ -75,6 +79,7 @@ __all__ = [
     "class_label",
     "derive",
     "hookimpl",
+    "named_label",
     "read_table",
     "score_label",
     "stream",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
-from mtbench.entries import build_parameters, load_target
+from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
 from mtbench.protocols import Task
 from mtbench.registry import Registry
@@ -31,7 +31,7 @@ def default_tasks(registry: Registry) -> dict[str, Task]:
             parameters = build_parameters(entry, {}, where=name)
         except UsageError:
             continue  # it must be told which file, say: nothing to report on by itself
-        tasks[name] = load_target(entry, entry.spec.target)(parameters)
+        tasks[name] = build_task(entry, parameters)
     return tasks
 
 
@@ -47,6 +47,7 @@ def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
             "labels": _balance(status.balance),
             "left out": str(len(status.bad_rows)),
             "fingerprint": status.short_fingerprint or "",
+            "layout": status.layout or "-",
         }
         for status in statuses
         if status.problem is None

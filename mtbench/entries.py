@@ -7,7 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtbench.errors import PluginError
-from mtbench.specs import Spec, resolve
+from mtbench.layouts import LaidOutTask
+from mtbench.protocols import Task
+from mtbench.specs import Spec, TaskSpec, resolve
 
 if TYPE_CHECKING:
     from mtbench.parameters import Parameters
@@ -63,6 +65,19 @@ def parameter_model(entry: Entry) -> type[Parameters]:
     if "name" in model.model_fields:
         raise PluginError(f"{label(entry)}: a parameter cannot be called 'name'")
     return model
+
+
+def build_task(entry: Entry, parameters: Parameters) -> Task:
+    """Return the task of an entry, read in the layouts that its spec names.
+
+    Raises:
+        PluginError: if what the spec names cannot be imported.
+    """
+    task: Task = load_target(entry, entry.spec.target)(parameters)
+    assert isinstance(entry.spec, TaskSpec)
+    if entry.spec.layouts is None:
+        return task
+    return LaidOutTask(task, tuple(load_target(entry, entry.spec.layouts)))
 
 
 def load_target(entry: Entry, target: Any) -> Any:

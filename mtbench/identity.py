@@ -13,7 +13,7 @@ from mtbench.entries import Entry, build_parameters, label, load_target
 from mtbench.errors import PluginError, UsageError
 from mtbench.provenance import source_hash
 from mtbench.resolution import Resolved, TaskEntry
-from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target
+from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
 
 NUMERICS = 2
 """Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
@@ -44,6 +44,10 @@ class Identifier:
         config = _with_bare_names(resolved)
         config["encoder"] = {
             key: value for key, value in config["encoder"].items() if key not in encoder.locations
+        }
+        config["tasks"] = {
+            name: _without_locations(config["tasks"][name], task.entry.spec)
+            for name, task in resolved.tasks.items()
         }
         config["data"] = {key: value for key, value in config["data"].items() if key != "dir"}
         # Resolved into every head that names no dropout of its own.
@@ -135,6 +139,12 @@ def _with_bare_names(resolved: Resolved) -> dict[str, Any]:
             bare = {**written, "name": entry.spec.name}
             config[section] = {**config[section], task: bare} if dot else bare
     return config
+
+
+def _without_locations(component: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
+    """Return a task's parameters without its paths: what lies there has a fingerprint."""
+    assert isinstance(spec, TaskSpec)
+    return {key: value for key, value in component.items() if key not in spec.locations}
 
 
 def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any], *, since: str) -> None:

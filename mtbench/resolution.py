@@ -9,11 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
-from mtbench.entries import Entry, build_parameters, load_target
+from mtbench.entries import Entry, build_parameters, build_task
 from mtbench.errors import UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
 from mtbench.registry import NAME, Registry
-from mtbench.specs import BalancerSpec, Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
+from mtbench.specs import (
+    BalancerSpec,
+    Cell,
+    CombinerSpec,
+    Component,
+    EncoderSpec,
+    HeadSpec,
+    TaskSpec,
+)
 from mtbench.validation import validate
 
 WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
@@ -142,7 +150,7 @@ class Resolver:
         if memo not in self._tasks:
             entry, component = self._component("task", table, "tasks")
             parameters = build_parameters(entry, component.parameters, where="tasks")
-            task: Task = load_target(entry, entry.spec.target)(parameters)
+            task = build_task(entry, parameters)
             self._tasks[memo] = TaskEntry(entry, component, task, task.describe())
         return self._tasks[memo]
 
@@ -159,6 +167,8 @@ class Resolver:
             if isinstance(entry.spec, EncoderSpec):
                 locations = {key: values[key] for key in entry.spec.locations & set(values)}
                 values |= _absolute(locations, entry.spec.shipped)
+            if isinstance(entry.spec, TaskSpec):
+                values |= _from_anywhere(values, entry.spec.locations)
             component = Component(name, values)
             self._components[memo] = (entry, component)
         return self._components[memo]
@@ -197,6 +207,15 @@ def _absolute(locations: Mapping[str, Any], shipped: Container[str]) -> dict[str
         key: str(Path(value).absolute())
         for key, value in locations.items()
         if isinstance(value, str) and value not in shipped and Path(value).exists()
+    }
+
+
+def _from_anywhere(values: Config, locations: Container[str]) -> dict[str, str]:
+    """Return the parameters that are paths from here as they are from anywhere."""
+    return {
+        key: str(Path(value).expanduser().absolute())
+        for key, value in values.items()
+        if key in locations and isinstance(value, str)
     }
 
 

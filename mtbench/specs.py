@@ -104,11 +104,15 @@ class TaskSpec(Spec):
     Attributes:
         locations: names of parameters that are paths and change no number, because the content
             of what lies there is in a run's key; they are left out of it, and made absolute.
+        layouts: a sequence of ``layouts.Layout``: forms in which the data may come, in the order
+            in which they are looked for. ``target`` then describes the task, and is not asked
+            to load it where a folder is named. None where it reads its data itself.
     """
 
     kind: ClassVar[str] = "task"
 
     locations: frozenset[str] = frozenset()
+    layouts: Target | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

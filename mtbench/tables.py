@@ -1,204 +1,127 @@
-"""Tables: delimited text files of examples, read row by row; a broken row is kept as a report.
+"""Tables: files of examples, read row by row; a broken row is kept as a report."""
 
-Quoting is that of Python's ``csv`` (and of pandas) by default: a field that starts with ``"``
-goes on to the closing ``"``, ``""`` inside it stands for one, and it may hold line breaks.
-"""
-
-import csv
-import io
+import hashlib
+import json
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
+from typing import Any
 
 from mtbench.errors import UsageError, nearest
-from mtbench.protocols import BadRow, Examples
+from mtbench.labels import Label
+from mtbench.protocols import BadRow, Examples, Split
+from mtbench.table_files import BrokenRow, Form, Row, Table, open_table
 
-
-class _BrokenRow(Exception):
-    """What is wrong with a row; it never leaves this module."""
-
-
-# --- labels ---------------------------------------------------------------------------------
+DIGITS = 20
+"""Hexadecimal digits of an id that is made from texts: no two of a billion pairs share one."""
 
 
 @dataclass(frozen=True)
-class Label:
-    """The column of the labels, and how one is read.
+class Part:
+    """The rows of one split, of a file that holds several.
 
     Attributes:
-        column: its name in the header.
-        parse: from the field's text to the label; raises ``ValueError`` with the reason.
-        required: whether a file without the column is an error; otherwise it has no labels.
+        split: the one that is wanted.
+        columns: what tells a row's split.
+        split_of: from the texts of these columns to the split; raises ``ValueError`` with the
+            reason where they tell none.
     """
 
-    column: str
-    parse: Callable[[str], float]
-    required: bool = True
+    split: Split
+    columns: Sequence[str]
+    split_of: Callable[[Sequence[str]], Split]
 
 
-def class_label(column: str, classes: int, *, required: bool = True) -> Label:
-    """Return the label of a classification: 0 .. classes - 1, written ``3`` or ``3.0``."""
-
-    def parse(text: str) -> float:
-        value = _number(column, text)
-        if value not in range(classes):
-            raise ValueError(f"{column} {text!r} is no class from 0 to {classes - 1}")
-        return value
-
-    return Label(column, parse, required)
-
-
-def score_label(column: str, low: float, high: float, *, required: bool = True) -> Label:
-    """Return the label of a regression: a number from ``low`` to ``high``, both included."""
-
-    def parse(text: str) -> float:
-        value = _number(column, text)
-        if not low <= value <= high:
-            raise ValueError(f"{column} {text!r} is not from {low:g} to {high:g}")
-        return value
-
-    return Label(column, parse, required)
-
-
-def _number(column: str, text: str) -> float:
-    """Read a finite number; ``ValueError`` says what else it is."""
-    try:
-        value = float(text)
-    except ValueError:
-        raise ValueError(f"{column} {text!r} is not a number") from None
-    if not math.isfinite(value):
-        raise ValueError(f"{column} {text!r} is not a finite number")
-    return value
-
-
-# --- tables ---------------------------------------------------------------------------------
+Example = tuple[str, tuple[str, ...], float]
+"""Id (empty where the file has none), texts and label (NaN where there is none)."""
 
 
 def read_table(
     path: Path,
     *,
-    id_column: str,
+    id_column: str | None,
     text_columns: Sequence[str],
     label: Label | None,
     delimiter: str = "\t",
+    form: Form = "delimited",
+    quoting: bool = True,
+    header: Sequence[str] | None = None,
+    part: Part | None = None,
 ) -> Examples:
-    """Read the examples of a UTF-8 table with a header line.
+    """Read the examples of a table: delimited text in UTF-8, JSON lines, or Parquet.
 
     Texts and ids lose their outer white space. A row that is broken (a wrong number of columns,
-    no id or one that came before, an empty sentence, a label that cannot be read, a stray quote,
-    a NUL character) is left out and reported in ``bad_rows``; blank lines are no rows.
+    no JSON object, no id or one that came before, an empty sentence, a label that cannot be
+    read, a stray quote, a NUL character) is left out and reported in ``bad_rows``; blank lines
+    are no rows.
 
     Args:
-        path: the file; a byte order mark is allowed.
-        id_column: name of the column of unique ids.
+        path: the file; a byte order mark is allowed, and a name that ends in ``.gz`` is
+            unpacked on the way.
+        id_column: name of the column of unique ids. None to make them: a digest of the texts,
+            which no order of the rows changes. Rows with equal texts are all kept; the second
+            gets ``-2`` behind its digest, and so on, in ascending order of their labels.
         text_columns: names of the columns of the sentences, in order.
         label: the column of the labels; None where none is to be read.
-        delimiter: the character between two fields.
+        delimiter: the character between two fields of delimited text.
+        form: ``"delimited"``, ``"jsonl"`` (an object a line) or ``"parquet"``.
+        quoting: whether fields of delimited text may be quoted, as in Python's ``csv``.
+        header: names of the first columns of delimited text that has no header line; its rows
+            may go on behind them.
+        part: the rows of one split, where the file holds several; None for all. A broken row
+            is reported with its split, or with train where that cannot be told.
 
     Returns:
         The examples in ascending order of their ids.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty, not UTF-8, or lacks a column.
+        UsageError: if the file is missing, unreadable, empty, not UTF-8, or lacks a column; or
+            if it is Parquet and pyarrow is not installed.
     """
-    rows = _rows(_read_text(path), delimiter)
-    _, header = next(rows, (0, None))
-    if header is None:
-        raise UsageError(f"{path} is empty: it needs a header line")
-    if isinstance(header, _BrokenRow):
-        raise UsageError(f"{path}: the header cannot be read: {header}")
-    header = [name.strip() for name in header]
-    if label is not None and not label.required and label.column not in header:
+    table = open_table(path, form, delimiter=delimiter, quoting=quoting, header=header)
+    if label is not None and not label.required and label.column not in (table.header or ()):
         label = None
-    wanted = (id_column, *text_columns, *([label.column] if label else []))
-    places = [_place(path, header, name) for name in wanted]
+    names = [*text_columns, *([id_column] if id_column else [])]
+    names += [*([label.column] if label else []), *(part.columns if part else [])]
+    places = {name: _place(path, table, name) for name in names}
 
-    examples: dict[str, tuple[tuple[str, ...], float]] = {}
+    examples: list[Example] = []
+    seen: set[str] = set()
     bad_rows: list[BadRow] = []
-    for line, row in rows:
+    for line, row in table.rows:
+        split: Split = "train"
         try:
-            fields = _fields(row, len(header), places)
-            id_, texts, value = _example(fields, text_columns, label)
-            if id_ in examples:
-                raise _BrokenRow(f"id {id_!r} came before")
-            examples[id_] = texts, value
-        except _BrokenRow as problem:
-            bad_rows.append(BadRow(path.name, line, str(problem)))
-    ids = tuple(sorted(examples))
+            fields = _fields(row, table, places)
+            if part:
+                split = _split_of(fields, part)
+                if split != part.split:
+                    continue
+            example = _example(fields, id_column, text_columns, label)
+            if example[0] in seen:
+                raise BrokenRow(f"id {example[0]!r} came before")
+        except BrokenRow as problem:
+            if part is None or split == part.split:
+                bad_rows.append(BadRow(path.name, line, str(problem)))
+            continue
+        examples.append(example)
+        if id_column:
+            seen.add(example[0])
+    examples = sorted(examples if id_column else _with_ids(examples))
     return Examples(
-        ids=ids,
-        texts=tuple(examples[id_][0] for id_ in ids),
-        labels=tuple(examples[id_][1] for id_ in ids) if label else None,
+        ids=tuple(id_ for id_, _, _ in examples),
+        texts=tuple(texts for _, texts, _ in examples),
+        labels=tuple(value for _, _, value in examples) if label else None,
         bad_rows=tuple(bad_rows),
     )
 
 
-def _read_text(path: Path) -> str:
-    """Return what the file holds; ``UsageError`` where it is not there or not UTF-8."""
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise UsageError(
-            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-        ) from None
-
-
-def _missing(path: Path) -> UsageError:
-    """Say what is not there: the folder, or the file in it."""
-    if not path.parent.is_dir():
-        return UsageError(f"{path.name} is looked for in {path.parent}, which is no folder")
-    guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))
-    return UsageError(
-        f"no file {path.name} in {path.parent}" + (f"; did you mean {guess!r}?" if guess else "")
-    )
-
-
-def _rows(text: str, delimiter: str) -> Iterator[tuple[int, list[str] | _BrokenRow]]:
-    """Yield each row with the line on which it ends, counted from 1.
-
-    A quote that opens a field and is not closed swallows the rows behind it. That row alone is
-    broken: reading starts afresh on the line after the one with the quote.
-    """
-    lines = list(io.StringIO(text, newline=""))
-    done = 0
-    while done < len(lines):
-        base = done
-        rest = map(lines.__getitem__, range(base, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter)
-        while done < len(lines):
-            problem = None
-            try:
-                row = next(reader)
-            except csv.Error as error:
-                problem = _BrokenRow(f"it cannot be parsed ({error})")
-            else:
-                # No sentence holds both: the delimiter comes from a row that was swallowed.
-                if any(delimiter in field and _has_line_break(field) for field in row):
-                    problem = _BrokenRow("a quote is opened and not closed")
-            if problem:
-                done += 1
-                yield done, problem
-                break
-            done = base + reader.line_num
-            if row:
-                yield done, row
-
-
-def _has_line_break(field: str) -> bool:
-    return "\n" in field or "\r" in field
-
-
-def _place(path: Path, header: list[str], name: str) -> int:
-    """Return the index of a column."""
+def _place(path: Path, table: Table, name: str) -> int:
+    """Return the index of a column; any where there is no row to take it from."""
+    if table.header is None:
+        return 0
+    header = list(table.header)
     if name in header:
         return header.index(name)
     guess = nearest(name, header)
@@ -209,33 +132,68 @@ def _place(path: Path, header: list[str], name: str) -> int:
     )
 
 
-def _fields(row: list[str] | _BrokenRow, columns: int, places: list[int]) -> list[str]:
+def _fields(row: Row, table: Table, places: Mapping[str, int]) -> dict[str, str]:
     """Return the fields that are wanted, without outer white space."""
-    if isinstance(row, _BrokenRow):
+    if isinstance(row, BrokenRow):
         raise row
-    if len(row) != columns:
-        raise _BrokenRow(f"it has {len(row)} columns, the header {columns}")
-    fields = [row[place].strip() for place in places]
-    if any("\0" in field for field in fields):
-        raise _BrokenRow("it holds a NUL character")
+    columns = len(table.header or ())
+    if len(row) < columns or (len(row) > columns and not table.open_ended):
+        raise BrokenRow(f"it has {len(row)} columns, the header {columns}")
+    fields = {name: _text(name, row[place]).strip() for name, place in places.items()}
+    if any("\0" in field for field in fields.values()):
+        raise BrokenRow("it holds a NUL character")
     return fields
 
 
+def _text(name: str, value: Any) -> str:
+    """Write a value as text: numbers as Python does, true and false as JSON does."""
+    if isinstance(value, str):
+        return value
+    if value is None:
+        return ""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float | Decimal):
+        return str(value)
+    raise BrokenRow(f"its {name} is neither a text nor a number")
+
+
+def _split_of(fields: Mapping[str, str], part: Part) -> Split:
+    try:
+        return part.split_of([fields[name] for name in part.columns])
+    except ValueError as problem:
+        raise BrokenRow(str(problem)) from None
+
+
 def _example(
-    fields: list[str], text_columns: Sequence[str], label: Label | None
-) -> tuple[str, tuple[str, ...], float]:
-    """Return id, texts and label (NaN where there is none)."""
-    id_, texts = fields[0], tuple(fields[1 : 1 + len(text_columns)])
-    if not id_:
-        raise _BrokenRow("it has no id")
-    for column, text in zip(text_columns, texts, strict=True):
-        if not text:
-            raise _BrokenRow(f"its {column} is empty")
+    fields: Mapping[str, str],
+    id_column: str | None,
+    text_columns: Sequence[str],
+    label: Label | None,
+) -> Example:
+    id_ = fields[id_column] if id_column else ""
+    if id_column and not id_:
+        raise BrokenRow("it has no id")
+    for column in text_columns:
+        if not fields[column]:
+            raise BrokenRow(f"its {column} is empty")
+    texts = tuple(fields[column] for column in text_columns)
     if label is None:
         return id_, texts, math.nan
-    if not fields[-1]:
-        raise _BrokenRow(f"its {label.column} is empty")
+    if not fields[label.column]:
+        raise BrokenRow(f"its {label.column} is empty")
     try:
-        return id_, texts, label.parse(fields[-1])
+        return id_, texts, label.parse(fields[label.column])
     except ValueError as problem:
-        raise _BrokenRow(str(problem)) from None
+        raise BrokenRow(str(problem)) from None
+
+
+def _with_ids(examples: Sequence[Example]) -> list[Example]:
+    """Give each example a digest of its texts as id, and equal ones a number behind it."""
+    numbers: dict[str, int] = {}
+    named = []
+    for _, texts, value in sorted(examples, key=lambda example: example[1:]):
+        digest = hashlib.sha256(json.dumps(texts).encode()).hexdigest()[:DIGITS]
+        numbers[digest] = number = numbers.get(digest, 0) + 1
+        named.append((digest if number == 1 else f"{digest}-{number}", texts, value))
+    return named

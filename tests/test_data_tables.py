@@ -12,7 +12,7 @@ from mtbench.data_tables import (
     unreadable,
 )
 from mtbench.errors import PluginError
-from mtbench.protocols import BadRow
+from mtbench.protocols import BadRow, Submission
 from mtbench.registry import Registry
 
 Install = Callable[..., Path]
@@ -24,6 +24,7 @@ TRAIN = SplitStatus(
     rows=8500,
     balance=ClassBalance((0.25, 0.75)),
     fingerprint="0123456789abcdef",
+    layout="CS224N",
     bad_rows=(BadRow("sst.csv", 7, "its label is empty"),),
 )
 DEV = SplitStatus(
@@ -52,6 +53,7 @@ def test_split_records() -> None:
             "labels": "0:25.0% 1:75.0%",
             "left out": "1",
             "fingerprint": "0123456789ab",
+            "layout": "CS224N",
         },
         {
             "task": "sst",
@@ -62,6 +64,7 @@ def test_split_records() -> None:
             "labels": "mean 2.35, sd 1.50, quartiles 1.0 2.2 4.0",
             "left out": "0",
             "fingerprint": "f" * 12,
+            "layout": "-",
         },
         {
             "task": "mine",
@@ -72,6 +75,7 @@ def test_split_records() -> None:
             "labels": "-",
             "left out": "0",
             "fingerprint": "a" * 12,
+            "layout": "-",
         },
     ]
 
@@ -163,7 +167,7 @@ def test_tasks_of_plugins(install: Install) -> None:
     tasks = default_tasks(Registry.load())
 
     assert type(tasks["fake/sst"]) is type(tasks["mine"])
-    assert type(tasks["mtbench/sst"]).__name__ == "SST"
+    assert tasks["mtbench/sst"].describe().submission == Submission("sst", "Predicted_Sentiment")
     assert {"from-file", "sst"} & {*tasks} == set()
 
 

@@ -22,7 +22,8 @@ LONGEST = 300  # lines of a module
 # A room is a module or a package right under mtbench/; "" is mtbench/__init__ itself. Imports go
 # to a lower floor, or sideways.
 GROUND = """
-    errors devices randomness metrics learning_rate protocols specs parameters tables hookspecs api
+    errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
+    labels table_files tables layouts
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data

@@ -1,11 +1,15 @@
 import csv
+import gzip
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.protocols import BadRow, Examples
-from mtbench.tables import Label, class_label, read_table, score_label
+from mtbench.labels import class_label, score_label
+from mtbench.protocols import BadRow, Examples, Split
+from mtbench.tables import Part, read_table
 
 HEADER = "\tid\tsentence\tsentiment\n"
 
@@ -125,35 +129,6 @@ def test_labels_that_may_be_absent_are_read_where_they_are(tmp_path: Path) -> No
     path = write(tmp_path / "test.csv", HEADER + "0\ta\tx\t4\n")
 
     assert read(path, required=False).labels == (4,)
-
-
-@pytest.mark.parametrize(("text", "value"), [("3", 3), ("0.0", 0), ("1.0", 1), (" 4 ", 4)])
-def test_class_label(text: str, value: float) -> None:
-    assert class_label("y", 5).parse(text) == value
-
-
-@pytest.mark.parametrize(
-    ("label", "text", "reason"),
-    [
-        (class_label("y", 5), "5", "y '5' is no class from 0 to 4"),
-        (class_label("y", 5), "-1", "y '-1' is no class from 0 to 4"),
-        (class_label("y", 2), "0.5", "y '0.5' is no class from 0 to 1"),
-        (class_label("y", 2), "yes", "y 'yes' is not a number"),
-        (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
-        (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
-        (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
-        (score_label("y", 0, 5), "-0.1", "y '-0.1' is not from 0 to 5"),
-    ],
-)
-def test_a_label_is_refused_with_a_reason(label: Label, text: str, reason: str) -> None:
-    with pytest.raises(ValueError, match=f"^{reason}$"):
-        label.parse(text)
-
-
-def test_the_ends_of_a_range_belong_to_it() -> None:
-    label = score_label("y", 0, 5)
-
-    assert (label.parse("0.0"), label.parse("5"), label.parse("2.75")) == (0, 5, 2.75)
 
 
 # --- broken rows ------------------------------------------------------------------------------
@@ -314,3 +289,199 @@ def test_another_encoding_is_an_error(tmp_path: Path, encoding: str, line: int, 
 
     with pytest.raises(UsageError, match=rf"a\.csv:{line}: byte {byte} is not UTF-8"):
         read(path)
+
+
+# --- without quoting, without a header --------------------------------------------------------
+
+
+def test_without_quoting_a_quote_is_a_character(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", 'id\ttext\na\t"stray\nb\tsay ""so""\r\nc\t"all"\n\n')
+
+    examples = read_table(path, id_column="id", text_columns=["text"], label=None, quoting=False)
+
+    assert examples.texts == (('"stray',), ('say ""so""',), ('"all"',))
+    assert examples.bad_rows == ()
+
+
+def test_rows_without_a_header_may_go_on_behind_the_named_columns(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "x\t1\tone\nx\t2\ttwo\tmore\tand more\nx\t3\n")
+
+    examples = read_table(
+        path,
+        id_column=None,
+        text_columns=["text"],
+        label=score_label("score", 0, 5),
+        header=["genre", "score", "text"],
+        quoting=False,
+    )
+
+    assert {
+        (*texts, label) for texts, label in zip(examples.texts, examples.labels or (), strict=True)
+    } == {
+        ("one", 1),
+        ("two", 2),
+    }
+    assert reasons(examples) == ["a.csv:3: it has 2 columns, the header 3"]
+
+
+# --- ids that are made ------------------------------------------------------------------------
+
+
+def made(folder: Path, rows: str, *, labels: bool = True) -> Examples:
+    path = write(folder / "a.tsv", "text\tsentiment\n" + rows)
+    label = class_label("sentiment", 5) if labels else None
+    return read_table(path, id_column=None, text_columns=["text"], label=label)
+
+
+def test_an_id_is_the_digest_of_the_texts(tmp_path: Path) -> None:
+    """The first 20 digits of SHA-256 over the JSON array ``["good"]``."""
+    assert made(tmp_path, "good\t4\n").ids == ("ed71c300dc1b1f158b45",)
+
+
+def test_the_order_of_the_rows_changes_no_id(tmp_path: Path) -> None:
+    rows = ["good\t4", "bad\t0", "good\t3", "good\t4", "so-so\t2"]
+
+    one = made(tmp_path, "\n".join(rows))
+    two = made(tmp_path, "\n".join(reversed(rows)))
+
+    assert one == two
+    assert len(one) == 5
+
+
+def test_equal_texts_are_kept_and_numbered_by_their_labels(tmp_path: Path) -> None:
+    examples = made(tmp_path, "good\t4\ngood\t1\ngood\t3\n")
+
+    first = examples.ids[0]
+    assert examples.ids == (first, f"{first}-2", f"{first}-3")
+    assert examples.labels == (1, 3, 4)
+    assert made(tmp_path, "good\t4\ngood\t1\ngood\t3\n", labels=False).ids == examples.ids
+
+
+# --- JSON lines, Parquet, gzip ----------------------------------------------------------------
+
+
+def test_json_lines(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.jsonl",
+        '{"id": 7, "sentence": " good ", "sentiment": 4}\n'
+        '{"sentiment": "1", "sentence": "bad", "id": "b", "more": []}\n'
+        "{broken\n"
+        '{"id": "c", "sentiment": 3}\n'
+        '{"id": "d", "sentence": null, "sentiment": 3}\n'
+        '{"id": "e", "sentence": ["x"], "sentiment": 3}\n'
+        '{"id": "f", "sentence": "x", "sentiment": true}\n'
+        "[1]\n",
+    )
+
+    examples = read_table(
+        path,
+        id_column="id",
+        text_columns=["sentence"],
+        label=class_label("sentiment", 5),
+        form="jsonl",
+    )
+
+    assert (examples.ids, examples.texts) == (("7", "b"), (("good",), ("bad",)))
+    assert examples.labels == (4, 1)
+    assert reasons(examples) == [
+        "a.jsonl:3: it is no JSON (Expecting property name enclosed in double quotes at column 2)",
+        "a.jsonl:4: its sentence is empty",
+        "a.jsonl:5: its sentence is empty",
+        "a.jsonl:6: its sentence is neither a text nor a number",
+        "a.jsonl:7: sentiment 'true' is not a number",
+        "a.jsonl:8: it is no JSON object",
+    ]
+
+
+def test_json_lines_of_which_none_can_be_read(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", "{\n}\n")
+
+    examples = read_table(
+        path, id_column="id", text_columns=["x"], label=class_label("y", 2), form="jsonl"
+    )
+
+    assert (len(examples), [row.line for row in examples.bad_rows]) == (0, [1, 2])
+
+
+def test_a_missing_key_is_a_missing_column(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", '{"texts": "x"}\n')
+
+    with pytest.raises(UsageError, match=r"a\.jsonl has no column 'text'; did you mean 'texts'"):
+        read_table(path, id_column=None, text_columns=["text"], label=None, form="jsonl")
+
+
+def test_parquet(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    columns = {
+        "text": ["good", "bad", None, "x"],
+        "stars": [4, 0, 1, None],
+        "more": [[1], [], None, [2]],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+
+    examples = read_table(
+        tmp_path / "a.parquet",
+        id_column=None,
+        text_columns=["text"],
+        label=class_label("stars", 5),
+        form="parquet",
+    )
+
+    assert set(zip(examples.texts, examples.labels or (), strict=True)) == {
+        (("good",), 4),
+        (("bad",), 0),
+    }
+    assert reasons(examples) == [
+        "a.parquet:3: its text is empty",
+        "a.parquet:4: its stars is empty",
+    ]
+
+
+def test_the_form_of_a_file_changes_no_example(tmp_path: Path) -> None:
+    rows = [("good", 4), ('say "so", they said', 0)]
+    tabs = write(tmp_path / "a.tsv", "text\ty\n" + "".join(f"{text}\t{y}\n" for text, y in rows))
+    with (tmp_path / "a.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "y"), *rows])
+    lines = "".join(json.dumps({"text": text, "y": y}) + "\n" for text, y in rows)
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(lines.encode()))
+    given = {"id_column": None, "text_columns": ["text"], "label": class_label("y", 5)}
+
+    one = read_table(tabs, quoting=False, **given)
+
+    assert len(one) == 2
+    assert read_table(tmp_path / "a.csv", delimiter=",", **given) == one
+    assert read_table(tmp_path / "a.jsonl.gz", form="jsonl", **given) == one
+
+
+# --- a file that holds several splits ---------------------------------------------------------
+
+
+def by_column(fields: Sequence[str]) -> Split:
+    if fields[0] not in ("train", "dev", "test"):
+        raise ValueError(f"split {fields[0]!r} is no split")
+    return fields[0]  # type: ignore[return-value]
+
+
+def test_every_row_of_a_file_with_all_splits_is_in_one_of_them(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv",
+        "id\ttext\ty\tsplit\na\tx\t1\ttrain\na\tx\t1\tdev\nb\t\t1\tdev\nc\tx\t\ttest\n"
+        "d\tx\t1\tvalid\ne\tx\n",
+    )
+
+    def part(split: Split) -> Examples:
+        return read_table(
+            path,
+            id_column="id",
+            text_columns=["text"],
+            label=class_label("y", 2) if split != "test" else None,
+            part=Part(split, ["split"], by_column),
+        )
+
+    assert (part("train").ids, reasons(part("train"))) == (
+        ("a",),
+        ["a.csv:6: split 'valid' is no split", "a.csv:7: it has 2 columns, the header 4"],
+    )
+    assert (part("dev").ids, reasons(part("dev"))) == (("a",), ["a.csv:4: its text is empty"])
+    assert (part("test").ids, part("test").labels, reasons(part("test"))) == (("c",), None, [])

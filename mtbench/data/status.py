@@ -2,11 +2,12 @@
 
 import statistics
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtbench.data.loading import fingerprint, load
 from mtbench.errors import UsageError
+from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import SPLITS, BadRow, Split, Task, TaskInfo
 
 
@@ -39,12 +40,14 @@ class SplitStatus:
     Attributes:
         task: its name.
         split: ``"train"``, ``"dev"`` or ``"test"``.
-        published: rows that the literature reports; None where the task names none.
+        published: rows that the literature reports of the data as they are laid out here; None
+            where the task, or the layout, names none.
         rows: examples that can be used; None where the split cannot be read.
         balance: of the labels; None for the test split, whose labels are not looked at.
         fingerprint: digest of the examples (without labels for the test split).
         bad_rows: rows that were left out.
         problem: why the split cannot be read; None where it can.
+        layout: which of a task's layouts the folder holds; None where it has none or knows none.
     """
 
     task: str
@@ -55,6 +58,7 @@ class SplitStatus:
     fingerprint: str | None = None
     bad_rows: tuple[BadRow, ...] = ()
     problem: str | None = None
+    layout: str | None = None
 
     @property
     def difference(self) -> int | None:
@@ -86,20 +90,34 @@ def status(tasks: Mapping[str, Task], folder: Path | None) -> tuple[SplitStatus,
 def _split_status(name: str, task: Task, split: Split, folder: Path | None) -> SplitStatus:
     """Describe one split; what a user can mend becomes its ``problem``."""
     info = task.describe()
-    published = info.published_sizes.get(split)
+    layout = _layout(task, folder)
+    unread = SplitStatus(
+        task=name,
+        split=split,
+        published=(layout.sizes if layout else info.published_sizes).get(split),
+        layout=layout.name if layout else None,
+    )
     try:
         examples = load(task, split, folder, with_labels=False, name=name)
     except UsageError as error:
-        return SplitStatus(task=name, split=split, published=published, problem=str(error))
-    return SplitStatus(
-        task=name,
-        split=split,
-        published=published,
+        return replace(unread, problem=str(error))
+    return replace(
+        unread,
         rows=len(examples),
         balance=None if examples.labels is None else _balance(info, examples.labels),
         fingerprint=fingerprint(examples),
         bad_rows=examples.bad_rows,
     )
+
+
+def _layout(task: Task, folder: Path | None) -> Layout | None:
+    """Return the layout that a task is read in, or None."""
+    if not isinstance(task, LaidOutTask) or folder is None:
+        return None
+    try:
+        return task.layout(folder)
+    except UsageError:
+        return None  # loading says so
 
 
 def _balance(info: TaskInfo, labels: Sequence[float]) -> ClassBalance | ScoreBalance:

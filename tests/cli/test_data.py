@@ -34,9 +34,9 @@ def test_a_broken_row_is_shown_with_file_and_line(call: Call, tmp_path: Path) ->
 
     answer = call("data", "status", "--data", tmp_path)
 
-    rows_of_dev, published, difference, *balance, left_out, fingerprint = rows(answer)[
-        "sst", "dev"
-    ]
+    words = rows(answer)["sst", "dev"]
+    rows_of_dev, published, difference, *balance, left_out, fingerprint, layout = words
+    assert layout == "CS224N"
     assert (rows_of_dev, published, difference, left_out) == ("1", "1101", "-1100", "2")
     assert balance == ["0:0.0%", "1:0.0%", "2:0.0%", "3:0.0%", "4:100.0%"]
     assert len(fingerprint) == 12

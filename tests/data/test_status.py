@@ -5,6 +5,7 @@ import pytest
 
 from mtbench.data import ClassBalance, ScoreBalance, fingerprint, status
 from mtbench.errors import PluginError, UsageError
+from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import BadRow, Examples, Split, TaskInfo
 
 BAD = BadRow("a.csv", 5, "its sentence is empty")
@@ -113,3 +114,28 @@ def test_tasks_stay_in_the_order_given() -> None:
 def test_a_broken_plugin_is_not_hidden() -> None:
     with pytest.raises(PluginError, match="label outside"):
         status({"a": Given(examples(9), CLASSES)}, None)
+
+
+def test_a_layout_is_told_with_its_own_sizes(tmp_path: Path) -> None:
+    def read(path: Path, split: Split, *, with_labels: bool) -> Examples:
+        return examples(1, 2)
+
+    names: dict[Split, tuple[str, ...]] = {"train": ("t",), "dev": ("d",)}
+    layout = Layout(name="mine", files=names, read=read, sizes={"train": 9})
+    task = LaidOutTask(Given(examples(1), CLASSES), [layout])
+
+    train, dev, test = status({"a": task}, tmp_path)
+    assert [(one.layout, one.published) for one in (train, dev, test)] == [
+        (None, 6),
+        (None, 2),
+        (None, None),
+    ]
+    for name in ("t", "d"):
+        (tmp_path / name).touch()
+    train, dev, test = status({"a": task}, tmp_path)
+    assert (train.layout, train.published, train.difference) == ("mine", 9, -7)
+    assert (dev.layout, dev.published, dev.rows) == ("mine", None, 2)
+    assert (test.layout, test.problem) == (
+        "mine",
+        f"the layout mine ({tmp_path}) has no test split",
+    )

@@ -13,6 +13,7 @@ def mtbench_tasks() -> Iterable[TaskSpec]:
             name="sst",
             summary="sentiment of a sentence from a film review, 5 classes",
             target="mtbench_builtins.tasks.sst:SST",
+            layouts="mtbench_builtins.tasks.sst_layouts:LAYOUTS",
             paper="Socher et al., 2013, Recursive deep models for semantic compositionality over "
             "a sentiment treebank",
         ),
@@ -20,12 +21,14 @@ def mtbench_tasks() -> Iterable[TaskSpec]:
             name="pd",
             summary="whether two questions of Quora are paraphrases, yes or no",
             target="mtbench_builtins.tasks.quora:Quora",
+            layouts="mtbench_builtins.tasks.quora_layouts:LAYOUTS",
             paper="Iyer, Dandekar and Csernai, 2017, First Quora dataset release: question pairs",
         ),
         TaskSpec(
             name="sts",
             summary="semantic similarity of two sentences, 0 to 5",
             target="mtbench_builtins.tasks.sts:STS",
+            layouts="mtbench_builtins.tasks.sts_layouts:LAYOUTS",
             paper="Cer et al., 2017, SemEval-2017 task 1: semantic textual similarity "
             "multilingual and crosslingual focused evaluation",
         ),

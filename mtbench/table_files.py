@@ -1,0 +1,239 @@
+"""Table files: header and rows of delimited text, of JSON lines and of Parquet."""
+
+import csv
+import gzip
+import io
+import json
+import zlib
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Literal
+
+from mtbench.errors import UsageError, nearest
+
+Form = Literal["delimited", "jsonl", "parquet"]
+
+
+class BrokenRow(Exception):
+    """What is wrong with a row."""
+
+
+Row = Sequence[Any] | BrokenRow
+
+
+@dataclass(frozen=True)
+class Table:
+    """A file that is open for reading.
+
+    Attributes:
+        header: names of the columns; None where not one row could be read to tell them.
+        rows: each row with the line on which it ends, counted from 1; of Parquet, its number.
+        open_ended: whether a row may go on behind the columns of the header.
+    """
+
+    header: Sequence[str] | None
+    rows: Iterator[tuple[int, Row]]
+    open_ended: bool = False
+
+
+def open_table(
+    path: Path,
+    form: Form = "delimited",
+    *,
+    delimiter: str = "\t",
+    quoting: bool = True,
+    header: Sequence[str] | None = None,
+) -> Table:
+    """Open a table; a name that ends in ``.gz`` is unpacked on the way.
+
+    Args:
+        delimiter: the character between two fields of delimited text.
+        quoting: whether its fields may be quoted as in Python's ``csv``: one that starts with
+            ``"`` goes on to the closing ``"``, ``""`` inside it stands for one, and it may hold
+            line breaks. Without, a quote is a character like any other and a line is a row.
+        header: names of its first columns, where the file has no header line.
+
+    Raises:
+        UsageError: if the file is missing, unreadable, empty or not UTF-8, or of Parquet and
+            pyarrow is not installed.
+    """
+    if form == "parquet":
+        return _parquet(path)
+    text = _read_text(path)
+    if form == "jsonl":
+        return _json_lines(path, text)
+    rows = _quoted(text, delimiter) if quoting else _unquoted(text, delimiter)
+    if header is not None:
+        return Table(header, rows, open_ended=True)
+    _, first = next(rows, (0, None))
+    if first is None:
+        raise UsageError(f"{path} is empty: it needs a header line")
+    if isinstance(first, BrokenRow):
+        raise UsageError(f"{path}: the header cannot be read: {first}")
+    return Table([name.strip() for name in first], rows)
+
+
+# --- bytes and text -------------------------------------------------------------------------
+
+
+def _read_text(path: Path) -> str:
+    """Return what the file holds; ``UsageError`` where it is not there or not UTF-8."""
+    data = _read_bytes(path)
+    try:
+        return data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = data.count(b"\n", 0, error.start) + 1
+        byte = data[error.start]
+        raise UsageError(
+            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
+        ) from None
+
+
+def _read_bytes(path: Path) -> bytes:
+    try:
+        data = path.read_bytes()
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if path.suffix != ".gz":
+        return data
+    try:
+        return gzip.decompress(data)
+    except (OSError, EOFError, zlib.error):
+        raise UsageError(f"cannot read {path}: it is no whole gzip file") from None
+
+
+def _missing(path: Path) -> UsageError:
+    """Say what is not there: the folder, or the file in it."""
+    if not path.parent.is_dir():
+        return UsageError(f"{path.name} is looked for in {path.parent}, which is no folder")
+    guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))
+    return UsageError(
+        f"no file {path.name} in {path.parent}" + (f"; did you mean {guess!r}?" if guess else "")
+    )
+
+
+# --- rows -----------------------------------------------------------------------------------
+
+
+def _lines(text: str) -> list[str]:
+    return list(io.StringIO(text, newline=""))
+
+
+def _unquoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
+    """Yield a row for each line that is not blank."""
+    for number, line in enumerate(_lines(text), start=1):
+        if row := line.rstrip("\r\n"):
+            yield number, row.split(delimiter)
+
+
+def _quoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
+    """Yield each row with the line on which it ends, counted from 1.
+
+    A quote that opens a field and is not closed swallows the rows behind it. That row alone is
+    broken: reading starts afresh on the line after the one with the quote.
+    """
+    lines = _lines(text)
+    done, width = 0, None
+    while done < len(lines):
+        base = done
+        rest = map(lines.__getitem__, range(base, len(lines)))
+        reader = csv.reader(rest, delimiter=delimiter)
+        while done < len(lines):
+            problem = None
+            try:
+                row = next(reader)
+            except csv.Error as error:
+                problem = BrokenRow(f"it cannot be parsed ({error})")
+            else:
+                read = lines[done : base + reader.line_num]
+                if len(read) > 1 and _swallows(row, read, delimiter, width):
+                    problem = BrokenRow("a quote is opened and not closed")
+            if problem:
+                done += 1
+                yield done, problem
+                break
+            done = base + reader.line_num
+            if row:
+                width = width or len(row)
+                yield done, row
+
+
+def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | None) -> bool:
+    """Whether a row of several lines is several rows, joined by a stray quote.
+
+    Args:
+        width: columns of the header; None where the row is the header.
+    """
+    if delimiter != ",":
+        # No sentence holds both: the delimiter comes from a row that was swallowed.
+        return any(delimiter in field and _has_line_break(field) for field in row)
+    if width is None or len(row) != width:
+        return True
+    try:
+        list(csv.reader(lines, delimiter=delimiter, strict=True))
+    except csv.Error as error:
+        return "unexpected end of data" in str(error)
+    return False
+
+
+def _has_line_break(field: str) -> bool:
+    return "\n" in field or "\r" in field
+
+
+def _json_lines(path: Path, text: str) -> Table:
+    """Read a JSON object a line; a key that a row lacks is an empty field."""
+    rows: list[tuple[int, dict[str, Any] | BrokenRow]] = [
+        (number, _json_object(line))
+        for number, line in enumerate(_lines(text), start=1)
+        if line.strip()
+    ]
+    if not rows:
+        raise UsageError(f"{path} is empty: it needs a JSON object a line")
+    objects = [row for _, row in rows if isinstance(row, dict)]
+    header = list(dict.fromkeys(key for row in objects for key in row))
+    fields: Iterator[tuple[int, Row]] = (
+        (number, row if isinstance(row, BrokenRow) else [row.get(key) for key in header])
+        for number, row in rows
+    )
+    return Table(header if objects else None, fields)
+
+
+def _json_object(line: str) -> dict[str, Any] | BrokenRow:
+    try:
+        value = json.loads(line)
+    except json.JSONDecodeError as error:
+        return BrokenRow(f"it is no JSON ({error.msg} at column {error.colno})")
+    except RecursionError:
+        return BrokenRow("it is no JSON that can be read (nested too deeply)")
+    return value if isinstance(value, dict) else BrokenRow("it is no JSON object")
+
+
+def _parquet(path: Path) -> Table:
+    """Read a Parquet file, batch by batch."""
+    try:
+        from pyarrow import ArrowException
+        from pyarrow.parquet import ParquetFile
+    except ImportError:
+        raise UsageError(
+            f"{path}: reading Parquet needs pyarrow, which is not installed: "
+            "pip install 'mtbench[parquet]'"
+        ) from None
+    if not path.is_file():
+        raise _missing(path)
+    try:
+        file = ParquetFile(path)
+    except (ArrowException, OSError) as error:
+        raise UsageError(f"cannot read {path}: {str(error).partition(chr(10))[0]}") from None
+    return Table(file.schema_arrow.names, _parquet_rows(file))
+
+
+def _parquet_rows(file: Any) -> Iterator[tuple[int, Row]]:
+    number = 0
+    for batch in file.iter_batches():
+        columns = [column.to_pylist() for column in batch.columns]
+        for row in zip(*columns, strict=True):
+            number += 1
+            yield number, row

@@ -1,0 +1,52 @@
+import pytest
+
+from mtbench.labels import Label, class_label, named_label, score_label
+
+
+@pytest.mark.parametrize(("text", "value"), [("3", 3), ("0.0", 0), ("1.0", 1), (" 4 ", 4)])
+def test_class_label(text: str, value: float) -> None:
+    assert class_label("y", 5).parse(text) == value
+
+
+@pytest.mark.parametrize(
+    ("label", "text", "reason"),
+    [
+        (class_label("y", 5), "5", "y '5' is no class from 0 to 4"),
+        (class_label("y", 5), "-1", "y '-1' is no class from 0 to 4"),
+        (class_label("y", 2), "0.5", "y '0.5' is no class from 0 to 1"),
+        (class_label("y", 2), "yes", "y 'yes' is not a number"),
+        (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
+        (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
+        (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
+        (score_label("y", 0, 5), "-0.1", "y '-0.1' is not from 0 to 5"),
+    ],
+)
+def test_a_label_is_refused_with_a_reason(label: Label, text: str, reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        label.parse(text)
+
+
+def test_the_ends_of_a_range_belong_to_it() -> None:
+    label = score_label("y", 0, 5)
+
+    assert (label.parse("0.0"), label.parse("5"), label.parse("2.75")) == (0, 5, 2.75)
+
+
+def test_a_named_label_is_its_place_among_the_names() -> None:
+    label = named_label("y", ["bad", "so-so", "good"])
+
+    assert [label.parse(text) for text in ("bad", "so-so", "good")] == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"^y 'god' is none of the 3 classes; did you mean 'good"):
+        label.parse("god")
+    with pytest.raises(ValueError, match=r"^y 'Paris' is none of the 3 classes$"):
+        label.parse("Paris")
+
+
+def test_names_that_are_numbers_are_compared_as_numbers() -> None:
+    label = named_label("stars", ["1", "2", "3"], required=False)
+
+    assert [label.parse(text) for text in ("1", "2.0", "03")] == [0, 1, 2]
+    assert not label.required
+    for text in ("0", "4", "1.5", "nan"):
+        with pytest.raises(ValueError, match="is none of the 3 classes"):
+            label.parse(text)

@@ -1,0 +1,110 @@
+import gzip
+import sys
+from pathlib import Path
+
+import pytest
+
+from mtbench.errors import UsageError
+from mtbench.table_files import BrokenRow, Table, open_table
+
+
+def write(path: Path, text: str) -> Path:
+    path.write_bytes(text.encode())
+    return path
+
+
+def rows(table: Table) -> list[tuple[int, object]]:
+    return [
+        (line, str(row) if isinstance(row, BrokenRow) else list(row)) for line, row in table.rows
+    ]
+
+
+def test_commas_and_line_breaks_may_stand_in_one_quoted_field(tmp_path: Path) -> None:
+    table = open_table(write(tmp_path / "a.csv", 'a,b\n"one, two\nthree",1\nx,2\n'), delimiter=",")
+
+    assert table.header == ["a", "b"]
+    assert rows(table) == [(3, ["one, two\nthree", "1"]), (4, ["x", "2"])]
+
+
+@pytest.mark.parametrize("rest", ["y,2\nz,3\n", 'y,"2"\nz,3\n', "y,2\nz,3"])
+def test_a_stray_quote_among_commas_costs_its_own_row_only(tmp_path: Path, rest: str) -> None:
+    table = open_table(write(tmp_path / "a.csv", f'a,b\n"x,1\n{rest}'), delimiter=",")
+
+    assert rows(table) == [
+        (2, "a quote is opened and not closed"),
+        (3, ["y", "2"]),
+        (4, ["z", "3"]),
+    ]
+
+
+def test_a_stray_quote_in_the_last_column_swallows_nothing(tmp_path: Path) -> None:
+    """Up to the end of the file it would make a row of the right width."""
+    table = open_table(write(tmp_path / "a.csv", 'a,b\nx,"1\ny,2\n'), delimiter=",")
+
+    assert rows(table) == [(2, "a quote is opened and not closed"), (3, ["y", "2"])]
+
+
+def test_without_quoting_a_line_is_a_row(tmp_path: Path) -> None:
+    table = open_table(write(tmp_path / "a.tsv", 'a\tb\n"x\t1\r\n\ny"\t2'), quoting=False)
+
+    assert (table.header, rows(table)) == (["a", "b"], [(2, ['"x', "1"]), (4, ['y"', "2"])])
+
+
+def test_a_header_that_is_given_is_not_read(tmp_path: Path) -> None:
+    table = open_table(write(tmp_path / "a.tsv", "x\t1\n"), header=["a", "b"])
+
+    assert (table.header, table.open_ended, rows(table)) == (["a", "b"], True, [(1, ["x", "1"])])
+
+
+def test_the_columns_of_json_lines_are_all_keys_in_their_order(tmp_path: Path) -> None:
+    table = open_table(write(tmp_path / "a.jsonl", '{"b": 1}\n\n{"a": "x", "b": 2}\n'), "jsonl")
+
+    assert (table.header, rows(table)) == (["b", "a"], [(1, [1, None]), (3, [2, "x"])])
+
+
+def test_separators_of_unicode_part_no_json_lines(tmp_path: Path) -> None:
+    table = open_table(write(tmp_path / "a.jsonl", '{"a": "one\u2028two"}\n'), "jsonl")
+
+    assert rows(table) == [(1, ["one\u2028two"])]
+
+
+@pytest.mark.parametrize("text", ["", "\n \n"])
+def test_empty_json_lines(tmp_path: Path, text: str) -> None:
+    with pytest.raises(UsageError, match="is empty: it needs a JSON object a line"):
+        open_table(write(tmp_path / "a.jsonl", text), "jsonl")
+
+
+def test_json_that_is_nested_too_deeply_is_a_broken_row(tmp_path: Path) -> None:
+    deep = "[" * 200_000
+    table = open_table(write(tmp_path / "a.jsonl", f'{{"a": {deep}\n{{"a": 1}}\n'), "jsonl")
+
+    ((line, problem), last) = rows(table)
+    assert (line, last) == (1, (2, [1]))
+    assert str(problem).startswith("it is no JSON")
+
+
+@pytest.mark.parametrize("data", [b"plain", gzip.compress(b"a\tb\n")[:-4]])
+def test_what_is_no_whole_gzip_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.tsv.gz").write_bytes(data)
+
+    with pytest.raises(UsageError, match=r"cannot read .*a\.tsv\.gz: it is no whole gzip file"):
+        open_table(tmp_path / "a.tsv.gz")
+
+
+def test_parquet_without_pyarrow_names_the_extra(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setitem(sys.modules, "pyarrow", None)
+
+    with pytest.raises(UsageError, match=r"needs pyarrow.*: pip install 'mtbench\[parquet\]'$"):
+        open_table(tmp_path / "a.parquet", "parquet")
+
+
+def test_parquet_that_cannot_be_read(tmp_path: Path) -> None:
+    pytest.importorskip("pyarrow", reason="needs pyarrow")
+    write(tmp_path / "a.parquet", "plain text")
+
+    with pytest.raises(UsageError, match=r"^cannot read .*a\.parquet: [^\n]*$"):
+        open_table(tmp_path / "a.parquet", "parquet")
+    with pytest.raises(UsageError, match=r"^no file b\.parquet in"):
+        open_table(tmp_path / "b.parquet", "parquet")
