@@ -1,4 +1,4 @@
-"""Tasks: the four of the CS224N project, and three samples that the project makes itself."""
+"""Tasks: the four of the CS224N project, anyone's own table, and three made samples."""
 
 from collections.abc import Iterable
 
@@ -38,6 +38,19 @@ def mtbench_tasks() -> Iterable[TaskSpec]:
             target="mtbench_builtins.tasks.cfimdb:CFIMDB",
             paper="Kaushik, Hovy and Lipton, 2020, Learning the difference that makes a "
             "difference with counterfactually-augmented data",
+        ),
+        TaskSpec(
+            name="table",
+            summary="your own CSV, TSV, JSON lines or Parquet: texts or pairs, classes or scores",
+            target="mtbench_builtins.tasks.table:Table",
+            parameters="mtbench_builtins.tasks.table_parameters:TableParameters",
+            locations=frozenset({"path"}),
+            example={
+                "path": "reviews-{split}.csv",
+                "text": ["review"],
+                "target": "stars",
+                "classes": [1, 2, 3, 4, 5],
+            },
         ),
         TaskSpec(
             name="sample-sst",

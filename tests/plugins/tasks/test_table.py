@@ -1,0 +1,312 @@
+import csv
+import json
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.configuration import overlay
+from mtbench.data import fingerprint, load
+from mtbench.errors import UsageError
+from mtbench.matrix import NamedCell
+from mtbench.plan import Plan, Planner
+from mtbench.protocols import SPLITS, Examples
+from mtbench.registry import Registry
+from mtbench.store import Store
+from mtbench.study import make_plan
+from mtbench.validation import validate
+from mtbench_builtins.tasks.splitting import split_of
+from mtbench_builtins.tasks.table import Table
+from mtbench_builtins.tasks.table_parameters import TableParameters
+
+ROWS = [(f"film {i}, seen", i % 5 + 1) for i in range(60)]
+
+
+def table(path: Path | str, **given: Any) -> Table:
+    what = {"text": ["review"], "target": "stars", "classes": [1, 2, 3, 4, 5]}
+    if "range" in given:
+        del what["classes"]
+    return Table(validate(TableParameters, {"path": str(path), **what, **given}, where="table"))
+
+
+def write(path: Path, rows: Sequence[Sequence[object]], header: Sequence[str]) -> Path:
+    with path.open("w", newline="", encoding="utf-8") as stream:
+        csv.writer(stream).writerows([header, *rows])
+    return path
+
+
+@pytest.fixture
+def reviews(tmp_path: Path) -> Path:
+    return write(tmp_path / "reviews.csv", ROWS, ["review", "stars"])
+
+
+def reasons(examples: Examples) -> list[str]:
+    return [str(row) for row in examples.bad_rows]
+
+
+# --- what kind of task it is ------------------------------------------------------------------
+
+
+def test_classes_of_a_sentence() -> None:
+    info = table("a.csv").describe()
+
+    assert (info.sentences, info.loss, info.classes, info.outputs) == (1, "cross-entropy", 5, 5)
+    assert info.metrics == ("accuracy", "macro_f1")
+
+
+def test_two_classes_have_one_logit() -> None:
+    for classes in (2, ["no", "yes"]):
+        info = table("a.csv", text=["a", "b"], classes=classes, metric="macro_f1").describe()
+        assert (info.sentences, info.loss) == (2, "binary-cross-entropy")
+        assert (info.classes, info.outputs) == (2, 1)
+        assert info.metrics == ("macro_f1", "accuracy")
+
+
+def test_a_score() -> None:
+    for text, sentences in ((["a"], 1), (["a", "b"], 2)):
+        info = table("a.csv", text=text, range=[-1, 1]).describe()
+        assert (info.sentences, info.loss) == (sentences, "squared-error")
+        assert (info.classes, info.score_range) == (None, (-1, 1))
+        assert info.metrics == ("pearson", "spearman")
+
+
+# --- a file for each split --------------------------------------------------------------------
+
+
+def test_a_file_for_each_split(tmp_path: Path) -> None:
+    write(tmp_path / "r-train.csv", [("good", 5), ("bad", 1)], ["review", "stars"])
+    write(tmp_path / "r-dev.csv", [("so-so", "3.0")], ["review", "stars"])
+    write(tmp_path / "r-test.csv", [("?",)], ["review"])
+    task = table(tmp_path / "r-{split}.csv")
+
+    train, dev, test = (task.load(split, None) for split in SPLITS)
+
+    assert dict(zip(train.texts, train.labels or (), strict=True)) == {("good",): 4, ("bad",): 0}
+    assert (dev.texts, dev.labels) == ((("so-so",),), (2,))
+    assert (test.texts, test.labels) == ((("?",),), None)
+
+
+@pytest.mark.parametrize("name", ["dev", "validation", "valid", "val"])
+def test_dev_may_be_called_validation(tmp_path: Path, name: str) -> None:
+    write(tmp_path / f"{name}.csv", [("good", 5)], ["review", "stars"])
+
+    assert len(table(tmp_path / "{split}.csv").load("dev", None)) == 1
+
+
+def test_a_file_that_is_not_there(tmp_path: Path, reviews: Path) -> None:
+    with pytest.raises(UsageError, match=r"no file review-dev\.csv in .*; did you mean 'reviews"):
+        table(tmp_path / "review-{split}.csv").load("dev", None)
+
+
+# --- one file ---------------------------------------------------------------------------------
+
+
+def test_a_column_may_tell_the_split(tmp_path: Path) -> None:
+    rows = [("a", 1, "train"), ("b", 2, "Validation"), ("c", 3, "test"), ("d", 4, "tset")]
+    path = write(tmp_path / "r.csv", rows, ["review", "stars", "part"])
+    task = table(path, split="part")
+
+    train, dev, test = (task.load(split, None) for split in SPLITS)
+
+    assert [e.texts for e in (train, dev, test)] == [(("a",),), (("b",),), (("c",),)]
+    assert reasons(train) == [
+        "r.csv:5: unknown part 'tset'; did you mean 'test'? "
+        "(known: dev, test, train, val, valid, validation)"
+    ]
+    assert reasons(dev) == reasons(test) == []
+
+
+def test_one_file_is_split_by_its_texts(reviews: Path) -> None:
+    loaded = {split: table(reviews).load(split, None) for split in SPLITS}
+
+    for split, examples in loaded.items():
+        expected = {t for t, _ in ROWS if split_of([t], dev=0.1, test=0.1) == split}
+        assert {text for (text,) in examples.texts} == expected
+    assert sum(len(examples) for examples in loaded.values()) == len(ROWS)
+
+
+def test_shares(reviews: Path) -> None:
+    task = table(reviews, dev=0.4, test=0)
+
+    assert len(task.load("dev", None)) + len(task.load("train", None)) == len(ROWS)
+    assert len(task.load("test", None)) == 0
+
+
+def test_a_pair_is_on_one_side_in_either_order(tmp_path: Path) -> None:
+    pairs = [(f"a {i}", f"b {i}", 1) for i in range(40)]
+    path = write(tmp_path / "p.csv", [*pairs, *((b, a, y) for a, b, y in pairs)], ["a", "b", "y"])
+    task = table(path, text=["a", "b"], target="y", classes=2, dev=0.3, test=0.3)
+
+    sides = [{frozenset(texts) for texts in task.load(s, None).texts} for s in SPLITS]
+
+    assert sum(map(len, sides)) == len(pairs)
+
+
+def test_the_order_of_the_rows_changes_nothing(tmp_path: Path, reviews: Path) -> None:
+    shuffled = random.Random(3).sample(ROWS, len(ROWS))
+    other = write(tmp_path / "other.csv", shuffled, ["review", "stars"])
+
+    for split in SPLITS:
+        assert table(other).load(split, None) == table(reviews).load(split, None)
+
+
+def test_the_format_changes_nothing(tmp_path: Path, reviews: Path) -> None:
+    lines = "".join(json.dumps({"review": text, "stars": n}) + "\n" for text, n in ROWS)
+    (tmp_path / "r.jsonl").write_text(lines)
+    tabs = "".join(f"{text}\t{n}\n" for text, n in ROWS)
+    (tmp_path / "r.tsv").write_text("review\tstars\n" + tabs)
+    (tmp_path / "r.txt").write_text("review;stars\n" + tabs.replace("\t", ";"))
+
+    expected = fingerprint(table(reviews).load("train", None))
+    others = [
+        table(tmp_path / "r.jsonl"),
+        table(tmp_path / "r.tsv", quoting=False),
+        table(tmp_path / "r.txt", format="csv", delimiter=";"),
+    ]
+    assert [fingerprint(task.load("train", None)) for task in others] == [expected] * 3
+
+
+def test_parquet(tmp_path: Path, reviews: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    texts, stars = zip(*ROWS, strict=True)
+    parquet.write_table(pyarrow.table({"review": texts, "stars": stars}), tmp_path / "r.parquet")
+
+    task = table(tmp_path / "r.parquet")
+
+    assert fingerprint(task.load("dev", None)) == fingerprint(table(reviews).load("dev", None))
+
+
+# --- what is broken ---------------------------------------------------------------------------
+
+
+def test_a_bad_row_is_reported_once_with_its_split(tmp_path: Path) -> None:
+    rows = [("good", 5), ("worse", 7), ("", 1), ("bad", ""), ("bad", 1)]
+    path = write(tmp_path / "r.csv", rows, ["review", "stars"])
+    with path.open("a") as stream:
+        stream.write("no label\n")
+
+    loaded = {split: table(path).load(split, None) for split in SPLITS}
+
+    assert sorted(r for examples in loaded.values() for r in reasons(examples)) == [
+        "r.csv:3: stars '7' is none of the 5 classes",
+        "r.csv:4: its review is empty",
+        "r.csv:5: its stars is empty",
+        "r.csv:7: it has 1 columns, the header 2",
+    ]
+    assert "r.csv:7: it has 1 columns, the header 2" in reasons(loaded["train"])
+
+
+def test_ids_of_a_column(tmp_path: Path) -> None:
+    rows = [("a", "good", 5), ("a", "bad", 1), ("b", "bad", 1)]
+    path = write(tmp_path / "r-train.csv", rows, ["key", "review", "stars"])
+
+    examples = table(str(path).replace("train", "{split}"), id="key").load("train", None)
+
+    assert examples.ids == ("a", "b")
+    assert reasons(examples) == ["r-train.csv:3: id 'a' came before"]
+
+
+def test_labels_are_not_looked_at_where_none_are_wanted(tmp_path: Path) -> None:
+    path = write(tmp_path / "r-test.csv", [("good", "?")], ["review", "stars"])
+    task = table(str(path).replace("test", "{split}"))
+
+    assert load(task, "test", None, with_labels=False).labels is None
+    assert len(task.load("test", None, with_labels=True)) == 0
+
+
+# --- in a matrix ------------------------------------------------------------------------------
+
+
+def plan(store: Path, *tasks: dict[str, Any]) -> Plan:
+    cell = NamedCell("a", overlay({}, {"tasks": list(tasks)}))
+    return Planner(Registry.load(), Store(store)).plan("", [cell], [0])
+
+
+def key(store: Path, *tasks: dict[str, Any]) -> str:
+    (cell,) = plan(store, *tasks).cells
+    return cell.runs[0].key
+
+
+TASK = {"name": "table", "text": ["review"], "target": "stars", "classes": [1, 2, 3, 4, 5]}
+
+
+def test_a_file_that_moves_keeps_its_key(
+    tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    absolute = key(tmp_path, {**TASK, "path": str(reviews)})
+
+    monkeypatch.chdir(tmp_path)
+    assert key(tmp_path, {**TASK, "path": "reviews.csv"}) == absolute
+    (tmp_path / "elsewhere").mkdir()
+    moved = reviews.rename(tmp_path / "elsewhere" / "films.csv")
+    assert key(tmp_path, {**TASK, "path": str(moved)}) == absolute
+    text = moved.read_text()
+    moved.write_text(text.replace("film 7,1", "film 7,2").replace("film 8,", "film 88,"))
+    assert key(tmp_path, {**TASK, "path": str(moved)}) != absolute
+
+
+def test_other_parameters_change_the_key(tmp_path: Path, reviews: Path) -> None:
+    given = {**TASK, "path": str(reviews)}
+
+    keys = {key(tmp_path, {**given, **c}) for c in ({}, {"metric": "macro_f1"}, {"dev": 0.2})}
+
+    assert len(keys) == 3
+
+
+def test_a_plan_of_two_tables(
+    tmp_path: Path, reviews: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """From a matrix file, with paths from where the user stands; the request has whole ones."""
+    monkeypatch.chdir(tmp_path)
+    for split in SPLITS:
+        pairs = [(f"{split} a {i}", f"b {i}", i / 4) for i in range(5)]
+        write(tmp_path / f"pairs-{split}.csv", pairs, ["one", "other", "y"])
+    (tmp_path / "study.toml").write_text(
+        """
+        seeds = 1
+        [base]
+        tasks = [
+            { name = "table", as = "reviews", path = "reviews.csv", text = ["review"],
+              target = "stars", classes = [1, 2, 3, 4, 5], metric = "macro_f1" },
+            { name = "table", as = "pairs", path = "pairs-{split}.csv", text = ["one", "other"],
+              target = "y", range = [0, 1] },
+        ]
+        [axes]
+        "heads.pairs" = ["linear", "relu-cosine"]
+        """.replace(",\n              ", ", ")
+    )
+
+    made = make_plan(Path("study.toml"), Registry.load(), Store(tmp_path / "store"))
+
+    assert [cell.rejection for cell in made.cells] == [None, None]
+    assert len({run.key for cell in made.cells for run in cell.runs}) == 2
+    tasks = made.cells[0].config["tasks"]
+    assert tasks["reviews"]["path"] == str(reviews)
+    assert tasks["pairs"]["path"] == str(tmp_path / "pairs-{split}.csv")
+    assert "path" not in made.cells[0].identity["config"]["tasks"]["pairs"]
+
+
+def test_mistakes_are_told_when_the_plan_is_made(tmp_path: Path, reviews: Path) -> None:
+    given = {**TASK, "path": str(reviews)}
+    for changes, reason in (
+        ({"text": ["revew"]}, r"has no column 'revew'; did you mean 'review'\?"),
+        ({"metric": "acc"}, r"^cell 'a': tasks \(table\): unknown metric of classes 'acc'"),
+        ({"path": str(tmp_path / "review.csv")}, r"no file review\.csv in .*'reviews\.csv'\?"),
+    ):
+        with pytest.raises(UsageError, match=reason) as error:
+            plan(tmp_path / "store", {**given, **changes})
+        assert "\n" not in str(error.value)
+
+
+def test_the_example_of_the_catalogue_works(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    example = Registry.load().find("task", "table").spec.example
+    for split in SPLITS:
+        write(tmp_path / f"reviews-{split}.csv", ROWS[:3], ["review", "stars"])
+
+    assert key(tmp_path / "store", {"name": "table", **example})
