@@ -407,6 +407,32 @@ def test_a_checkpoint_is_a_path_where_it_is_a_folder_and_no_shipped_name(
     assert Resolver(Registry.load()).resolve(as_written(config)).config == config
 
 
+# --- where a task's file lies -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("written", "resolved"),
+    [
+        ("r.csv", "{here}/r.csv"),
+        ("./r-{split}.csv", "{here}/r-{split}.csv"),
+        ("~/r.csv", "{here}/home/r.csv"),
+        ("/data/r.csv", "/data/r.csv"),
+    ],
+)
+def test_a_tasks_file_is_named_from_anywhere_whether_it_is_there_or_not(
+    written: str, resolved: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    task = {"name": "table", "path": written, "text": ["a"], "target": "y", "classes": 2}
+
+    config = resolve({"tasks": [task]}).config
+
+    assert config["tasks"]["table"]["path"] == resolved.replace("{here}", str(tmp_path))
+    monkeypatch.chdir("/")
+    assert Resolver(Registry.load()).resolve(as_written(config)).config == config
+
+
 # --- the data folder --------------------------------------------------------------------------
 
 

@@ -1,4 +1,4 @@
-"""Commands over data: ``data status``."""
+"""Commands over data: ``data status``, ``data fetch``."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from mtbench.errors import ExitCode, UsageError
 
 @click.group()
 def data() -> None:
-    """Look at the data sets."""
+    """Look at the data sets, or get public copies of them."""
 
 
 @data.command("status")
 @data_option
 @plugin_option
 def status(data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
-    """Show rows, label balance, fingerprints and broken rows of every split."""
+    """Show rows, label balance, fingerprints, layout and broken rows of every split."""
     from mtbench.data import status as read
     from mtbench.data_tables import bad_row_records, default_tasks, split_records, unreadable
     from mtbench.resolution import default_data_folder
@@ -33,4 +33,34 @@ def status(data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
     print_table("not readable", unreadable(statuses))
+    return ExitCode.DONE
+
+
+@data.command("fetch")
+@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.option(
+    "--to",
+    "folder",
+    required=True,
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="The data folder to put them into.",
+)
+@click.option("--force", is_flag=True, help="Overwrite files that are there.")
+def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
+    """Get public copies of data sets from the Hugging Face Hub: sst5, qqp, stsb; or all."""
+    from importlib.util import find_spec
+
+    from mtbench.data import chosen
+    from mtbench.data import fetch as get
+
+    sources = chosen(names)
+    for source in sources:
+        done = get(source, folder, force=force)
+        origin = f"{source.repository} at {source.revision[:12]}"
+        kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
+        click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
+        click.echo(f"{source.name}: terms: {source.terms}")
+    if any(source.parquet for source in sources) and find_spec("pyarrow") is None:
+        click.echo("these are Parquet files; to read them: pip install 'mtbench[parquet]'")
     return ExitCode.DONE

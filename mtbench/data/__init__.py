@@ -1,13 +1,20 @@
 """Data: the one door to the examples of tasks, their shares and samples, and their status."""
 
+from mtbench.data.fetching import Fetched, fetch
 from mtbench.data.loading import fingerprint, load
 from mtbench.data.sampling import order, sample, share
+from mtbench.data.sources import SOURCES, Source, chosen
 from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, status
 
 __all__ = [
+    "SOURCES",
     "ClassBalance",
+    "Fetched",
     "ScoreBalance",
+    "Source",
     "SplitStatus",
+    "chosen",
+    "fetch",
     "fingerprint",
     "load",
     "order",

@@ -1,5 +1,10 @@
-from collections.abc import Callable
+import hashlib
+import re
+import socket
+from collections.abc import Callable, Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
@@ -84,3 +89,119 @@ def test_the_real_data(call: Call, cs224n: Path) -> None:
     assert sizes["cfimdb", "dev"] == (245, "+0")
     assert shown["pd", "train"][3:5] == ["0:57.2%", "1:42.8%"]
     assert shown["sst", "test"][3] == "-"
+
+
+def test_the_layout_is_shown(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "sst5").mkdir()
+    for split in ("train", "dev"):
+        (tmp_path / "sst5" / f"{split}.jsonl").write_text('{"text": "good", "label": 4}\n')
+
+    answer = call("data", "status", "--data", tmp_path)
+
+    assert rows(answer)["sst", "dev"][-2:] == ["SST-5", "jsonl"]
+    missing = answer.out.partition("\nnot readable\n")[2]
+    assert "STS benchmark: stsbenchmark/sts-train.csv" in missing
+
+
+# --- fetching, from a Hub on this machine -------------------------------------------------------
+
+
+class Hub(ThreadingHTTPServer):
+    """A Hub that has what a test gives it, and notes what it was asked for."""
+
+    def __init__(self, files: dict[str, bytes]) -> None:
+        super().__init__(("127.0.0.1", 0), Answering)
+        self.files = files
+        self.asked: list[str] = []
+
+
+class Answering(BaseHTTPRequestHandler):
+    server: Hub
+
+    def do_HEAD(self) -> None:
+        self.do_GET()
+
+    def do_GET(self) -> None:
+        found = re.fullmatch(r"/datasets/(.+)/resolve/([0-9a-f]{40})/(.+)", self.path)
+        body = self.server.files.get(found[3]) if found else b""
+        if found and self.command == "GET":
+            self.server.asked.append(f"{found[1]} {found[3]}")
+        self.send_response(200 if body is not None else 404)
+        body = body or b""
+        self.send_header("Content-Length", str(len(body)))
+        self.send_header("ETag", f'"{hashlib.sha256(body).hexdigest()}"')
+        if found:
+            self.send_header("X-Repo-Commit", found[2])
+        self.end_headers()
+        if self.command == "GET":
+            self.wfile.write(body)
+
+    def log_message(self, *_: object) -> None:
+        """Say nothing."""
+
+
+@pytest.fixture
+def hub() -> Iterator[Hub]:
+    files = {
+        f"{split}.jsonl": f'{{"text": "a {split}", "label": 4}}\n'.encode()
+        for split in ("train", "dev", "test")
+    }
+    with Hub({**files, "README.md": b"more"}) as server:
+        thread = Thread(target=server.serve_forever)
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+@pytest.fixture
+def from_hub(
+    start: Callable[..., Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[..., Any]:
+    """Give a function that calls ``data fetch`` as a process, with a Hub at an address."""
+
+    def run(address: str, *arguments: object) -> Any:
+        monkeypatch.setenv("HF_ENDPOINT", address)
+        monkeypatch.setenv("HF_HUB_OFFLINE", "0")
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "hf"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        return start("data", "fetch", *arguments).finish()
+
+    return run
+
+
+def test_what_is_fetched_can_be_read(
+    from_hub: Callable[..., Any], call: Call, hub: Hub, tmp_path: Path
+) -> None:
+    address = f"http://127.0.0.1:{hub.server_address[1]}"
+
+    answer = from_hub(address, "sst5", "--to", "data")
+
+    assert answer.code == 0, answer.err
+    assert answer.out.splitlines() == [
+        "sst5: wrote sst5/train.jsonl, sst5/dev.jsonl, sst5/test.jsonl "
+        "(SetFit/sst5 at e51bdcd8cd3a)",
+        "sst5: terms: no licence is stated; for research, cite Socher et al., 2013",
+    ]
+    assert hub.asked == [f"SetFit/sst5 {split}.jsonl" for split in ("train", "dev", "test")]
+    assert rows(call("data", "status", "--data", "data"))["sst", "test"][0] == "1"
+    again = from_hub(address, "sst5", "--to", "data")
+    assert again.out.startswith("sst5: wrote nothing (SetFit/sst5 at e51bdcd8cd3a); kept sst5/tr")
+
+
+def test_without_a_network_one_line_says_what_to_do(from_hub: Callable[..., Any]) -> None:
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        answer = from_hub(f"http://127.0.0.1:{taken.getsockname()[1]}", "sst5", "--to", "data")
+
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.err.splitlines()
+    assert line.startswith("error: sst5: train.jsonl of SetFit/sst5 at e51bdcd8cd3a was tried, an")
+    assert f"dev.jsonl to {Path('data/sst5/dev.jsonl')}" in line
+
+
+def test_a_data_set_that_is_not_known(call: Call) -> None:
+    answer = call("data", "fetch", "stsbench", "--to", "data")
+
+    assert answer.code == 2
+    assert answer.err.startswith("error: unknown data set 'stsbench'; did you mean 'stsb'?")

@@ -1,0 +1,42 @@
+import re
+
+import pytest
+
+from mtbench.data.sources import SOURCES, Source, chosen
+from mtbench.entries import build_parameters, build_task
+from mtbench.errors import UsageError
+from mtbench.layouts import LaidOutTask
+from mtbench.registry import Registry
+
+
+def test_names_are_told_apart() -> None:
+    assert [source.name for source in SOURCES] == ["sst5", "qqp", "stsb"]
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_a_source_is_pinned_to_a_commit(source: Source) -> None:
+    assert re.fullmatch("[0-9a-f]{40}", source.revision)
+    assert source.terms
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_files_go_where_one_layout_of_the_task_looks(source: Source) -> None:
+    entry = Registry.load().find("task", source.task)
+    task = build_task(entry, build_parameters(entry, {}, where=""))
+    assert isinstance(task, LaidOutTask)
+    targets = {*source.files.values()}
+    fitting = [
+        layout.name
+        for layout in task.layouts
+        if targets <= {path for paths in layout.files.values() for path in paths}
+        and any(path in targets for path in layout.files["train"])
+        and any(path in targets for path in layout.files["dev"])
+    ]
+    assert len(fitting) == 1
+
+
+def test_without_a_name_all_are_chosen() -> None:
+    assert chosen(()) == SOURCES
+    assert [source.name for source in chosen(("stsb", "sst5", "stsb"))] == ["stsb", "sst5"]
+    with pytest.raises(UsageError, match="unknown data set 'sstb'; did you mean 'stsb'"):
+        chosen(("sst5", "sstb"))
