@@ -1,12 +1,15 @@
 """Records of the data's status, as they are printed."""
 
 from collections.abc import Iterable
+from pathlib import Path
 
 from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
 from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
+from mtbench.matrix import cells, read_matrix
 from mtbench.protocols import Task
 from mtbench.registry import Registry
+from mtbench.resolution import Resolver, TaskEntry
 
 Record = dict[str, str]
 
@@ -33,6 +36,26 @@ def default_tasks(registry: Registry) -> dict[str, Task]:
             continue  # it must be told which file, say: nothing to report on by itself
         tasks[name] = build_task(entry, parameters)
     return tasks
+
+
+def tasks_of(matrix: Path, registry: Registry) -> tuple[dict[str, Task], Path | None]:
+    """Return every task of a matrix file by the name that it has there, and the data folder.
+
+    The folder is that of the first cell, or what the environment names; None where neither does.
+
+    Raises:
+        UsageError: if a cell names something unknown, or one name is of different tasks.
+        PluginError: if a plugin that is needed is broken.
+    """
+    resolver = Resolver(registry)
+    resolved = [resolver.resolve(cell.config) for cell in cells(read_matrix(matrix))]
+    found: dict[str, TaskEntry] = {}
+    for cell in resolved:
+        for name, task in cell.tasks.items():
+            if found.setdefault(name, task).component != task.component:
+                raise UsageError(f"{matrix}: {name!r} is not the same task in every cell")
+    folder = resolved[0].config["data"]["dir"]
+    return {name: entry.task for name, entry in found.items()}, Path(folder) if folder else None
 
 
 def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:

@@ -9,9 +9,10 @@ from mtbench.data_tables import (
     bad_row_records,
     default_tasks,
     split_records,
+    tasks_of,
     unreadable,
 )
-from mtbench.errors import PluginError
+from mtbench.errors import PluginError, UsageError
 from mtbench.protocols import BadRow, Submission
 from mtbench.registry import Registry
 
@@ -176,3 +177,39 @@ def test_a_task_that_cannot_be_imported(install: Install) -> None:
 
     with pytest.raises(PluginError, match="task 'mine' of fake: ModuleNotFoundError"):
         default_tasks(Registry.load())
+
+
+# --- of a matrix ------------------------------------------------------------------------------
+
+
+def test_the_tasks_of_a_matrix_and_its_folder(tmp_path: Path) -> None:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        f"""
+        [base]
+        tasks = ["sample-sst", {{ name = "sample-sts", as = "sts", train = 9 }}]
+        data = {{ dir = "{tmp_path}" }}
+        [axes]
+        combiner = ["sum", "pcgrad"]
+        """
+    )
+
+    tasks, folder = tasks_of(matrix, Registry.load())
+
+    assert (list(tasks), folder) == (["sample-sst", "sts"], tmp_path)
+    assert split_records(status(tasks, folder))[3]["rows"] == "9"
+
+
+def test_a_name_of_two_tasks_is_refused(tmp_path: Path) -> None:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        """
+        [base]
+        tasks = ["sample-sst"]
+        [axes]
+        tasks = [[{ name = "sample-sst", train = 8 }], [{ name = "sample-sst", train = 9 }]]
+        """
+    )
+
+    with pytest.raises(UsageError, match="'sample-sst' is not the same task in every cell"):
+        tasks_of(matrix, Registry.load())

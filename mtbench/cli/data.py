@@ -18,18 +18,32 @@ def data() -> None:
 
 
 @data.command("status")
+@click.argument("matrix", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
 @data_option
 @plugin_option
-def status(data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
-    """Show rows, label balance, fingerprints, layout and broken rows of every split."""
+def status(matrix: Path | None, data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
+    """Show rows, labels, fingerprint, layout and broken rows of every split.
+
+    Of the tasks of MATRIX; without it, of all tasks that need no parameters.
+    """
     from mtbench.data import status as read
-    from mtbench.data_tables import bad_row_records, default_tasks, split_records, unreadable
+    from mtbench.data_tables import (
+        bad_row_records,
+        default_tasks,
+        split_records,
+        tasks_of,
+        unreadable,
+    )
     from mtbench.resolution import default_data_folder
 
     if data_dir is not None and not data_dir.is_dir():
         raise UsageError(f"--data {data_dir}: there is no such folder")
-    tasks = default_tasks(load_registry(plugin_files))
-    statuses = read(tasks, data_dir or default_data_folder())
+    registry = load_registry(plugin_files)
+    if matrix:
+        tasks, folder = tasks_of(matrix, registry)
+    else:
+        tasks, folder = default_tasks(registry), default_data_folder()
+    statuses = read(tasks, data_dir or folder)
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
     print_table("not readable", unreadable(statuses))
@@ -37,7 +51,7 @@ def status(data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
 
 
 @data.command("fetch")
-@click.argument("names", nargs=-1, metavar="[NAME]...")
+@click.argument("names", nargs=-1, metavar="[NAMES]")
 @click.option(
     "--to",
     "folder",
@@ -48,7 +62,10 @@ def status(data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
-    """Get public copies of data sets from the Hugging Face Hub: sst5, qqp, stsb; or all."""
+    """Get public copies of data sets from the Hugging Face Hub.
+
+    NAMES are of sst5, qqp and stsb; without any, all are fetched.
+    """
     from importlib.util import find_spec
 
     from mtbench.data import chosen

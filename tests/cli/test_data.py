@@ -103,6 +103,27 @@ def test_the_layout_is_shown(call: Call, tmp_path: Path) -> None:
     assert "STS benchmark: stsbenchmark/sts-train.csv" in missing
 
 
+def test_the_tasks_of_a_matrix(call: Call, tmp_path: Path) -> None:
+    (tmp_path / "reviews.csv").write_text(
+        "review,stars\n" + "".join(f"film {i},{i % 7}\n" for i in range(40))
+    )
+    (tmp_path / "study.toml").write_text(
+        """
+        [base]
+        tasks = ["sample-sts", { name = "table", as = "reviews", path = "reviews.csv", \
+text = ["review"], target = "stars", classes = 5 }]
+        """.replace("\\\n", "")
+    )
+
+    answer = call("data", "status", "study.toml")
+
+    shown = rows(answer)
+    assert answer.code == 0, answer.err
+    assert {task for task, _ in shown} == {"sample-sts", "reviews"}
+    assert sum(int(shown["reviews", split][0]) for split in ("train", "dev")) >= 25
+    assert "stars '6' is no class from 0 to 4" in answer.out.partition("rows left out")[2]
+
+
 # --- fetching, from a Hub on this machine -------------------------------------------------------
 
 

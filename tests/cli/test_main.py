@@ -39,6 +39,7 @@ def test_the_commands() -> None:
         "leaderboard",
         "evaluate",
         "predict",
+        "data fetch",
         "data status",
         "plugins list",
         "plugins show",
