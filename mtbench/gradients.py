@@ -5,7 +5,7 @@ Shapes: m tasks of a step, n shared parameters (as one vector).
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from itertools import zip_longest
 from math import isfinite
@@ -144,6 +144,19 @@ class GradientOracle:
             self._combine(self._input(losses, step, total_steps), records)
         return losses
 
+    def passes(self, portions: Mapping[str, Sequence[Portion]]) -> Iterator[Mapping[str, Portion]]:
+        """Yield what ``step`` takes together in each of its forward passes, by task."""
+        if self._needs == "losses":
+            together = all(len(parts) == 1 for parts in portions.values())
+        else:
+            together = self._segments is not None
+        if together:
+            for row in zip_longest(*portions.values()):
+                yield {t: p for t, p in zip(portions, row, strict=True) if p is not None}
+        else:
+            for task, parts in portions.items():
+                yield from ({task: part} for part in parts)
+
     def _together(
         self,
         forward: Forward,
@@ -204,8 +217,7 @@ class GradientOracle:
         once = self._needs == "gramian" and all(len(parts) == 1 for parts in portions.values())
         segments.begin(list(portions), once=once)
         losses = dict.fromkeys(portions, 0.0)
-        for together in zip_longest(*portions.values()):
-            parts = {t: p for t, p in zip(portions, together, strict=True) if p is not None}
+        for parts in self.passes(portions):
             found = forward({task: part.batch for task, part in parts.items()}, segments)
             for task, value in _values({task: found[task] for task in parts}, step).items():
                 losses[task] += parts[task].share * value

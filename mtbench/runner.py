@@ -6,7 +6,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, cast
 
 import numpy as np
 import torch
@@ -19,7 +19,8 @@ from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle
 from mtbench.history import History, peak_memory_mb
 from mtbench.identity import Identifier, check_unchanged
-from mtbench.protocols import Examples, Split, Step
+from mtbench.observation import state_of
+from mtbench.protocols import Examples, ObservingCombiner, Split, Step
 from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, as_written
@@ -163,6 +164,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
             "left_out": _left_out(given.given),
             "hashes": {"batches": record.batches, "initial_weights": initial},
             "cost": _cost(record, history, seconds, model.device),
+            **state_of(run.assembled.combiner),
         }
         write_json(folder.path / RESULT, result)
 
@@ -235,9 +237,15 @@ def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
         torch.Generator().manual_seed(derive(run.seed, "combiner")),
         segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
     )
-    ahead = model.device.type != "cpu"
     return Trainer(
-        model, training, steps, oracle=oracle, config=config, seed=run.seed, ahead=ahead
+        model,
+        training,
+        steps,
+        oracle=oracle,
+        config=config,
+        seed=run.seed,
+        observer=cast(ObservingCombiner, run.assembled.combiner) if spec.observes else None,
+        ahead=model.device.type != "cpu",
     )
 
 

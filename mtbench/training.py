@@ -12,8 +12,9 @@ import torch
 from mtbench.examples import ExampleStream, TokenisedExamples
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.model import MultiTaskModel, TaskBatch
+from mtbench.observation import losses_after
 from mtbench.optimizer import Optimizer
-from mtbench.protocols import Step
+from mtbench.protocols import ObservingCombiner, Step
 from mtbench.randomness import derive
 from mtbench.segments import Segments
 
@@ -24,7 +25,7 @@ class TrainingRecord:
 
     Attributes:
         examples: examples trained on, a task.
-        tokens: tokens that went through the encoder.
+        tokens: of these examples.
         encoder_passes: forward passes of the encoder.
         computing: seconds inside gradients, combiner and optimiser; what else a step takes is
             the harness's own.
@@ -55,6 +56,7 @@ class Trainer:
         oracle: leaves a step's combined gradient in ``.grad``.
         config: the ``train`` section of the configuration.
         seed: the run's.
+        observer: a combiner that is told what each update did.
         ahead: whether a thread draws a step's examples while the step before it is computed; a
             GPU gains by it, a CPU would only have its own threads disturbed.
 
@@ -73,12 +75,14 @@ class Trainer:
         oracle: GradientOracle,
         config: Mapping[str, Any],
         seed: int,
+        observer: ObservingCombiner | None = None,
         ahead: bool = False,
     ) -> None:
         self._model = model
         self._examples = examples
         self.steps = steps
         self._oracle = oracle
+        self._observer = observer
         self._micro_batch_size = config["micro_batch_size"]
         self._seed = seed
         self._streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
@@ -93,20 +97,29 @@ class Trainer:
         """Take the next step, and return each task's loss.
 
         Raises:
-            NonFiniteLoss: if a loss is no finite number.
+            NonFiniteLoss: if a loss is no finite number, before the update or, where a combiner
+                observes it, after it.
         """
         drawn = self._draw()
         self._put_down(drawn.taken)
         started = time.perf_counter()
-        torch.manual_seed(derive(self._seed, "dropout", self.done))
+        self._seed_dropout()
         self._model.train()  # an evaluation in between leaves the model in evaluation mode
         losses = self._oracle.step(
             self._forward, drawn.portions, step=self.done, total_steps=len(self.steps)
         )
         self._optimizer.step(self.done)
+        if self._observer is not None:
+            self._seed_dropout()
+            passes = self._oracle.passes(drawn.portions)
+            after = losses_after(self._forward, passes, step=self.done)
+            self._observer.observe(losses, after)
         self.record.computing += time.perf_counter() - started
         self.done += 1
         return losses
+
+    def _seed_dropout(self) -> None:
+        torch.manual_seed(derive(self._seed, "dropout", self.done))
 
     def _forward(
         self, parts: Mapping[str, TaskBatch], segments: Segments | None

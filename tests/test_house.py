@@ -32,7 +32,7 @@ PAPER = """
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
-    assembly optimizer training evaluation selection matmul
+    assembly optimizer training evaluation selection matmul observation
 """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
