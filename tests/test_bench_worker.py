@@ -91,6 +91,19 @@ def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> Non
     assert sample["flops"] == 2 * sample["tokens"] * (3 * 16 * 16 + 16 * 16 + 2 * (16 * 32))
 
 
+def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
+    request_run: Request, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
+    plain, watched = (Subject(request_run({"combiner": name}).path, 5) for name in ("sum", "famo"))
+    for subject in (plain, watched):
+        subject.warm_up()
+        assert subject.step()["tokens"] > 0
+
+    once, more = (s.footprint()["flops_per_token"] for s in (plain, watched))
+    assert more == pytest.approx(once * 4 / 3, rel=0.02)  # two products to go back, one forward
+
+
 def test_micro_batches_have_the_products_of_the_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:

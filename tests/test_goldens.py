@@ -17,6 +17,8 @@ from mtbench_builtins.combiners.pcgrad import PCGrad, pcgrad_weights, project
 A = [[1.0, 0.0], [-1.0, 1.0]]
 B = [[1.0, 0.0], [-2.0, 1.0], [-2.0, -1.0]]
 
+OF_GRADIENTS = ["pcgrad", "gradvac", "cagrad", "mgda", "imtl-g", "graddrop"]
+
 
 def matrix(rows):
     return torch.tensor(rows, dtype=torch.float64)
@@ -182,17 +184,18 @@ def test_h_the_last_projection_holds(case):
 
 @pytest.mark.parametrize("c", [1e-3, 1e-6, 1e3])
 @pytest.mark.parametrize("rows", [A, B])
-def test_i_scale(rows, c):
+@pytest.mark.parametrize("name", OF_GRADIENTS)
+def test_i_scale(name, rows, c):
     """I. f(c J) = c f(J): there is no absolute epsilon."""
-    expected = combine("pcgrad", matrix(rows), seed=1)
+    expected = combine(name, matrix(rows), seed=1)
     torch.testing.assert_close(
-        combine("pcgrad", c * matrix(rows), seed=1) / c, expected, rtol=1e-9, atol=1e-12
+        combine(name, c * matrix(rows), seed=1) / c, expected, rtol=1e-9, atol=1e-9
     )
-    single = combine("pcgrad", c * torch.tensor(rows), seed=1) / c
-    torch.testing.assert_close(single, expected.float(), rtol=1e-4, atol=1e-6)
+    single, scaled = (combine(name, f * torch.tensor(rows), seed=1) / f for f in (1, c))
+    torch.testing.assert_close(scaled, single, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("name", ["sum", "pcgrad"])
+@pytest.mark.parametrize("name", [*OF_GRADIENTS, "sum", "uncertainty", "dwa", "rlw", "famo"])
 def test_j_global_generators_stand_still(name):
     """J. Combining advances neither torch's nor numpy's nor Python's global generator."""
 
@@ -203,6 +206,19 @@ def test_j_global_generators_stand_still(name):
     for seed in range(3):
         combine(name, B, seed=seed)
     assert states() == before
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("mgda", [0.2, 0.4]),
+        ("imtl-g", [3 - 2 * 2**0.5, 2**0.5 - 1]),
+        ("gradvac", [0.5, 1.5]),  # of the first step
+    ],
+)
+def test_other_combiners_on_the_pair_of_a(name, expected):
+    """The values at the end of the list, worked by hand."""
+    close(combine(name, A), expected)
 
 
 def surgery_by_vectors(rows, orders):

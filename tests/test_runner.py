@@ -388,6 +388,34 @@ def test_a_run_is_the_same_whatever_ran_before(trained: Request, request_run: Re
         assert (again.path / name).read_bytes() == (first.path / name).read_bytes()
 
 
+# --- what combiners remember ------------------------------------------------------------------
+
+
+def test_what_a_combiner_learned_is_stored(trained: Request) -> None:
+    result = result_of(trained({"combiner": "uncertainty"}))
+
+    assert list(result["combiner"]) == ["sst", "pd", "sts"]
+    assert all(value != 0 for value in result["combiner"].values())
+
+
+def test_a_combiner_that_remembers_nothing_stores_nothing(trained: Request) -> None:
+    assert "combiner" not in result_of(trained())
+    assert "combiner" not in result_of(trained({"combiner": "pcgrad"}))
+
+
+def test_a_combiner_that_observes_has_a_pass_more_a_step(trained: Request) -> None:
+    result = result_of(trained({"combiner": "famo"}))
+
+    assert result["cost"]["encoder_passes"] == 2 * result["cost"]["steps"] == 6
+    assert {task: state["steps"] for task, state in result["combiner"].items()} == {
+        "sst": 3,
+        "pd": 3,
+        "sts": 3,
+    }
+    plain = result_of(trained())["cost"]
+    assert (result["cost"]["tokens"], plain["encoder_passes"]) == (plain["tokens"], 3)
+
+
 # --- budgets and data -------------------------------------------------------------------------
 
 BUDGETS: dict[str, tuple[Mapping[str, Any], int, dict[str, int]]] = {

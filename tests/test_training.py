@@ -1,4 +1,5 @@
 from collections.abc import Callable, Mapping, Sequence
+from itertools import pairwise
 from typing import Any
 
 import pytest
@@ -10,7 +11,7 @@ from mtbench.configuration import overlay
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle, NonFiniteLoss
 from mtbench.model import MultiTaskModel, TaskBatch
-from mtbench.protocols import Step
+from mtbench.protocols import CombineInput, ObservingCombiner, Step
 from mtbench.randomness import derive
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
@@ -44,6 +45,7 @@ class Training:
         on_step: Callable[[int], object] = lambda done: None,
         *,
         ahead: bool = False,
+        observer: ObservingCombiner | None = None,
     ) -> TrainingRecord:
         """Train, remembering the batches of every pass and the losses of every step."""
         oracle = GradientOracle(
@@ -70,6 +72,7 @@ class Training:
             oracle=oracle,
             config=self.resolved.cell.train,
             seed=self.seed,
+            observer=observer,
             ahead=ahead,
         )
         for _ in steps:
@@ -356,6 +359,103 @@ def test_an_evaluation_in_between_changes_nothing(training: Make) -> None:
 
     assert evaluated.losses == straight.losses
     assert_equal_weights(straight, evaluated)
+
+
+# --- what a combiner observes -----------------------------------------------------------------
+
+
+class Watch:
+    """A combiner in so far as it observes."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[Mapping[str, float], Mapping[str, float]]] = []
+
+    def combine(self, x: CombineInput) -> Tensor:
+        raise NotImplementedError
+
+    def observe(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
+        self.seen.append((before, after))
+
+
+OBSERVED = pytest.mark.parametrize(
+    ("changes", "by_segments"),
+    [
+        ({}, True),
+        ({"train.micro_batch_size": 2}, True),
+        ({"combiner": "pcgrad"}, True),
+        ({"combiner": "pcgrad", "train.micro_batch_size": 2}, True),
+        ({"combiner": "pcgrad"}, False),
+    ],
+    ids=["sum", "sum in portions", "surgery", "surgery in portions", "task by task"],
+)
+
+
+@OBSERVED
+def test_examples_and_dropout_of_before_and_after_are_the_same(
+    training: Make, changes: dict[str, Any], by_segments: bool
+) -> None:
+    """Where the update is next to nothing, so is the difference, for all the dropout."""
+    still = {"train.lr": 1e-30, "train.dropout": 0.5, **changes}
+    subject, watch = training(still, by_segments=by_segments), Watch()
+
+    record = subject.run([EVERY, {"sst": 3, "pd": 5}], observer=watch)
+
+    assert [before for before, _ in watch.seen] == subject.losses
+    for before, after in watch.seen:
+        assert list(after) == list(before)
+        assert after == pytest.approx(before, rel=1e-5)
+    assert record.encoder_passes == len(subject.seen)
+    plain = training(still, by_segments=by_segments).run([EVERY, {"sst": 3, "pd": 5}])
+    assert record.encoder_passes == 2 * plain.encoder_passes
+    assert (record.tokens, record.batches) == (plain.tokens, plain.batches)
+
+
+@OBSERVED
+def test_observing_changes_no_number_of_training(
+    training: Make, changes: dict[str, Any], by_segments: bool
+) -> None:
+    alone, watched = (training(changes, by_segments=by_segments) for _ in range(2))
+
+    alone.run([EVERY] * 3)
+    watched.run([EVERY] * 3, observer=Watch())
+
+    assert watched.losses == alone.losses
+    assert_equal_weights(alone, watched)
+
+
+def test_losses_after_the_update_are_the_next_steps_before_it(training: Make) -> None:
+    """Where each step is of all examples and nothing is dropped."""
+    subject, watch = training(QUIET), Watch()
+
+    subject.run([{"sst": 24, "pd": 40, "sts": 16}] * 4, observer=watch)
+
+    for (before, after), (following, _) in pairwise(watch.seen):
+        assert after == pytest.approx(following, rel=1e-4)
+        assert after != pytest.approx(before, rel=1e-3)
+
+
+def test_no_graph_is_built_to_observe(training: Make) -> None:
+    subject, watch, graphs = training(), Watch(), []
+    losses_of = subject.model.losses
+
+    def losses(*given: Any) -> dict[str, Tensor]:
+        found = losses_of(*given)
+        graphs.append([loss.requires_grad for loss in found.values()])
+        return found
+
+    subject.model.losses = losses
+    subject.run([EVERY], observer=watch)
+
+    assert graphs == [[True] * 3, [False] * 3]
+
+
+def test_a_loss_that_is_no_number_after_the_update_ends_the_run(training: Make) -> None:
+    subject, watch = training({"train.lr": 1e38, **QUIET}), Watch()
+
+    with pytest.raises(NonFiniteLoss, match=r"^the loss of task '\w+' is \w+ at step 1$"):
+        subject.run([EVERY] * 2, observer=watch)
+
+    assert watch.seen == []
 
 
 # --- what goes wrong --------------------------------------------------------------------------

@@ -19,6 +19,9 @@ if TYPE_CHECKING:
 SINGULAR = 1e-9
 """Eigenvalues of the cosines, whose mean is 1, count as this where they are less."""
 
+NOTHING = 1e-6
+"""A sum below this part of its terms is nothing that float32 gradients tell apart from 0."""
+
 
 class IMTLG:
     """Weighs the tasks so that each pulls alike; weights add up to 1, and may be negative."""
@@ -38,7 +41,7 @@ def imtl_g_weights(gramian: Tensor) -> Tensor:
     That is the paper's closed form, up to the sum of the weights, in the way in which gradients
     of different lengths make it no worse conditioned. Where K is singular the solution is taken
     that the smallest positive ridge would give: opposite gradients balance out. A task whose
-    gradient is zero weighs nothing; weights are equal where there is no other solution.
+    gradient is zero weighs nothing. Weights are equal where none have both properties.
 
     Args:
         gramian: [m, m] float64, inner products of the gradients.
@@ -49,6 +52,6 @@ def imtl_g_weights(gramian: Tensor) -> Tensor:
     alike = bases @ ((bases.T @ (lengths > 0).double()) / values.clamp(min=SINGULAR))
     weights: Tensor = alike * inverse * lengths.max()  # so that nothing overflows
     total = weights.sum()
-    if total.abs() <= SINGULAR * weights.abs().sum():
+    if total.abs() <= NOTHING * weights.abs().sum():
         return torch.full_like(lengths, 1 / len(lengths))
     return weights.div(total)
