@@ -60,7 +60,19 @@ def test_the_built_in_plugins_come_in() -> None:
             "temperature",
             "uniform",
         ],
-        "combiner": ["pcgrad", "sum"],
+        "combiner": [
+            "cagrad",
+            "dwa",
+            "famo",
+            "graddrop",
+            "gradvac",
+            "imtl-g",
+            "mgda",
+            "pcgrad",
+            "rlw",
+            "sum",
+            "uncertainty",
+        ],
     }
     assert {"sst", "pd", "sts", "cfimdb", "sample-sst", "sample-pd", "sample-sts"} <= {
         *registry.names("task")

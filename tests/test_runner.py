@@ -403,6 +403,12 @@ def test_a_combiner_that_remembers_nothing_stores_nothing(trained: Request) -> N
     assert "combiner" not in result_of(trained({"combiner": "pcgrad"}))
 
 
+def test_a_combiner_of_losses_may_observe_over_a_frozen_encoder(trained: Request) -> None:
+    result = result_of(trained({"combiner": "famo", "encoder.mode": "frozen"}))
+
+    assert (result["status"], result["cost"]["encoder_passes"]) == ("done", 6)
+
+
 def test_a_combiner_that_observes_has_a_pass_more_a_step(trained: Request) -> None:
     result = result_of(trained({"combiner": "famo"}))
 

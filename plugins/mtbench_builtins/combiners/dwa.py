@@ -6,6 +6,7 @@ Liu, Johns and Davison, 2019, End-to-End Multi-Task Learning with Attention, equ
 
 from __future__ import annotations
 
+from copy import deepcopy
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -28,7 +29,8 @@ class DWA:
     def __init__(self, parameters: DWAParameters) -> None:
         self._temperature = parameters.temperature
         self._window = parameters.window
-        self._open: dict[str, list[float]] = {}
+        self._sums: dict[str, float] = {}
+        self._counts: dict[str, int] = {}
         self._means: dict[str, list[float]] = {}
 
     def combine(self, x: CombineInput) -> Tensor:
@@ -40,24 +42,22 @@ class DWA:
         return len(x.tasks) * logits.softmax(dim=0)
 
     def _take(self, task: str, loss: float) -> None:
-        window = self._open.setdefault(task, [])
-        window.append(loss)
-        if len(window) == self._window:
-            means = [*self._means.get(task, []), sum(window) / len(window)]
+        self._sums[task] = self._sums.get(task, 0.0) + loss
+        self._counts[task] = self._counts.get(task, 0) + 1
+        if self._counts[task] == self._window:
+            means = [*self._means.get(task, []), self._sums[task] / self._window]
             self._means[task] = means[-2:]
-            window.clear()
+            self._sums[task], self._counts[task] = 0.0, 0
 
     def state_dict(self) -> dict[str, Any]:
-        """Return, by task, the losses of the open window and the means of the last two."""
-        return {
-            "open": {task: list(losses) for task, losses in self._open.items()},
-            "means": {task: list(means) for task, means in self._means.items()},
-        }
+        """Return, by task, sum and number of the losses in the open window, and the last means."""
+        return deepcopy({"sums": self._sums, "counts": self._counts, "means": self._means})
 
     def load_state_dict(self, state: dict[str, Any]) -> None:
-        """Take both back."""
-        self._open = {task: list(losses) for task, losses in state["open"].items()}
-        self._means = {task: list(means) for task, means in state["means"].items()}
+        """Take all of it back."""
+        self._sums, self._counts, self._means = (
+            deepcopy(state[name]) for name in ("sums", "counts", "means")
+        )
 
 
 def ratio(means: list[float]) -> float:

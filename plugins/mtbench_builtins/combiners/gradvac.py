@@ -95,13 +95,14 @@ def turn(
     lengths = [sqrt(products[i][i]) for i in range(len(products))]
     coefficients = [0.0] * len(products)
     coefficients[task] = 1.0
+    inner = list(products[task])  # <g_i', g_j> for each j: the original g_j, as in PCGrad
     cosines = {}
     for other in order:
-        # <g_i', g_j> for each j: always the original g_j, as in PCGrad.
-        inner = [sum(c * p for c, p in zip(coefficients, row, strict=True)) for row in products]
+        if other == task or lengths[other] == 0:
+            continue
         square = sum(c * p for c, p in zip(coefficients, inner, strict=True))
         summands = sum(abs(c) * length for c, length in zip(coefficients, lengths, strict=True))
-        if other == task or lengths[other] == 0 or square <= ROUNDING * summands**2:
+        if square <= ROUNDING * summands**2:
             continue
         length = sqrt(square)
         cosine = max(-1.0, min(1.0, inner[other] / length / lengths[other]))
@@ -109,5 +110,7 @@ def turn(
         target = min(targets[other], HIGHEST)
         if cosine < target:
             slope = target / sqrt(1 - target**2) * sqrt(1 - cosine**2) - cosine
-            coefficients[other] += slope * length / lengths[other]
+            factor = slope * length / lengths[other]
+            coefficients[other] += factor
+            inner = [p + factor * q for p, q in zip(inner, products[other], strict=True)]
     return coefficients, cosines
