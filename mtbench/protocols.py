@@ -279,7 +279,8 @@ class Combiner(Protocol):
 
     One that remembers something between steps keeps it by the tasks' names, since a task may be
     absent from a step, and has two methods more: ``state_dict()``, which returns all of it as
-    JSON values, and ``load_state_dict(state)``, which takes that back.
+    JSON values, and ``load_state_dict(state)``, which takes that back. What it remembers when
+    training ends is stored with the run's result.
     """
 
     def combine(self, x: CombineInput) -> Tensor:

@@ -77,7 +77,6 @@ COMBINERS = (
         paper="Kendall et al., 2018, Multi-Task Learning Using Uncertainty, equation 7",
         needs="losses",
         promises=frozenset({"permutation-equivariant"}),
-        expected_failures={"differs-from-sum": "its first step is the sum"},
     ),
     CombinerSpec(
         name="dwa",
@@ -87,7 +86,6 @@ COMBINERS = (
         paper="Liu et al., 2019, End-to-End Multi-Task Learning with Attention, equation 7",
         needs="losses",
         promises=frozenset({"permutation-equivariant"}),
-        expected_failures={"differs-from-sum": "it is the sum until two windows are full"},
     ),
     CombinerSpec(
         name="rlw",
@@ -105,7 +103,6 @@ COMBINERS = (
         needs="losses",
         observes=True,
         promises=frozenset({"permutation-equivariant"}),
-        expected_failures={"differs-from-sum": "its first step is the sum where losses are equal"},
     ),
 )
 
