@@ -82,11 +82,15 @@ class Check:
 
 
 class Checks:
-    """The checks of one kind, in the order in which they are written down."""
+    """The checks of one kind, in the order in which they are written down.
 
-    def __init__(self, kind: str) -> None:
+    Args:
+        parts: checks of the kind that stand in other modules, and come first.
+    """
+
+    def __init__(self, kind: str, *parts: Checks) -> None:
         self.kind = kind
-        self.all: list[Check] = []
+        self.all: list[Check] = [check for part in parts for check in part.all]
 
     def __call__(
         self, meaning: str, *, inapplicable: Callable[[Subject], str | None] = always

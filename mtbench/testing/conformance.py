@@ -12,6 +12,7 @@ from mtbench.errors import PluginError, nearest
 from mtbench.registry import Registry
 from mtbench.testing import balancers, combiners, encoders, heads, tasks
 from mtbench.testing.checks import Check, CheckFailed, Subject
+from mtbench.testing.generators import seeded_globally
 
 if TYPE_CHECKING:
     import pytest
@@ -56,7 +57,7 @@ def check_component(entry: Entry, **parameters: Any) -> Iterator[Outcome]:
     subject = Subject.of(entry, **parameters)
     expected = expected_failures(entry)
     for check in CHECKS[entry.spec.kind]:
-        yield _outcome(check, subject, expected.get(check.name))
+        yield outcome_of(check, subject, expected.get(check.name))
 
 
 def expected_failures(entry: Entry) -> Mapping[str, str]:
@@ -74,12 +75,17 @@ def expected_failures(entry: Entry) -> Mapping[str, str]:
     return entry.spec.expected_failures
 
 
-def _outcome(check: Check, subject: Subject, expected: str | None) -> Outcome:
+def outcome_of(check: Check, subject: Subject, expected: str | None = None) -> Outcome:
+    """Run one check of a component.
+
+    Args:
+        expected: the reason why it is not passed, where that is declared.
+    """
     reason = check.inapplicable(subject)
     if reason is not None:
         return Outcome(check, "not applicable", reason)
     try:
-        check.function(subject)
+        _run(check, subject)
     except CheckFailed as failure:
         problem = str(failure)
     except Exception as error:  # whatever a stranger's component raises fails the check
@@ -138,6 +144,12 @@ def parametrize_with_checks(
 
 def _bound(check: Check, subject: Subject) -> Callable[[], None]:
     def run() -> None:
-        check.function(subject)
+        _run(check, subject)
 
     return run
+
+
+def _run(check: Check, subject: Subject) -> None:
+    """Run a check, from a known state of the global generators, and put theirs back."""
+    with seeded_globally(0):
+        check.function(subject)
