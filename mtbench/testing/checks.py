@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, NoReturn
 
 from mtbench.entries import Entry, build_parameters, label, load_target
@@ -22,16 +23,19 @@ class Subject:
     Attributes:
         entry: its spec, and who provides it.
         parameters: the pydantic model, defaults filled in.
+        folder: where the data lie that a task reads; None where none is named.
     """
 
     entry: Entry
     parameters: Any
+    folder: Path | None = None
 
     @classmethod
-    def of(cls, entry: Entry, **given: Any) -> Subject:
+    def of(cls, entry: Entry, *, folder: Path | None = None, **given: Any) -> Subject:
         """Return the subject of an entry, built with what its spec gives as an example.
 
         Args:
+            folder: where the data lie that a task reads.
             given: parameters laid over the example.
 
         Raises:
@@ -39,7 +43,7 @@ class Subject:
             PluginError: if its parameter model is broken.
         """
         values = {**entry.spec.example, **given}
-        return cls(entry, build_parameters(entry, values, where=label(entry)))
+        return cls(entry, build_parameters(entry, values, where=label(entry)), folder)
 
     @property
     def spec(self) -> Any:

@@ -44,17 +44,20 @@ class Outcome:
     message: str = ""
 
 
-def check_component(entry: Entry, **parameters: Any) -> Iterator[Outcome]:
+def check_component(
+    entry: Entry, *, folder: Path | None = None, **parameters: Any
+) -> Iterator[Outcome]:
     """Run every check of a component, and yield what came of each.
 
     Args:
+        folder: where the data lie that a task reads.
         parameters: laid over the spec's example.
 
     Raises:
         UsageError: if a parameter is not known or does not fit.
         PluginError: if the parameter model is broken, or an expected failure names no check.
     """
-    subject = Subject.of(entry, **parameters)
+    subject = Subject.of(entry, folder=folder, **parameters)
     expected = expected_failures(entry)
     for check in CHECKS[entry.spec.kind]:
         yield outcome_of(check, subject, expected.get(check.name))
@@ -103,6 +106,7 @@ def parametrize_with_checks(
     *names: str,
     parameters: Mapping[str, Any] | None = None,
     plugins: Iterable[Path | str] = (),
+    folder: Path | str | None = None,
 ) -> pytest.MarkDecorator:
     """Return the pytest mark that runs a test once for each check of components.
 
@@ -120,6 +124,7 @@ def parametrize_with_checks(
             ``kind:``.
         parameters: laid over the example of each spec.
         plugins: plugin files, where a component is not installed.
+        folder: where the data lie that a task reads.
 
     Raises:
         UsageError: if a component or a parameter is not known.
@@ -128,9 +133,10 @@ def parametrize_with_checks(
     import pytest
 
     registry = Registry.load([Path(file) for file in plugins])
+    place = Path(folder) if folder is not None else None
     cases = []
     for entry in (entry for name in names for entry in registry.lookup(name)):
-        subject = Subject.of(entry, **(parameters or {}))
+        subject = Subject.of(entry, folder=place, **(parameters or {}))
         expected = expected_failures(entry)
         for check in CHECKS[entry.spec.kind]:
             if check.inapplicable(subject) is not None:

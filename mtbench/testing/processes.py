@@ -1,0 +1,101 @@
+"""Processes: a component asked again in a Python of its own, where nothing is imported yet."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass
+from importlib.machinery import PathFinder
+from pathlib import Path
+from typing import Any
+
+from mtbench.specs import Target
+from mtbench.testing.checks import Subject, fail
+
+SCRIPT = """
+import json, random, sys
+from contextlib import redirect_stdout
+from pathlib import Path
+
+request = json.load(sys.stdin)
+sys.path[:] = request["path"]
+with redirect_stdout(sys.stderr):
+    from mtbench.parameters import Parameters
+    from mtbench.plugin_files import import_file
+    from mtbench.specs import resolve
+
+    for file in request["files"]:
+        import_file(Path(file))
+    model = resolve(request["model"]) if request["model"] else Parameters
+    made = resolve(request["target"])(model.model_validate(request["parameters"]))
+    value = eval(request["expression"])
+print(json.dumps({"value": value, "torch": "torch" in sys.modules}))
+"""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a process answers.
+
+    Attributes:
+        value: of the expression, as JSON has it.
+        torch: whether torch was imported on the way.
+    """
+
+    value: Any
+    torch: bool
+
+
+def ask(
+    subject: Subject, expression: str, *, target: Target | None = None, hash_seed: int = 0
+) -> Answer:
+    """Build something of a component in a new process, and return what an expression gives.
+
+    Args:
+        expression: Python, in which ``made`` is what was built.
+        target: what is called with the component's parameters; None for its class.
+        hash_seed: decides in which order a set of texts is gone through.
+
+    Raises:
+        CheckFailed: if anything is raised there.
+    """
+    named = _named(subject.spec.target if target is None else target)
+    model = subject.spec.parameters
+    model = None if model is None else _named(model)
+    request = {
+        "path": [str(Path(folder or ".").absolute()) for folder in sys.path],
+        "files": sorted({file for name in (named, model) if name for file in _file(name)}),
+        "target": named,
+        "model": model,
+        "parameters": subject.parameters.model_dump(mode="json", by_alias=True),
+        "expression": expression,
+    }
+    done = subprocess.run(
+        [sys.executable, "-c", SCRIPT],
+        input=json.dumps(request),
+        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
+        fail("the same to work in a process of its own", lines[-1])
+    return Answer(**json.loads(done.stdout))
+
+
+def _named(target: Target) -> str:
+    """Return what a target is called in any process."""
+    return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
+
+
+def _file(target: str) -> list[str]:
+    """Return the file of a module that was imported from it, and lies on no path."""
+    name = target.partition(":")[0].partition(".")[0]
+    file = getattr(sys.modules.get(name), "__file__", None)
+    by_path = PathFinder.find_spec(name)
+    if file is None or Path(file).stem != name or (by_path and by_path.origin == file):
+        return []
+    return [file]

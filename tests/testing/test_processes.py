@@ -1,0 +1,48 @@
+from pathlib import Path
+
+import pytest
+
+from mtbench.registry import Registry
+from mtbench.testing.checks import CheckFailed, Subject
+from mtbench.testing.processes import ask
+
+SOURCE = """
+from mtbench.api import BalancerSpec, Parameters, hookimpl
+
+class Own(Parameters):
+    word: str = "one"
+
+class Mine:
+    def __init__(self, parameters):
+        print("not an answer")
+        self.word = parameters.word
+
+def other(parameters):
+    return parameters.word.upper()
+
+@hookimpl
+def mtbench_balancers():
+    return [BalancerSpec(name="mine", summary="s", target=Mine, parameters=Own)]
+"""
+
+
+def test_an_installed_component() -> None:
+    subject = Subject.of(Registry.load().find("balancer", "single"), task="pd")
+    answer = ask(subject, "[made.task, type(made).__name__]")
+    assert (answer.value, answer.torch) == (["pd", "Single"], False)
+
+
+def test_a_component_in_a_file(tmp_path: Path, new_modules: None) -> None:
+    file = tmp_path / "asked_file.py"
+    file.write_text(SOURCE)
+    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
+    assert ask(subject, "made.word").value == "two"
+    assert ask(subject, "made", target="asked_file:other").value == "TWO"
+    with pytest.raises(CheckFailed, match=r"came AttributeError: .*'words'"):
+        ask(subject, "made.words")
+
+
+def test_the_order_of_a_set_is_chosen() -> None:
+    subject = Subject.of(Registry.load().find("balancer", "cycle"))
+    orders = [ask(subject, "list({'sst', 'pd', 'sts'})", hash_seed=s).value for s in (1, 4)]
+    assert orders == [["pd", "sts", "sst"], ["sst", "sts", "pd"]]
