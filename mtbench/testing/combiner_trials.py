@@ -1,0 +1,150 @@
+"""Trials of a combiner: asked step by step, as training does, on gradients that are written down.
+
+Shapes: m tasks of a step, n shared parameters (as one vector).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from mtbench.protocols import CombineInput
+from mtbench.testing.checks import Subject, fail, require
+
+Rows = Tensor | Sequence[Sequence[float]]
+
+A = [[1.0, 0.0], [-1.0, 1.0]]  # two gradients in conflict
+B = [[1.0, 0.0], [-2.0, 1.0], [-2.0, -1.0]]  # the first against both others
+NAMES = ("sst", "keys", "sample-pd", "sts-2", *(f"task-{index}" for index in range(12)))
+"""Of tasks; ``keys`` is one of Python's own words."""
+TOTAL_STEPS = 1000
+
+
+def matrix(rows: Rows) -> Tensor:
+    """Return rows as a float64 matrix."""
+    return torch.as_tensor(rows, dtype=torch.float64)
+
+
+def general(m: int, n: int, *, seed: int = 0) -> Tensor:
+    """Return m random gradients; some are in conflict."""
+    generator = torch.Generator().manual_seed(seed)
+    return torch.randn(m, n, generator=generator, dtype=torch.float64)
+
+
+class Player:
+    """A combiner, fresh from its class, and the generator that is its own.
+
+    Attributes:
+        combiner: what is asked.
+        generator: the combiner's own.
+        step: index of the next step.
+    """
+
+    def __init__(self, subject: Subject, *, seed: int = 0) -> None:
+        self._spec = subject.spec
+        self.combiner: Any = subject.target()(subject.parameters)
+        self.generator = torch.Generator().manual_seed(seed)
+        self.step = 0
+
+    def input(
+        self,
+        rows: Rows,
+        *,
+        losses: Sequence[float] | None = None,
+        tasks: Sequence[str] | None = None,
+    ) -> CombineInput:
+        """Return what the combiner is given for gradients; losses are 1 by default."""
+        jacobian = rows if isinstance(rows, Tensor) else matrix(rows)
+        m, needs = len(jacobian), self._spec.needs
+        return CombineInput(
+            tasks=tuple(tasks or NAMES[:m]),
+            losses=torch.tensor(losses or [1.0] * m, dtype=torch.float64),
+            gramian=jacobian.double() @ jacobian.double().T if needs == "gramian" else None,
+            jacobian=jacobian if needs == "jacobian" else None,
+            step=self.step,
+            total_steps=TOTAL_STEPS,
+            generator=self.generator,
+        )
+
+    def answer(self, x: CombineInput, size: int) -> Tensor:
+        """Return the combiner's answer, of that size.
+
+        Raises:
+            CheckFailed: if it is no finite vector of that size.
+        """
+        answer = self.combiner.combine(x)
+        asked = f"{len(x.tasks)} tasks"
+        if not isinstance(answer, Tensor):
+            fail(f"a tensor for {asked}", repr(answer))
+        require(answer.shape == (size,), f"shape [{size}] for {asked}", list(answer.shape))
+        require(answer.isfinite().all(), f"finite numbers for {asked}", answer.tolist())
+        return answer.detach()
+
+    def update(
+        self,
+        rows: Rows,
+        *,
+        losses: Sequence[float] | None = None,
+        after: Sequence[float] | None = None,
+        tasks: Sequence[str] | None = None,
+    ) -> Tensor:
+        """Take a step, and return the update [n] of the shared parameters, in float64.
+
+        Args:
+            after: the losses after it, for a combiner that observes; a tenth less by default.
+        """
+        x = self.input(rows, losses=losses, tasks=tasks)
+        jacobian = matrix(rows)
+        jacobi = self._spec.needs == "jacobian"
+        answer = self.answer(x, jacobian.shape[1] if jacobi else len(jacobian)).double()
+        self.step += 1
+        if self._spec.observes:
+            before = dict(zip(x.tasks, x.losses.tolist(), strict=True))
+            values = after or [0.9 * loss for loss in before.values()]
+            self.combiner.observe(before, dict(zip(x.tasks, values, strict=True)))
+        return answer if jacobi else answer @ jacobian
+
+    def train(self, steps: int, *, tasks: Sequence[str] = NAMES[:3]) -> None:
+        """Take steps whose losses fall, each task's at a pace of its own."""
+        for _ in range(steps):
+            self.update(general(len(tasks), 5), losses=falling(self.step, tasks), tasks=tasks)
+
+    def probe(self) -> Tensor:
+        """Return the update of one and the same step, whatever was before it."""
+        self.generator.manual_seed(7)
+        self.step = TOTAL_STEPS // 2
+        return self.update(general(3, 5, seed=1), losses=[0.3, 2.0, 1.0])
+
+
+def falling(step: int, tasks: Sequence[str]) -> list[float]:
+    """Return the losses of tasks at a step: each falls at a pace that depends on its name."""
+    paces = [0.90 + 0.01 * (NAMES.index(task) % 10) for task in tasks]
+    starts = [0.5 + 0.4 * (NAMES.index(task) % 5) for task in tasks]
+    return [start * pace**step for start, pace in zip(starts, paces, strict=True)]
+
+
+def needs_gradients(subject: Subject) -> str | None:
+    """Have a check apply to combiners of gradients."""
+    return "it is given losses, no gradients" if subject.spec.needs == "losses" else None
+
+
+def distance(first: Tensor, second: Tensor, rows: Rows) -> float:
+    """Return how far two updates are from each other, for the longest gradient or update."""
+    lengths = [*matrix(rows).norm(dim=1).tolist(), first.norm().item(), second.norm().item()]
+    return ((first - second).norm() / max(lengths)).item()
+
+
+def require_same(first: Tensor, second: Tensor, rows: Rows, expected: str, *, to: float) -> None:
+    """Fail unless two updates of gradients are the same, to a share of their length."""
+    came = f"{first.tolist()}, not {second.tolist()}"
+    require(distance(first, second, rows) <= to, expected, came)
+
+
+def require_along(update: Tensor, gradient: Tensor, expected: str) -> None:
+    """Fail unless an update is a gradient times a positive number."""
+    factor = (update @ gradient) / (gradient @ gradient)
+    off = (update - factor * gradient).norm()
+    require(factor > 0 and off <= 1e-6 * update.norm(), expected, update.tolist())
