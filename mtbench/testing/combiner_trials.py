@@ -18,6 +18,7 @@ Rows = Tensor | Sequence[Sequence[float]]
 
 A = [[1.0, 0.0], [-1.0, 1.0]]  # two gradients in conflict
 B = [[1.0, 0.0], [-2.0, 1.0], [-2.0, -1.0]]  # the first against both others
+C = [[1.0, 0.0], [-2.0, 1.0], [-1.0, -3.0]]  # all against each other, without a symmetry
 NAMES = ("sst", "keys", "sample-pd", "sts-2", *(f"task-{index}" for index in range(12)))
 """Of tasks; ``keys`` is one of Python's own words."""
 TOTAL_STEPS = 1000
@@ -134,7 +135,7 @@ def needs_gradients(subject: Subject) -> str | None:
 def distance(first: Tensor, second: Tensor, rows: Rows) -> float:
     """Return how far two updates are from each other, for the longest gradient or update."""
     lengths = [*matrix(rows).norm(dim=1).tolist(), first.norm().item(), second.norm().item()]
-    return ((first - second).norm() / max(lengths)).item()
+    return float((first - second).norm() / max(lengths))
 
 
 def require_same(first: Tensor, second: Tensor, rows: Rows, expected: str, *, to: float) -> None:

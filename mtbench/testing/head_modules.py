@@ -1,15 +1,13 @@
 """Checks of heads: the module behind them, its weights, dropout, precision and device."""
 
-from collections.abc import Sequence
-from typing import Any
+from functools import partial
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
-from torch.utils._pytree import tree_leaves
 
-from mtbench.testing.checks import Checks, Subject, fail, require
+from mtbench.testing.checks import Checks, Subject, require
+from mtbench.testing.devices import require_one_device
 from mtbench.testing.generators import seeded_globally, untouched
 from mtbench.testing.head_trials import (
     Trial,
@@ -119,12 +117,9 @@ def bfloat16(subject: Subject) -> None:
 
 @check("it goes where its weights and embeddings are")
 def follows_the_device(subject: Subject) -> None:
-    """Move it to torch's device without data, which is on every machine, and to CUDA where it is.
-
-    A head that looks at values (``.item()``, a mask) cannot be tried without data, and is not.
-    """
+    """Move it to torch's device without numbers, and to CUDA where that is."""
     for trial in trials(subject):
-        _without_data(trial)
+        require_one_device(partial(_on_meta, trial))
         if torch.cuda.is_available():
             head, batch = trial.build().eval(), trial.embeddings()
             expected = outputs_of(head, batch)
@@ -133,38 +128,9 @@ def follows_the_device(subject: Subject) -> None:
             require_equal(came.cpu(), expected, "the same outputs on CUDA")
 
 
-def _without_data(trial: Trial) -> None:
-    expected = f"one device for all tensors ({trial.name})"
-    try:
-        with _OneDevice(expected):
-            head = trial.build().to("meta")
-            outputs = head(*(u.to("meta") for u in trial.embeddings()))
-    except NotImplementedError:  # it wants values
-        return
-    except RuntimeError as error:
-        if "meta tensors" in str(error):  # of .item() and the like
-            return
-        fail(expected, str(error).splitlines()[0])
-    require(outputs.device.type == "meta", "outputs on the embeddings' device", outputs.device)
-
-
-class _OneDevice(TorchDispatchMode):
-    """Fails when tensors of two devices meet; products of matrices without data let it pass."""
-
-    def __init__(self, expected: str) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self._expected = expected
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        name = func.overloadpacket.__name__
-        tensors = [t for t in tree_leaves((args, kwargs)) if isinstance(t, Tensor) and t.ndim]
-        devices = sorted({tensor.device.type for tensor in tensors})
-        # Copies go between devices, and an index may lie on the CPU.
-        if len(devices) > 1 and "copy" not in name and "index" not in name:
-            fail(self._expected, f"{' and '.join(devices)} in {name}")
-        return func(*args, **(kwargs or {}))
+def _on_meta(trial: Trial) -> Tensor:
+    outputs: Tensor = trial.build().to("meta")(*(u.to("meta") for u in trial.embeddings()))
+    return outputs
 
 
 def _tensors(head: nn.Module) -> list[Tensor]:

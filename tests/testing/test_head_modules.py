@@ -171,13 +171,13 @@ CASES = [
     (
         "follows-the-device",
         OnTheCpu,
-        "expected one device for all tensors (one sentence with five classes); came ",
+        "expected tensors on one device; came ",
     ),
     ("follows-the-device", ProductOnTheCpu, "came cpu and meta in mm"),
     (
         "follows-the-device",
         BackToTheCpu,
-        "expected outputs on the embeddings' device; came cpu",
+        "expected a result where the tensors are; came cpu",
     ),
 ]
 
