@@ -30,6 +30,7 @@ with redirect_stdout(sys.stderr):
         import_file(Path(file))
     model = resolve(request["model"]) if request["model"] else Parameters
     made = resolve(request["target"])(model.model_validate(request["parameters"]))
+    exec(request["setup"])
     value = eval(request["expression"])
 print(json.dumps({"value": value, "torch": "torch" in sys.modules}))
 """
@@ -49,12 +50,18 @@ class Answer:
 
 
 def ask(
-    subject: Subject, expression: str, *, target: Target | None = None, hash_seed: int = 0
+    subject: Subject,
+    expression: str,
+    *,
+    setup: str = "",
+    target: Target | None = None,
+    hash_seed: int = 0,
 ) -> Answer:
     """Build something of a component in a new process, and return what an expression gives.
 
     Args:
         expression: Python, in which ``made`` is what was built.
+        setup: what is run before it, such as imports.
         target: what is called with the component's parameters; None for its class.
         hash_seed: decides in which order a set of texts is gone through.
 
@@ -70,6 +77,7 @@ def ask(
         "target": named,
         "model": model,
         "parameters": subject.parameters.model_dump(mode="json", by_alias=True),
+        "setup": setup,
         "expression": expression,
     }
     done = subprocess.run(

@@ -13,10 +13,11 @@ def draws() -> tuple[float, float, float]:
 
 
 def test_a_generator_that_moves_is_named() -> None:
-    with pytest.raises(CheckFailed, match=r"came another state of numpy's and torch's"):
-        with untouched():
-            np.random.rand()
-            torch.rand(1)
+    with (
+        pytest.raises(CheckFailed, match=r"state of Python's and numpy's and torch's"),
+        untouched(),
+    ):
+        draws()
     with untouched():
         random.Random(0).random()
 

@@ -1,0 +1,121 @@
+"""What the conformance kit asks of a task's description, and where it may be asked for."""
+
+import math
+import tempfile
+from pathlib import Path
+from typing import Any, get_args
+
+from mtbench.metrics import METRICS
+from mtbench.protocols import Loss, TaskInfo
+from mtbench.testing.checks import Checks, Subject, require
+from mtbench.testing.loads import build, splits, without_data
+from mtbench.testing.processes import ask
+
+check = Checks("task")
+
+
+@check("describe() gives a TaskInfo of one sentence or a pair, with a loss that there is")
+def describes_itself(subject: Subject) -> None:
+    info = build(subject).describe()
+    require(isinstance(info, TaskInfo), "a TaskInfo", repr(info))
+    require(info.sentences in (1, 2), "1 or 2 sentences", repr(info.sentences))
+    require(
+        info.loss in get_args(Loss), f"a loss among {', '.join(get_args(Loss))}", repr(info.loss)
+    )
+
+
+@check("it has two classes or more, two for a binary loss, or a range with a low and a high end")
+def has_a_target(subject: Subject) -> None:
+    info = build(subject).describe()
+    if info.score_range is not None:
+        low, high = info.score_range
+        require(
+            math.isfinite(low) and math.isfinite(high) and low < high,
+            "a finite score_range, low before high",
+            info.score_range,
+        )
+        return
+    least = "2 classes" if info.loss == "binary-cross-entropy" else "2 classes or more"
+    sound = type(info.classes) is int and info.classes >= 2
+    if info.loss == "binary-cross-entropy":
+        sound = sound and info.classes == 2
+    require(sound, least, repr(info.classes))
+
+
+@check("it names one metric or more, all of them known")
+def names_known_metrics(subject: Subject) -> None:
+    info = build(subject).describe()
+    require(isinstance(info.metrics, tuple) and info.metrics, "a tuple of metrics", info.metrics)
+    for name in info.metrics:
+        require(name in METRICS, f"metrics among {', '.join(METRICS)}", repr(name))
+
+
+@check("its description is the same before and after loading, and of another of its kind")
+def describes_itself_the_same(subject: Subject) -> None:
+    task = build(subject)
+    info = task.describe()
+    if without_data(subject) is None:
+        task.load("train", subject.folder)
+    for came in (task.describe(), build(subject).describe()):
+        require(came == info, f"the same description, {info}", came)
+
+
+@check("it can be described where its data are not")
+def describes_itself_without_data(subject: Subject) -> None:
+    given = build(subject).describe()
+    with tempfile.TemporaryDirectory() as empty:
+        elsewhere = {
+            name: _nowhere(value, Path(empty))
+            for name, value in subject.parameters.model_dump().items()
+            if name in subject.spec.locations
+        }
+        moved = subject.parameters.model_copy(update=elsewhere)
+        try:
+            info = subject.target()(moved).describe()
+        except Exception as error:
+            info = f"{type(error).__name__}: {error}"
+    require(info == given, "the same description where the files are not", info)
+
+
+@check("it does without torch, which planning must not import")
+def needs_no_torch(subject: Subject) -> None:
+    load = "made.describe()"
+    if without_data(subject) is None:
+        load += f", made.load('train', {_path(subject.folder)})"
+    answer = ask(subject, f"len([{load}])", setup="from pathlib import Path")
+    require(not answer.torch, "no import of torch", "one, to describe and load it")
+
+
+@check(
+    "another process loads the same, in whatever order it goes through a set",
+    inapplicable=without_data,
+)
+def loads_the_same_in_every_process(subject: Subject) -> None:
+    parts = f"[made.load(split, {_path(subject.folder)}) for split in {tuple(splits(subject))}]"
+    first, second = (
+        ask(
+            subject,
+            f"[fingerprint(examples) for examples in {parts}]",
+            setup="from pathlib import Path; from mtbench.data import fingerprint",
+            hash_seed=seed,
+        ).value
+        for seed in (1, 4)
+    )
+    for split, one, other in zip(splits(subject), first, second, strict=True):
+        require(one == other, f"one fingerprint of {split} in every process", f"{one}, {other}")
+
+
+def _path(folder: Path | None) -> str:
+    """Return Python for a folder."""
+    return "None" if folder is None else f"Path({str(folder.absolute())!r})"
+
+
+def _nowhere(value: Any, empty: Path) -> Any:
+    """Return a location's value with every path led into an empty folder."""
+    if isinstance(value, dict):
+        return {key: _nowhere(one, empty) for key, one in value.items()}
+    if isinstance(value, list | tuple):
+        return type(value)(_nowhere(one, empty) for one in value)
+    if isinstance(value, str | Path):
+        return type(value)(empty / Path(value).name)
+    return value

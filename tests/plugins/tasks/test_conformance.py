@@ -1,0 +1,66 @@
+"""Every task that mtbench ships runs the whole conformance kit, on files of its layout."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.registry import Registry
+from mtbench.testing import parametrize_with_checks
+from mtbench.testing.conformance import CHECKS, check_component
+
+ENTRIES = {
+    entry.spec.name: entry
+    for entry in Registry.load().entries
+    if entry.spec.kind == "task" and entry.provider.distribution == "mtbench"
+}
+MADE = {"train": 60, "dev": 30, "test": 30}
+"""Examples of the tasks that make their own: as many as a check needs."""
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A data folder with ten rows a file, in the layout of the CS224N project."""
+    made = tmp_path_factory.mktemp("data")
+    for split in ("train", "dev", "test-student"):
+        labelled = split != "test-student"
+        for stem, classes in (("ids-sst", 5), ("ids-cfimdb", 2)):
+            header = "\tid\tsentence" + "\tsentiment" * labelled
+            _write(made / f"{stem}-{split}.csv", header, split, 1, classes if labelled else None)
+        for stem, label, values in (("quora", "is_duplicate", 2), ("sts", "similarity", 6)):
+            header = "\tid\tsentence1\tsentence2" + f"\t{label}" * labelled
+            _write(made / f"{stem}-{split}.csv", header, split, 2, values if labelled else None)
+    return made
+
+
+def _write(file: Path, header: str, split: str, sentences: int, values: int | None) -> None:
+    rows = [header]
+    for place in range(10):
+        texts = [f"{word} of row {place}" for word in ("one", "other")[:sentences]]
+        label = [] if values is None else [f"{place % values}.0"]
+        rows.append("\t".join([str(place), f"{split}-{place}", *texts, *label]))
+    file.write_text("\n".join(rows) + "\n", encoding="utf-8")
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_conformance(name: str, folder: Path) -> None:
+    given: dict[str, Any] = MADE if name.startswith("sample-") else {}
+    outcomes = list(check_component(ENTRIES[name], folder=folder, **given))
+    assert [o.check.name for o in outcomes] == [check.name for check in CHECKS["task"]]
+    assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status == "failed"] == []
+    reasons = {o.message for o in outcomes if o.status == "not applicable"}
+    assert reasons <= {"it needs no folder", "it has no classes"}
+
+
+def test_there_are_some() -> None:
+    assert {"sst", "pd", "sts", "cfimdb", "sample-sst", "sample-pd", "sample-sts"} <= set(ENTRIES)
+
+
+def test_a_mark_takes_the_folder(folder: Path) -> None:
+    check: Callable[[], None]
+    cases = parametrize_with_checks("task:sst", folder=folder).mark.args[1]
+    assert len(cases) == len(CHECKS["task"])
+    (check,) = cases[0].values
+    check()
+    assert len(parametrize_with_checks("task:sst").mark.args[1]) < len(cases)

@@ -1,0 +1,83 @@
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.api import BadRow, Examples, UsageError
+from mtbench.entries import Entry, Provider
+from mtbench.specs import TaskSpec
+from mtbench.testing.checks import CheckFailed, Subject
+from mtbench.testing.loads import (
+    labelled,
+    reads_nothing,
+    require_sound_rows,
+    require_usage_error,
+    some,
+    splits,
+    without_data,
+)
+
+ONE = Examples(("a",), (("x",),), (1.0,))
+
+
+class Trial:
+    """Has no test split, nor labels on dev; needs a folder."""
+
+    def __init__(self, parameters: object) -> None: ...
+
+    def load(self, split: str, folder: Path | None, *, with_labels: bool = True) -> Any:
+        if folder is None or split == "test":
+            raise UsageError("not there")
+        return ONE if split == "train" else Examples(("b",), (("y",),), None)
+
+
+def subject(folder: Path | None, target: Any = Trial) -> Subject:
+    spec = TaskSpec(name="trial", summary="s", target=target)
+    return Subject.of(Entry(spec, Provider("here", "", "here")), folder=folder)
+
+
+def test_a_test_split_may_be_missing(tmp_path: Path) -> None:
+    assert list(splits(subject(tmp_path))) == ["train", "dev"]
+
+
+def test_dev_needs_labels(tmp_path: Path) -> None:
+    found = labelled(subject(tmp_path))
+    assert next(found) == ("train", (1.0,))
+    with pytest.raises(CheckFailed, match="expected labels in the dev split; came None"):
+        next(found)
+
+
+def test_what_needs_a_folder(tmp_path: Path) -> None:
+    assert without_data(subject(None)) == "it reads files, and no folder with its data is named"
+    assert without_data(subject(tmp_path)) is None
+    assert reads_nothing(subject(None)) is None
+
+    class Made(Trial):
+        def load(self, *given: Any, **more: Any) -> Any:
+            return ONE
+
+    assert without_data(subject(None, Made)) is None
+    assert reads_nothing(subject(None, Made)) == "it needs no folder"
+
+
+def test_what_cannot_be_built_is_asked() -> None:
+    assert without_data(subject(None, "no_such:Task")) is not None
+    assert reads_nothing(subject(None, "no_such:Task")) is None
+
+
+def test_an_error_of_the_user(tmp_path: Path) -> None:
+    require_usage_error(subject(None), None, "without a folder")
+    with pytest.raises(CheckFailed, match="expected a UsageError of one line here; came no error"):
+        require_usage_error(subject(None), tmp_path, "here")
+
+
+def test_bad_rows() -> None:
+    require_sound_rows({"dev": Examples((), (), None, (BadRow("f", 1, "why"),))})
+    for row in (BadRow("", 1, "why"), BadRow("f", 0, "why"), BadRow("f", 1, "why\nnot")):
+        with pytest.raises(CheckFailed, match="expected bad rows of dev with a file"):
+            require_sound_rows({"dev": Examples((), (), None, (row,))})
+
+
+def test_a_few_of_many() -> None:
+    assert some(["a", "b", "c"]) == "a, b, c"
+    assert some(list("abcde")) == "a, b, c and 2 more"
