@@ -20,6 +20,7 @@ MINBERT = EncoderSpec(
         "Devlin, Chang, Lee and Toutanova 2019, BERT: Pre-training of Deep Bidirectional "
         "Transformers for Language Understanding"
     ),
+    example={"layers": 1, "width": 64, "attention_heads": 2, "intermediate": 128},
 )
 TINY = replace(
     MINBERT,
@@ -28,6 +29,7 @@ TINY = replace(
     parameters="mtbench_builtins.encoders.parameters:TinyParameters",
     locations=frozenset(),
     shipped=frozenset(),
+    example={},
 )
 
 

@@ -1,0 +1,39 @@
+"""Every encoder that mtbench ships runs the whole conformance kit."""
+
+from collections.abc import Callable
+
+import pytest
+
+from mtbench.registry import Registry
+from mtbench.testing import parametrize_with_checks
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import CHECKS
+
+ENTRIES = [
+    entry
+    for entry in Registry.load().entries
+    if entry.spec.kind == "encoder" and entry.provider.distribution == "mtbench"
+]
+
+
+@parametrize_with_checks(*(f"encoder:mtbench/{entry.spec.name}" for entry in ENTRIES))
+def test_conformance(check: Callable[[], None]) -> None:
+    check()
+
+
+@pytest.mark.parametrize("name", ["minbert", "tiny"])
+def test_a_frozen_bert_has_nothing_to_train(name: str) -> None:
+    (entry,) = [entry for entry in ENTRIES if entry.spec.name == name]
+    subject = Subject.of(entry, mode="frozen")
+    reasons = {check.name: check.inapplicable(subject) for check in CHECKS["encoder"]}
+    assert [
+        n for n, reason in reasons.items() if reason == "it has no parameter that is trained"
+    ] == [
+        "gradient-reaches-every-parameter",
+        "gradients-are-finite",
+        "gradients-add-up",
+        "segments-equal-tasks-in-turn",
+    ]
+    for check in CHECKS["encoder"]:
+        if check.name in ("respects-frozen-parameters", "works-in-bfloat16"):
+            check.function(subject)
