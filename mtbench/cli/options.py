@@ -106,7 +106,7 @@ def overrides(
     """Read ``--set``, ``--axis``, ``--seeds`` and ``--data``."""
     from mtbench.matrix import Overrides
 
-    chosen = {key: parse_value(text) for key, text in map(_split("--set"), settings)}
+    chosen = read_settings("--set", settings)
     if data_dir is not None:
         chosen["data.dir"] = str(data_dir)
     return Overrides(
@@ -114,6 +114,11 @@ def overrides(
         axes={key: parse_values(text) for key, text in map(_split("--axis"), axes)},
         seeds=seeds,
     )
+
+
+def read_settings(option: str, settings: Sequence[str]) -> dict[str, Any]:
+    """Read what was given to an option, ``KEY=VALUE`` each time."""
+    return {key: parse_value(text) for key, text in map(_split(option), settings)}
 
 
 def _split(option: str) -> Callable[[str], tuple[str, str]]:

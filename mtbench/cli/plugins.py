@@ -1,4 +1,4 @@
-"""Commands over plugins: ``plugins list``, ``show`` and ``new``."""
+"""Commands over plugins: ``plugins list``, ``show``, ``check`` and ``new``."""
 
 from __future__ import annotations
 
@@ -8,13 +8,14 @@ from pathlib import Path
 
 import click
 
-from mtbench.cli.options import plugin_option
+from mtbench.cli.options import data_option, load_registry, plugin_option, read_settings
+from mtbench.entries import label
 from mtbench.errors import ExitCode
 
 
 @click.group()
 def plugins() -> None:
-    """List the plugins, show one, or begin one."""
+    """List the plugins, show or check one, or begin one."""
 
 
 @plugins.command("list")
@@ -58,6 +59,49 @@ def show(name: str, plugin_files: Sequence[Path], form: str) -> int:
         click.echo(f"  in a matrix: {entry['example']}")
         print_table("parameters", entry["parameters"], widest=60)
     return ExitCode.DONE
+
+
+@plugins.command("check")
+@click.argument("name")
+@click.option(
+    "--param",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="A parameter that it is checked with; may be given again.",
+)
+@data_option
+@plugin_option
+@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+def check(
+    name: str,
+    settings: Sequence[str],
+    data_dir: Path | None,
+    plugin_files: Sequence[Path],
+    form: str,
+) -> int:
+    """Hold the component NAME (or KIND:NAME) to the conformance kit.
+
+    Ends with exit code 6 where a check fails that is not declared to.
+    """
+    from mtbench.cli.tables import print_table
+    from mtbench.resolution import default_data_folder
+    from mtbench.testing.reports import Report
+
+    folder = data_dir or default_data_folder()
+    parameters = read_settings("--param", settings)
+    entries = load_registry(plugin_files).lookup(name)
+    reports = [Report.of(entry, folder=folder, parameters=parameters) for entry in entries]
+    if form == "json":
+        records = [report.record() for report in reports]
+        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+    else:
+        for report in reports:
+            click.echo(label(report.entry))
+            print_table("", report.rows(), widest=60)
+            click.echo(f"\n{report.summary()}")
+    failed = any(report.failed for report in reports)
+    return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
 
 
 @plugins.command("new")

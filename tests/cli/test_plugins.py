@@ -1,6 +1,7 @@
 import json
+import re
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -159,3 +160,98 @@ def test_new_of_an_unknown_kind(call: Call, tmp_path: Path) -> None:
 
     assert answer.code == 2
     assert answer.err.startswith("error: unknown kind 'hed'; did you mean 'head'?")
+
+
+TWINS = """
+import torch
+
+from mtbench.api import CombinerSpec, HeadSpec, HeadParameters, Parameters, hookimpl
+
+
+class Twin(torch.nn.Module):
+    def __init__(self, width, task, parameters):
+        super().__init__()
+        self.task = task
+        self.project = torch.nn.Linear(width * task.embeddings(parameters.pair), task.outputs)
+
+    def forward(self, *embeddings):
+        outputs = self.project(torch.cat(embeddings, dim=1))
+        return outputs if self.task.loss == "cross-entropy" else outputs.squeeze(1)
+
+
+class Scaled(Parameters):
+    scale: float = 1.0
+
+
+class Scale:
+    def __init__(self, parameters):
+        self.scale = parameters.scale
+
+    def combine(self, x):
+        return x.losses.flip(0) * self.scale
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="twin", summary="a head", target=Twin)]
+
+
+@hookimpl
+def mtbench_combiners():
+    spec = CombinerSpec(
+        name="twin", summary="a combiner", target=Scale, parameters=Scaled, needs="losses"
+    )
+    return [spec]
+"""
+
+
+@pytest.fixture
+def twins(tmp_path: Path) -> Iterator[Path]:
+    file = tmp_path / "twins_of_a_test.py"
+    file.write_text(TWINS)
+    yield file
+    sys.modules.pop(file.stem, None)
+
+
+def test_check_prints_every_check_and_ends_well(call: Call) -> None:
+    answer = call("plugins", "check", "sum")
+
+    assert (answer.code, answer.err) == (0, "")
+    title, header, *_ = answer.out.splitlines()
+    assert title == "combiner 'sum' of mtbench"
+    assert header.split() == ["check", "meaning", "outcome", "message"]
+    *_, last = answer.out.splitlines()
+    assert re.fullmatch(r"\d+ passed, 0 failed, 1 expected failure, \d+ not applicable", last)
+
+
+def test_check_of_several_kinds_says_what_failed(call: Call, twins: Path) -> None:
+    answer = call("plugins", "check", "twin", "--plugin", twins, "--param", "scale=-1")
+    assert answer.code == 2
+    assert "head 'twin' of twins_of_a_test.py: unknown key 'scale'" in answer.err
+    sys.modules.pop(twins.stem)
+
+    answer = call("plugins", "check", "twin", "--plugin", twins, "--format", "json")
+    failed = {each["kind"]: each["counts"]["failed"] for each in json.loads(answer.out)}
+    assert (answer.code, failed) == (0, {"head": 0, "combiner": 0})
+
+
+def test_check_with_a_parameter_that_breaks_it(call: Call, twins: Path) -> None:
+    answer = call("plugins", "check", "combiner:twin", "--plugin", twins, "--param", "scale=-1")
+
+    assert answer.code == 6
+    assert "combiner 'twin' of twins_of_a_test.py\n" in answer.out
+    (line,) = [line for line in answer.out.splitlines() if line.startswith("one-task-alone ")]
+    assert "failed" in line
+    assert "expected a positive multiple of (3, -4, 0); came" in line
+    *_, last = answer.out.splitlines()
+    assert re.fullmatch(r"\d+ passed, [1-9]\d* failed, \d+ not applicable", last)
+
+
+def test_check_knows_the_nearest_name(call: Call) -> None:
+    answer = call("plugins", "check", "pcgrd")
+
+    assert answer.code == 2
+    assert answer.err.startswith("error: unknown component 'pcgrd'; did you mean 'pcgrad'? (known")
+    assert call("plugins", "check", "sum", "--param", "scale").err == (
+        "error: --param 'scale': expected KEY=VALUE\n"
+    )

@@ -1,4 +1,5 @@
 from collections.abc import Callable
+from typing import ClassVar
 
 import pytest
 import torch
@@ -79,7 +80,7 @@ class LosesCounts(Mean):
 class OfTheClass(Mean):
     """A dictionary of the class is everybody's."""
 
-    everybody = {}
+    everybody: ClassVar = {}
 
     def __init__(self, parameters):
         self.seen = self.everybody

@@ -1,0 +1,79 @@
+"""Reports: what came of a component's checks, as records and in one line."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, get_args
+
+from mtbench.entries import Entry
+from mtbench.testing.conformance import Outcome, Status, check_component
+
+PLURALS = {"expected failure": "expected failures"}
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of every check of a component."""
+
+    entry: Entry
+    outcomes: tuple[Outcome, ...]
+
+    @classmethod
+    def of(
+        cls, entry: Entry, *, folder: Path | None = None, parameters: Mapping[str, Any]
+    ) -> Report:
+        """Run the checks.
+
+        Args:
+            folder: where the data lie that a task reads.
+            parameters: laid over the spec's example.
+
+        Raises:
+            UsageError: if a parameter is not known or does not fit.
+            PluginError: if what the spec says of its parameters or failures makes no sense.
+        """
+        return cls(entry, tuple(check_component(entry, folder=folder, **parameters)))
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed that was not expected to."""
+        return any(outcome.status == "failed" for outcome in self.outcomes)
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return a record a check: ``check``, ``meaning``, ``outcome``, ``message``."""
+        return [
+            {
+                "check": outcome.check.name,
+                "meaning": outcome.check.meaning,
+                "outcome": outcome.status,
+                "message": outcome.message,
+            }
+            for outcome in self.outcomes
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many checks came to what, zeros included."""
+        found = Counter(outcome.status for outcome in self.outcomes)
+        return {status: found[status] for status in get_args(Status)}
+
+    def summary(self) -> str:
+        """Return the counts in one line; what is zero and no news is left out."""
+        return ", ".join(
+            f"{count} {PLURALS.get(status, status) if count != 1 else status}"
+            for status, count in self.counts().items()
+            if count or status in ("passed", "failed")
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "kind": self.entry.spec.kind,
+            "name": self.entry.spec.name,
+            "distribution": self.entry.provider.distribution,
+            "version": self.entry.provider.version,
+            "counts": self.counts(),
+            "checks": self.rows(),
+        }
