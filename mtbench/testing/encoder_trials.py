@@ -98,7 +98,7 @@ def require_encodable(subject: Subject, encoded: Sequence[Tokens], what: str) ->
     """Fail unless the encoder takes the sequences."""
     try:
         output = states(build(subject), ragged(encoded))
-    except (IndexError, RuntimeError, ValueError) as error:
+    except Exception as error:
         fail(f"an encoder that takes {what}", f"{type(error).__name__}: {error}")
     require_finite(output, f"of {what}")
 
