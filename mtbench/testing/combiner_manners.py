@@ -130,7 +130,9 @@ def work_in_tasks(subject: Subject) -> None:
     Twice the tasks may be twelve times the work: eight for a cubic cost, and half as many steps
     again for a solver. All subsets of the tasks, or all their orders, are far beyond.
     """
-    package = type(Player(subject).combiner).__module__.partition(".")[0]
+    first = Player(subject)
+    first.update(general(4, 20))  # what is imported on the way is no part of a step
+    package = type(first.combiner).__module__.partition(".")[0]
     allowed = FIRST
     for tasks in (4, 8, 16):
         player = Player(subject)
