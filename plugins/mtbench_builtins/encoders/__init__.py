@@ -5,6 +5,7 @@ from dataclasses import replace
 from mtbench.api import EncoderSpec, hookimpl
 from mtbench_builtins.encoders.caveats import caveat
 from mtbench_builtins.encoders.shipped import SHIPPED
+from mtbench_builtins.encoders.shipped import TINY as TINY_CHECKPOINT
 
 MINBERT = EncoderSpec(
     name="minbert",
@@ -31,9 +32,25 @@ TINY = replace(
     shipped=frozenset(),
     example={},
 )
+HUGGINGFACE = EncoderSpec(
+    name="huggingface",
+    summary="any text encoder of the library transformers (extra: transformers)",
+    target="mtbench_builtins.encoders.huggingface.encoder:HuggingFaceEncoder",
+    parameters="mtbench_builtins.encoders.huggingface.parameters:HuggingFaceParameters",
+    tokenizer="mtbench_builtins.encoders.huggingface.tokenizer:HuggingFaceTokenizer",
+    fingerprint="mtbench_builtins.encoders.huggingface.checkpoint:fingerprint",
+    locations=frozenset({"checkpoint", "revision"}),
+    shipped=frozenset(SHIPPED),
+    caveat=caveat,
+    example={"checkpoint": TINY_CHECKPOINT},
+    paper=(
+        "Wolf et al. 2020, Transformers: State-of-the-Art Natural Language Processing; what the "
+        "checkpoint is of has a paper of its own"
+    ),
+)
 
 
 @hookimpl
 def mtbench_encoders() -> list[EncoderSpec]:
     """Return the encoders."""
-    return [MINBERT, TINY]
+    return [MINBERT, TINY, HUGGINGFACE]

@@ -11,7 +11,7 @@ from torch import Tensor
 from mtbench.api import RaggedBatch, Tokens
 from mtbench.batching import ragged
 from mtbench.pooling import pool
-from mtbench_builtins.encoders import MINBERT, mtbench_encoders
+from mtbench_builtins.encoders import HUGGINGFACE, MINBERT, mtbench_encoders
 from mtbench_builtins.encoders import TINY as TINY_SPEC
 from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.minbert import MinBert
@@ -322,7 +322,7 @@ def test_a_missing_pooler_is_drawn_afresh(
 
 
 def test_the_catalogue() -> None:
-    assert mtbench_encoders() == [MINBERT, TINY_SPEC]
+    assert mtbench_encoders() == [MINBERT, TINY_SPEC, HUGGINGFACE]
     assert (MINBERT.name, TINY_SPEC.name) == ("minbert", "tiny")
     assert MINBERT.locations == {"checkpoint", "revision"}
     assert TINY_SPEC.locations == frozenset()

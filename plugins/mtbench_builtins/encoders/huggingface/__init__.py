@@ -1,0 +1,1 @@
+"""Text encoders of the library transformers, behind the interface of mtbench."""

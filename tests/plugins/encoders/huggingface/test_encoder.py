@@ -1,0 +1,307 @@
+import subprocess
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor
+
+from mtbench.api import RaggedBatch, Tokens, UsageError
+from mtbench.batching import ragged
+from mtbench.pooling import pool
+from mtbench_builtins.encoders import HUGGINGFACE, MINBERT
+from mtbench_builtins.encoders.huggingface import padding
+from mtbench_builtins.encoders.huggingface.encoder import HuggingFaceEncoder
+from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
+from mtbench_builtins.encoders.minbert import MinBert
+from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
+
+Folder = Callable[..., Path]
+
+FAMILIES = (
+    *("bert", "roberta", "mpnet", "electra", "distilbert"),
+    *("albert", "deberta-v2", "modernbert", "xlm-roberta"),
+)
+PAD = {"roberta": 1, "mpnet": 1, "xlm-roberta": 1}
+TYPED = ("bert", "electra", "albert")
+POOLED = ("bert", "roberta", "mpnet", "albert", "xlm-roberta")
+LENGTHS = (7, 3, 18, 3, 2, 7, 8, 12)
+
+
+def sequences(lengths: Sequence[int] = LENGTHS) -> list[Tokens]:
+    """Return random sequences; the second half of each is of type 1."""
+    generator = torch.Generator().manual_seed(1)
+    return [
+        Tokens(
+            torch.randint(5, 23, (length,), generator=generator).tolist(),
+            [int(i >= length / 2) for i in range(length)],
+        )
+        for length in lengths
+    ]
+
+
+def padded(given: list[Tokens], family: str) -> dict[str, Tensor]:
+    """Return one rectangle of all sequences, as the library wants it."""
+    longest = max(len(sequence.ids) for sequence in given)
+
+    def rectangle(rows: Sequence[Any], pad: int = 0) -> Tensor:
+        return torch.tensor([list(row) + [pad] * (longest - len(row)) for row in rows])
+
+    types = {"token_type_ids": rectangle([sequence.types for sequence in given])}
+    return {
+        "input_ids": rectangle([sequence.ids for sequence in given], PAD.get(family, 0)),
+        "attention_mask": rectangle([[1] * len(sequence.ids) for sequence in given]),
+        **(types if family in TYPED else {}),
+    }
+
+
+def real_tokens(rectangle: Tensor, batch: RaggedBatch) -> Tensor:
+    """Return the real tokens of a padded rectangle [N, L, d] as the batch's stream [T, d]."""
+    return torch.cat([row[:n] for row, n in zip(rectangle, batch.lengths, strict=True)])
+
+
+def encoder(folder: Path | str, **parameters: Any) -> HuggingFaceEncoder:
+    torch.manual_seed(0)
+    return HuggingFaceEncoder(HuggingFaceParameters(checkpoint=str(folder), **parameters))
+
+
+# --- against the library's own call -----------------------------------------------------------
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_equals_the_librarys_own_padded_call(folder_of: Folder, family: str) -> None:
+    from transformers import AutoModel
+
+    folder = folder_of(family)
+    model, given = encoder(folder).eval(), sequences()
+    batch = ragged(given)
+    assert len(padding.like_lengths(batch.lengths)) > 2
+    with torch.no_grad():
+        output = model(batch)
+        expected = AutoModel.from_pretrained(folder).eval()(**padded(given, family))
+    tokens = real_tokens(expected.last_hidden_state, batch)
+    torch.testing.assert_close(output.tokens, tokens, rtol=0, atol=1e-5)
+    if family in POOLED:
+        torch.testing.assert_close(output.pooled, expected.pooler_output, rtol=0, atol=1e-5)
+    else:
+        assert torch.equal(output.pooled, output.tokens[batch.starts])
+    assert (model.width, model.pooling) == (12, "pooler" if family in POOLED else "cls")
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_a_sequence_does_not_see_its_neighbours(folder_of: Folder, family: str) -> None:
+    model, given = encoder(folder_of(family)).double().eval(), sequences()
+    together = ragged(given)
+    with torch.no_grad():
+        for pooling in ("cls", "pooler", "mean"):
+            embeddings = pool(model(together), together, pooling)
+            for sequence, embedding in zip(given, embeddings, strict=True):
+                alone = ragged([sequence])
+                torch.testing.assert_close(
+                    pool(model(alone), alone, pooling)[0], embedding, rtol=0, atol=1e-10
+                )
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_every_parameter_that_is_used_has_a_gradient(folder_of: Folder, family: str) -> None:
+    model = encoder(folder_of(family), dropout=0.0).train()
+    batch = ragged(sequences())
+    (pool(model(batch), batch, "mean") ** 2).sum().backward()
+    without = {name for name, p in model.named_parameters() if p.grad is None}
+    assert without == {name for name, _ in model.named_parameters() if ".pooler." in name}
+    model(batch).pooled.sum().backward()
+    assert [name for name, p in model.named_parameters() if p.grad is None] == []
+
+
+@pytest.mark.parametrize("family", FAMILIES)
+def test_half_precision_and_deterministic_algorithms(folder_of: Folder, family: str) -> None:
+    torch.set_deterministic_debug_mode("error")
+    model = encoder(folder_of(family), dropout=0.0).train()
+    batch = ragged(sequences())
+    whole = model(batch)
+    with torch.autocast("cpu", torch.bfloat16):
+        half = model(batch)
+        mean = pool(half, batch, "mean")
+    (mean.float().sum() + half.pooled.float().sum()).backward()
+    torch.testing.assert_close(half.tokens.float(), whole.tokens, rtol=0, atol=0.2)
+    assert all(p.grad is None or p.grad.isfinite().all() for p in model.parameters())
+
+
+# --- against minBERT --------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("checkpoint", ["tiny", "minilm"])
+def test_equals_minbert_on_the_same_checkpoint(
+    checkpoint: str, request: pytest.FixtureRequest
+) -> None:
+    if checkpoint != "tiny":
+        checkpoint = str(request.getfixturevalue(checkpoint))
+    theirs = MinBertParameters(checkpoint=checkpoint)
+    texts = [("A dog barks.",), ("The hound makes a noise!", "It barks"), ("Not a good film",)]
+    batch = ragged(WordPieceTokenizer(theirs).encode(texts))
+    ours, minbert = encoder(checkpoint).eval(), MinBert(theirs).eval()
+    with torch.no_grad():
+        torch.testing.assert_close(ours(batch).tokens, minbert(batch).tokens, rtol=0, atol=1e-5)
+    assert (ours.width, ours.pooling) == (minbert.width, minbert.pooling)
+
+
+# --- weights ----------------------------------------------------------------------------------
+
+
+def rewrite(folder: Path, change: Callable[[dict[str, Tensor]], dict[str, Tensor]]) -> None:
+    """Change the tensors of a checkpoint."""
+    file = folder / "model.safetensors"
+    save_file(change(load_file(file)), file, metadata={"format": "pt"})
+
+
+def test_weights_are_float32_whatever_they_are_stored_in(folder_of: Folder) -> None:
+    folder = folder_of("bert")
+    rewrite(folder, lambda tensors: {name: x.bfloat16() for name, x in tensors.items()})
+    stored, model = load_file(folder / "model.safetensors"), encoder(folder)
+    for name, parameter in model.model.named_parameters():
+        assert parameter.dtype == torch.float32
+        assert torch.equal(parameter, stored[name].float())
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+def test_heads_are_left_out_and_pickles_are_read(folder_of: Folder, pickled: bool) -> None:
+    folder = folder_of("electra")
+    expected = encoder(folder).state_dict()
+    rewrite(
+        folder,
+        lambda tensors: {
+            "discriminator_predictions.dense.weight": torch.ones(2, 2),
+            **{f"electra.{name}": x for name, x in tensors.items()},
+        },
+    )
+    if pickled:
+        file = folder / "model.safetensors"
+        torch.save(load_file(file), folder / "pytorch_model.bin")
+        file.unlink()
+    state = encoder(folder).state_dict()
+    assert state.keys() == expected.keys()
+    assert all(torch.equal(value, expected[name]) for name, value in state.items())
+
+
+@pytest.mark.parametrize("declared", [None, "mean"])
+def test_a_missing_pooler_is_drawn_from_torchs_generator(
+    folder_of: Folder, declared: str | None
+) -> None:
+    folder = folder_of("bert")
+    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "pooler" not in n})
+    if declared:
+        (folder / "1_Pooling").mkdir()
+        (folder / "1_Pooling" / "config.json").write_text(f'{{"pooling_mode": "{declared}"}}')
+    model, again = encoder(folder), encoder(folder)
+    assert model.pooling == (declared or "cls")
+    weight = model.model.pooler.dense.weight
+    assert 0.01 < weight.std().item() < 0.03
+    assert torch.equal(weight, again.model.pooler.dense.weight)
+    torch.manual_seed(1)
+    other = HuggingFaceEncoder(HuggingFaceParameters(checkpoint=str(folder)))
+    assert not torch.equal(weight, other.model.pooler.dense.weight)
+
+
+def test_a_tensor_that_is_missing_is_never_drawn(folder_of: Folder) -> None:
+    folder = folder_of("distilbert")
+    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "layer.1.ffn" not in n})
+    with pytest.raises(UsageError) as error:
+        encoder(folder)
+    assert str(error.value) == (
+        f"{folder / 'model.safetensors'}: of DistilBertModel, 4 tensors are missing: "
+        "transformer.layer.1.ffn.lin1.bias, transformer.layer.1.ffn.lin1.weight, "
+        "transformer.layer.1.ffn.lin2.bias ..."
+    )
+
+
+def test_weights_that_cannot_be_read_are_refused_in_one_line(folder_of: Folder) -> None:
+    folder = folder_of("bert")
+    rewrite(folder, lambda tensors: {n: x[:1].clone() for n, x in tensors.items()})
+    for content in (None, b"none"):
+        if content:
+            (folder / "model.safetensors").write_bytes(content)
+        with pytest.raises(UsageError, match=r"model\.safetensors: .* cannot load it") as error:
+            encoder(folder)
+        assert "\n" not in str(error.value)
+
+
+def test_a_model_that_cannot_be_masked_is_refused(folder_of: Folder) -> None:
+    from transformers import FNetConfig, FNetModel
+
+    shape = {"vocab_size": 23, "hidden_size": 12, "num_hidden_layers": 1, "intermediate_size": 8}
+    model = FNetModel(FNetConfig(**shape, tpu_short_seq_length=20, max_position_embeddings=20))
+    with pytest.raises(UsageError, match="FNetModel is no encoder of texts that can be padded"):
+        encoder(folder_of("fnet", model=model))
+
+
+# --- modes ------------------------------------------------------------------------------------
+
+
+def test_dropout_follows_the_mode_of_the_module_and_the_parameter(folder_of: Folder) -> None:
+    folder, batch = folder_of("bert"), ragged(sequences())
+    model = encoder(folder)
+    assert model.model.config.hidden_dropout_prob == 0.1  # the checkpoint's own
+    model.train()
+    assert not torch.equal(model(batch).tokens, model(batch).tokens)
+    model.eval()
+    assert torch.equal(model(batch).tokens, model(batch).tokens)
+    dry = encoder(folder, dropout=0.0).train()
+    assert torch.equal(dry(batch).tokens, dry(batch).tokens)
+    for module in encoder(folder, dropout=0.25).modules():
+        assert not isinstance(module, torch.nn.Dropout) or module.p == 0.25
+
+
+def test_the_same_seed_gives_the_same_masks(folder_of: Folder) -> None:
+    model, batch = encoder(folder_of("roberta"), dropout=0.5).train(), ragged(sequences())
+    states = []
+    for seed in (0, 1, 0):
+        torch.manual_seed(seed)
+        states.append(model(batch).tokens)
+    assert torch.equal(states[0], states[2])
+    assert not torch.equal(states[0], states[1])
+
+
+def test_a_frozen_encoder_gives_features(folder_of: Folder) -> None:
+    model = encoder(folder_of("mpnet"), mode="frozen", dropout=0.5).train()
+    batch = ragged(sequences())
+    output = model(batch)
+    assert not output.tokens.requires_grad
+    assert not output.pooled.requires_grad
+    assert not any(parameter.requires_grad for parameter in model.parameters())
+    assert torch.equal(output.tokens, model(batch).tokens)
+    assert not any(module.training for module in model.modules())
+
+
+def test_nothing_is_printed(folder_of: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+    folder = folder_of("bert")
+    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "pooler" not in n})
+    capfd.readouterr()
+    encoder(folder).train()(ragged(sequences()))
+    assert capfd.readouterr() == ("", "")
+
+
+# --- the catalogue ----------------------------------------------------------------------------
+
+
+def test_the_catalogue() -> None:
+    assert HUGGINGFACE.name == "huggingface"
+    assert HUGGINGFACE.locations == MINBERT.locations
+    assert not hasattr(HuggingFaceEncoder, "segments")
+
+
+def test_the_fingerprint_needs_neither_torch_nor_the_library(folder_of: Folder) -> None:
+    code = """
+import sys
+from mtbench.specs import resolve
+from mtbench_builtins.encoders import HUGGINGFACE as spec
+assert "pydantic" not in sys.modules
+parameters = resolve(spec.parameters).model_validate({"checkpoint": sys.argv[1]})
+assert len(resolve(spec.fingerprint)(parameters)) == 64
+assert not {"torch", "transformers", "tokenizers"} & set(sys.modules)
+"""
+    script = f"import sys; sys.path[:0] = {sys.path!r}\n{code}"
+    subprocess.run([sys.executable, "-c", script, folder_of("bert")], check=True)
