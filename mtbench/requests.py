@@ -10,7 +10,7 @@ from mtbench.devices import CPU
 from mtbench.plan import PlannedCell, PlannedRun
 from mtbench.store import machine
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers")
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers", "transformers")
 """Packages that numbers pass through; a table that mixes their versions warns."""
 
 

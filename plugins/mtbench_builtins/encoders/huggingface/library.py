@@ -2,23 +2,25 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib.metadata import PackageNotFoundError, version
 
 from mtbench.api import UsageError
 
-NAME = "transformers"
 
-
-def require() -> None:
-    """Make sure that the library is installed, without importing it.
+def require(*libraries: str) -> None:
+    """Make sure that libraries are installed, without importing them.
 
     Raises:
-        UsageError: if it is not.
+        UsageError: if one is not.
     """
-    if find_spec(NAME) is None:
-        raise UsageError(
-            f"the encoder 'huggingface' needs the library {NAME}: pip install 'mtbench[{NAME}]'"
-        )
+    for library in libraries or ("transformers",):
+        try:
+            version(library)
+        except PackageNotFoundError:
+            raise UsageError(
+                f"the encoder 'huggingface' needs the library {library}: "
+                "pip install 'mtbench[transformers]'"
+            ) from None
 
 
 @contextmanager

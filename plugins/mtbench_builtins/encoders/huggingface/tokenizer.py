@@ -96,10 +96,12 @@ class HuggingFaceTokenizer:
 def _load(checkpoint: Checkpoint, config: Any) -> Any:
     from transformers import AutoTokenizer
 
+    if checkpoint.vocabulary.suffix == ".model":
+        library.require("sentencepiece", "protobuf")
     with library.quiet():
         try:
             return AutoTokenizer.from_pretrained(
                 checkpoint.folder, config=config, trust_remote_code=False
             )
-        except Exception as error:  # a library that it needs may be missing, or a file be broken
+        except Exception as error:  # whatever the library makes of what it cannot read
             raise configuration.refusal(checkpoint.folder, "its tokenizer", error) from error

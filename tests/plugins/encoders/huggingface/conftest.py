@@ -8,8 +8,6 @@ from typing import Any
 import pytest
 import torch
 
-pytest.importorskip("transformers", reason="the extra 'transformers' is not installed")
-
 WORD_PIECES = (
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "not"),
     *("un", "##watch", "##able", "a", "i", "##s", ",", ".", "!", "'", "cafe", "films"),

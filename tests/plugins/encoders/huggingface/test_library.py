@@ -1,3 +1,4 @@
+from importlib.metadata import PackageNotFoundError
 from typing import Any
 
 import pytest
@@ -16,7 +17,10 @@ from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParamete
 def test_where_the_library_is_missing_one_line_says_how_to_get_it(
     part: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(library, "find_spec", lambda name: None)
+    def none(name: str) -> str:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr(library, "version", none)
     with pytest.raises(UsageError) as error:
         resolve(part)(HuggingFaceParameters(checkpoint="tiny"))
     assert str(error.value) == (

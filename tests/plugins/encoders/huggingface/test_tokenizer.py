@@ -3,13 +3,13 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
-from importlib.metadata import version
+from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
 import pytest
 
 from mtbench.api import Tokens, UsageError
-from mtbench_builtins.encoders.huggingface import tokenizer
+from mtbench_builtins.encoders.huggingface import library, tokenizer
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.huggingface.tokenizer import HuggingFaceTokenizer
 from mtbench_builtins.encoders.parameters import MinBertParameters
@@ -114,6 +114,44 @@ def test_a_broken_tokenizer_is_said_in_one_line(folder_of: Folder) -> None:
     with pytest.raises(UsageError, match="cannot load its tokenizer") as error:
         tokenizer_of(folder)
     assert "\n" not in str(error.value)
+
+
+def test_a_sentence_piece_model(folder_of: Folder) -> None:
+    sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
+    pytest.importorskip("google.protobuf", reason="protobuf is not installed")
+    folder = folder_of("deberta-v2")
+    for name in ("vocab.txt", "tokenizer_config.json"):
+        (folder / name).unlink()
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(["abba ab", "ba bab"] * 20),
+        model_prefix=str(folder / "spm"),
+        vocab_size=12,
+        hard_vocab_limit=False,
+        minloglevel=2,
+        **{"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3},
+        **{"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]"},
+        unk_piece="[UNK]",
+    )
+    [single, pair] = tokenizer_of(folder).encode([("abba",), ("ab", "ba")])
+    assert (single.ids[0], single.ids[-1]) == (1, 2)
+    assert (pair.ids[0], pair.ids.count(2), pair.types[0], pair.types[-1]) == (1, 2, 0, 1)
+
+
+@pytest.mark.parametrize("missing", ["sentencepiece", "protobuf"])
+def test_a_library_that_a_tokenizer_needs_is_named(
+    folder_of: Folder, monkeypatch: pytest.MonkeyPatch, missing: str
+) -> None:
+    folder = folder_of("deberta-v2")
+    (folder / "vocab.txt").rename(folder / "spm.model")
+
+    def found(name: str) -> str:
+        if name == missing:
+            raise PackageNotFoundError(name)
+        return "1.0"
+
+    monkeypatch.setattr(library, "version", found)
+    with pytest.raises(UsageError, match=rf"needs the library {missing}: pip install 'mtbench\["):
+        tokenizer_of(folder)
 
 
 # --- what decides the token ids ---------------------------------------------------------------
