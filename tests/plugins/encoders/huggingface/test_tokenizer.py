@@ -128,8 +128,13 @@ def test_a_sentence_piece_model(folder_of: Folder) -> None:
         vocab_size=12,
         hard_vocab_limit=False,
         minloglevel=2,
-        **{"pad_id": 0, "bos_id": 1, "eos_id": 2, "unk_id": 3},
-        **{"pad_piece": "[PAD]", "bos_piece": "[CLS]", "eos_piece": "[SEP]"},
+        pad_id=0,
+        bos_id=1,
+        eos_id=2,
+        unk_id=3,
+        pad_piece="[PAD]",
+        bos_piece="[CLS]",
+        eos_piece="[SEP]",
         unk_piece="[UNK]",
     )
     [single, pair] = tokenizer_of(folder).encode([("abba",), ("ab", "ba")])
