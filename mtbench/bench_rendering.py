@@ -1,13 +1,15 @@
-"""Renderings of a bench: the same measurements for a terminal, Markdown, CSV and JSON."""
+"""Renderings of a bench: the same measurements for a terminal, Markdown, LaTeX, CSV and JSON."""
 
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from mtbench.latex import tabular
 from mtbench.timings import Bench, MeasuredCell, Timing
 
 HEADINGS = ("step ms", "spread", "tokens/s", "of matmul", "peak MB", "harness", "relative")
+ALIGNMENT = ("left", *["right"] * len(HEADINGS))
 
 
 def as_text(bench: Bench, *, style: str = "simple") -> str:
@@ -15,20 +17,27 @@ def as_text(bench: Bench, *, style: str = "simple") -> str:
     from tabulate import tabulate
 
     table = tabulate(
-        [_record(cell, _reference(bench)) for cell in bench.cells],
+        _records(bench),
         headers="keys",
         tablefmt=style,
         disable_numparse=True,
-        colalign=("left", *["right"] * len(HEADINGS)),
+        colalign=ALIGNMENT,
     )
     lines = [_heading(bench), "", table]
-    reasons = [f"{c.name}: {c.status}: {_reason(c)}" for c in bench.cells if c.timing is None]
+    reasons = _reasons(bench)
     return "\n".join([*lines, *([""] if reasons else []), *reasons])
 
 
 def as_markdown(bench: Bench) -> str:
     """Return the bench as text with a Markdown table."""
     return as_text(bench, style="pipe")
+
+
+def as_latex(bench: Bench) -> str:
+    """Return the bench as a LaTeX table, with the rest of the text in comments."""
+    return tabular(
+        _records(bench), alignment=ALIGNMENT, above=[_heading(bench)], below=_reasons(bench)
+    )
 
 
 def as_csv(bench: Bench) -> str:
@@ -66,6 +75,7 @@ def as_json(bench: Bench) -> str:
 BENCH_FORMATS: Mapping[str, Callable[[Bench], str]] = {
     "rich": as_text,
     "markdown": as_markdown,
+    "latex": as_latex,
     "csv": as_csv,
     "json": as_json,
 }
@@ -102,6 +112,16 @@ def _heading(bench: Bench) -> str:
 def _reference(bench: Bench) -> float | None:
     """Return the median step of the first cell that was measured."""
     return next((c.timing.step_ms_median for c in bench.cells if c.timing is not None), None)
+
+
+def _records(bench: Bench) -> list[dict[str, str]]:
+    reference = _reference(bench)
+    return [_record(cell, reference) for cell in bench.cells]
+
+
+def _reasons(bench: Bench) -> list[str]:
+    """Return why cells have no numbers."""
+    return [f"{c.name}: {c.status}: {_reason(c)}" for c in bench.cells if c.timing is None]
 
 
 def _record(cell: MeasuredCell, reference: float | None) -> dict[str, str]:

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mtbench.durations import Estimate
+from mtbench.latex import tabular
 from mtbench.plan import Plan, PlannedCell
 
 SHOWN = 40
@@ -17,31 +18,18 @@ def as_text(plan: Plan, estimate: Estimate, *, style: str = "simple") -> str:
     """Return the plan for people: counts and duration, the first cells, what cannot be and why."""
     from tabulate import tabulate
 
-    counts = plan.counts()
-    lines = [
-        f"{plan.title}: {counts['cells']} cells, {counts['runs']} runs "
-        f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
-        f"{counts['running']} running, {counts['failed']} failed; "
-        f"{counts['rejected']} cells rejected",
-        *filter(None, [estimate.text()]),
-        "",
-        tabulate(
-            [_cell_record(cell) for cell in plan.cells[:SHOWN]],
-            headers="keys",
-            tablefmt=style,
-            disable_numparse=True,
-        ),
-    ]
-    if len(plan.cells) > SHOWN:
-        lines.append(f"... and {len(plan.cells) - SHOWN} more (--format csv lists all)")
-    reasons = Counter(cell.rejection for cell in plan.cells if cell.rejection is not None)
-    lines += [f"rejected: {count} x {reason}" for reason, count in reasons.most_common()]
-    return "\n".join(lines)
+    table = tabulate(_cell_records(plan), headers="keys", tablefmt=style, disable_numparse=True)
+    return "\n".join([*_above(plan, estimate), "", table, *_below(plan)])
 
 
 def as_markdown(plan: Plan, estimate: Estimate) -> str:
     """Return the plan as text with a Markdown table."""
     return as_text(plan, estimate, style="pipe")
+
+
+def as_latex(plan: Plan, estimate: Estimate) -> str:
+    """Return the plan as a LaTeX table, with the rest of the text in comments."""
+    return tabular(_cell_records(plan), above=_above(plan, estimate), below=_below(plan))
 
 
 def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have no place for it
@@ -66,9 +54,36 @@ def as_json(plan: Plan, estimate: Estimate) -> str:
 PLAN_FORMATS: Mapping[str, Callable[[Plan, Estimate], str]] = {
     "rich": as_text,
     "markdown": as_markdown,
+    "latex": as_latex,
     "csv": as_csv,
     "json": as_json,
 }
+
+
+def _above(plan: Plan, estimate: Estimate) -> list[str]:
+    """Return what is said of all runs: how many there are, and how long they will take."""
+    counts = plan.counts()
+    heading = (
+        f"{plan.title}: {counts['cells']} cells, {counts['runs']} runs "
+        f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
+        f"{counts['running']} running, {counts['failed']} failed; "
+        f"{counts['rejected']} cells rejected"
+    )
+    return [heading, *filter(None, [estimate.text()])]
+
+
+def _below(plan: Plan) -> list[str]:
+    """Return what the table leaves out: further cells, and why some cannot be."""
+    more = len(plan.cells) - SHOWN
+    reasons = Counter(cell.rejection for cell in plan.cells if cell.rejection is not None)
+    return [
+        *([f"... and {more} more (--format csv lists all)"] if more > 0 else []),
+        *(f"rejected: {count} x {reason}" for reason, count in reasons.most_common()),
+    ]
+
+
+def _cell_records(plan: Plan) -> list[dict[str, str]]:
+    return [_cell_record(cell) for cell in plan.cells[:SHOWN]]
 
 
 def _cell_record(cell: PlannedCell) -> dict[str, str]:

@@ -1,4 +1,4 @@
-"""Renderings of a leaderboard: the same numbers for a terminal, Markdown, CSV and JSON."""
+"""Renderings of a leaderboard: the same numbers for a terminal, Markdown, LaTeX, CSV and JSON."""
 
 import json
 import sys
@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mtbench.latex import tabular
 from mtbench.leaderboard import DIGITS, Leaderboard, Row, Score
 
 UNTRAINED = "untrained"
@@ -55,12 +56,23 @@ def as_markdown(board: Leaderboard) -> str:
 
     # A text's own bar would open a column.
     records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in _cells(board)]
-    alignment = ["left", *["right"] * (len(records[0]) - 2), "left"]
     table = tabulate(
-        records, headers="keys", tablefmt="pipe", disable_numparse=True, colalign=alignment
+        records,
+        headers="keys",
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=_alignment(records),
     )
     remarks = "\n".join(f"- {remark}" for remark in board.remarks)
     return f"### {board.title}\n\n{table}" + (f"\n\n{remarks}" if remarks else "")
+
+
+def as_latex(board: Leaderboard) -> str:
+    """Return the leaderboard as a LaTeX table, with title and remarks in comments."""
+    records = _cells(board)
+    return tabular(
+        records, alignment=_alignment(records), above=[board.title], below=board.remarks
+    )
 
 
 def as_terminal(board: Leaderboard) -> str:
@@ -101,9 +113,15 @@ def as_terminal(board: Leaderboard) -> str:
 FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
     "rich": as_terminal,
     "markdown": as_markdown,
+    "latex": as_latex,
     "csv": as_csv,
     "json": as_json,
 }
+
+
+def _alignment(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the alignment of each column: numbers to the right, name and status to the left."""
+    return ["left", *["right"] * (len(records[0]) - 2), "left"]
 
 
 def _widths(records: Sequence[Mapping[str, str]], available: int) -> list[int]:

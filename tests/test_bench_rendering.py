@@ -6,7 +6,7 @@ from dataclasses import fields, replace
 
 import pytest
 
-from mtbench.bench_rendering import BENCH_FORMATS, as_csv, as_json, as_markdown, as_text
+from mtbench.bench_rendering import BENCH_FORMATS, as_csv, as_json, as_latex, as_markdown, as_text
 from mtbench.timings import Bench, MeasuredCell, Timing
 
 TIMING = Timing(
@@ -72,6 +72,15 @@ def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
 
     assert (markdown[:2], markdown[-3:]) == (text[:2], text[-3:])
     assert [part.strip() for part in markdown[5].split("|")[1:-1]] == text[5].split()
+
+
+def test_latex_has_the_text_in_comments() -> None:
+    text, latex = as_text(BENCH).splitlines(), as_latex(BENCH).splitlines()
+
+    assert (latex[0], latex[-2:]) == (f"% {text[0]}", [f"% {line}" for line in text[-2:]])
+    assert latex[1] == r"\begin{tabular}{lrrrrrrr}"
+    assert latex[6].removesuffix(r" \\").split(" & ")[0].strip() == "sum"
+    assert r"46\%" in latex[6]
 
 
 def test_json() -> None:

@@ -28,7 +28,7 @@ GROUND = """
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
     leaderboard rendering plan_rendering readme overview catalogue data_tables token_column
-    token_cache timings durations bench_rendering scaffold matrix_schema
+    token_cache timings durations bench_rendering scaffold matrix_schema latex
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

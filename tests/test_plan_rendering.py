@@ -7,7 +7,15 @@ import pytest
 
 from mtbench.durations import Estimate
 from mtbench.plan import Plan, PlannedCell, PlannedRun
-from mtbench.plan_rendering import PLAN_FORMATS, SHOWN, as_csv, as_json, as_markdown, as_text
+from mtbench.plan_rendering import (
+    PLAN_FORMATS,
+    SHOWN,
+    as_csv,
+    as_json,
+    as_latex,
+    as_markdown,
+    as_text,
+)
 from mtbench.store import State
 
 
@@ -51,6 +59,26 @@ RECORDS = [
     ("three", 2, "three-2", "missing", ""),
     ("four", None, None, "rejected", "heads.a (b): c, d"),
 ]
+
+
+def test_latex_has_the_text_in_comments() -> None:
+    heading, duration, _, *_, reason = as_text(PLAN, ESTIMATE).splitlines()
+
+    assert as_latex(PLAN, ESTIMATE).splitlines() == [
+        f"% {heading}",
+        f"% {duration}",
+        r"\begin{tabular}{ll}",
+        r"\toprule",
+        r" cell   & runs                 \\",
+        r"\midrule",
+        r" one, é & 2 done, 1 failed     \\",
+        r" two    & rejected             \\",
+        r" three  & 2 missing, 1 running \\",
+        r" four   & rejected             \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        f"% {reason}",
+    ]
 
 
 def test_text() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from mtbench.leaderboard import Leaderboard, Row, Score
 from mtbench.plan import PlannedRun
-from mtbench.rendering import FORMATS, as_csv, as_json, as_markdown, as_terminal
+from mtbench.rendering import FORMATS, as_csv, as_json, as_latex, as_markdown, as_terminal
 
 COUNTS = {"cells": 5, "rejected": 1, "runs": 6, "stored": 5, "failed": 1, "running": 0, "to_do": 0}
 
@@ -193,6 +193,35 @@ def test_markdown_is_pinned() -> None:
     ]
 
 
+def test_latex_is_pinned() -> None:
+    board = Leaderboard("a_b", {"sst": "accuracy"}, [ROWS[4], ROWS[3]], COUNTS, ["50 % of a_b"])
+
+    assert as_latex(board).splitlines() == [
+        "% a_b",
+        r"\begin{tabular}{lrrrl}",
+        r"\toprule",
+        r" cell     &   sst accuracy &   overall &   seeds & status                           \\",
+        r"\midrule",
+        r" one task &          0.100 &     0.100 &       1 & failed: NonFiniteLoss: it is nan \\",
+        r" rejected &              - &         - &       0 & rejected: no pair                \\",
+        r"\bottomrule",
+        r"\end{tabular}",
+        "% 50 % of a_b",
+    ]
+
+
+def latex_rows(text: str) -> list[list[str]]:
+    """Return the cells of the rows of a LaTeX table, heading first, as people read them."""
+    lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r"\\")]
+    for written, read in ((r"$\pm$", "±"), ("$-$", "-"), (r"\textbar{}", "|"), ("{[}", "[")):
+        lines = [line.replace(written, read) for line in lines]
+    return [[text.strip() for text in line.split(" & ")] for line in lines]
+
+
+def test_latex_and_markdown_have_the_same_cells() -> None:
+    assert latex_rows(as_latex(BOARD)) == markdown_rows(as_markdown(BOARD))
+
+
 @pytest.mark.usefixtures("wide")
 def test_markdown_and_terminal_have_the_same_cells() -> None:
     heading, *rows = markdown_rows(as_markdown(BOARD))
@@ -220,9 +249,9 @@ def test_csv_has_the_numbers_of_json() -> None:
 
 
 @pytest.mark.usefixtures("wide")
-@pytest.mark.parametrize("form", ["markdown", "rich"])
+@pytest.mark.parametrize("form", ["markdown", "rich", "latex"])
 def test_tables_have_the_numbers_of_json(form: str) -> None:
-    read = {"markdown": markdown_rows, "rich": terminal_rows}[form]
+    read = {"markdown": markdown_rows, "rich": terminal_rows, "latex": latex_rows}[form]
     heading, *rows = read(FORMATS[form](BOARD))
     table = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
     columns = {"sst": "sst accuracy", "sts": "sts pearson", "overall": "overall"}
@@ -242,7 +271,7 @@ def test_tables_have_the_numbers_of_json(form: str) -> None:
 
 
 def test_a_score_has_three_digits_everywhere() -> None:
-    for form in ("markdown", "rich", "csv"):
+    for form in ("markdown", "rich", "latex", "csv"):
         found = re.findall(r"\d+\.\d+", FORMATS[form](BOARD))
         assert found
         assert {len(number.partition(".")[2]) for number in found} == {3}

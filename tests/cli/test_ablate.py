@@ -13,7 +13,7 @@ import pytest
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
-FORMATS = ("rich", "markdown", "csv", "json")
+FORMATS = ("rich", "markdown", "latex", "csv", "json")
 DONE = ["combiner=sum, heads.pd=linear", "combiner=pcgrad, heads.pd=linear"]
 
 
