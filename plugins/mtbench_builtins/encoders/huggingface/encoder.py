@@ -49,7 +49,7 @@ class HuggingFaceEncoder(nn.Module):
         undeclared: Pooling = "pooler" if has_pooler else "cls"
         self.pooling = checkpoint.declared_pooling() or undeclared
         # The model's own count of positions may go by it.
-        padding = self.model.get_input_embeddings().padding_idx
+        padding = getattr(self.model.get_input_embeddings(), "padding_idx", None)
         self._pad: int = next((i for i in (padding, config.pad_token_id) if i is not None), 0)
         # A RoBERTa has one type of token, an XLM takes something else by that name.
         takes = inspect.signature(self.model.forward).parameters
