@@ -94,6 +94,11 @@ def ask(
     return Answer(**json.loads(done.stdout))
 
 
+def module_of(target: Target) -> str:
+    """Return the module that a target lies in."""
+    return _named(target).partition(":")[0]
+
+
 def _named(target: Target) -> str:
     """Return what a target is called in any process."""
     return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
@@ -101,7 +106,7 @@ def _named(target: Target) -> str:
 
 def _file(target: str) -> list[str]:
     """Return the file of a module that was imported from it, and lies on no path."""
-    name = target.partition(":")[0].partition(".")[0]
+    name = module_of(target).partition(".")[0]
     file = getattr(sys.modules.get(name), "__file__", None)
     by_path = PathFinder.find_spec(name)
     if file is None or Path(file).stem != name or (by_path and by_path.origin == file):

@@ -551,6 +551,10 @@ def test_what_says_nothing() -> None:
 
 
 def test_a_fingerprint_is_a_text() -> None:
+    here = named("fingerprint-needs-no-torch").inapplicable(subject(fingerprint=str))
+    assert here is None
+    beside = named("fingerprint-needs-no-torch").inapplicable(subject(fingerprint=Sound))
+    assert beside == "it lies in the encoder's module, which needs torch"
     assert failure("fingerprint-is-stable", subject(fingerprint=lambda parameters: b"1")) == (
         "expected a fingerprint that is a text; came b'1'"
     )
@@ -624,11 +628,6 @@ IN_A_PROCESS = [
         "tokens-are-the-same-in-every-process",
         {"word": "hash(word)"},
         "the same tokens of ('a charming film',) in every process; came [1, ",
-    ),
-    (
-        "tokenizer-needs-no-torch",
-        {"first": "import torch"},
-        "no import of torch; came one, to tokenise",
     ),
     (
         "fingerprint-needs-no-torch",
