@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mtbench.entries import Entry, build_parameters, label, load_target
+from mtbench.specs import TaskSpec
 
 Function = Callable[["Subject"], None]
 
@@ -35,7 +36,8 @@ class Subject:
         """Return the subject of an entry, built with what its spec gives as an example.
 
         Args:
-            folder: where the data lie that a task reads.
+            folder: where the data lie that a task reads; relative paths among a task's
+                locations are taken from there.
             given: parameters laid over the example.
 
         Raises:
@@ -43,6 +45,9 @@ class Subject:
             PluginError: if its parameter model is broken.
         """
         values = {**entry.spec.example, **given}
+        if folder is not None and isinstance(entry.spec, TaskSpec):
+            for name in entry.spec.locations & values.keys():
+                values[name] = str(folder / values[name])
         return cls(entry, build_parameters(entry, values, where=label(entry)), folder)
 
     @property

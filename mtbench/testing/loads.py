@@ -2,39 +2,71 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+from mtbench.entries import build_task
 from mtbench.errors import UsageError
 from mtbench.protocols import BadRow, Examples, Split
 from mtbench.testing.checks import Subject, fail, require
 
+NOWHERE = Path("/nowhere/at/all")
+"""A folder that there is not."""
+
 
 def build(subject: Subject) -> Any:
-    """Return a new task."""
-    return subject.target()(subject.parameters)
+    """Return a new task, read in the layouts that its spec names."""
+    return build_task(subject.entry, subject.parameters)
+
+
+def elsewhere(subject: Subject, folder: Path) -> Subject:
+    """Return a task whose files are looked for in another folder, wherever they lie."""
+    return _relocated(subject, lambda path: folder / path.name)
+
+
+def moved(subject: Subject, folder: Path) -> Subject:
+    """Return a task whose folder is another one, and its files with it."""
+
+    def place(path: Path) -> Path:
+        inside = subject.folder is not None and path.is_relative_to(subject.folder)
+        return folder / path.relative_to(subject.folder) if inside and subject.folder else path
+
+    return replace(_relocated(subject, place), folder=folder)
+
+
+def _relocated(subject: Subject, place: Callable[[Path], Path]) -> Subject:
+    """Return a task with its locations changed."""
+    given = subject.parameters.model_dump()
+    changed = {
+        name: str(place(Path(given[name])))
+        for name in subject.spec.locations
+        if isinstance(given.get(name), str | Path)
+    }
+    return replace(subject, parameters=subject.parameters.model_copy(update=changed))
 
 
 def without_data(subject: Subject) -> str | None:
     """Say that a task reads files and no folder is named, or None."""
-    if subject.folder is not None or reads_nothing(subject) is not None:
+    if subject.folder is not None or _loads(subject):
         return None
     return "it reads files, and no folder with its data is named"
 
 
 def reads_nothing(subject: Subject) -> str | None:
-    """Say that a task loads without a folder, or None."""
+    """Say that a task loads without any file, or None."""
+    return "it reads no files" if _loads(elsewhere(subject, NOWHERE)) else None
+
+
+def _loads(subject: Subject) -> bool:
+    """Whether a task can be loaded where no folder is named."""
     try:
-        task = build(subject)
-    except Exception:
-        return None  # the check itself meets the error
-    try:
-        task.load("train", None)
-    except Exception:
-        return None
-    return "it needs no folder"
+        build(subject).load("train", None)
+    except Exception:  # whatever it is, the checks that apply meet it again
+        return False
+    return True
 
 
 def splits(subject: Subject) -> dict[Split, Examples]:

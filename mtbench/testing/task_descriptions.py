@@ -1,14 +1,13 @@
 """What the conformance kit asks of a task's description, and where it may be asked for."""
 
 import math
-import tempfile
 from pathlib import Path
-from typing import Any, get_args
+from typing import get_args
 
 from mtbench.metrics import METRICS
 from mtbench.protocols import Loss, TaskInfo
 from mtbench.testing.checks import Checks, Subject, require
-from mtbench.testing.loads import build, splits, without_data
+from mtbench.testing.loads import NOWHERE, build, elsewhere, splits, without_data
 from mtbench.testing.processes import ask
 
 check = Checks("task")
@@ -63,17 +62,10 @@ def describes_itself_the_same(subject: Subject) -> None:
 @check("it can be described where its data are not")
 def describes_itself_without_data(subject: Subject) -> None:
     given = build(subject).describe()
-    with tempfile.TemporaryDirectory() as empty:
-        elsewhere = {
-            name: _nowhere(value, Path(empty))
-            for name, value in subject.parameters.model_dump().items()
-            if name in subject.spec.locations
-        }
-        moved = subject.parameters.model_copy(update=elsewhere)
-        try:
-            info = subject.target()(moved).describe()
-        except Exception as error:
-            info = f"{type(error).__name__}: {error}"
+    try:
+        info = build(elsewhere(subject, NOWHERE)).describe()
+    except Exception as error:
+        info = f"{type(error).__name__}: {error}"
     require(info == given, "the same description where the files are not", info)
 
 
@@ -82,7 +74,7 @@ def needs_no_torch(subject: Subject) -> None:
     load = "made.describe()"
     if without_data(subject) is None:
         load += f", made.load('train', {_path(subject.folder)})"
-    answer = ask(subject, f"len([{load}])", setup="from pathlib import Path")
+    answer = ask(subject, f"len([{load}])", setup=_setup(subject))
     require(not answer.torch, "no import of torch", "one, to describe and load it")
 
 
@@ -96,7 +88,7 @@ def loads_the_same_in_every_process(subject: Subject) -> None:
         ask(
             subject,
             f"[fingerprint(examples) for examples in {parts}]",
-            setup="from pathlib import Path; from mtbench.data import fingerprint",
+            setup=f"{_setup(subject)}from mtbench.data import fingerprint\n",
             hash_seed=seed,
         ).value
         for seed in (1, 4)
@@ -105,17 +97,17 @@ def loads_the_same_in_every_process(subject: Subject) -> None:
         require(one == other, f"one fingerprint of {split} in every process", f"{one}, {other}")
 
 
+def _setup(subject: Subject) -> str:
+    """Return Python that has a new process read the task in its layouts."""
+    layouts = subject.spec.layouts
+    if layouts is None:
+        return ""
+    return (
+        "from mtbench.layouts import LaidOutTask\n"
+        f"made = LaidOutTask(made, tuple(resolve({layouts!r})))\n"
+    )
+
+
 def _path(folder: Path | None) -> str:
     """Return Python for a folder."""
     return "None" if folder is None else f"Path({str(folder.absolute())!r})"
-
-
-def _nowhere(value: Any, empty: Path) -> Any:
-    """Return a location's value with every path led into an empty folder."""
-    if isinstance(value, dict):
-        return {key: _nowhere(one, empty) for key, one in value.items()}
-    if isinstance(value, list | tuple):
-        return type(value)(_nowhere(one, empty) for one in value)
-    if isinstance(value, str | Path):
-        return type(value)(empty / Path(value).name)
-    return value

@@ -11,7 +11,10 @@ from mtbench.errors import UsageError
 from mtbench.protocols import SPLITS, Examples, Split
 from mtbench.testing.checks import Checks, Subject, require
 from mtbench.testing.loads import (
+    NOWHERE,
     build,
+    elsewhere,
+    moved,
     reads_nothing,
     require_sound_rows,
     require_usage_error,
@@ -28,14 +31,15 @@ LARGEST = 1 << 28
 """Bytes of a folder that is copied, to break a row in each of its files."""
 
 
-@check(
-    "without its folder, or in an empty one, it raises a UsageError", inapplicable=reads_nothing
-)
+@check("without its files it raises a UsageError of one line", inapplicable=reads_nothing)
 def missing_data_are_a_usage_error(subject: Subject) -> None:
-    require_usage_error(subject, None, "without a folder")
+    require_usage_error(elsewhere(subject, NOWHERE), None, "without a folder")
     with tempfile.TemporaryDirectory() as empty:
-        require_usage_error(subject, Path(empty), "in an empty folder")
-        require_usage_error(subject, Path(empty) / "nowhere", "in a folder that there is not")
+        for folder, where in (
+            (Path(empty), "an empty folder"),
+            (NOWHERE, "a folder there is not"),
+        ):
+            require_usage_error(elsewhere(subject, folder), folder, f"in {where}")
 
 
 @check("a row that was left out tells its file, line and reason", inapplicable=without_data)
@@ -43,12 +47,17 @@ def bad_rows_say_where(subject: Subject) -> None:
     require_sound_rows(splits(subject))
 
 
+def _without_folder(subject: Subject) -> str | None:
+    """Say that no folder is named, or None."""
+    return None if subject.folder is not None else "no folder is named"
+
+
 def _unbreakable(subject: Subject) -> str | None:
     """Say why no row of a task's files can be broken, or None."""
-    reason = reads_nothing(subject) or without_data(subject)
+    reason = reads_nothing(subject) or _without_folder(subject)
     if reason is not None:
         return reason
-    assert subject.folder is not None  # says without_data
+    assert subject.folder is not None  # says _without_folder
     files = [file for file in subject.folder.rglob("*") if file.is_file()]
     if sum(file.stat().st_size for file in files) > LARGEST:
         return f"its folder is larger than {LARGEST >> 20} MiB, and would be copied"
@@ -60,14 +69,14 @@ def _unbreakable(subject: Subject) -> str | None:
 )
 def reports_a_broken_row(subject: Subject) -> None:
     assert subject.folder is not None  # says _unbreakable
-    before = _loaded(subject, subject.folder)
+    before = _loaded(subject)
     with tempfile.TemporaryDirectory() as folder:
         copied = Path(folder) / "data"
         shutil.copytree(subject.folder, copied)
         for file in copied.rglob("*"):
             if file.is_file() and _is_text(file):
                 _append(file)
-        after = _loaded(subject, copied)
+        after = _loaded(moved(subject, copied))
     noticed = False
     sound: dict[Split, Examples] = {}
     for split, examples in after.items():
@@ -90,11 +99,6 @@ def reports_a_broken_row(subject: Subject) -> None:
     require_sound_rows(sound)
 
 
-def _without_folder(subject: Subject) -> str | None:
-    """Say that no folder is named, or None."""
-    return None if subject.folder is not None else "no folder is named"
-
-
 @check("loading changes nothing in the folder", inapplicable=_without_folder)
 def leaves_the_folder_alone(subject: Subject) -> None:
     assert subject.folder is not None  # says _without_folder
@@ -109,13 +113,13 @@ def leaves_the_folder_alone(subject: Subject) -> None:
     )
 
 
-def _loaded(subject: Subject, folder: Path) -> dict[Split, Examples | UsageError]:
+def _loaded(subject: Subject) -> dict[Split, Examples | UsageError]:
     """Return the splits, or why they cannot be read."""
     task: Any = build(subject)
     loaded: dict[Split, Examples | UsageError] = {}
     for split in SPLITS:
         try:
-            loaded[split] = task.load(split, folder)
+            loaded[split] = task.load(split, subject.folder)
         except UsageError as error:
             loaded[split] = error
     return loaded

@@ -425,7 +425,7 @@ ENCODERS = [
     (
         "declares-width-and-pooling",
         WithoutPooling,
-        "a pooling among cls, pooler, mean; came 'max'",
+        "a pooling among cls, pooler, mean",
     ),
     ("states-have-their-shapes", NoTuple, "an EncoderOutput; came Tensor"),
     ("states-have-their-shapes", PoolsTokens, "pooled of shape [6, 8]; came [58, 8]"),
@@ -522,6 +522,11 @@ ENCODERS = [
 @pytest.mark.parametrize(("name", "target", "message"), ENCODERS)
 def test_a_broken_encoder_is_caught(name: str, target: Any, message: str) -> None:
     assert failure(name, subject(target)).startswith(f"expected {message}")
+
+
+def test_the_pooling_is_said() -> None:
+    message = failure("declares-width-and-pooling", subject(WithoutPooling))
+    assert message.endswith("; came 'max'")
 
 
 def test_an_encoder_that_falls_in_bfloat16() -> None:

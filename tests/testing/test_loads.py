@@ -3,12 +3,14 @@ from typing import Any
 
 import pytest
 
-from mtbench.api import BadRow, Examples, UsageError
+from mtbench.api import BadRow, Examples, Parameters, UsageError
 from mtbench.entries import Entry, Provider
 from mtbench.specs import TaskSpec
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.loads import (
+    elsewhere,
     labelled,
+    moved,
     reads_nothing,
     require_sound_rows,
     require_usage_error,
@@ -57,7 +59,7 @@ def test_what_needs_a_folder(tmp_path: Path) -> None:
             return ONE
 
     assert without_data(subject(None, Made)) is None
-    assert reads_nothing(subject(None, Made)) == "it needs no folder"
+    assert reads_nothing(subject(None, Made)) == "it reads no files"
 
 
 def test_what_cannot_be_built_is_asked() -> None:
@@ -81,3 +83,41 @@ def test_bad_rows() -> None:
 def test_a_few_of_many() -> None:
     assert some(["a", "b", "c"]) == "a, b, c"
     assert some(list("abcde")) == "a, b, c and 2 more"
+
+
+# --- where files lie ----------------------------------------------------------------------------
+
+
+class Located(Parameters):
+    path: str
+    rows: int = 3
+
+
+def located(folder: Path | None, path: str) -> Subject:
+    spec = TaskSpec(
+        name="trial",
+        summary="s",
+        target=Trial,
+        parameters=Located,
+        locations=frozenset({"path"}),
+        example={"path": path},
+    )
+    return Subject.of(Entry(spec, Provider("here", "", "here")), folder=folder)
+
+
+def test_a_relative_location_is_taken_from_the_folder(tmp_path: Path) -> None:
+    assert located(tmp_path, "a/rows.csv").parameters.path == str(tmp_path / "a" / "rows.csv")
+    assert located(None, "a/rows.csv").parameters.path == "a/rows.csv"
+    assert located(tmp_path, "/rows.csv").parameters.path == "/rows.csv"
+
+
+def test_a_folder_that_moves_takes_its_files_along(tmp_path: Path) -> None:
+    copy = tmp_path / "copy"
+    inside = moved(located(tmp_path / "data", "a/rows.csv"), copy)
+    assert (inside.folder, inside.parameters.path) == (copy, str(copy / "a" / "rows.csv"))
+    assert moved(located(tmp_path, "/rows.csv"), copy).parameters.path == "/rows.csv"
+
+
+def test_files_that_are_looked_for_elsewhere(tmp_path: Path) -> None:
+    parameters = elsewhere(located(None, "/a/rows.csv"), tmp_path).parameters
+    assert (parameters.path, parameters.rows) == (str(tmp_path / "rows.csv"), 3)

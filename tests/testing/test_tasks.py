@@ -481,8 +481,8 @@ def test_a_folder_that_is_written_to(folder: Path) -> None:
 def test_where_there_are_no_files() -> None:
     reasons = {check.name: check.inapplicable(subject(Sound)) for check in checks.all}
     assert {name: reason for name, reason in reasons.items() if reason} == {
-        "missing-data-are-a-usage-error": "it needs no folder",
-        "reports-a-broken-row": "it needs no folder",
+        "missing-data-are-a-usage-error": "it reads no files",
+        "reports-a-broken-row": "it reads no files",
         "leaves-the-folder-alone": "no folder is named",
     }
 

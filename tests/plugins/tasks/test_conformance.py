@@ -1,5 +1,6 @@
 """Every task that mtbench ships runs the whole conformance kit, on files of its layout."""
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,10 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
         for stem, label, values in (("quora", "is_duplicate", 2), ("sts", "similarity", 6)):
             header = "\tid\tsentence1\tsentence2" + f"\t{label}" * labelled
             _write(made / f"{stem}-{split}.csv", header, split, 2, values if labelled else None)
+    for split in ("train", "dev", "test"):
+        rows = [f"row {place} of {split},{place % 5 + 1}" for place in range(10)]
+        file = made / f"reviews-{split}.csv"
+        file.write_text("\n".join(["review,stars", *rows]), encoding="utf-8")
     return made
 
 
@@ -50,7 +55,18 @@ def test_conformance(name: str, folder: Path) -> None:
     assert [o.check.name for o in outcomes] == [check.name for check in CHECKS["task"]]
     assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status == "failed"] == []
     reasons = {o.message for o in outcomes if o.status == "not applicable"}
-    assert reasons <= {"it needs no folder", "it has no classes"}
+    assert reasons <= {"it reads no files", "it has no classes"}
+
+
+def test_a_public_layout(tmp_path: Path) -> None:
+    folder = tmp_path / "sst5"
+    folder.mkdir()
+    for split in ("train", "dev", "test"):
+        rows = [{"text": f"row {i} of {split}", "label": i % 5} for i in range(10)]
+        lines = "\n".join(json.dumps(row) for row in rows)
+        (folder / f"{split}.jsonl").write_text(lines, encoding="utf-8")
+    outcomes = list(check_component(ENTRIES["sst"], folder=tmp_path))
+    assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status != "passed"] == []
 
 
 def test_there_are_some() -> None:
