@@ -7,6 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+import torch
+from torch import Tensor
+
 
 @dataclass
 class Group:
@@ -14,12 +17,12 @@ class Group:
 
     Attributes:
         method: TorchJD's, whose rows are the tasks in the group's order.
-        scale: size of the gradients that is the unit of what is remembered; 0 before there are
-            any.
+        unit: [1] or [m] float64, lengths by which the gradients of its last step were divided;
+            None before there was one.
     """
 
     method: Any
-    scale: float = 0.0
+    unit: Tensor | None = None
 
 
 class Remembering(ABC):
@@ -60,8 +63,13 @@ class Remembering(ABC):
         """Return all that is remembered, as JSON values."""
         return {
             "groups": [
-                {"tasks": list(tasks), "scale": group.scale, **self.remembered(group.method)}
+                {
+                    "tasks": list(tasks),
+                    "unit": group.unit.tolist(),
+                    **self.remembered(group.method),
+                }
                 for tasks, group in self.groups.items()
+                if group.unit is not None
             ]
         }
 
@@ -70,6 +78,7 @@ class Remembering(ABC):
         self.groups = {}
         for saved in state["groups"]:
             tasks = tuple(saved["tasks"])
-            group = Group(self.method(tasks), saved["scale"])
+            unit = torch.tensor(saved["unit"], dtype=torch.float64)
+            group = Group(self.method(tasks), unit)
             self.remind(group.method, saved)
             self.groups[tasks] = group

@@ -51,14 +51,15 @@ class StatefulWeighting(Remembering, GramianCombiner):
     def weights(self, tasks: tuple[str, ...], gramian: Tensor) -> Tensor:
         group, rows = self.group(tasks)
         own = gramian[rows][:, rows]
-        group.scale = self.scale(group, own)
+        unit = group.unit = self.unit(group, own)
         answer = torch.empty(len(tasks), dtype=torch.float64)
-        answer[rows] = self.ask(group.method, own / group.scale**2)
-        return answer.mul(group.scale ** (self.degree - 1))
+        answer[rows] = self.ask(group.method, own / unit / unit[:, None])
+        answer[rows] *= unit ** (self.degree - 1)
+        return answer
 
-    def scale(self, group: Group, gramian: Tensor) -> float:
-        """Return the unit in which TorchJD sees this step."""
-        return root_mean_square(gramian)
+    def unit(self, group: Group, gramian: Tensor) -> Tensor:
+        """Return the lengths, [1] or [m], by which the gradients of this step are divided."""
+        return torch.tensor([root_mean_square(gramian)], dtype=torch.float64)
 
     def ask(self, method: Any, gramian: Tensor) -> Tensor:
         """Return TorchJD's weights [m] for the rows of a group."""
@@ -88,9 +89,9 @@ class PCD(StatefulWeighting):
         first = primary if primary in tasks else tasks[0]
         return (first, *sorted(task for task in tasks if task != first))
 
-    def scale(self, group: Group, gramian: Tensor) -> float:
+    def unit(self, group: Group, gramian: Tensor) -> Tensor:
         # Norms of several steps are averaged: they must be in one unit, the first step's.
-        return group.scale or root_mean_square(gramian)
+        return super().unit(group, gramian) if group.unit is None else group.unit
 
     def method(self, tasks: tuple[str, ...]) -> Any:
         tau = self.parameters.tau
@@ -112,17 +113,23 @@ class NashMTL(StatefulWeighting):
     """Navon et al., 2022, Algorithm 1: weights w with ``G w = 1 / w``, the norm clipped.
 
     By the equation the update does not grow with the gradients: its norm is sqrt(m), clipped.
-    Where the solver fails, TorchJD goes on with the last weights that it found (equal ones, if
-    there are none yet); it starts from these, so that it fails at once where, say, a task's
-    gradient has no inner product with the sum of all.
+    Nor does it matter how long each of them is, so that TorchJD is given unit gradients, with
+    which its solver gets by better.
+
+    Where the solver fails all the same, TorchJD goes on with the last weights that it found
+    (equal ones, if there are none yet). It starts from these, and fails at once where by them a
+    task's gradient has no inner product with the update.
     """
 
     degree = 0.0
 
-    def scale(self, group: Group, gramian: Tensor) -> float:
+    def unit(self, group: Group, gramian: Tensor) -> Tensor:
         # Weights that are used again are those of the gradients they were found for.
         due = group.method.step % self.parameters.update_weights_every == 0
-        return root_mean_square(gramian) if due or not group.scale else group.scale
+        if group.unit is not None and not due:
+            return group.unit
+        lengths = gramian.diagonal().sqrt()
+        return torch.where(lengths > 0, lengths, 1.0)
 
     def method(self, tasks: tuple[str, ...]) -> Any:
         given = self.parameters
@@ -133,7 +140,7 @@ class NashMTL(StatefulWeighting):
     def ask(self, method: Any, gramian: Tensor) -> Tensor:
         if len(gramian) == 1:  # TorchJD cannot state the problem of one task, which is solved
             longest = self.parameters.max_norm or 1.0
-            return min(1.0, longest) / gramian.diagonal().sqrt()
+            return gramian.new_full((1,), min(1.0, longest))
         gradients, _ = factor(gramian)  # TorchJD makes a Gramian of them again
         weights: Tensor = method(gradients)
         return weights
