@@ -1,11 +1,12 @@
 """Assembly: from a resolved cell and a seed to its model, tokenizer, balancer and combiner."""
 
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from torch import nn
 
-from mtbench.entries import Entry, build_parameters, label, load_target
+from mtbench.entries import Entry, build_parameters, calling, label, load_target, make
 from mtbench.errors import PluginError
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
@@ -42,10 +43,11 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     entry = resolved.entries["encoder"]
     assert isinstance(entry.spec, EncoderSpec)
     parameters = _parameters(entry, resolved.cell.encoder)
-    target = load_target(entry, entry.spec.target)
-    encoder = seeded(seed, "encoder", lambda: target(parameters))
+    encoder = seeded(seed, "encoder", lambda: _module(entry, parameters))
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
-    tokenizer = load_target(entry, entry.spec.tokenizer)(parameters)
+    make_tokenizer = load_target(entry, entry.spec.tokenizer)
+    with calling(entry, "its tokenizer's constructor"):
+        tokenizer = make_tokenizer(parameters)
     return Assembled(
         model=MultiTaskModel(encoder, heads, resolved.cell.train["precision"]),
         tokenizer=tokenizer,
@@ -64,10 +66,8 @@ def _tokenizer_digest(entry: Entry, spec: EncoderSpec, tokenizer: Tokenizer) -> 
             f"{label(entry)}: the fingerprint of its tokenizer is {fingerprint!r}, not a text"
         )
     # With its source, so that whoever edits a tokenizer never trains on what it gave before.
-    try:
+    with calling(entry):
         source = source_hash(spec.tokenizer)
-    except (ImportError, SyntaxError) as error:
-        raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
     return f"{source} {fingerprint}"
 
 
@@ -77,14 +77,9 @@ def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:
     component = resolved.cell.heads[task]
     parameters = _parameters(entry, component)
     assert isinstance(parameters, HeadParameters)
-    target = load_target(entry, entry.spec.target)
     info = resolved.tasks[task].info
     pooling: Pooling = parameters.pooling or encoder.pooling
-
-    def build() -> nn.Module:
-        head: nn.Module = target(encoder.width, info, parameters)
-        return head
-
+    build = partial(_module, entry, encoder.width, info, parameters)
     return TaskHead(
         module=seeded(seed, f"heads.{task}", build),
         info=info,
@@ -96,7 +91,15 @@ def _head(resolved: Resolved, task: str, encoder: Any, seed: int) -> TaskHead:
 
 def _build(resolved: Resolved, part: str, component: Component) -> Any:
     entry = resolved.entries[part]
-    return load_target(entry, entry.spec.target)(_parameters(entry, component))
+    return make(entry, _parameters(entry, component))
+
+
+def _module(entry: Entry, *arguments: Any) -> Any:
+    """Make an encoder or a head."""
+    made = make(entry, *arguments)
+    if not isinstance(made, nn.Module):
+        raise PluginError(f"{label(entry)}: its target gave {made!r}, not an nn.Module")
+    return made
 
 
 def _parameters(entry: Entry, component: Component) -> Any:

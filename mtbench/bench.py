@@ -9,10 +9,10 @@ from tempfile import TemporaryDirectory
 from typing import Any
 
 from mtbench.devices import hardware, require
-from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors import environment
 from mtbench.matrix import Matrix
-from mtbench.plan import Plan, PlannedCell
+from mtbench.plan import Plan, PlannedCell, faults
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
 from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise
@@ -42,6 +42,8 @@ def bench(
     plugins: Sequence[Path],
     steps: int,
     say: Callable[[str], None],
+    *,
+    blocked: Sequence[str] = (),
 ) -> Bench:
     """Time the steps of a plan's cells, step by step in turn.
 
@@ -51,6 +53,7 @@ def bench(
     Args:
         store: where the timings will be kept.
         plugins: plugin files that the cells' processes load too.
+        blocked: names of plugins that they leave out.
         steps: to be timed, a cell.
         say: is told what happens, in a line.
 
@@ -58,7 +61,7 @@ def bench(
         UsageError: if the cells are too many, the plan's device is not there, or the store
             cannot be written.
     """
-    possible = [cell for cell in plan.cells if cell.rejection is None]
+    possible = [cell for cell in plan.cells if cell.obstacle is None]
     if len(possible) > MOST:
         raise UsageError(
             f"bench: {len(possible)} cells, each a process of its own; choose at most {MOST} "
@@ -73,7 +76,7 @@ def bench(
             for number, cell in enumerate(possible):
                 say(f"{cell.name}: starting")
                 folder = Store(Path(directory)).run(str(number))
-                asked = request(cell, cell.runs[0], plugins, device=plan.device)
+                asked = request(cell, cell.runs[0], plugins, device=plan.device, blocked=blocked)
                 subjects.append(_Subject(cell, folder, asked, steps + WARM_UP))
                 subjects[-1].hear()
             if subjects:
@@ -85,8 +88,8 @@ def bench(
         measured = iter([subject.measured() for subject in subjects])
     cells = [
         next(measured)
-        if cell.rejection is None
-        else MeasuredCell(cell.name, cell.config, rejection=cell.rejection)
+        if cell.obstacle is None
+        else MeasuredCell(cell.name, cell.config, rejection=cell.rejection, fault=cell.fault)
         for cell in plan.cells
     ]
     return Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
@@ -103,15 +106,19 @@ def check_complete(measured: Bench) -> None:
     """Make sure that every cell that can be was measured.
 
     Raises:
+        PluginError: if a plugin broke one.
         NothingToCompare: if every cell was rejected.
         RunsMissing: if one failed.
     """
     states = [cell.status for cell in measured.cells]
-    if set(states) == {"rejected"}:
+    failed, possible = states.count("failed"), len(states) - states.count("rejected")
+    unmeasured = f"{failed} of {possible} cells failed; the table says why"
+    if told := faults([cell.fault for cell in measured.cells]):
+        raise PluginError(f"{told}; {unmeasured}" if failed else told)
+    if not possible:
         raise NothingToCompare("every cell was rejected; the table says why")
-    if "failed" in states:
-        failed, possible = states.count("failed"), len(states) - states.count("rejected")
-        raise RunsMissing(f"{failed} of {possible} cells failed; the table says why")
+    if failed:
+        raise RunsMissing(unmeasured)
 
 
 class _Subject:

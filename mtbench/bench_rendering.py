@@ -8,6 +8,9 @@ from typing import Any
 from mtbench.latex import tabular
 from mtbench.timings import Bench, MeasuredCell, Timing
 
+WITHOUT_RUNS = ("rejected", "broken")
+"""States of cells that cannot be; the configuration of a broken one is as it was written."""
+
 HEADINGS = ("step ms", "spread", "tokens/s", "of matmul", "peak MB", "harness", "relative")
 ALIGNMENT = ("left", *["right"] * len(HEADINGS))
 
@@ -85,15 +88,15 @@ def _json_record(cell: MeasuredCell) -> dict[str, Any]:
     record = {"name": cell.name, "config": cell.config, "status": cell.status}
     if cell.timing is not None:
         return record | asdict(cell.timing)
-    if cell.rejection is not None:
-        return record | {"reason": cell.rejection}
+    if cell.status in WITHOUT_RUNS:
+        return record | {"reason": _reason(cell)}
     return record | {"error": cell.error, "log": cell.log}
 
 
 def _heading(bench: Bench) -> str:
     machine = bench.machine
     threads = sorted(
-        {c.config["train"]["threads"] for c in bench.cells if c.rejection is None} or {1}
+        {c.config["train"]["threads"] for c in bench.cells if c.status not in WITHOUT_RUNS} or {1}
     )
     shown = ", ".join(map(str, threads)) + (" thread" if threads == [1] else " threads")
     rate = bench.matmul_gflops
@@ -144,4 +147,4 @@ def _record(cell: MeasuredCell, reference: float | None) -> dict[str, str]:
 
 
 def _reason(cell: MeasuredCell) -> str:
-    return cell.rejection or cell.error or ""
+    return cell.fault or cell.rejection or cell.error or ""

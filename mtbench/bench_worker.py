@@ -15,6 +15,7 @@ from typing import Any, TextIO
 import torch
 
 from mtbench import data, devices
+from mtbench.attribution import naming
 from mtbench.evaluation import BATCH_TOKENS, predict
 from mtbench.history import peak_memory_mb
 from mtbench.matmul import counting, distinct_weights, multiply, synchronise
@@ -38,17 +39,22 @@ class Subject:
     Args:
         folder: with the request of a run.
         steps: that will be taken; a shorter schedule is made longer.
+
+    Attributes:
+        entries: who brings each part of the cell.
     """
 
     def __init__(self, folder: Path, steps: int) -> None:
         started = time.perf_counter()
         self._run = prepare(RunFolder(folder))
         self._loading = time.perf_counter() - started
-        if self._run.cache is not None:
-            load_data(self._run)  # most runs of a study find their token ids made
-        started = time.perf_counter()
-        self._data = load_data(self._run)
-        self._trainer, self._run_steps = _trainer(self._run, self._data, steps)
+        self.entries = self._run.entries
+        with naming(self.entries):
+            if self._run.cache is not None:
+                load_data(self._run)  # most runs of a study find their token ids made
+            started = time.perf_counter()
+            self._data = load_data(self._run)
+            self._trainer, self._run_steps = _trainer(self._run, self._data, steps)
         self._loading += time.perf_counter() - started
         model = self._run.assembled.model
         self._device = model.device
@@ -148,8 +154,10 @@ def serve(folder: str, steps: str, orders: TextIO, answers: TextIO) -> None:
         subject = Subject(Path(folder), int(steps))
         answer({"status": "ready"})
         for line in orders:
-            answer({"status": "done", "value": getattr(subject, line.strip())()})
-    except Exception as error:
+            with naming(subject.entries):
+                value = getattr(subject, line.strip())()
+            answer({"status": "done", "value": value})
+    except (Exception, SystemExit) as error:
         text = traceback.format_exc()
         sys.stderr.write(text)
         answer(failure(error, text))

@@ -8,7 +8,8 @@ from typing import Any
 from docstring_parser import DocstringStyle, parse
 from pydantic import BaseModel
 
-from mtbench.entries import Entry, build_parameters, load_target, parameter_model
+from mtbench.entries import Entry, build_parameters, build_task, calling, parameter_model
+from mtbench.errors import MtbenchError
 from mtbench.registry import Registry
 from mtbench.specs import KINDS, Cell, Component, HeadSpec, TaskSpec
 
@@ -42,6 +43,18 @@ def problems(registry: Registry) -> list[Record]:
             "reason": problem.reason,
         }
         for problem in registry.problems
+    ]
+
+
+def blocked(registry: Registry) -> list[Record]:
+    """Return a record for each plugin that was left out with ``-p no:NAME``."""
+    return [
+        {
+            "distribution": provider.distribution,
+            "version": provider.version,
+            "module": provider.module,
+        }
+        for provider in registry.blocked
     ]
 
 
@@ -95,25 +108,34 @@ def example(entry: Entry, registry: Registry) -> str:
     if isinstance(spec, TaskSpec):
         return f"tasks = [{value}]"
     if isinstance(spec, HeadSpec):
-        return f"heads.{_task_for(spec, parameter_model(entry), registry)} = {value}"
+        return f"heads.{_task_for(entry, registry)} = {value}"
     return f"{spec.kind} = {value}"
 
 
-def _task_for(spec: HeadSpec, model: type[BaseModel], registry: Registry) -> str:
+def _task_for(entry: Entry, registry: Registry) -> str:
     """Return the first task that a head, as its example has it, has nothing against."""
-    head = Component(spec.name, model.model_validate(spec.example).model_dump(mode="json"))
-    nothing = Component("", {})
-    for entry in registry.entries:
-        if not isinstance(entry.spec, TaskSpec) or parameter_model(entry).model_json_schema().get(
-            "required"
-        ):
-            continue
-        name = entry.spec.name
-        task = load_target(entry, entry.spec.target)(build_parameters(entry, {}, where=name))
-        cell = Cell({name: task.describe()}, nothing, {name: head}, nothing, nothing, {})
-        if spec.rejects is None or spec.rejects(cell, name) is None:
-            return name
+    values = parameter_model(entry).model_validate(entry.spec.example).model_dump(mode="json")
+    head = Component(entry.spec.name, values)
+    for task in registry.entries:
+        try:
+            if isinstance(task.spec, TaskSpec) and _fits(entry, head, task):
+                return task.spec.name
+        except MtbenchError:
+            continue  # a plugin that breaks, or a task that must be told something, is no example
     return "TASK"
+
+
+def _fits(entry: Entry, head: Component, task: Entry) -> bool:
+    """Whether a head has nothing against a task with its defaults."""
+    name = task.spec.name
+    made = build_task(task, build_parameters(task, {}, where=name))
+    with calling(task, "describe"):
+        info = made.describe()
+    assert isinstance(entry.spec, HeadSpec)
+    nothing = Component("", {})
+    cell = Cell({name: info}, nothing, {name: head}, nothing, nothing, {})
+    with calling(entry, "rejects"):
+        return entry.spec.rejects is None or entry.spec.rejects(cell, name) is None
 
 
 def _inline(value: Any) -> str:

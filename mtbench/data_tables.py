@@ -21,7 +21,7 @@ def default_tasks(registry: Registry) -> dict[str, Task]:
     """Return every task that can be built without being told anything.
 
     Raises:
-        PluginError: if one cannot be imported.
+        PluginError: if one cannot be imported or made.
     """
     tasks: dict[str, Task] = {}
     entries = [entry for entry in registry.entries if entry.spec.kind == "task"]

@@ -2,14 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import sys
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtbench.errors import PluginError
+from mtbench.errors import MtbenchError, PluginError
 from mtbench.layouts import LaidOutTask
 from mtbench.protocols import Task
 from mtbench.specs import Spec, TaskSpec, resolve
+from mtbench.tracebacks import place, summary
 
 if TYPE_CHECKING:
     from mtbench.parameters import Parameters
@@ -44,7 +47,9 @@ def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> P
     """
     from mtbench.validation import validate
 
-    return validate(parameter_model(entry), given, where=where)
+    model = parameter_model(entry)
+    with calling(entry, "its parameters"):
+        return validate(model, given, where=where)
 
 
 def parameter_model(entry: Entry) -> type[Parameters]:
@@ -71,13 +76,15 @@ def build_task(entry: Entry, parameters: Parameters) -> Task:
     """Return the task of an entry, read in the layouts that its spec names.
 
     Raises:
-        PluginError: if what the spec names cannot be imported.
+        PluginError: if what the spec names cannot be imported, or raises.
     """
-    task: Task = load_target(entry, entry.spec.target)(parameters)
+    task: Task = make(entry, parameters)
     assert isinstance(entry.spec, TaskSpec)
     if entry.spec.layouts is None:
         return task
-    return LaidOutTask(task, tuple(load_target(entry, entry.spec.layouts)))
+    layouts = load_target(entry, entry.spec.layouts)
+    with calling(entry, "its layouts"):
+        return LaidOutTask(task, tuple(layouts))
 
 
 def load_target(entry: Entry, target: Any) -> Any:
@@ -86,10 +93,71 @@ def load_target(entry: Entry, target: Any) -> Any:
     Raises:
         PluginError: if it cannot be imported; the reason is the chained error.
     """
-    try:
+    with calling(entry):
         return resolve(target)
-    except Exception as error:  # whatever a stranger's module raises when it is imported
-        raise PluginError(f"{label(entry)}: {type(error).__name__}: {error}") from error
+
+
+def make(entry: Entry, *arguments: Any) -> Any:
+    """Return what an entry's target gives for these arguments.
+
+    Raises:
+        PluginError: if it cannot be imported, or raises something that is no ``MtbenchError``.
+    """
+    target = load_target(entry, entry.spec.target)
+    with calling(entry, "its constructor"):
+        return target(*arguments)
+
+
+@contextmanager
+def calling(entry: Entry, what: str = "") -> Iterator[None]:
+    """Have whatever a stranger's code raises name the component, and its own file and line.
+
+    An ``MtbenchError`` passes as it is; what is printed goes to stderr, stdout is the table's.
+
+    Args:
+        what: is called, for the message; empty where it says itself what it was.
+
+    Raises:
+        PluginError: in place of the error, which is the chained one.
+    """
+    try:
+        with redirect_stdout(sys.stderr):
+            yield
+    except MtbenchError:
+        raise
+    except (Exception, SystemExit) as error:
+        raise PluginError(accusation(error, entry, what=what)) from error
+
+
+def accusation(error: BaseException, *entries: Entry, what: str = "") -> str:
+    """Say in one line which component an error came out of, and where in its own code.
+
+    Args:
+        entries: the component; several where it is one of them.
+        what: was called; empty where the error says it.
+    """
+    said = " ".join(str(error).split()) if isinstance(error, MtbenchError) else summary(error)
+    where = place(error, {package for entry in entries for package in _packages(entry)})
+    return (
+        f"{' or '.join(map(label, entries))}: "
+        + (f"{what} raised {said}" if what else said)
+        + (f" ({where})" if where else "")
+    )
+
+
+def _packages(entry: Entry) -> Iterator[str]:
+    """Yield the top-level packages that a component's code lies in."""
+    yield entry.provider.module.partition(":")[0].partition(".")[0]
+    for target in targets(entry.spec):
+        module = target if isinstance(target, str) else str(getattr(target, "__module__", ""))
+        yield module.partition(":")[0].partition(".")[0]
+
+
+def targets(spec: Spec) -> list[Any]:
+    """Return what a spec names of its code, as text or as the thing itself."""
+    names = ("target", "layouts", "parameters", "tokenizer", "fingerprint", "rejects", "caveat")
+    found = [getattr(spec, name, None) for name in names]
+    return [target for target in found if target is not None]
 
 
 def label(entry: Entry) -> str:

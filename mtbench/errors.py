@@ -29,9 +29,18 @@ class UsageError(MtbenchError):
 
 
 class PluginError(MtbenchError):
-    """A plugin that is needed cannot be used."""
+    """A plugin that is needed cannot be used.
+
+    Args:
+        part: of a cell that it is about, such as ``"heads.sts"``, where the message does not
+            name the component behind it.
+    """
 
     exit_code = ExitCode.PLUGIN_BROKEN
+
+    def __init__(self, message: str, *, part: str = "") -> None:
+        super().__init__(message)
+        self.part = part
 
 
 class RunsMissing(MtbenchError):

@@ -110,7 +110,8 @@ def _encode(texts: Texts, tokenizer: Tokenizer) -> tuple[TokenColumn, ...]:
         if len(column) != len(given):
             raise PluginError(
                 f"the tokenizer {type(tokenizer).__name__} gave {len(column)} sequences "
-                f"for {len(given)} items"
+                f"for {len(given)} items",
+                part="encoder",
             )
     return columns
 

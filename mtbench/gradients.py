@@ -51,6 +51,8 @@ class NonFiniteGradient(ArithmeticError):
 class BrokenCombiner(RuntimeError):
     """A combiner returned something that is no update."""
 
+    part = "combiner"
+
 
 @dataclass(frozen=True)
 class Portion:

@@ -1,14 +1,20 @@
 """The history of a run: a line of JSON an event, readable while the run is under way."""
 
+from __future__ import annotations
+
 import json
 import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import TYPE_CHECKING, Any, Self
 
+from mtbench.devices import CUDA
 from mtbench.store import HISTORY
+
+if TYPE_CHECKING:
+    import torch
 
 STATUS = Path("/proc/self/status")
 
@@ -72,3 +78,16 @@ def peak_memory_mb() -> float | None:
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     return round(peak / (1024 * 1024 if sys.platform == "darwin" else 1024), 1)
+
+
+def cost_of_device(device: torch.device) -> dict[str, Any]:
+    """Return which CUDA device it was, and the most memory that tensors took there."""
+    if device.type != CUDA:
+        return {}
+    import torch
+
+    peak = torch.cuda.max_memory_allocated(device)
+    return {
+        "device": torch.cuda.get_device_name(device),
+        "peak_device_memory_mb": round(peak / 1024**2, 1),
+    }

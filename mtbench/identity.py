@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from mtbench import data, devices
-from mtbench.entries import Entry, build_parameters, label, load_target
+from mtbench.entries import Entry, build_parameters, calling, label, load_target
 from mtbench.errors import PluginError, UsageError
 from mtbench.provenance import source_hash
 from mtbench.resolution import Resolved, TaskEntry
@@ -88,23 +88,21 @@ class Identifier:
 
     def _source(self, entry: Entry, target: Target) -> str:
         if target not in self._sources:
-            try:
+            with calling(entry):
                 self._sources[target] = source_hash(target)
-            except (ImportError, SyntaxError) as error:
-                reason = f"{type(error).__name__}: {error}"
-                raise PluginError(f"{label(entry)}: {reason}") from error
         return self._sources[target]
 
     def _data_fingerprints(self, name: str, task: TaskEntry, folder: str | None) -> dict[str, str]:
         memo = (id(task), folder)
         if memo not in self._fingerprints:
             directory = Path(folder) if folder else None
-            self._fingerprints[memo] = {
-                split: data.fingerprint(
-                    data.load(task.task, split, directory, with_labels=True, name=name)
-                )
-                for split in ("train", "dev")
-            }
+            with calling(task.entry, "load"):
+                self._fingerprints[memo] = {
+                    split: data.fingerprint(
+                        data.load(task.task, split, directory, with_labels=True, name=name)
+                    )
+                    for split in ("train", "dev")
+                }
         return self._fingerprints[memo]
 
     def _weights_digest(self, resolved: Resolved) -> str | None:
@@ -119,7 +117,12 @@ class Identifier:
                 key: value for key, value in resolved.config["encoder"].items() if key != "name"
             }
             parameters = build_parameters(entry, given, where="encoder")
-            self._weights[memo] = load_target(entry, spec.fingerprint)(parameters)
+            fingerprint = load_target(entry, spec.fingerprint)
+            with calling(entry, "fingerprint"):
+                digest = fingerprint(parameters)
+            if not isinstance(digest, str):
+                raise PluginError(f"{label(entry)}: fingerprint returned {digest!r}, not a text")
+            self._weights[memo] = digest
         return self._weights[memo]
 
 

@@ -12,7 +12,7 @@ from mtbench.store import REQUEST, RESULT, Store
 DIGITS = 3
 """Digits of a score in every format; a dev set of a thousand rows bears no more."""
 
-Status = Literal["done", "partial", "failed", "running", "missing", "rejected"]
+Status = Literal["done", "partial", "failed", "running", "missing", "rejected", "broken"]
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ class Row:
         scores: primary metric of each task.
         overall: mean of the tasks' primary metrics.
         runs: the cell's runs, one a seed.
-        reason: why the cell was rejected or failed; empty otherwise.
+        reason: why the cell was rejected, is broken or failed; empty otherwise.
     """
 
     name: str
@@ -107,6 +107,7 @@ def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
         for task, entry in cell.tasks.items()
     }
     errors = [result["error"] for result in runs if not _is_done(result)]
+    reasons = [cell.obstacle[1]] if cell.obstacle else errors
     return Row(
         name=cell.name,
         config=cell.config,
@@ -114,7 +115,7 @@ def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
         overall=_score([result["overall"] for result in done], cell.paper.get("overall")),
         status=_status(cell, len(done)),
         runs=cell.runs,
-        reason=cell.rejection or (errors[0] if errors else ""),
+        reason=reasons[0] if reasons else "",
     )
 
 
@@ -133,8 +134,8 @@ def _score(
 
 
 def _status(cell: PlannedCell, done: int) -> Status:
-    if cell.rejection is not None:
-        return "rejected"
+    if cell.obstacle is not None:
+        return cell.obstacle[0]
     states = {run.state for run in cell.runs}
     if states == {"done"}:
         return "done"

@@ -20,6 +20,10 @@ from mtbench.segments import Segments
 class BrokenHead(RuntimeError):
     """A head gave outputs that are none of its task's."""
 
+    def __init__(self, task: str, message: str) -> None:
+        super().__init__(f"the head of task {task!r}, {message}")
+        self.part = f"heads.{task}"
+
 
 @dataclass(frozen=True)
 class TaskBatch:
@@ -190,8 +194,9 @@ def _check_shape(name: str, task: TaskHead, outputs: Tensor, count: int) -> None
     expected = (count, classes) if task.info.loss == "cross-entropy" else (count,)
     if outputs.shape != expected:
         raise BrokenHead(
-            f"the head of task {name!r}, {type(task.module).__name__}, gave shape "
-            f"{list(outputs.shape)}, not {list(expected)}"
+            name,
+            f"{type(task.module).__name__}, gave shape {list(outputs.shape)}, "
+            f"not {list(expected)}",
         )
 
 

@@ -4,16 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, Literal
 
+from mtbench.attribution import naming
 from mtbench.configuration import Config
 from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, RunsMissing, UsageError, unknown
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
 from mtbench.identity import Identifier, all_entries, canonical, run_key
 from mtbench.matrix import NamedCell
 from mtbench.registry import Registry
-from mtbench.resolution import Resolved, Resolver, TaskEntry
+from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
 from mtbench.store import State, Store
+from mtbench.tracebacks import show
+
+TOLD = 3
+"""Faults of plugins that the last line of a command tells; the table has all."""
 
 
 @dataclass(frozen=True)
@@ -30,12 +35,14 @@ class PlannedCell:
     """A cell of the plan.
 
     Attributes:
-        config: the resolved configuration.
-        runs: one a seed; none where the cell is rejected.
+        config: the resolved configuration; as it was written where the cell is broken.
+        tasks: by name; none where the cell is broken.
+        runs: one a seed; none where the cell is rejected or broken.
         rejection: why the cell cannot be, or None.
         caveat: what a reader of its scores must know, or None.
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
+        fault: which plugin broke the cell, and how, or None.
     """
 
     name: str
@@ -48,6 +55,14 @@ class PlannedCell:
     caveat: str | None
     identity: Mapping[str, Any]
     providers: Mapping[str, str]
+    fault: str | None = None
+
+    @property
+    def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
+        """Why the cell has no runs: that it makes no sense, or that a plugin broke it."""
+        if self.fault is not None:
+            return "broken", self.fault
+        return ("rejected", self.rejection) if self.rejection is not None else None
 
 
 @dataclass(frozen=True)
@@ -76,29 +91,43 @@ class Plan:
         """Return the runs without a score; a failed one is tried again."""
         return self.runs("missing", "failed", "running")
 
+    def check_sound(self) -> None:
+        """Make sure that no plugin broke a cell.
+
+        Raises:
+            PluginError: naming the plugins.
+        """
+        if told := faults([cell.fault for cell in self.cells]):
+            raise PluginError(told)
+
     def check_complete(self) -> None:
         """Make sure that every run of the plan is stored.
 
         Raises:
+            PluginError: if a plugin broke a cell.
             NothingToCompare: if there is no run, because every cell was rejected.
             RunsMissing: if a run failed or was not trained.
         """
         counts = self.counts()
+        missing = counts["runs"] - counts["stored"]
+        unscored = (
+            f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed); "
+            "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
+        )
+        if told := faults([cell.fault for cell in self.cells]):
+            raise PluginError(f"{told}; {unscored}" if missing else told)
         if not counts["runs"]:
             raise NothingToCompare("every cell was rejected; the table says why")
-        missing = counts["runs"] - counts["stored"]
         if missing:
-            raise RunsMissing(
-                f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed); "
-                "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
-            )
+            raise RunsMissing(unscored)
 
     def counts(self) -> dict[str, int]:
-        """Count cells, the cells that cannot be, and runs (each key once) by state."""
+        """Count cells, those without runs by their reason, and runs (each key once) by state."""
         runs = [run.state for _, run in self.runs()]
         return {
             "cells": len(self.cells),
             "rejected": sum(cell.rejection is not None for cell in self.cells),
+            "broken": sum(cell.fault is not None for cell in self.cells),
             "runs": len(runs),
             "stored": runs.count("done"),
             "failed": runs.count("failed"),
@@ -117,23 +146,35 @@ class Planner:
         self._device = device
 
     def plan(self, title: str, cells: Sequence[NamedCell], seeds: Sequence[int]) -> Plan:
-        """Resolve the cells and look up their runs.
+        """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
 
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
-            PluginError: if a plugin that is needed is broken.
+            PluginError: if plugins break every cell; it is that of the first one.
         """
         stored = self._store.keys()
-        planned = [self._plan_cell(cell, seeds, stored) for cell in cells]
+        planned: list[PlannedCell] = []
+        errors: list[PluginError] = []
+        for cell in cells:
+            try:
+                planned.append(self._plan_cell(cell, seeds, stored))
+            except PluginError as error:
+                errors.append(error)
+                planned.append(_broken(cell, error))
+        if errors and len(errors) == len(cells):
+            raise errors[0]
+        for different in {str(error): error for error in errors}.values():
+            show(different)
         _check_task_names(cells, planned)
         return Plan(title, list(seeds), planned, self._device)
 
     def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
         try:
             resolved = self._resolver.resolve(cell.config)
-            identity = (
-                {} if resolved.rejection else self._identifier.identity(resolved, self._device)
-            )
+            with naming(all_entries(resolved)):
+                identity = (
+                    {} if resolved.rejection else self._identifier.identity(resolved, self._device)
+                )
         except UsageError as error:
             raise UsageError(f"cell {cell.name!r}: {error}") from error
         runs = []
@@ -158,9 +199,44 @@ class Planner:
         )
 
 
+def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
+    """Return a cell that cannot be planned, because a plugin that it needs is broken."""
+    return PlannedCell(
+        name=cell.name,
+        note=cell.note,
+        paper=cell.paper,
+        config=cell.config,
+        tasks={},
+        runs=[],
+        rejection=None,
+        caveat=None,
+        identity={},
+        providers={},
+        fault=str(error),
+    )
+
+
+def faults(found: Sequence[str | None]) -> str:
+    """Say in one line how many of some cells are broken, and by what; empty where none is.
+
+    Args:
+        found: what is wrong with each of them, or None.
+    """
+    broken = [fault for fault in found if fault is not None]
+    if not broken:
+        return ""
+    told = list(dict.fromkeys(broken))
+    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    verb = "is" if len(broken) == 1 else "are"
+    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
+
+
 def _check_task_names(cells: Sequence[NamedCell], planned: Sequence[PlannedCell]) -> None:
     """Refuse a head or a published score for a task that is in no cell: nothing would use it."""
     tasks = {task for cell in planned for task in cell.tasks}
+    for cell, made in zip(cells, planned, strict=True):
+        if made.fault is not None:
+            tasks |= set(map(task_name, cell.config["tasks"]))
     for cell in cells:
         for name in cell.config.get("heads", {}):
             if name not in tasks:

@@ -33,10 +33,10 @@ def as_latex(plan: Plan, estimate: Estimate) -> str:
 
 
 def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have no place for it
-    """Return one row a run; a rejected cell has one row without a run."""
+    """Return one row a run; a cell that is rejected or broken has one row without a run."""
     import pandas as pd
 
-    # As objects: a rejected cell has no seed, which would make floats of the others'.
+    # As objects: such a cell has no seed, which would make floats of the others'.
     text: str = pd.DataFrame(_run_records(plan), dtype=object).to_csv(index=False)
     return text.rstrip("\n")
 
@@ -68,6 +68,7 @@ def _above(plan: Plan, estimate: Estimate) -> list[str]:
         f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
         f"{counts['running']} running, {counts['failed']} failed; "
         f"{counts['rejected']} cells rejected"
+        + (f", {counts['broken']} broken" if counts["broken"] else "")
     )
     return [heading, *filter(None, [estimate.text()])]
 
@@ -75,10 +76,10 @@ def _above(plan: Plan, estimate: Estimate) -> list[str]:
 def _below(plan: Plan) -> list[str]:
     """Return what the table leaves out: further cells, and why some cannot be."""
     more = len(plan.cells) - SHOWN
-    reasons = Counter(cell.rejection for cell in plan.cells if cell.rejection is not None)
+    reasons = Counter(cell.obstacle for cell in plan.cells if cell.obstacle is not None)
     return [
         *([f"... and {more} more (--format csv lists all)"] if more > 0 else []),
-        *(f"rejected: {count} x {reason}" for reason, count in reasons.most_common()),
+        *(f"{kind}: {count} x {why}" for (kind, why), count in reasons.most_common()),
     ]
 
 
@@ -89,18 +90,18 @@ def _cell_records(plan: Plan) -> list[dict[str, str]]:
 def _cell_record(cell: PlannedCell) -> dict[str, str]:
     states = Counter(run.state for run in cell.runs)
     shown = ", ".join(f"{count} {state}" for state, count in sorted(states.items()))
-    return {"cell": cell.name, "runs": shown if cell.rejection is None else "rejected"}
+    return {"cell": cell.name, "runs": cell.obstacle[0] if cell.obstacle else shown}
 
 
 def _run_records(plan: Plan) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for cell in plan.cells:
-        if cell.rejection is not None:
-            records.append(_record(cell, None, None, "rejected"))
+        if cell.obstacle is not None:
+            records.append(_record(cell, None, None, cell.obstacle[0]))
         records += [_record(cell, run.seed, run.key, run.state) for run in cell.runs]
     return records
 
 
 def _record(cell: PlannedCell, seed: int | None, key: str | None, state: str) -> dict[str, Any]:
-    reason = cell.rejection or ""
+    _, reason = cell.obstacle or ("", "")
     return {"cell": cell.name, "seed": seed, "run": key, "state": state, "reason": reason}

@@ -1,11 +1,39 @@
 """Plugin files: Python files that are plugins without being installed (``--plugin``)."""
 
 import sys
+from collections.abc import Iterable
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from mtbench.errors import UsageError
+
+BESIDE = "mtbenchfile.py"
+"""A file of this name is a plugin of the matrix beside it; each study may have its own."""
+
+
+def file_beside(matrix: Path) -> list[Path]:
+    """Return the plugin file in the folder of a matrix, if there is one.
+
+    Args:
+        matrix: its file, or the folder of that.
+    """
+    file = (matrix if matrix.is_dir() else matrix.parent) / BESIDE
+    return [file] if file.is_file() else []
+
+
+def distinct(files: Iterable[Path]) -> list[Path]:
+    """Return the files, each of them once, however often and in what spelling it was given.
+
+    Raises:
+        UsageError: if two of them have one name, and so would be one module.
+    """
+    found: dict[str, Path] = {}
+    for file in files:
+        other = found.setdefault(file.name, file)
+        if other.resolve() != file.resolve():
+            raise UsageError(f"--plugin {file}: it has the name of another one, {other}")
+    return list(found.values())
 
 
 def check_file(file: Path) -> None:
@@ -18,6 +46,8 @@ def check_file(file: Path) -> None:
         raise UsageError(f"--plugin {file}: there is no such file")
     if file.suffix != ".py" or not file.stem.isidentifier():
         raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
+    if file.name == BESIDE:
+        return  # whoever loads a study means its own, and none that was there before
     known = sys.modules.get(file.stem)
     origin = getattr(known, "__file__", None) if known else _origin(file.stem)
     if (known or origin) and Path(origin or "/").resolve() != file.resolve():

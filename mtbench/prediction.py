@@ -6,6 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from mtbench.attribution import naming
 from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
@@ -53,8 +54,11 @@ def evaluate(
     """
     run = restore(folder, data_dir, device=device)
     tasks = run.resolved.cell.tasks
-    splits = {task: run.tokenised(task, run.load(task, split, with_labels=True)) for task in tasks}
-    _, scores = predict_and_score(run.assembled.model, splits)
+    with naming(run.entries):
+        splits = {
+            task: run.tokenised(task, run.load(task, split, with_labels=True)) for task in tasks
+        }
+        _, scores = predict_and_score(run.assembled.model, splits)
     return scores, overall(tasks, scores)
 
 
@@ -94,8 +98,9 @@ def write_predictions(
     }
     stems = [submission.stem for submission in submissions.values()]
     for task, submission in submissions.items():
-        examples = run.load(task, split, with_labels=False)
-        values = predict(run.assembled.model, task, run.tokenised(task, examples))
+        with naming(run.entries):
+            examples = run.load(task, split, with_labels=False)
+            values = predict(run.assembled.model, task, run.tokenised(task, examples))
         predicted = dict(zip(examples.ids, values, strict=True))
         # Two tasks of one kind would write to one file: then each goes by its own name.
         stem = submission.stem if stems.count(submission.stem) == 1 else task

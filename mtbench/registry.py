@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
 from types import ModuleType
@@ -16,10 +17,11 @@ import pluggy
 
 from mtbench import hookspecs
 from mtbench.entries import Entry, Provider
-from mtbench.errors import MtbenchError, PluginError, nearest, unknown
+from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
-from mtbench.plugin_files import check_file, import_file
+from mtbench.plugin_files import check_file, distinct, import_file
 from mtbench.specs import API, KINDS
+from mtbench.tracebacks import show, summary
 
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -44,30 +46,57 @@ class Registry:
 
     Attributes:
         entries: what can be used, in the order it was found.
+        blocked: the plugins that were there and were left out, because somebody said so.
     """
 
     def __init__(self) -> None:
         self.entries: list[Entry] = []
+        self.blocked: list[Provider] = []
+        self._names: set[str] = set()
         self._broken: list[Problem] = []
         self._by_name: dict[tuple[str, str], list[Entry]] = {}
         self._plugins = pluggy.PluginManager(NAMESPACE)
         self._plugins.add_hookspecs(hookspecs)
 
     @classmethod
-    def load(cls, files: Sequence[Path] = ()) -> Registry:
+    def load(cls, files: Sequence[Path] = (), blocked: Collection[str] = ()) -> Registry:
         """Collect the plugins behind the entry points, then those in files.
+
+        Args:
+            blocked: names of plugins that are left out, not even imported: of entry points, of
+                distributions, or of files without their ending.
 
         Raises:
             UsageError: if a file is not there or cannot be a module's name.
         """
         registry = cls()
         for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
-            registry._add(_provider(point), point.load)
-        for file in files:
-            check_file(file)
+            provider = _provider(point)
+            if registry._lets_in(provider, {point.name, provider.distribution}, blocked):
+                registry._add(provider, point.load)
+        for file in distinct(files):
             provider = Provider(file.name, "", file.stem)
-            registry._add(provider, lambda file=file: import_file(file))
+            if registry._lets_in(provider, {file.stem}, blocked):
+                check_file(file)
+                registry._add(provider, partial(import_file, file))
         return registry
+
+    def check_blocked(self, names: Iterable[str]) -> None:
+        """Make sure that names by which plugins are blocked are those of plugins.
+
+        Raises:
+            UsageError: if nothing has one of them.
+        """
+        for name in names:
+            if name not in self._names:
+                raise unknown("plugin", name, self._names, where="-p")
+
+    def _lets_in(self, provider: Provider, names: set[str], blocked: Collection[str]) -> bool:
+        self._names |= names
+        if names.isdisjoint(blocked):
+            return True
+        self.blocked.append(provider)
+        return False
 
     @property
     def problems(self) -> list[Problem]:
@@ -135,6 +164,9 @@ class Registry:
             kinds: the kinds of component that it could be.
         """
         error = unknown(what, name, known)
+        if self.blocked:
+            gone = ", ".join(dict.fromkeys(provider.module for provider in self.blocked))
+            error = UsageError(f"{error}; blocked with -p: {gone}")
         could_be = set(kinds)
         suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *could_be}]
         if not suspects:
@@ -155,7 +187,8 @@ class Registry:
                 raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
         except (Exception, SystemExit) as error:
-            self._note(provider, None, f"{type(error).__name__}: {error}".rstrip(": "))
+            show(error)
+            self._note(provider, None, summary(error))
             return
         for hook in _unmarked_hooks(module):
             self._note(provider, hook, "the function is not marked @hookimpl")
@@ -175,10 +208,14 @@ class Registry:
             with redirect_stdout(sys.stderr):
                 specs = list(function())
         except (Exception, SystemExit) as error:
-            self._note(provider, hook, f"{type(error).__name__}: {error}".rstrip(": "))
+            show(error)
+            self._note(provider, hook, summary(error))
             return
         for spec in specs:
-            reason = self._fault(provider, HOOKS[hook], spec)
+            try:
+                reason = self._fault(provider, HOOKS[hook], spec)
+            except Exception as error:  # a field holds what it cannot: an api that is no number
+                reason = f"{spec.name!r}: {summary(error)}"
             if reason:
                 self._note(provider, hook, reason)
                 continue

@@ -140,7 +140,7 @@ def _widths(records: Sequence[Mapping[str, str]], available: int) -> list[int]:
 
 
 def _style(text: str) -> str:
-    if text.startswith("failed"):
+    if text.startswith(("failed", "broken")):
         return "red"
     return "dim" if UNTRAINED in text or text == "-" else ""
 

@@ -21,11 +21,13 @@ def request(
     *,
     matrix: str = "",
     device: str = CPU,
+    blocked: Sequence[str] = (),
 ) -> dict[str, Any]:
     """Return the request of a run, which its process stores as ``run.json``.
 
     Args:
         plugins: plugin files that the process loads.
+        blocked: names of plugins that it leaves out.
         matrix: title of the matrix for which the run is trained.
         device: that it is trained on.
     """
@@ -38,6 +40,7 @@ def request(
         "config": cell.config,
         "identity": cell.identity,
         "plugins": [str(file.resolve()) for file in plugins],
+        "blocked": list(blocked),
         "providers": cell.providers,
         "versions": versions(),
         "machine": machine(),

@@ -9,23 +9,19 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
-from mtbench.entries import Entry, build_parameters, build_task
-from mtbench.errors import UsageError, unknown
+from mtbench.entries import Entry, build_parameters, build_task, calling, label
+from mtbench.errors import PluginError, UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
+from mtbench.refusals import caveat, rejection
 from mtbench.registry import NAME, Registry
 from mtbench.specs import (
-    BalancerSpec,
     Cell,
     CombinerSpec,
     Component,
     EncoderSpec,
-    HeadSpec,
     TaskSpec,
 )
 from mtbench.validation import validate
-
-WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
-"""Specs that look at the cell as a whole; a head's looks at one of its tasks."""
 
 DATA_VARIABLE = "MTBENCH_DATA"
 """Environment variable that names the folder of the data sets where no configuration does."""
@@ -121,8 +117,8 @@ class Resolver:
             cell=cell,
             tasks=tasks,
             entries=entries,
-            rejection=_rejection(cell, entries),
-            caveat=_caveat(cell, entries["encoder"]),
+            rejection=rejection(cell, entries),
+            caveat=caveat(cell, entries["encoder"]),
         )
 
     def _resolve_tasks(self, given: Any) -> dict[str, TaskEntry]:
@@ -130,11 +126,9 @@ class Resolver:
             raise UsageError('tasks: expected a list of one or more, such as ["sst", "pd"]')
         tasks: dict[str, TaskEntry] = {}
         for reference in given:
-            table = (
-                {"name": reference} if isinstance(reference, str) else as_table(reference, "tasks")
-            )
-            table = dict(table)
-            name = str(table.pop("as", str(table.get("name", "")).rpartition("/")[2]))
+            table = _task_table(reference)
+            name = task_name(reference)
+            table.pop("as", None)
             if not NAME.fullmatch(name) or name == "overall":
                 raise UsageError(
                     f"tasks: {name!r} cannot be a task's name: expected lower-case words joined "
@@ -151,7 +145,11 @@ class Resolver:
             entry, component = self._component("task", table, "tasks")
             parameters = build_parameters(entry, component.parameters, where="tasks")
             task = build_task(entry, parameters)
-            self._tasks[memo] = TaskEntry(entry, component, task, task.describe())
+            with calling(entry, "describe"):
+                info: Any = task.describe()
+            if not isinstance(info, TaskInfo):
+                raise PluginError(f"{label(entry)}: describe returned {info!r}, not a TaskInfo")
+            self._tasks[memo] = TaskEntry(entry, component, task, info)
         return self._tasks[memo]
 
     def _component(self, kind: str, given: Config, where: str) -> tuple[Entry, Component]:
@@ -163,7 +161,8 @@ class Resolver:
                 raise UsageError(f"{where}: expected a name in {given!r}")
             entry = self._registry.find(kind, name)
             model = build_parameters(entry, parameters, where=f"{where} ({name})")
-            values = model.model_dump(mode="json", by_alias=True)
+            with calling(entry, "its parameters"):
+                values = model.model_dump(mode="json", by_alias=True)
             if isinstance(entry.spec, EncoderSpec):
                 locations = {key: values[key] for key in entry.spec.locations & set(values)}
                 values |= _absolute(locations, entry.spec.shipped)
@@ -199,6 +198,18 @@ class Resolver:
             if name not in sizes:
                 raise UsageError(f"train.batch_size: no size for the task {name!r}")
         self._check_task_names(sizes, tasks, where="train.batch_size")
+
+
+def task_name(reference: Any) -> str:
+    """Return the name of a task in its cell, from what a matrix writes for it."""
+    table = _task_table(reference)
+    return str(table.get("as", str(table.get("name", "")).rpartition("/")[2]))
+
+
+def _task_table(reference: Any) -> Config:
+    return dict(
+        {"name": reference} if isinstance(reference, str) else as_table(reference, "tasks")
+    )
 
 
 def _absolute(locations: Mapping[str, Any], shipped: Container[str]) -> dict[str, str]:
@@ -238,27 +249,6 @@ def _as_config(cell: Cell, tasks: Mapping[str, TaskEntry], data: Config) -> Conf
         "train": dict(cell.train),
         "data": data,
     }
-
-
-def _rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
-    """Return the first reason that any component has against the cell, or None."""
-    for part, entry in entries.items():
-        spec = entry.spec
-        reason = None
-        if isinstance(spec, HeadSpec) and spec.rejects is not None:
-            reason = spec.rejects(cell, part.removeprefix("heads."))
-        elif isinstance(spec, WHOLE_CELL) and spec.rejects is not None:
-            reason = spec.rejects(cell)
-        if reason is not None:
-            return f"{part} ({spec.name}): {reason}"
-    return None
-
-
-def _caveat(cell: Cell, encoder: Entry) -> str | None:
-    """Return what the encoder has a reader of the cell's scores know, or None."""
-    spec = encoder.spec
-    assert isinstance(spec, EncoderSpec)
-    return spec.caveat(cell) if spec.caveat is not None else None
 
 
 def as_written(config: Config) -> Config:

@@ -4,6 +4,7 @@ import os
 import sys
 import time
 from collections.abc import Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -14,11 +15,13 @@ from safetensors.torch import save_file
 
 from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
+from mtbench.attribution import naming
+from mtbench.entries import Entry, calling
 from mtbench.evaluation import overall, predict_and_score
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle
-from mtbench.history import History, peak_memory_mb
-from mtbench.identity import Identifier, check_unchanged
+from mtbench.history import History, cost_of_device, peak_memory_mb
+from mtbench.identity import Identifier, all_entries, check_unchanged
 from mtbench.observation import state_of
 from mtbench.protocols import Examples, ObservingCombiner, Split, Step
 from mtbench.randomness import derive, stream
@@ -47,6 +50,11 @@ class Run:
     data_dir: Path | None
     cache: TokenCache | None
 
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """Who brings each part of the cell."""
+        return all_entries(self.resolved)
+
     def tokenised(
         self, task: str, examples: Examples, share: Examples | None = None
     ) -> TokenisedExamples:
@@ -57,7 +65,8 @@ class Run:
     def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
         """Read a split of a task from the run's data folder."""
         entry = self.resolved.tasks[task]
-        return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
+        with calling(entry.entry, "load"):
+            return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
 
 
 def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | None = None) -> Run:
@@ -77,11 +86,13 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
     assert request is not None  # whoever asks for a run has written its request
     device = device or request["device"]
     devices.require(device)
-    registry = Registry.load([Path(file) for file in request["plugins"]])
+    files = [Path(file) for file in request["plugins"]]
+    registry = Registry.load(files, blocked=request.get("blocked", ()))
     resolved = Resolver(registry).resolve(as_written(request["config"]))
     _settle_torch(resolved.cell.train["threads"])
-    assembled = assemble(resolved, request["seed"])
-    assembled.model.to(device)
+    with naming(all_entries(resolved)):
+        assembled = assemble(resolved, request["seed"])
+        assembled.model.to(device)
     stored = resolved.config["data"]["dir"]
     digest = assembled.tokenizer_digest
     return Run(
@@ -128,12 +139,14 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
 
     Raises:
         UsageError: if something that decides its numbers has changed since the plan.
+        PluginError: if a component raises; it names the component.
         ArithmeticError: if a loss or a prediction is not finite.
     """
     started = time.perf_counter()
-    with History(folder.path) as history:
+    with History(folder.path) as history, ExitStack() as stack:
         history.note("loading")
         run = prepare(folder)
+        stack.enter_context(naming(run.entries))
         # Hours may lie between the plan and this moment; the key must not lie.
         model = run.assembled.model
         now = Identifier().identity(run.resolved, model.device.type)
@@ -205,18 +218,7 @@ def _cost(
         "encoder_passes": record.encoder_passes,
         "seconds": seconds,
         "peak_memory_mb": peak_memory_mb(),
-        **_cost_of_device(device),
-    }
-
-
-def _cost_of_device(device: torch.device) -> dict[str, Any]:
-    """Return which CUDA device it was, and the most memory that tensors took there."""
-    if device.type != devices.CUDA:
-        return {}
-    peak = torch.cuda.max_memory_allocated(device)
-    return {
-        "device": torch.cuda.get_device_name(device),
-        "peak_device_memory_mb": round(peak / 1024**2, 1),
+        **cost_of_device(device),
     }
 
 

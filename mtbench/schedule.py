@@ -39,7 +39,7 @@ def schedule(
             if len(made) == steps:
                 break
         if len(made) == before:
-            raise PluginError("the balancer gave an epoch without a step")
+            raise PluginError("the balancer gave an epoch without a step", part="balancer")
         epoch += 1
     return made
 
@@ -57,7 +57,9 @@ def evaluation_steps(total: int, evaluations: int) -> set[int]:
 
 def _check(step: Step, sizes: Mapping[str, int]) -> None:
     if not step:
-        raise PluginError("the balancer gave a step without a task")
+        raise PluginError("the balancer gave a step without a task", part="balancer")
     for task, count in step.items():
         if task not in sizes or count < 1:
-            raise PluginError(f"the balancer gave {count} examples of {task!r} in a step")
+            raise PluginError(
+                f"the balancer gave {count} examples of {task!r} in a step", part="balancer"
+            )

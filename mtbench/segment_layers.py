@@ -21,6 +21,8 @@ from mtbench.protocols import RaggedBatch
 class BrokenSegments(RuntimeError):
     """An encoder that declares segments uses a parameter in a way that breaks the promise."""
 
+    part = "encoder"
+
 
 class TaskRows:
     """Which rows of a pass belong to which task of the step.

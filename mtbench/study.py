@@ -59,12 +59,19 @@ def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
 
 
 def train_missing(
-    plan: Plan, store: Store, plugins: Sequence[Path], jobs: int | None, observer: Observer
+    plan: Plan,
+    store: Store,
+    plugins: Sequence[Path],
+    jobs: int | None,
+    observer: Observer,
+    *,
+    blocked: Sequence[str] = (),
 ) -> None:
     """Train every run of a plan that is not stored, failed ones again.
 
     Args:
         plugins: plugin files that the runs' processes load too.
+        blocked: names of plugins that they leave out.
         jobs: runs at a time; None for as many as the device can take.
 
     Raises:
@@ -76,7 +83,9 @@ def train_missing(
             store=store,
             key=run.key,
             threads=cell.config["train"]["threads"],
-            request=request(cell, run, plugins, matrix=plan.title, device=plan.device),
+            request=request(
+                cell, run, plugins, matrix=plan.title, device=plan.device, blocked=blocked
+            ),
         )
         for cell, run in plan.to_do()
     ]

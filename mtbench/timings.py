@@ -83,7 +83,7 @@ class Timing(Footprint):
 
 @dataclass(frozen=True)
 class MeasuredCell:
-    """A cell of a bench: measured, failed (with its error and log), or rejected."""
+    """A cell of a bench: measured, failed (with its error and log), rejected, or broken."""
 
     name: str
     config: Config
@@ -91,9 +91,12 @@ class MeasuredCell:
     error: str | None = None
     log: str = ""
     rejection: str | None = None
+    fault: str | None = None
 
     @property
     def status(self) -> str:
+        if self.fault is not None:
+            return "broken"
         if self.rejection is not None:
             return "rejected"
         return "done" if self.timing is not None else "failed"

@@ -9,6 +9,7 @@ from pathlib import Path
 from mtbench.errors import MtbenchError
 from mtbench.runner import execute
 from mtbench.store import LOG, REQUEST, RESULT, RunFolder, write_json
+from mtbench.tracebacks import summary
 
 
 def main(folder: str, request: str) -> None:
@@ -30,19 +31,16 @@ def main(folder: str, request: str) -> None:
         try:
             # What starting Python and importing torch took is the run's, too.
             execute(run, before=time.process_time())
-        except Exception as error:
+        except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             sys.stderr.write(text)
             write_json(run.path / RESULT, failure(error, text))
 
 
-def failure(error: Exception, text: str) -> dict[str, object]:
+def failure(error: BaseException, text: str) -> dict[str, object]:
     """Return the result of a run that failed: its error in one line, and the traceback."""
-    kind = type(error).__name__
-    message = " ".join(str(error).split())
-    if message and not isinstance(error, MtbenchError):
-        message = f"{kind}: {message}"
-    return {"status": "failed", "error": message or kind, "traceback": text}
+    message = " ".join(str(error).split()) if isinstance(error, MtbenchError) else ""
+    return {"status": "failed", "error": message or summary(error), "traceback": text}
 
 
 def _write_output_to(log: Path) -> None:

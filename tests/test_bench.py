@@ -2,6 +2,7 @@ import os
 import signal
 import subprocess
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import pytest
 from mtbench import bench as bench_module
 from mtbench.bench import DEFAULT, MOST, WARM_UP, bench, check_complete
 from mtbench.configuration import overlay
-from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix import NamedCell
 from mtbench.plan import Plan, Planner
 from mtbench.registry import Registry
@@ -154,11 +155,27 @@ def test_a_failing_cell_fails_alone(
 
     wrong, killed, well = result.cells
     assert (wrong.status, killed.status, well.status) == ("failed", "failed", "done")
-    assert wrong.error == "ValueError: too far"
+    assert wrong.error is not None
+    assert wrong.error.startswith("combiner 'wrong' of noting_combiners.py: ValueError: too far (")
     assert "Traceback" in wrong.log
     assert killed.error == f"the cell's process was ended by signal {int(signal.SIGKILL)}"
     assert [name for name, *_ in notes(plugin)].count("A") == WARM_UP + 2
     with pytest.raises(RunsMissing, match="2 of 3 cells failed"):
+        check_complete(result)
+
+
+def test_a_broken_cell_is_listed_and_starts_no_process(
+    planned: Callable[..., Plan], store: Store, plugin: Path
+) -> None:
+    plan = planned("a")
+    broken = replace(plan.cells[0], name="x", config={}, runs=[], fault="combiner 'x' of y: z")
+    said: list[str] = []
+
+    result = bench(replace(plan, cells=[broken, *plan.cells]), store, [plugin], 1, said.append)
+
+    assert [(cell.name, cell.status) for cell in result.cells] == [("x", "broken"), ("a", "done")]
+    assert said[0] == "a: starting"
+    with pytest.raises(PluginError, match=r"^1 of 2 cells is broken: combiner 'x' of y: z$"):
         check_complete(result)
 
 

@@ -146,3 +146,19 @@ def test_a_bench_without_a_possible_cell_is_rendered() -> None:
 @pytest.mark.parametrize("form", BENCH_FORMATS)
 def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
     assert BENCH_FORMATS[form](BENCH) == BENCH_FORMATS[form](BENCH).rstrip()
+
+
+def test_a_broken_cell_has_its_reason() -> None:
+    """Its configuration is as it was written, and may say nothing of threads."""
+    broken = MeasuredCell("a", {"combiner": "b"}, fault="combiner 'b' of c: d")
+    value = replace(BENCH, cells=[broken, *BENCH.cells])
+
+    assert as_text(value).splitlines()[-3] == "a: broken: combiner 'b' of c: d"
+    assert json.loads(as_json(value))["cells"][0] == {
+        "name": "a",
+        "config": {"combiner": "b"},
+        "status": "broken",
+        "reason": "combiner 'b' of c: d",
+    }
+    record, *_ = csv.DictReader(io.StringIO(as_csv(value)))
+    assert (record["status"], record["reason"]) == ("broken", "combiner 'b' of c: d")

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtbench import __version__
-from mtbench.catalogue import components, details, example, problems
+from mtbench.catalogue import blocked, components, details, example, problems
 from mtbench.configuration import overlay
 from mtbench.errors import PluginError, UsageError
 from mtbench.registry import Registry
@@ -219,6 +219,38 @@ def test_parameters_that_cannot_be_imported(install: Install) -> None:
 
     with pytest.raises(PluginError, match="head 'unsound' of fake: ModuleNotFoundError"):
         details(Registry.load(), "unsound")
+
+
+def test_what_is_blocked(install: Install) -> None:
+    install("fake", "import no_such_module", version="0.2")
+
+    assert blocked(Registry.load(blocked=["fake"])) == [
+        {"distribution": "fake", "version": "0.2", "module": "fake"}
+    ]
+
+
+def test_the_example_of_a_head_is_found_past_plugins_that_break(install: Install) -> None:
+    source = """
+from mtbench.api import HeadSpec, TaskSpec, hookimpl
+
+
+def fails(*_):
+    return 1 / 0
+
+
+@hookimpl
+def mtbench_tasks():
+    return [TaskSpec(name="unmade", summary="", target=fails)]
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="refuses", summary="", target=fails, rejects=fails)]
+"""
+    install("fake", source)  # its tasks come before our own
+
+    assert one("linear")["example"] == 'heads.sst = "linear"'
+    assert one("refuses")["example"] == 'heads.TASK = "refuses"'
 
 
 @pytest.mark.parametrize(

@@ -4,7 +4,16 @@ from pathlib import Path
 import pytest
 
 from mtbench.api import HeadParameters, Parameters
-from mtbench.entries import Entry, Provider, build_parameters, label, load_target, parameter_model
+from mtbench.entries import (
+    Entry,
+    Provider,
+    build_parameters,
+    calling,
+    label,
+    load_target,
+    make,
+    parameter_model,
+)
 from mtbench.errors import PluginError, UsageError
 from mtbench.registry import Registry
 from mtbench.specs import CombinerSpec, HeadSpec, TaskSpec
@@ -98,3 +107,39 @@ def test_label() -> None:
     entry = Registry.load().find("encoder", "minbert")
 
     assert label(entry) == "encoder 'minbert' of mtbench"
+
+
+# --- what a component raises ------------------------------------------------------------------
+
+TALL = Entry(HeadSpec(name="tall", summary="", target=dict), FAKE)
+
+
+@pytest.mark.parametrize(
+    ("error", "message"),
+    [
+        (KeyError("sst"), "head 'tall' of fake: rejects raised KeyError: 'sst'"),
+        (SystemExit(3), "head 'tall' of fake: rejects raised SystemExit: 3"),
+        (StopIteration(), "head 'tall' of fake: rejects raised StopIteration"),
+    ],
+    ids=repr,
+)
+def test_what_a_component_raises_names_it(error: BaseException, message: str) -> None:
+    with pytest.raises(PluginError) as caught, calling(TALL, "rejects"):
+        raise error
+
+    assert str(caught.value) == message
+    assert caught.value.__cause__ is error
+
+
+@pytest.mark.parametrize("error", [UsageError("no folder"), KeyboardInterrupt()], ids=repr)
+def test_what_explains_itself_passes(error: BaseException) -> None:
+    with pytest.raises(type(error)) as caught, calling(TALL, "rejects"):
+        raise error
+
+    assert caught.value is error
+
+
+def test_a_component_is_made() -> None:
+    assert make(TALL, {"a": 1}) == {"a": 1}
+    with pytest.raises(PluginError, match=r"^head 'tall' of fake: its constructor raised TypeEr"):
+        make(TALL, 1, 2)

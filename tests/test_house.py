@@ -23,7 +23,7 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = """
     errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
-    labels table_files tables layouts
+    labels table_files tables layouts tracebacks
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data
@@ -37,7 +37,7 @@ TORCH = """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
     ["", *GROUND.split()],  # with the page of hooks, which the api shows beside the specs
-    ["validation", "provenance", "plugin_files", "entries", "registry"],
+    ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
     ["executors", "study", "bench"],

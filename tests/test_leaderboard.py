@@ -221,6 +221,19 @@ def test_status(
     assert (row.overall.mean is None) == (not good)
 
 
+def test_a_broken_cell_has_its_fault_and_no_score(make: Callable[..., Study]) -> None:
+    study = make()
+    plan = study.plan()
+    broken = replace(plan.cells[0], name="x", tasks={}, runs=[], fault="head 'a' of b: c")
+
+    board = leaderboard(replace(plan, cells=[*plan.cells, broken]), study.store)
+
+    assert list(board.metrics) == ["sst", "sts"]
+    row = board.rows[1]
+    assert (row.status, row.reason, row.scores) == ("broken", "head 'a' of b: c", {})
+    assert row.overall.mean is None
+
+
 def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
     study = make()
     folder = study.store_result(0, 0, {"status": "done"})

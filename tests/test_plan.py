@@ -12,7 +12,7 @@ from mtbench.data import load
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.identity import canonical, run_key
 from mtbench.matrix import NamedCell, cells, read_matrix
-from mtbench.plan import Plan, Planner, refreshed
+from mtbench.plan import Plan, Planner, faults, refreshed
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
@@ -526,12 +526,262 @@ def test_a_rejected_cell_has_its_reason_and_no_run(store: Store) -> None:
     assert plan.counts() == {
         "cells": 2,
         "rejected": 1,
+        "broken": 0,
         "runs": 1,
         "stored": 0,
         "failed": 0,
         "running": 0,
         "to_do": 1,
     }
+
+
+FRAGILE = """
+from pydantic import model_validator
+
+from mtbench.api import CombinerSpec, HeadSpec, Parameters, TaskSpec, hookimpl
+from mtbench.api import EncoderSpec, Examples, TaskInfo
+
+
+class Combiner:
+    pass
+
+
+def fails(*_):
+    return {}["what it needs"]
+
+
+def leaves(*_):
+    raise SystemExit(3)
+
+
+class Fragile(Parameters):
+    @model_validator(mode="after")
+    def _check(self):
+        1 / 0
+
+
+class Undescribed:
+    def __init__(self, parameters):
+        pass
+
+    def describe(self):
+        return fails()
+
+
+class Nameless(Undescribed):
+    def describe(self):
+        return "sst"
+
+
+class Unmade(Undescribed):
+    def __init__(self, parameters):
+        fails()
+
+
+class Unloaded(Undescribed):
+    def describe(self):
+        kind = {"loss": "squared-error", "score_range": (0.0, 1.0)}
+        return TaskInfo(sentences=1, metrics=("pearson",), **kind)
+
+    def load(self, split, folder, *, with_labels=True):
+        return fails()
+
+
+class Odd(Unloaded):
+    def load(self, split, folder, *, with_labels=True):
+        return Examples(("a",), (("a text",),), (7.0,))
+
+
+@hookimpl
+def mtbench_combiners():
+    def spec(name, **fields):
+        return CombinerSpec(
+            name=name, summary="", target="fragile:Combiner", needs="losses", **fields
+        )
+
+    return [
+        spec("rejects", rejects=fails),
+        spec("leaves", rejects=leaves),
+        spec("three", rejects=lambda cell: 3),
+        spec("parameters", parameters=Fragile),
+        spec("no-model", parameters="fragile:Nothing"),
+        CombinerSpec(name="gone", summary="", target="not_there:X", needs="losses"),
+    ]
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="head-rejects", summary="", target="fragile:Combiner", rejects=fails)]
+
+
+@hookimpl
+def mtbench_encoders():
+    names = {"target": "fragile:Combiner", "tokenizer": "fragile:Combiner", "summary": ""}
+    return [
+        EncoderSpec(name="fingerprint", fingerprint="fragile:fails", **names),
+        EncoderSpec(name="no-digest", fingerprint=lambda parameters: 7, **names),
+        EncoderSpec(name="caveat", caveat=fails, **names),
+        EncoderSpec(name="caveat-of-7", caveat=lambda cell: 7, **names),
+    ]
+
+
+@hookimpl
+def mtbench_tasks():
+    kinds = (Undescribed, Nameless, Unmade, Unloaded, Odd)
+    return [TaskSpec(name=kind.__name__.lower(), summary="", target=kind) for kind in kinds]
+"""
+NEEDED = "KeyError: 'what it needs' (fragile.py:13)"
+
+FAULTS: dict[str, tuple[dict[str, Any], str]] = {
+    "rejects": (
+        {"combiner": "rejects"},
+        f"combiner 'rejects' of fragile.py: rejects raised {NEEDED}",
+    ),
+    "rejects of a head": (
+        {"heads.pd": "head-rejects"},
+        f"head 'head-rejects' of fragile.py: rejects raised {NEEDED}",
+    ),
+    "an exit": (
+        {"combiner": "leaves"},
+        "combiner 'leaves' of fragile.py: rejects raised SystemExit: 3 (fragile.py:17)",
+    ),
+    "a reason that is none": (
+        {"combiner": "three"},
+        "combiner 'three' of fragile.py: rejects returned 3, neither a text nor None",
+    ),
+    "a model that raises": (
+        {"combiner": "parameters"},
+        "combiner 'parameters' of fragile.py: its parameters raised "
+        "ZeroDivisionError: division by zero (fragile.py:23)",
+    ),
+    "a model that is not there": (
+        {"combiner": "no-model"},
+        "combiner 'no-model' of fragile.py: AttributeError: module 'fragile' has no attribute "
+        "'Nothing'",
+    ),
+    "a target that is not there": (
+        {"combiner": "gone"},
+        "combiner 'gone' of fragile.py: ModuleNotFoundError: No module named 'not_there'",
+    ),
+    "a fingerprint": (
+        {"encoder": "fingerprint"},
+        f"encoder 'fingerprint' of fragile.py: fingerprint raised {NEEDED}",
+    ),
+    "a fingerprint that is none": (
+        {"encoder": "no-digest"},
+        "encoder 'no-digest' of fragile.py: fingerprint returned 7, not a text",
+    ),
+    "a caveat": ({"encoder": "caveat"}, f"encoder 'caveat' of fragile.py: caveat raised {NEEDED}"),
+    "a caveat that is none": (
+        {"encoder": "caveat-of-7"},
+        "encoder 'caveat-of-7' of fragile.py: caveat returned 7, neither a text nor None",
+    ),
+    "describe": (
+        {"tasks": ["undescribed"]},
+        f"task 'undescribed' of fragile.py: describe raised {NEEDED}",
+    ),
+    "a description that is none": (
+        {"tasks": ["nameless"]},
+        "task 'nameless' of fragile.py: describe returned 'sst', not a TaskInfo",
+    ),
+    "a task's constructor": (
+        {"tasks": ["unmade"]},
+        f"task 'unmade' of fragile.py: its constructor raised {NEEDED}",
+    ),
+    "load": ({"tasks": ["unloaded"]}, f"task 'unloaded' of fragile.py: load raised {NEEDED}"),
+    "examples that contradict the description": (
+        {"tasks": ["odd"]},
+        "task 'odd' of fragile.py: odd: its train split has a label outside the classes or the "
+        "range of the task",
+    ),
+}
+
+
+@pytest.fixture
+def fragile(tmp_path: Path, new_modules: None) -> Path:
+    file = tmp_path / "fragile.py"
+    file.write_text(FRAGILE)
+    return file
+
+
+@pytest.mark.parametrize(("change", "fault"), FAULTS.values(), ids=FAULTS)
+def test_a_plugin_breaks_its_own_cell_and_no_other(
+    store: Store, fragile: Path, change: dict[str, Any], fault: str
+) -> None:
+    plan = plan_of(store, {}, change, plugins=(fragile,))
+
+    good, broken = plan.cells
+    assert (good.fault, good.obstacle, len(good.runs)) == (None, None, 1)
+    assert (broken.fault, broken.obstacle) == (fault, ("broken", fault))
+    assert (broken.runs, broken.rejection, broken.identity) == ([], None, {})
+    assert [cell.name for cell, _ in plan.to_do()] == ["cell 0"]
+    counts = plan.counts()
+    assert (counts["cells"], counts["broken"], counts["rejected"], counts["runs"]) == (2, 1, 0, 1)
+    assert keys(plan) == keys(plan_of(store, {}))
+    with pytest.raises(PluginError) as caught:
+        plan.check_sound()
+    assert str(caught.value) == f"1 of 2 cells is broken: {fault}"
+
+
+def test_where_every_cell_is_broken_the_first_fault_is_the_error(
+    store: Store, fragile: Path
+) -> None:
+    with pytest.raises(PluginError, match=r"^combiner 'three' of fragile\.py: rejects returned 3"):
+        plan_of(store, {"combiner": "three"}, {"combiner": "rejects"}, plugins=(fragile,))
+
+
+def test_a_broken_cell_and_its_runs_are_told_together(store: Store, fragile: Path) -> None:
+    changes: list[dict[str, Any]] = [{}, {"combiner": "three"}, {"combiner": "three"}]
+    plan = plan_of(store, *changes, plugins=(fragile,))
+    told = "^2 of 3 cells are broken: combiner 'three' of fragile.py: rejects returned 3[^;]*"
+
+    with pytest.raises(PluginError, match=told + r"; 1 of 1 runs have no score \(0 failed\)"):
+        plan.check_complete()
+    finish(store, keys(plan)[0])
+    with pytest.raises(PluginError, match=told + "$"):
+        refreshed(plan, store).check_complete()
+
+
+def test_of_many_faults_the_first_are_told() -> None:
+    found = [None, "a", "b", "a", "c", "d", "e"]
+
+    assert faults(found) == "6 of 7 cells are broken: a; b; c; and 2 more"
+    assert faults([None, None]) == ""
+
+
+def test_a_head_of_a_broken_cells_task_is_no_stranger(store: Store, fragile: Path) -> None:
+    """The task is known by what was written: nobody could ask it."""
+    heads = {"heads.odd": "linear"}
+
+    plan = plan_of(store, heads, {**heads, "tasks": ["odd", SST]}, plugins=(fragile,))
+
+    assert [cell.fault is None for cell in plan.cells] == [True, False]
+    with pytest.raises(UsageError, match="unknown task 'odd'"):
+        plan_of(store, heads, {"combiner": "three"}, plugins=(fragile,))
+
+
+def test_a_plugin_that_prints_writes_nothing_to_the_table(
+    store: Store, fragile: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    fragile.write_text(FRAGILE.replace("return {}[", "print('hello')\n    return {}["))
+
+    plan_of(store, {}, {"combiner": "rejects"}, plugins=(fragile,))
+
+    assert capsys.readouterr() == ("", "hello\n")
+
+
+def test_the_traceback_of_a_fault_can_be_had(
+    store: Store,
+    fragile: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    monkeypatch.setenv("MTBENCH_TRACEBACK", "1")
+
+    plan_of(store, {}, *[{"combiner": "rejects"}] * 2, plugins=(fragile,))
+
+    err = capsys.readouterr().err
+    assert err.count('fragile.py", line 13, in fails') == 1
 
 
 def test_a_rejected_cell_needs_no_data(store: Store) -> None:

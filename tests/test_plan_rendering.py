@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -103,6 +104,23 @@ def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
 
     assert (markdown[:3], markdown[-1]) == (text[:3], text[-1])
     assert markdown[5].split("|")[1:3] == [" one, é ", " 2 done, 1 failed     "]
+
+
+def test_a_broken_cell_is_told_from_a_rejected_one() -> None:
+    fault = "head 'b' of c: rejects raised KeyError: 'd' (c.py:1)"
+    plan = Plan("a study", [0], [replace(cell("one"), fault=fault), *PLAN.cells[1:2]])
+
+    heading, *_, first, second = as_text(plan, NOTHING).splitlines()
+    records = json.loads(as_json(plan, NOTHING))["runs"]
+
+    assert heading.endswith("; 1 cells rejected, 1 broken")
+    assert (first, second) == (f"broken: 1 x {fault}", "rejected: 1 x heads.a (b): c, d")
+    assert [(r["state"], r["reason"]) for r in records] == [
+        ("broken", fault),
+        ("rejected", "heads.a (b): c, d"),
+    ]
+    first_row, _ = csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))
+    assert first_row["state"] == "broken"
 
 
 def test_json() -> None:

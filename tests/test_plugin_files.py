@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.plugin_files import check_file, import_file
+from mtbench.plugin_files import BESIDE, check_file, distinct, file_beside, import_file
 
 
 @pytest.fixture
@@ -79,3 +79,48 @@ def test_two_files_of_one_name(file: Path, tmp_path: Path) -> None:
 
     with pytest.raises(UsageError, match="the module 'my_plugin_file' exists already"):
         check_file(other)
+
+
+# --- beside a matrix --------------------------------------------------------------------------
+
+
+def test_the_file_beside_a_matrix(tmp_path: Path) -> None:
+    file = tmp_path / BESIDE
+    assert file_beside(tmp_path) == []
+    file.mkdir()
+    assert file_beside(tmp_path) == []
+    file.rmdir()
+    file.write_text("")
+
+    assert file_beside(tmp_path) == file_beside(tmp_path / "study.toml") == [file]
+
+
+@pytest.mark.usefixtures("new_modules")
+def test_each_study_has_its_own(tmp_path: Path) -> None:
+    found = []
+    for study in ("one", "two"):
+        file = tmp_path / study / BESIDE
+        file.parent.mkdir()
+        file.write_text(f"STUDY = {study!r}\n")
+        check_file(file)
+        found.append(import_file(file))
+
+    assert [module.STUDY for module in found] == ["one", "two"]
+    assert sys.modules["mtbenchfile"] is found[1]
+
+
+def test_a_file_counts_once_however_it_is_written(
+    file: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "folder").mkdir()
+    again = [Path(file.name), Path("folder", "..", file.name), file]
+
+    assert distinct([file, Path("other.py"), *again]) == [file, Path("other.py")]
+
+
+def test_two_files_of_one_name_would_be_one_module(file: Path, tmp_path: Path) -> None:
+    other = tmp_path / "folder" / file.name
+
+    with pytest.raises(UsageError, match=r"folder/my_plugin_file\.py: it has the name of another"):
+        distinct([file, other])

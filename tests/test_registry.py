@@ -488,3 +488,71 @@ def test_an_error_in_a_file(file: Path) -> None:
     assert "my_file_plugin" not in sys.modules
     with pytest.raises(PluginError, match="no_such_module"):
         registry.find("head", "tall")
+
+
+def test_a_file_that_is_given_twice_is_one_plugin(file: Path) -> None:
+    registry = Registry.load([file, file.parent / "." / file.name])
+
+    assert registry.problems == []
+    assert [entry.spec.name for entry in registry.entries].count("tall") == 1
+
+
+# --- plugins that are blocked -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize("name", ["fake-heads", "plugin"], ids=["distribution", "entry point"])
+def test_a_plugin_is_blocked_by_the_name_of(install: Install, name: str) -> None:
+    install("fake-heads", "raise RuntimeError('it is not even imported')")
+
+    registry = Registry.load(blocked=[name])
+
+    assert registry.problems == []
+    assert registry.blocked == [Provider("fake-heads", "1.0", "fake_heads")]
+    assert registry.find("head", "linear").provider.distribution == BUILTINS
+    registry.check_blocked([name])
+
+
+def test_a_file_is_blocked_by_its_name(file: Path) -> None:
+    registry = Registry.load([file], blocked=["my_file_plugin"])
+
+    assert "tall" not in registry.names("head")
+    assert registry.blocked == [Provider("my_file_plugin.py", "", "my_file_plugin")]
+    assert "my_file_plugin" not in sys.modules
+
+
+def test_blocking_one_of_two_plugins_with_one_name_settles_it(install: Install) -> None:
+    install("fake", heads("linear"))
+
+    registry = Registry.load(blocked=["fake"])
+
+    assert registry.problems == []
+    assert registry.find("head", "linear").provider.distribution == BUILTINS
+    others = Registry.load(blocked=["heads"])  # the entry point of our own
+    assert others.find("head", "linear").provider.distribution == "fake"
+
+
+def test_a_name_that_is_missing_may_be_a_blocked_plugins(file: Path) -> None:
+    with pytest.raises(
+        UsageError, match=r"^unknown head 'tall' .*; blocked with -p: my_file_plugi"
+    ):
+        Registry.load([file], blocked=["my_file_plugin"]).find("head", "tall")
+
+
+def test_what_is_blocked_and_is_not_there() -> None:
+    """A run that was stored with a plugin blocked is there when that plugin is gone."""
+    registry = Registry.load(blocked=["hedas"])
+
+    assert registry.blocked == []
+    with pytest.raises(UsageError, match=r"^unknown plugin 'hedas' in -p; did you mean 'heads'\?"):
+        registry.check_blocked(["hedas"])
+
+
+@pytest.mark.parametrize("field", ["api='1'", "promises=['symmetric']", "promises=None"])
+def test_a_spec_with_a_field_of_another_type(install: Install, field: str) -> None:
+    spec = f"HeadSpec(name='tall', summary='', target='x:X', {field})"
+    install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
+
+    ((hook, reason),) = fake(Registry.load())
+
+    assert (hook, reason.partition(":")[0]) == ("mtbench_heads", "'tall'")
+    assert "TypeError" in reason

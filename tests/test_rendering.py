@@ -3,6 +3,7 @@ import io
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -357,3 +358,12 @@ def test_a_name_may_hold_markup() -> None:
 
     assert text.startswith("[t] (seeds: 0)")
     assert "[red]x[/red]" in text
+
+
+@pytest.mark.parametrize("form", FORMATS)
+def test_a_broken_cell_has_its_reason_in_every_format(form: str) -> None:
+    row = Row("broken one", {}, {}, NOTHING, "broken", [], "head 'a' of b: c")
+
+    shown = FORMATS[form](replace(BOARD, rows=[*BOARD.rows, row]))
+
+    assert shown.count("head 'a' of b: c") == 1

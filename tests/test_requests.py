@@ -54,6 +54,7 @@ def test_a_request_holds_what_a_fresh_process_needs(
         "config",
         "identity",
         "plugins",
+        "blocked",
         "providers",
         "versions",
         "machine",
@@ -63,6 +64,8 @@ def test_a_request_holds_what_a_fresh_process_needs(
     assert request(cell, run, [], device="cuda:1")["device"] == "cuda:1"
     assert record["config"] == cell.config
     assert record["plugins"] == [str(tmp_path / "my_head.py")]
+    assert record["blocked"] == []
+    assert request(cell, run, [], blocked=["their-heads"])["blocked"] == ["their-heads"]
     assert record["providers"] == cell.providers
     assert record["versions"] == versions()
     assert record["machine"] == machine()

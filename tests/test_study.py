@@ -159,8 +159,12 @@ def test_a_broken_plugin_is_told_when_it_is_needed(
     matrix.write_text(MATRIX.replace('"pcgrad"', '"mine"'))
 
     assert len(keys(make_plan(matrix, registry, store, Overrides(), "sum"))) == 2
-    with pytest.raises(PluginError, match=r"'mine'.*on purpose"):
-        make_plan(matrix, registry, store)
+    plan = make_plan(matrix, registry, store)
+    assert [cell.fault is None for cell in plan.cells] == [True, True, False, False]
+    with pytest.raises(PluginError, match=r"^2 of 4 cells are broken: .*'mine'.*on purpose"):
+        plan.check_complete()
+    with pytest.raises(PluginError, match=r"^unknown combiner 'mine'.*on purpose"):
+        make_plan(matrix, registry, store, Overrides(), "mine")
 
 
 # --- the training of what is missing ----------------------------------------------------------

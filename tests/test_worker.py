@@ -165,19 +165,28 @@ def test_a_failure_is_a_result_with_its_traceback(
     assert folder.log() == result["traceback"]
 
 
-@pytest.mark.parametrize("error", [KeyboardInterrupt(), SystemExit(3)], ids=repr)
 def test_an_interrupted_run_has_no_result_and_no_lock(
-    folder: RunFolder,
-    request_file: Path,
-    monkeypatch: pytest.MonkeyPatch,
-    error: BaseException,
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failing(monkeypatch, error)
+    failing(monkeypatch, KeyboardInterrupt())
 
-    with pytest.raises(type(error)):
+    with pytest.raises(KeyboardInterrupt):
         work(folder, request_file)
 
     assert folder.state() == "missing"
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_run_that_ends_its_process_is_a_failure(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    failing(monkeypatch, SystemExit(status))
+
+    work(folder, request_file)
+
+    result = folder.read(RESULT)
+    assert result is not None
+    assert (result["status"], result["error"]) == ("failed", f"SystemExit: {status}")
 
 
 class Wordless(Exception):

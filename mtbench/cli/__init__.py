@@ -16,6 +16,7 @@ from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
 from mtbench.errors import ExitCode, MtbenchError
+from mtbench.tracebacks import show
 
 
 class Commands(click.Group):
@@ -66,6 +67,7 @@ def main() -> None:
     try:
         code = cli.main(standalone_mode=False) or ExitCode.DONE
     except MtbenchError as error:
+        show(error)
         click.echo(f"error: {error}", err=True)
         code = error.exit_code
     except click.ClickException as error:

@@ -27,14 +27,18 @@ if TYPE_CHECKING:
 def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
     from mtbench.cli.progress import observing
-    from mtbench.plan import refreshed
+    from mtbench.plan import faults, refreshed
     from mtbench.study import train_missing
 
     plan, store = read_plan(**given)
     if dry_run:
         return _print_plan(plan, store, form, jobs)
+    told = faults([cell.fault for cell in plan.cells])
+    if told and plan.to_do():  # before the hours that the others may take
+        click.echo(f"warning: {told}; the others go on", err=True)
     with observing(len(plan.to_do())) as observer:
-        train_missing(plan, store, given["plugin_files"], jobs, observer)
+        files, blocked = given["plugin_files"], given["blocked"]
+        train_missing(plan, store, files, jobs, observer, blocked=blocked)
     return _print_board(refreshed(plan, store), store, form)
 
 
@@ -71,6 +75,7 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
     from mtbench.study import estimate
 
     click.echo(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
+    plan.check_sound()
     return ExitCode.DONE
 
 

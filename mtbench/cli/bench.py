@@ -28,7 +28,8 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     from mtbench.timings import store_timings
 
     plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
-    measured = measure(plan, store, given["plugin_files"], steps, say)
+    files, blocked = given["plugin_files"], given["blocked"]
+    measured = measure(plan, store, files, steps, say, blocked=blocked)
     click.echo(BENCH_FORMATS[form](measured))
     for cell in measured.cells:
         if cell.log:

@@ -18,14 +18,20 @@ def data() -> None:
 
 
 @data.command("status")
-@click.argument("matrix", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
+@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
 @data_option
 @plugin_option
-def status(matrix: Path | None, data_dir: Path | None, plugin_files: Sequence[Path]) -> int:
+def status(
+    matrix_path: Path | None,
+    data_dir: Path | None,
+    plugin_files: Sequence[Path],
+    blocked: Sequence[str],
+) -> int:
     """Show rows, labels, fingerprint, layout and broken rows of every split.
 
     Of the tasks of MATRIX; without it, of all tasks that need no parameters.
     """
+    from mtbench.attribution import naming
     from mtbench.data import status as read
     from mtbench.data_tables import (
         bad_row_records,
@@ -34,16 +40,19 @@ def status(matrix: Path | None, data_dir: Path | None, plugin_files: Sequence[Pa
         tasks_of,
         unreadable,
     )
+    from mtbench.entries import label
     from mtbench.resolution import default_data_folder
 
     if data_dir is not None and not data_dir.is_dir():
         raise UsageError(f"--data {data_dir}: there is no such folder")
-    registry = load_registry(plugin_files)
-    if matrix:
-        tasks, folder = tasks_of(matrix, registry)
-    else:
-        tasks, folder = default_tasks(registry), default_data_folder()
-    statuses = read(tasks, data_dir or folder)
+    registry = load_registry(plugin_files, blocked)
+    entries = [entry for entry in registry.entries if entry.spec.kind == "task"]
+    with naming({label(entry): entry for entry in entries}):
+        if matrix_path:
+            tasks, folder = tasks_of(matrix_path, registry)
+        else:
+            tasks, folder = default_tasks(registry), default_data_folder()
+        statuses = read(tasks, data_dir or folder)
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
     print_table("not readable", unreadable(statuses))

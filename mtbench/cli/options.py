@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable, Sequence
+from functools import wraps
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -21,14 +22,6 @@ Command = TypeVar("Command", bound=Callable[..., Any])
 
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
-plugin_option = click.option(
-    "--plugin",
-    "plugin_files",
-    multiple=True,
-    metavar="FILE",
-    type=click.Path(path_type=Path),
-    help="A Python file that is a plugin; may be given again.",
-)
 store_option = click.option(
     "--store",
     "store_dir",
@@ -58,6 +51,48 @@ format_option = click.option(
 
 
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")
+
+
+def plugin_option(command: Command) -> Command:
+    """Add ``--plugin`` and ``-p``; the command is given ``plugin_files`` and ``blocked``.
+
+    The ``mtbenchfile.py`` beside the command's matrix is among the files, or that of the working
+    directory where none is given.
+    """
+
+    @wraps(command)
+    def with_file_beside(**given: Any) -> Any:
+        from mtbench.plugin_files import file_beside
+
+        beside = file_beside(given.get("matrix_path") or Path())
+        given["plugin_files"] = [*given["plugin_files"], *beside]
+        given["blocked"] = [_blocked(text) for text in given["blocked"]]
+        return command(**given)
+
+    add_files = click.option(
+        "--plugin",
+        "plugin_files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help="A Python file that is a plugin, beside mtbenchfile.py; may be given again.",
+    )
+    add_blocked = click.option(
+        "-p",
+        "blocked",
+        multiple=True,
+        metavar="no:NAME",
+        help="Leave out the plugin of that name (entry point, distribution or file); may be "
+        "given again.",
+    )
+    return cast("Command", add_files(add_blocked(with_file_beside)))
+
+
+def _blocked(text: str) -> str:
+    no, _, name = text.partition(":")
+    if no != "no" or not name:
+        raise UsageError(f"-p {text!r}: expected no:NAME")
+    return name
 
 
 def matrix_options(command: Command, *, required: bool = True) -> Command:
@@ -156,11 +191,18 @@ def parse_values(text: str) -> list[Any]:
     return [parse_value(value.strip()) for value in [*values, current]]
 
 
-def load_registry(files: Sequence[Path]) -> Registry:
-    """Load all plugins, and say on stderr which of them are broken."""
+def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
+    """Load all plugins but those that are blocked."""
     from mtbench.registry import Registry
 
-    registry = Registry.load(files)
+    registry = Registry.load(files, blocked)
+    registry.check_blocked(blocked)
+    return registry
+
+
+def load_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
+    """Load all plugins but those that are blocked, and say on stderr which are broken."""
+    registry = open_registry(files, blocked)
     for problem in registry.problems:
         click.echo(f"warning: broken plugin {problem}", err=True)
     return registry
@@ -182,6 +224,7 @@ def read_plan(
     data_dir: Path | None,
     device: str,
     plugin_files: Sequence[Path],
+    blocked: Sequence[str],
     store_dir: Path,
     seeds: int | None = None,
 ) -> tuple[Plan, Store]:
@@ -191,6 +234,6 @@ def read_plan(
 
     store = open_store(store_dir)
     laid_over = overrides(settings, axes, seeds, data_dir)
-    registry = load_registry(plugin_files)
+    registry = load_registry(plugin_files, blocked)
     plan = make_plan(matrix_path, registry, store, laid_over, expression, device=choose(device))
     return plan, store

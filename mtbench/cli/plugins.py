@@ -8,7 +8,13 @@ from pathlib import Path
 
 import click
 
-from mtbench.cli.options import data_option, load_registry, plugin_option, read_settings
+from mtbench.cli.options import (
+    data_option,
+    load_registry,
+    open_registry,
+    plugin_option,
+    read_settings,
+)
 from mtbench.entries import label
 from mtbench.errors import ExitCode
 
@@ -21,20 +27,26 @@ def plugins() -> None:
 @plugins.command("list")
 @plugin_option
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
-def list_(plugin_files: Sequence[Path], form: str) -> int:
-    """List what every plugin brings, and what is broken."""
+def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
+    """List what every plugin brings, what is broken, and what is blocked."""
+    from mtbench.catalogue import blocked as left_out
     from mtbench.catalogue import components, problems
     from mtbench.cli.tables import print_table
-    from mtbench.registry import Registry
 
-    registry = Registry.load(plugin_files)
+    registry = open_registry(plugin_files, blocked)
     if form == "json":
-        value = {"components": components(registry), "broken": problems(registry)}
+        value = {
+            "components": components(registry),
+            "broken": problems(registry),
+            "blocked": left_out(registry),
+        }
         click.echo(json.dumps(value, indent=2, ensure_ascii=False))
         return ExitCode.DONE
     print_table("", components(registry))
     if registry.problems:
         print_table("broken", problems(registry))
+    if registry.blocked:
+        print_table("blocked", left_out(registry))
     return ExitCode.DONE
 
 
@@ -42,13 +54,12 @@ def list_(plugin_files: Sequence[Path], form: str) -> int:
 @click.argument("name")
 @plugin_option
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
-def show(name: str, plugin_files: Sequence[Path], form: str) -> int:
+def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """Show the component NAME (or KIND:NAME): parameters, source, provider."""
     from mtbench.catalogue import details
     from mtbench.cli.tables import print_table
-    from mtbench.registry import Registry
 
-    for entry in details(Registry.load(plugin_files), name):
+    for entry in details(open_registry(plugin_files, blocked), name):
         if form == "json":
             click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
             continue
@@ -78,6 +89,8 @@ def check(
     settings: Sequence[str],
     data_dir: Path | None,
     plugin_files: Sequence[Path],
+    blocked: Sequence[str],
+    *,
     form: str,
 ) -> int:
     """Hold the component NAME (or KIND:NAME) to the conformance kit.
@@ -90,7 +103,7 @@ def check(
 
     folder = data_dir or default_data_folder()
     parameters = read_settings("--param", settings)
-    entries = load_registry(plugin_files).lookup(name)
+    entries = load_registry(plugin_files, blocked).lookup(name)
     reports = [Report.of(entry, folder=folder, parameters=parameters) for entry in entries]
     if form == "json":
         records = [report.record() for report in reports]

@@ -14,9 +14,9 @@ from mtbench.errors import ExitCode
 
 @click.command()
 @plugin_option
-def schema(plugin_files: Sequence[Path]) -> int:
+def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
     """Print a JSON Schema of matrix files, for editors."""
     from mtbench.matrix_schema import matrix_schema
 
-    click.echo(json.dumps(matrix_schema(load_registry(plugin_files)), indent=2))
+    click.echo(json.dumps(matrix_schema(load_registry(plugin_files, blocked)), indent=2))
     return ExitCode.DONE

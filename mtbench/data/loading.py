@@ -32,7 +32,7 @@ def load(
     examples = task.load(split, folder, with_labels=with_labels)
     problem = _contradiction(task.describe(), examples)
     if problem:
-        raise PluginError(f"{name}: its {split} split {problem}")
+        raise PluginError(f"{name}: its {split} split {problem}", part=f"tasks.{name}")
     if not examples.ids:
         bad = len(examples.bad_rows)
         raise UsageError(

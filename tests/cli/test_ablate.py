@@ -88,6 +88,7 @@ def test_the_plan_says_what_is_stored(call: Call, study: Any) -> None:
     assert counts(planned) == {
         "cells": 4,
         "rejected": 2,
+        "broken": 0,
         "runs": 2,
         "stored": 2,
         "failed": 0,
@@ -156,6 +157,7 @@ def test_axis_adds_cells_and_keeps_the_runs(call: Call, study: Any) -> None:
     assert counts(wider) == {
         "cells": 8,
         "rejected": 4,
+        "broken": 0,
         "runs": 4,
         "stored": 2,
         "failed": 0,

@@ -1,0 +1,74 @@
+from typing import Any
+
+import pytest
+
+from mtbench.entries import Entry, Provider
+from mtbench.errors import PluginError
+from mtbench.refusals import caveat, rejection
+from mtbench.specs import Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
+
+NOTHING = Component("", {})
+CELL = Cell({}, NOTHING, {}, NOTHING, NOTHING, {"lr": 1e-3})
+
+
+def fails(*_: object) -> None:
+    raise KeyError("lr")
+
+
+def encoder(**fields: Any) -> Entry:
+    spec = EncoderSpec(name="words", summary="", target="x:X", tokenizer="x:Y", **fields)
+    return Entry(spec, Provider("fake", "1.0", "fake"))
+
+
+def head(**fields: Any) -> Entry:
+    return Entry(
+        HeadSpec(name="tall", summary="", target="x:X", **fields), Provider("fake", "1.0", "fake")
+    )
+
+
+def combiner(**fields: Any) -> Entry:
+    spec = CombinerSpec(name="mean", summary="", target="x:X", needs="losses", **fields)
+    return Entry(spec, Provider("fake", "1.0", "fake"))
+
+
+def test_the_first_reason_counts() -> None:
+    entries = {
+        "encoder": encoder(rejects=lambda cell: None),
+        "combiner": combiner(rejects=lambda cell: f"lr {cell.train['lr']}"),
+        "heads.sst": head(rejects=lambda cell, task: "never asked"),
+    }
+
+    assert rejection(CELL, entries) == "combiner (mean): lr 0.001"
+
+
+def test_a_head_is_asked_about_its_task() -> None:
+    entries = {"encoder": encoder(), "heads.sst": head(rejects=lambda cell, task: task)}
+
+    assert rejection(CELL, entries) == "heads.sst (tall): sst"
+    assert rejection(CELL, {"encoder": encoder(), "heads.sst": head()}) is None
+
+
+@pytest.mark.parametrize("entry", [head(rejects=fails), combiner(rejects=fails)])
+def test_one_that_raises_is_named(entry: Entry) -> None:
+    with pytest.raises(PluginError, match=r"of fake: rejects raised KeyError: 'lr'"):
+        rejection(CELL, {"heads.sst": entry})
+
+
+@pytest.mark.parametrize("answer", [False, 3, ["a reason"]])
+def test_an_answer_is_a_text_or_none(answer: Any) -> None:
+    with pytest.raises(PluginError, match=r"^combiner .mean. of fake: rejects returned .*, neit"):
+        rejection(CELL, {"combiner": combiner(rejects=lambda cell: answer)})
+    with pytest.raises(PluginError, match=r"^encoder .words. of fake: caveat returned .*, neit"):
+        caveat(CELL, encoder(caveat=lambda cell: answer))
+
+
+def test_a_caveat() -> None:
+    assert caveat(CELL, encoder()) is None
+    assert caveat(CELL, encoder(caveat=lambda cell: None)) is None
+    assert (
+        caveat(CELL, encoder(caveat=lambda cell: "it has met the data")) == "it has met the data"
+    )
+    with pytest.raises(
+        PluginError, match=r"^encoder 'words' of fake: caveat raised KeyError: 'lr'"
+    ):
+        caveat(CELL, encoder(caveat=fails))
