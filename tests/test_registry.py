@@ -41,7 +41,7 @@ def test_the_built_in_plugins_come_in() -> None:
     assert {
         kind: registry.names(kind) for kind in ("encoder", "head", "balancer", "combiner")
     } == {
-        "encoder": ["minbert", "tiny"],
+        "encoder": ["huggingface", "minbert", "tiny"],
         "head": [
             "abs-diff",
             "bilinear",

@@ -128,7 +128,10 @@ def check(
     help="Folder to write into; without it, ./mtbench-NAME.",
 )
 def new(kind: str, name: str, folder: Path | None) -> int:
-    """Write a plugin: a task, encoder, head, balancer or combiner called NAME."""
+    """Write a plugin that brings a KIND of component called NAME.
+
+    A KIND is task, encoder, head, balancer or combiner.
+    """
     from mtbench.registry import Registry
     from mtbench.scaffold import write_plugin
 

@@ -32,6 +32,7 @@ COMMANDS = dict(commands())
 
 def test_the_commands() -> None:
     assert {" ".join(words) for words in COMMANDS} == {
+        "init",
         "ablate",
         "plan",
         "bench",
@@ -43,6 +44,9 @@ def test_the_commands() -> None:
         "data status",
         "plugins list",
         "plugins show",
+        "plugins check",
+        "plugins new",
+        "schema",
     }
 
 
