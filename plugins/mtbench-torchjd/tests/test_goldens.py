@@ -63,6 +63,11 @@ def test_the_pair_in_conflict(named: str) -> None:
     assert torch.allclose(combine(named, CONFLICT), expected, rtol=0, atol=tolerance)
 
 
+def test_upgrad_is_the_golden_value_where_little_is_added_to_the_gramian() -> None:
+    update = combine("torchjd-upgrad", CONFLICT, reg_eps=1e-6)
+    assert update.tolist() == pytest.approx([1 / 4, 3 / 4], abs=1e-5)
+
+
 def test_nash_mtl_gives_each_task_the_inverse_of_its_weight() -> None:
     # G = diag(4, 1): w = (1/2, 1), and the update has the norm sqrt 2 before it is clipped.
     jacobian = [[2.0, 0.0], [0.0, 1.0]]

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.api import CombinerSpec, hookimpl
-from mtbench_builtins.combiners.refusals import frozen_encoder
+from mtbench_builtins.combiners.refusals import always_one, frozen_encoder
 
 COMBINERS = (
     CombinerSpec(
@@ -85,6 +85,7 @@ COMBINERS = (
         parameters="mtbench_builtins.combiners.parameters:DWAParameters",
         paper="Liu et al., 2019, End-to-End Multi-Task Learning with Attention, equation 7",
         needs="losses",
+        rejects=always_one,
         promises=frozenset({"permutation-equivariant"}),
     ),
     CombinerSpec(
@@ -93,6 +94,7 @@ COMBINERS = (
         target="mtbench_builtins.combiners.rlw:RLW",
         paper="Lin et al., 2022, Reasonable Effectiveness of Random Weighting, section 3",
         needs="losses",
+        rejects=always_one,
     ),
     CombinerSpec(
         name="famo",
@@ -101,6 +103,7 @@ COMBINERS = (
         parameters="mtbench_builtins.combiners.parameters:FAMOParameters",
         paper="Liu et al., 2023, FAMO: Fast Adaptive Multitask Optimization, Algorithm 1",
         needs="losses",
+        rejects=always_one,
         observes=True,
         promises=frozenset({"permutation-equivariant"}),
     ),

@@ -28,10 +28,14 @@ if TYPE_CHECKING:
     from mtbench_builtins.combiners.parameters import CAGradParameters
 
 SHORTEST = 1e-4
-"""Length of ``g_w``, relative to the gradients', below which float32 gradients say nothing of it.
+"""Length of ``g_w``, relative to its terms', below which float32 gradients say nothing of it.
 
-Where all of them can balance out (a Pareto-stationary point), the detour ends there.
+Where gradients can balance out (a Pareto-stationary point), the detour ends there. One that is
+merely short, beside others, balances nothing.
 """
+
+NOTHING = 1e-8
+"""Length, relative to the gradients', that a Gramian of float64 tells from zero."""
 
 
 class CAGrad:
@@ -70,8 +74,10 @@ def cagrad_weights(gradients: Floats, c: float) -> Floats:
     def excess(detour: float) -> float:
         return detour * float(np.linalg.norm(gradients @ weights(detour))) - radius
 
-    shortest = float(np.linalg.norm(gradients @ min_norm_weights(gradients)))
-    detour = radius / max(shortest, SHORTEST)
+    least = min_norm_weights(gradients)
+    terms = float(np.linalg.norm(gradients, axis=0) @ least)
+    shortest = float(np.linalg.norm(gradients @ least))
+    detour = radius / max(shortest, SHORTEST * terms, NOTHING)
     if excess(detour) > 0:
         detour = brentq(excess, 0, detour, xtol=1e-15 * detour)
     found: Floats = 1 / m + detour * weights(detour)

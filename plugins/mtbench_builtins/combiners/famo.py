@@ -29,7 +29,8 @@ class FAMO:
     """Learns a logit a task, which starts at 0.
 
     The paper's weights add up to 1; here they average 1, as those of the sum do, so that a
-    learning rate means the same.
+    learning rate means the same. A loss at its lower bound takes all the weight, as published,
+    though it has nothing left to fall.
     """
 
     def __init__(self, parameters: FAMOParameters) -> None:
@@ -38,13 +39,14 @@ class FAMO:
 
     def combine(self, x: CombineInput) -> Tensor:
         """Return weights [m], float64."""
-        above = [self._above(loss) for loss in x.losses.tolist()]
+        losses = zip(x.tasks, x.losses.tolist(), strict=True)
+        above = [self._above(task, loss) for task, loss in losses]
         weights = self._shares(x.tasks) / torch.tensor(above, dtype=torch.float64)
         return len(x.tasks) * weights / weights.sum()
 
     def observe(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
         """Lower the logits of tasks whose loss fell more than the others'."""
-        fall = {t: log(self._above(loss) / self._above(after[t])) for t, loss in before.items()}
+        fall = {t: log(self._above(t, x) / self._above(t, after[t])) for t, x in before.items()}
         shares = dict(zip(fall, self._shares(fall).tolist(), strict=True))
         mean = sum(shares[task] * fall[task] for task in fall)
         for task, value in fall.items():
@@ -57,8 +59,11 @@ class FAMO:
         logits = [self._logits[task].value if task in self._logits else 0.0 for task in tasks]
         return torch.tensor(logits, dtype=torch.float64).softmax(dim=0)
 
-    def _above(self, loss: float) -> float:
-        return max(loss - self._parameters.min_loss, LEAST)
+    def _above(self, task: str, loss: float) -> float:
+        bound = self._parameters.min_loss
+        if loss < bound:
+            raise ValueError(f"the loss of {task!r} is {loss:g}, below min_loss = {bound:g}")
+        return max(loss - bound, LEAST)
 
     def state_dict(self) -> dict[str, Any]:
         """Return, by task, the logit and Adam's moments and number of steps."""

@@ -17,7 +17,7 @@ class UncertaintyParameters(Parameters):
         lr: learning rate of the log-variances.
     """
 
-    lr: Positive = 0.01
+    lr: Annotated[float, Field(gt=0, le=1)] = 0.01
 
 
 class DWAParameters(Parameters):
@@ -38,7 +38,7 @@ class FAMOParameters(Parameters):
     Attributes:
         lr: learning rate of the logits.
         gamma: weight decay of the logits.
-        min_loss: a lower bound of all losses.
+        min_loss: a lower bound of all losses; one below it fails the run.
     """
 
     lr: Positive = 0.025

@@ -4,8 +4,8 @@ Kendall, Gal and Cipolla, 2018, Multi-Task Learning Using Uncertainty to Weigh L
 Geometry and Semantics, equations 7 and 10. With ``s_k = log sigma_k^2`` the paper minimises
 ``exp(-s_k) L_k / 2 + s_k / 2`` for a regression and ``exp(-s_k) L_k + s_k / 2`` for a
 classification. A combiner is not told which loss is which, so that all of them are taken as the
-first, times 2: ``exp(-s_k) L_k + s_k``, where a classification settles at half of the paper's
-weight relative to a regression.
+first, times 2: ``exp(-s_k) L_k + s_k``. A classification starts at half of the paper's weight
+relative to a regression; where both have settled, the two agree.
 """
 
 from __future__ import annotations

@@ -60,7 +60,7 @@ def test_no_update_in_the_ball_is_better_for_the_worst_off(case):
     w = detour / detour.sum()
     dual = given @ w @ mean + radius * np.linalg.norm(given @ w)
     assert np.linalg.norm(d - mean) <= radius * (1 + 1e-9)
-    if np.linalg.norm(given @ w) > 10 * SHORTEST:
+    if np.linalg.norm(given @ w) > 10 * SHORTEST * (np.linalg.norm(given, axis=0) @ w):
         assert (given.T @ d).min() == pytest.approx(dual, abs=1e-9)
 
 
@@ -94,3 +94,11 @@ def test_float32_gradients_that_nearly_balance_out_give_no_long_update(noise):
     mean = rows.mean(dim=0)
     update = combine("cagrad", rows)
     assert (1.4 * update - mean).norm() <= 0.41 * mean.norm()
+
+
+@pytest.mark.parametrize("length", [1e-3, 1e-5, 1e-6])
+def test_a_short_gradient_is_served_too(length):
+    """Of (length, 0) and (0, 1), the first gains most at the ball's edge, but for the second."""
+    update = 1.4 * combine("cagrad", [[length, 0.0], [0.0, 1.0]])
+    # The mean is (length / 2, 1/2); almost all of the radius 1/5 goes along the first axis.
+    assert update[0].item() == pytest.approx(0.2, rel=1e-2)

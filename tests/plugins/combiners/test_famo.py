@@ -122,3 +122,12 @@ def test_adams_first_two_steps_worked_by_hand():
     # Moments 0.9 * 0.2 - 0.2 = -0.02 and 0.999 * 0.004 + 0.004 = 0.007996, over 0.19 and 0.001999.
     logit.step(-2.0, 0.1)
     assert logit.value == pytest.approx(-0.1 + 0.1 * (0.02 / 0.19) / 2)
+
+
+def test_a_loss_below_its_bound_is_an_error(given):
+    with pytest.raises(ValueError, match=r"^the loss of 'b' is 0\.6, below min_loss = 0\.7$"):
+        famo(min_loss=0.7).combine(given(losses=[1.0, 0.6]))
+
+
+def test_a_loss_at_its_bound_takes_the_weight(given):
+    assert famo().combine(given(losses=[0.0, 0.5])).tolist() == pytest.approx([2.0, 4e-8])
