@@ -47,6 +47,10 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
     if isinstance(error, MtbenchError):
         return []
     candidates = list({label(entry): entry for entry in entries.values()}.values())
+    if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
+        lacking = _made_by(type(error.obj), candidates)
+        if lacking:
+            return lacking
     suspects: list[Entry] = []
     # From the harness inwards: a component that is called by another one is that one's affair.
     for frame, _ in walk_tb(error.__traceback__):
@@ -72,6 +76,11 @@ def _running(frame: FrameType, entries: list[Entry]) -> list[Entry]:
         return acting
     module = frame.f_globals.get("__name__")
     return [entry for entry in entries if module in map(_module, targets(entry.spec))]
+
+
+def _made_by(kind: type, entries: list[Entry]) -> list[Entry]:
+    """Return the entries that name a class."""
+    return [e for e in entries if any(_loaded(target) is kind for target in targets(e.spec))]
 
 
 def _loaded(target: Any) -> Any:

@@ -136,13 +136,16 @@ def accusation(error: BaseException, *entries: Entry, what: str = "") -> str:
         entries: the component; several where it is one of them.
         what: was called; empty where the error says it.
     """
+    said = described(error, *entries)
+    who = " or ".join(map(label, entries))
+    return f"{who}: {what} raised {said}" if what else f"{who}: {said}"
+
+
+def described(error: BaseException, *entries: Entry) -> str:
+    """Return an error in one line, with the innermost line of components' own code."""
     said = " ".join(str(error).split()) if isinstance(error, MtbenchError) else summary(error)
     where = place(error, {package for entry in entries for package in _packages(entry)})
-    return (
-        f"{' or '.join(map(label, entries))}: "
-        + (f"{what} raised {said}" if what else said)
-        + (f" ({where})" if where else "")
-    )
+    return f"{said} ({where})" if where else said
 
 
 def _packages(entry: Entry) -> Iterator[str]:

@@ -17,7 +17,7 @@ from pydantic import (
     model_validator,
 )
 
-from mtbench.configuration import Config, overlay
+from mtbench.configuration import BUDGETS, Config, overlay
 from mtbench.errors import UsageError
 from mtbench.validation import validate
 
@@ -178,10 +178,13 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
         UsageError: if a key leads nowhere, an axis has a value twice, or axes are asked of a
             ladder.
     """
-    both = overrides.set.keys() & overrides.axes.keys()
+    both = overrides.set.keys() & {*overrides.axes, *map(_other_budget, overrides.axes)}
     if both:
         raise UsageError(f"--set and --axis contradict each other on {', '.join(sorted(both))}")
-    base = overlay({}, matrix.base)
+    # An axis of the command line varies what its --set has put there.
+    varied = [key for key in overrides.set if any(a.startswith(f"{key}.") for a in overrides.axes)]
+    base = overlay(overlay({}, matrix.base), {key: overrides.set[key] for key in varied})
+    settings = {key: value for key, value in overrides.set.items() if key not in varied}
     if matrix.design == "ladder":
         if overrides.axes:
             raise UsageError("--axis: a ladder has steps, not axes; use --set or another matrix")
@@ -190,10 +193,16 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
         axes = {
             key: values
             for key, values in {**matrix.axes, **overrides.axes}.items()
-            if not _is_settled(base, key, values, overrides.set)
+            if key in overrides.axes or not _is_settled(base, key, values, overrides.set)
         }
         made = _grid(base, axes)
-    return [replace(cell, config=overlay(cell.config, overrides.set)) for cell in made]
+    return [replace(cell, config=overlay(cell.config, settings)) for cell in made]
+
+
+def _other_budget(key: str) -> str:
+    """Return the key that setting this one removes, if there is one."""
+    section, _, name = key.partition(".")
+    return f"train.{BUDGETS[name]}" if section == "train" and name in BUDGETS else ""
 
 
 def _is_settled(base: Config, key: str, values: Sequence[Any], changes: Mapping[str, Any]) -> bool:

@@ -127,6 +127,15 @@ def test_a_function_is_known_by_its_code(module: ModuleType) -> None:
     assert found == "balancer 'failing' of fake: KeyError: 'nothing' (blamed.py:40)"
 
 
+def test_a_method_that_is_not_there_is_its_classs_affair(module: ModuleType) -> None:
+    def ask() -> Any:
+        return module.Outer().observe({}, {})
+
+    assert message(ask, CELL) == (
+        "combiner 'outer' of fake: AttributeError: 'Outer' object has no attribute 'observe'"
+    )
+
+
 def test_what_a_function_made_is_known_by_its_module(module: ModuleType) -> None:
     def lay_out() -> list[Any]:
         return list(module.make().steps())

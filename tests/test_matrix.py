@@ -309,6 +309,36 @@ def test_set_holds_in_every_cell_and_takes_the_place_of_its_axis(file: Path) -> 
     assert [cell.config["data"] for cell in made] == [{"dir": "here"}] * 2
 
 
+def test_an_axis_varies_what_is_set(file: Path) -> None:
+    """``--set combiner=soft --axis combiner.sharpness=0,4``: no axis is dropped in silence."""
+    axes: dict[str, Any] = {"combiner.sharpness": [0, 4]}
+    made = cells(read(file, GRID), Overrides(set={"combiner": "soft", "train.lr": 1.0}, axes=axes))
+
+    assert [cell.name for cell in made] == ["combiner.sharpness=0", "combiner.sharpness=4"]
+    assert [cell.config["combiner"] for cell in made] == [
+        {"name": "soft", "sharpness": 0},
+        {"name": "soft", "sharpness": 4},
+    ]
+
+
+def test_what_is_set_holds_against_an_axis_over_the_whole(file: Path) -> None:
+    overrides = Overrides(set={"heads.sst.dropout": 0.3}, axes={"heads.sst": ["linear", "mlp"]})
+    made = cells(read(file, BASE), overrides)
+
+    assert [cell.config["heads"]["sst"] for cell in made] == [
+        {"name": "linear", "dropout": 0.3},
+        {"name": "mlp", "dropout": 0.3},
+    ]
+
+
+@pytest.mark.parametrize("key", ["train.steps", "train.epochs"])
+def test_a_setting_and_an_axis_that_contradict(file: Path, key: str) -> None:
+    overrides = Overrides(set={"train.steps": 5}, axes={key: [1, 2]})
+
+    with pytest.raises(UsageError, match=r"contradict each other on train\.steps"):
+        cells(read(file, BASE), overrides)
+
+
 SETTLED: dict[str, tuple[str, dict[str, Any], list[str]]] = {
     "a budget settles the other": (
         '"train.epochs" = [1, 2]',

@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mtbench.entries import Entry, label
+from mtbench.entries import Entry, described, label
 from mtbench.errors import PluginError, nearest
 from mtbench.registry import Registry
 from mtbench.testing import balancers, combiners, encoders, heads, tasks
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench.testing.generators import seeded_globally
+from mtbench.tracebacks import show
 
 if TYPE_CHECKING:
     import pytest
@@ -92,7 +93,8 @@ def outcome_of(check: Check, subject: Subject, expected: str | None = None) -> O
     except CheckFailed as failure:
         problem = str(failure)
     except Exception as error:  # whatever a stranger's component raises fails the check
-        problem = f"expected no error; came {type(error).__name__}: {error}"
+        show(error)
+        problem = f"expected no error; came {described(error, subject.entry)}"
     else:
         if expected is None:
             return Outcome(check, "passed")
