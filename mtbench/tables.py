@@ -77,8 +77,8 @@ def read_table(
         The examples in ascending order of their ids.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty, not UTF-8, or lacks a column; or
-            if it is Parquet and pyarrow is not installed.
+        UsageError: if the file is missing, unreadable, empty, not UTF-8, lacks a column or
+            has one twice; or if it is Parquet and pyarrow is not installed.
     """
     table = open_table(path, form, delimiter=delimiter, quoting=quoting, header=header)
     if label is not None and not label.required and label.column not in (table.header or ()):
@@ -122,7 +122,9 @@ def _place(path: Path, table: Table, name: str) -> int:
     if table.header is None:
         return 0
     header = list(table.header)
-    if name in header:
+    if (times := header.count(name)) > 1:
+        raise UsageError(f"{path} has {times} columns {name!r}: which is meant cannot be told")
+    if times:
         return header.index(name)
     guess = nearest(name, header)
     raise UsageError(

@@ -274,6 +274,55 @@ def test_a_missing_column_is_named_with_the_header(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("twice", ["id", "sentence", "sentiment"])
+def test_a_column_that_is_there_twice_cannot_be_told(tmp_path: Path, twice: str) -> None:
+    path = write(tmp_path / "a.csv", f"id\tsentence\tsentiment\t{twice}\na\tx\t1\t2\n")
+
+    with pytest.raises(UsageError) as error:
+        read(path)
+
+    assert str(error.value) == f"{path} has 2 columns {twice!r}: which is meant cannot be told"
+
+
+def test_a_label_that_may_be_absent_is_not_there_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "id\tsentence\tsentiment\tsentiment\na\tx\t1\t2\n")
+
+    with pytest.raises(UsageError, match="has 2 columns 'sentiment'"):
+        read(path, required=False)
+
+
+def test_the_column_of_the_split_is_not_there_twice(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.csv", "text\tpart\tpart\nx\tdev\ttrain\n")
+    part = Part("dev", ["part"], lambda _: "dev")
+
+    with pytest.raises(UsageError, match="has 2 columns 'part'"):
+        read_table(path, id_column=None, text_columns=["text"], label=None, part=part)
+
+
+def test_other_columns_may_be_there_twice(tmp_path: Path) -> None:
+    path = write(
+        tmp_path / "a.csv", "\t\tmore\tid\tsentence\tsentiment\tmore\n0\t\t\ta\tx\t1\t2\n"
+    )
+
+    assert read(path) == Examples(ids=("a",), texts=(("x",),), labels=(1,))
+
+
+def test_a_column_that_parquet_has_twice_cannot_be_told(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    twice = pyarrow.Table.from_arrays([["x"], ["y"]], names=["text", "text"])
+    parquet.write_table(twice, tmp_path / "a.parquet")
+
+    with pytest.raises(UsageError, match=r"a\.parquet has 2 columns 'text'"):
+        read_table(
+            tmp_path / "a.parquet",
+            id_column=None,
+            text_columns=["text"],
+            label=None,
+            form="parquet",
+        )
+
+
 def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", 'id\t"sentence\tsentiment\na\tx\t1\n')
 
