@@ -67,6 +67,8 @@ def test_the_release_of_quora(write: Write, name: str) -> None:
 
     assert TASK.layout(folder).name == "Quora release"
     assert sum(len(examples) for examples in loaded.values()) == 120
+    split = split_of(('Is "7" odd?', "Is 7 even?"), dev=0.1, test=0.1)
+    assert {f"{split}-14", f"{split}-15"} <= set(loaded[split].ids)
     sides = {split: {frozenset(t) for t in e.texts} for split, e in loaded.items()}
     assert frozenset(('Is "7" odd?', "Is 7 even?")) in set.union(*sides.values())
     assert sum(map(len, sides.values())) == 60
