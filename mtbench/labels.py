@@ -6,6 +6,9 @@ from dataclasses import dataclass
 
 from mtbench.errors import nearest
 
+BOOLEANS = {"false": 0.0, "true": 1.0}
+"""What a boolean is as one of two classes; pandas, say, writes it with a capital letter."""
+
 
 @dataclass(frozen=True)
 class Label:
@@ -23,9 +26,14 @@ class Label:
 
 
 def class_label(column: str, classes: int, *, required: bool = True) -> Label:
-    """Return the label of a classification: 0 .. classes - 1, written ``3`` or ``3.0``."""
+    """Return the label of a classification: 0 .. classes - 1, written ``3`` or ``3.0``.
+
+    Of two classes, ``false`` is 0 and ``true`` is 1, in letters of either case.
+    """
 
     def parse(text: str) -> float:
+        if classes == 2 and (boolean := text.strip().lower()) in BOOLEANS:
+            return BOOLEANS[boolean]
         value = _number(column, text)
         if value not in range(classes):
             raise ValueError(f"{column} {text!r} is no class from 0 to {classes - 1}")
@@ -37,9 +45,16 @@ def class_label(column: str, classes: int, *, required: bool = True) -> Label:
 def named_label(column: str, names: Sequence[str], *, required: bool = True) -> Label:
     """Return the label of a classification that is written by name: its place among the names.
 
-    Names that are numbers are compared as numbers, so that ``3.0`` is the class ``3``.
+    Names that are numbers are compared as numbers, so that ``3.0`` is the class ``3``, and
+    those that are booleans without their case, so that ``True`` is the class ``true``.
+
+    Raises:
+        ValueError: if two names are one class.
     """
-    places = {_spelling(name): float(place) for place, name in enumerate(names)}
+    places: dict[str | float, float] = {}
+    for place, name in enumerate(names):
+        if (first := places.setdefault(_spelling(name), float(place))) != place:
+            raise ValueError(f"{names[int(first)]!r} and {name!r} are one class")
 
     def parse(text: str) -> float:
         place = places.get(_spelling(text))
@@ -82,5 +97,5 @@ def _spelling(name: str) -> str | float:
     try:
         value = float(name)
     except ValueError:
-        return name
+        return name.lower() if name.lower() in BOOLEANS else name
     return value if math.isfinite(value) else name

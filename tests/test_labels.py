@@ -15,6 +15,8 @@ def test_class_label(text: str, value: float) -> None:
         (class_label("y", 5), "-1", "y '-1' is no class from 0 to 4"),
         (class_label("y", 2), "0.5", "y '0.5' is no class from 0 to 1"),
         (class_label("y", 2), "yes", "y 'yes' is not a number"),
+        (class_label("y", 3), "true", "y 'true' is not a number"),
+        (score_label("y", 0, 1), "true", "y 'true' is not a number"),
         (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
         (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
         (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
@@ -24,6 +26,12 @@ def test_class_label(text: str, value: float) -> None:
 def test_a_label_is_refused_with_a_reason(label: Label, text: str, reason: str) -> None:
     with pytest.raises(ValueError, match=f"^{reason}$"):
         label.parse(text)
+
+
+def test_booleans_are_two_classes_in_either_case() -> None:
+    texts = ("false", "true", "False", "True", "FALSE", " TRUE ", "0", "1.0")
+
+    assert [class_label("y", 2).parse(text) for text in texts] == [0, 1, 0, 1, 0, 1, 0, 1]
 
 
 def test_the_ends_of_a_range_belong_to_it() -> None:
@@ -50,3 +58,33 @@ def test_names_that_are_numbers_are_compared_as_numbers() -> None:
     for text in ("0", "4", "1.5", "nan"):
         with pytest.raises(ValueError, match="is none of the 3 classes"):
             label.parse(text)
+
+
+@pytest.mark.parametrize("names", [("False", "True"), ("false", "true"), ("FALSE", "True")])
+def test_names_that_are_booleans_are_compared_without_their_case(names: tuple[str, str]) -> None:
+    label = named_label("y", names)
+
+    assert [label.parse(text) for text in ("false", "true", "False", "True")] == [0, 1, 0, 1]
+    with pytest.raises(ValueError, match="is none of the 2 classes"):
+        label.parse("1")
+
+
+def test_the_case_of_other_names_counts() -> None:
+    label = named_label("verdict", ["US", "us", "true"])
+
+    assert [label.parse(text) for text in ("US", "us", "True")] == [0, 1, 2]
+    with pytest.raises(ValueError, match=r"'Us' is none of the 3 classes"):
+        label.parse("Us")
+
+
+@pytest.mark.parametrize(
+    ("names", "reason"),
+    [
+        (("a", "b", "a"), "'a' and 'a' are one class"),
+        (("0", "1", "1.0"), "'1' and '1.0' are one class"),
+        (("True", "maybe", "true"), "'True' and 'true' are one class"),
+    ],
+)
+def test_two_names_of_one_class_are_refused(names: tuple[str, ...], reason: str) -> None:
+    with pytest.raises(ValueError, match=f"^{reason}$"):
+        named_label("y", names)

@@ -79,7 +79,8 @@ class Table:
             return score_label(given.target, *given.range, required=required)
         if isinstance(given.classes, tuple):
             return named_label(given.target, given.classes, required=required)
-        return class_label(given.target, given.classes or 2, required=required)
+        assert given.classes is not None  # its parameters make sure of one of the two
+        return class_label(given.target, given.classes, required=required)
 
     def _part(self, split: Split) -> Part | None:
         """Return which rows are the split's, where one file holds all."""

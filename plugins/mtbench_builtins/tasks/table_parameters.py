@@ -4,9 +4,9 @@ from collections.abc import Sequence
 from pathlib import PurePath
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, model_validator
 
-from mtbench.api import Parameters, unknown
+from mtbench.api import Parameters, named_label, unknown
 
 Form = Literal["csv", "tsv", "jsonl", "parquet"]
 SUFFIXES: dict[str, Form] = {
@@ -27,17 +27,75 @@ def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
 
-def _names(value: Any) -> Any:
-    """Have class names that TOML reads as numbers be names."""
-    if not isinstance(value, Sequence) or isinstance(value, str):
-        return value
-    return [str(v) if isinstance(v, int | float) and not isinstance(v, bool) else v for v in value]
+def _classes(value: Any) -> int | tuple[str, ...]:
+    """Return how many classes there are, or their names; ``ValueError`` where it is neither."""
+    classes: int | tuple[str, ...]
+    if isinstance(value, Sequence) and not isinstance(value, str):
+        classes = tuple(map(_name, value))
+        named_label("", classes)  # refuses two spellings of one class
+        number = len(classes)
+    elif isinstance(value, int) and not isinstance(value, bool):
+        classes = number = value
+    else:
+        raise ValueError(f"how many, or a list of their names; given: {value!r}")
+    if number < 2:
+        raise ValueError(f"two or more, of different names; given: {value!r}")
+    return classes
+
+
+def _name(value: Any) -> str:
+    """Have a class name that TOML reads as a number or a boolean be a name."""
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, int | float):
+        return str(value)
+    if not isinstance(value, str) or not value:
+        raise ValueError(f"a name is a text, a number or a boolean, and not {value!r}")
+    return value
 
 
 Name = Annotated[str, Field(min_length=1)]
 Share = Annotated[float, Field(ge=0, lt=1)]
-Texts = Annotated[tuple[Name, ...], BeforeValidator(_several), Field(min_length=1, max_length=2)]
-Classes = Annotated[int | tuple[Name, ...], BeforeValidator(_names)]
+Texts = Annotated[
+    tuple[Name, ...],
+    BeforeValidator(_several),
+    Field(min_length=1, max_length=2),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "string", "minLength": 1},
+                {
+                    "type": "array",
+                    "items": {"type": "string", "minLength": 1},
+                    "minItems": 1,
+                    "maxItems": 2,
+                },
+            ]
+        }
+    ),
+]
+Classes = Annotated[
+    int | tuple[Name, ...],
+    BeforeValidator(_classes),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 2},
+                {
+                    "type": "array",
+                    "items": {
+                        "anyOf": [
+                            {"type": "string", "minLength": 1},
+                            {"type": "number"},
+                            {"type": "boolean"},
+                        ]
+                    },
+                    "minItems": 2,
+                },
+            ]
+        }
+    ),
+]
 
 
 class TableParameters(Parameters):
@@ -47,7 +105,8 @@ class TableParameters(Parameters):
         path: the file; with ``{split}`` in it, a file for each split.
         text: the column of the sentence, or the two columns of a pair.
         target: the column of the labels; a test file may lack it.
-        classes: how many classes, written 0, 1, ...; or their names, in order.
+        classes: how many classes, written 0, 1, ... (two also false, true); or their names, in
+            order.
         range: lowest and highest score, where the target is a score.
         metric: the primary one; None for accuracy, or pearson of a score.
         id: column of unique ids; None to make them from the texts.
@@ -80,9 +139,6 @@ class TableParameters(Parameters):
             raise ValueError(
                 f"one of 'classes' and 'range' says what the target is; {given} given"
             )
-        names = self.classes if isinstance(self.classes, tuple) else range(self.classes or 2)
-        if len(names) < 2 or len(set(names)) < len(names):
-            raise ValueError(f"classes: two or more, of different names; given: {self.classes}")
         if self.range and not self.range[0] < self.range[1]:
             raise ValueError(f"range: the lower end comes first; given: {list(self.range)}")
         if self.metric is not None and self.metric not in self.metrics():

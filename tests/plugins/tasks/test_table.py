@@ -225,6 +225,50 @@ def plan(store: Path, *tasks: dict[str, Any]) -> Plan:
     return Planner(Registry.load(), Store(store)).plan("", [cell], [0])
 
 
+def booleans(folder: Path) -> dict[str, Path]:
+    """Write one table of a boolean target in each format, as pandas and others do."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    texts, spam = [text for text, _ in ROWS], [stars > 3 for _, stars in ROWS]
+    lines = [json.dumps({"review": t, "spam": s}) for t, s in zip(texts, spam, strict=True)]
+    (folder / "s.jsonl").write_text("\n".join(lines))
+    parquet.write_table(pyarrow.table({"review": texts, "spam": spam}), folder / "s.parquet")
+    rows = list(zip(texts, spam, strict=True))
+    small = [(text, str(value).lower()) for text, value in rows]
+    return {
+        "jsonl": folder / "s.jsonl",
+        "parquet": folder / "s.parquet",
+        "csv": write(folder / "s.csv", rows, ["review", "spam"]),
+        "csv in small letters": write(folder / "small.csv", small, ["review", "spam"]),
+    }
+
+
+@pytest.mark.parametrize("classes", [2, [False, True], ["False", "True"], ["false", "true"]])
+def test_the_format_of_booleans_changes_no_example_and_no_key(
+    tmp_path: Path, classes: Any
+) -> None:
+    files = booleans(tmp_path)
+    given = {"name": "table", "text": ["review"], "target": "spam", "classes": classes}
+
+    loaded = [
+        table(path, target="spam", classes=classes).load(split, None)
+        for path in files.values()
+        for split in SPLITS
+    ]
+    keys = {key(tmp_path / "store", {**given, "path": str(path)}) for path in files.values()}
+
+    assert "True" in files["csv"].read_text()
+    assert "True" not in files["csv in small letters"].read_text()
+    assert loaded == loaded[: len(SPLITS)] * len(files)
+    assert {
+        text: label
+        for examples in loaded[: len(SPLITS)]
+        for (text,), label in zip(examples.texts, examples.labels or (), strict=True)
+    } == {text: stars > 3 for text, stars in ROWS}
+    assert not any(examples.bad_rows for examples in loaded)
+    assert len(keys) == 1
+
+
 def key(store: Path, *tasks: dict[str, Any]) -> str:
     (cell,) = plan(store, *tasks).cells
     return cell.runs[0].key
@@ -293,6 +337,7 @@ def test_mistakes_are_told_when_the_plan_is_made(tmp_path: Path, reviews: Path) 
     given = {**TASK, "path": str(reviews)}
     for changes, reason in (
         ({"text": ["revew"]}, r"has no column 'revew'; did you mean 'review'\?"),
+        ({"classes": 0}, r"^cell 'a': tasks \(table\): classes: two or more, .*; given: 0$"),
         ({"metric": "acc"}, r"^cell 'a': tasks \(table\): unknown metric of classes 'acc'"),
         ({"path": str(tmp_path / "review.csv")}, r"no file review\.csv in .*'reviews\.csv'\?"),
     ):

@@ -29,6 +29,7 @@ def test_one_column_needs_no_list() -> None:
 def test_class_names_may_be_numbers() -> None:
     assert parameters(classes=[1, 2, 3]).classes == ("1", "2", "3")
     assert parameters(classes=["no", "yes"]).classes == ("no", "yes")
+    assert parameters(classes=[False, True]).classes == ("false", "true")
     assert parameters().classes == 5
 
 
@@ -65,8 +66,18 @@ def test_the_name_tells_the_format(path: str, form: str) -> None:
         ({"classes": None}, "one of 'classes' and 'range' says what the target is; neither is g"),
         ({"range": [0, 1]}, "one of 'classes' and 'range' says what the target is; both are gi"),
         ({"classes": 1}, "classes: two or more, of different names; given: 1"),
-        ({"classes": ["a", "a"]}, "classes: two or more, of different names"),
-        ({"classes": ["a"]}, "classes: two or more, of different names"),
+        ({"classes": 0}, "classes: two or more, of different names; given: 0"),
+        ({"classes": -3}, "classes: two or more, of different names; given: -3"),
+        ({"classes": []}, "classes: two or more, of different names; given: []"),
+        ({"classes": ["a"]}, "classes: two or more, of different names; given: ['a']"),
+        ({"classes": ["a", "a"]}, "classes: 'a' and 'a' are one class"),
+        ({"classes": [1, "b", 1.0]}, "classes: '1' and '1.0' are one class"),
+        ({"classes": ["True", True]}, "classes: 'True' and 'true' are one class"),
+        ({"classes": True}, "classes: how many, or a list of their names; given: True"),
+        ({"classes": 2.5}, "classes: how many, or a list of their names; given: 2.5"),
+        ({"classes": "yes"}, "classes: how many, or a list of their names; given: 'yes'"),
+        ({"classes": ["", "a"]}, "classes: a name is a text, a number or a boolean, and not ''"),
+        ({"classes": [["a"], "b"]}, "classes: a name is a text, a number or a boolean, and not ["),
         ({"classes": None, "range": [1, 0]}, "range: the lower end comes first; given: [1.0, 0.0"),
         (
             {"metric": "acuracy"},
