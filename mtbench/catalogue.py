@@ -180,7 +180,10 @@ def _type(field: Record) -> str:
         return " | ".join(repr(value) for value in field["enum"])
     if "const" in field:
         return repr(field["const"])
+    if "prefixItems" in field:
+        return f"[{', '.join(map(_type, field['prefixItems']))}]"
     if field.get("type") == "array" and "items" in field:
-        return f"list of {_type(field['items'])}"
+        item = _type(field["items"])
+        return f"list of ({item})" if " | " in item else f"list of {item}"
     limits = [f"{sign} {field[word]:g}" for word, sign in LIMITS.items() if word in field]
     return " ".join([str(field.get("type", "any")), ", ".join(limits)]).strip()

@@ -134,6 +134,14 @@ def test_the_parameters_of_a_head() -> None:
     }
 
 
+def test_the_parameters_of_a_table() -> None:
+    types = {p["name"]: p["type"] for p in one("table")["parameters"]}
+
+    assert types["text"] == "string | list of string"
+    assert types["classes"] == "integer >= 2 | list of (string | number | boolean) | null"
+    assert types["range"] == "[number, number] | null"
+
+
 def test_what_a_base_says_of_a_parameter() -> None:
     meanings = {p["name"]: p["meaning"] for p in one("cosine")["parameters"]}
 
