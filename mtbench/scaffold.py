@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
+from importlib.util import find_spec
 from pathlib import Path
 from string import Template
 
@@ -13,6 +14,13 @@ from mtbench.registry import NAME, Registry
 from mtbench.specs import KINDS
 
 MATRIX = "matrix.toml"
+OVERALL = "overall"
+
+DATA: Mapping[str, str] = {"task": " --data data"}
+"""What a command must be told besides, where a kind reads files."""
+
+TAKEN = ("mtbench-torchjd",)
+"""Distributions of mtbench's own that need not be installed."""
 
 USE: Mapping[str, str] = {
     "task": '--set \'tasks=["sample-sts", "{}"]\' --data data',
@@ -58,14 +66,20 @@ def write_plugin(kind: str, name: str, folder: Path | None, registry: Registry) 
     if name in registry.names(kind):
         provider = registry.find(kind, name).provider.distribution
         raise UsageError(f"there is a {kind} {name!r} already, of {provider}: take another name")
+    if kind == "task" and name == OVERALL:
+        raise UsageError(f"no task can be called {OVERALL!r}, which is the mean over all of them")
     distribution = name if name.startswith("mtbench-") else f"mtbench-{name}"
+    module = distribution.replace("-", "_")
+    if distribution in TAKEN or find_spec(module) is not None:
+        raise UsageError(f"there is a module {module!r} already: take another name than {name!r}")
     words = {
         "kind": kind,
         "name": name,
         "distribution": distribution,
-        "module": distribution.replace("-", "_"),
+        "module": module,
         "class": _class_name(kind, name),
         "use": USE[kind].format(name),
+        "as_command": f"as `mtbench plugins check {kind}:{name}{DATA.get(kind, '')}`",
     }
     made = dict(_plugin(words, folder or Path(distribution)))
     _write(made)

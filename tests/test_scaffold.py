@@ -126,12 +126,24 @@ def test_the_readme_has_a_command_that_works(begun: Path) -> None:
     text = (begun / "combiner" / "README.md").read_text()
     (line,) = [line for line in text.splitlines() if line.startswith("$ mtbench ablate")]
     assert line == "$ mtbench ablate study --axis combiner=sum,new-combiner"
+    checking = "mtbench plugins check {kind}:new-{kind}"
+    for kind in KINDS:
+        text = (begun / kind / "README.md").read_text()
+        assert f"`{checking.format(kind=kind)}{' --data data' if kind == 'task' else ''}`" in text
 
 
 def test_a_plugin_works_as_a_file_too(begun: Path) -> None:
     file = begun / "head" / "mtbench_new_head.py"
     shown = run("mtbench", "plugins", "show", "new-head", "--plugin", file, folder=begun)
     assert "from mtbench_new_head.py" in shown
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_plugin_works_beside_a_matrix_too(begun: Path, tmp_path: Path, kind: str) -> None:
+    module = begun / kind / f"mtbench_new_{kind}.py"
+    (tmp_path / "mtbenchfile.py").write_text(module.read_text())
+    shown = run("mtbench", "plugins", "show", f"new-{kind}", folder=tmp_path)
+    assert "from mtbenchfile.py" in shown
 
 
 @pytest.mark.parametrize(
@@ -168,6 +180,9 @@ def test_the_folder_is_called_as_the_distribution(
         ("haed", "tall", "unknown kind 'haed'; did you mean 'head'?"),
         ("head", "Tall", "the name 'Tall' is not lower-case words joined by '-'"),
         ("head", "linear", "there is a head 'linear' already, of mtbench: take another name"),
+        ("head", "builtins", "there is a module 'mtbench_builtins' already: take another name"),
+        ("head", "torchjd", "there is a module 'mtbench_torchjd' already: take another name"),
+        ("task", "overall", "no task can be called 'overall', which is the mean over all"),
     ],
 )
 def test_what_cannot_be_begun(tmp_path: Path, kind: str, name: str, message: str) -> None:
