@@ -25,14 +25,19 @@ NEEDED = {
         "tokenizer.json",
         *("vocab.txt", "vocab.json"),
         *("spm.model", "spiece.model", "sentencepiece.bpe.model", "sentencepiece.model"),
+        "tokenizer.model",
     ),
 }
 """What a checkpoint must have, and the files that can be it, the best first."""
 
-OTHERS = ("merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json")
+OTHERS = (
+    *("merges.txt", "tokenizer_config.json", "special_tokens_map.json", "added_tokens.json"),
+    *("bpe.codes", "word_shape.json", "word_pronunciation.json", "entity_vocab.json"),
+)
 """What else decides the token ids, where it is there."""
 
 ADAPTER = "adapter_config.json"
+OWN_CODE = "its model is code that comes with it, which mtbench does not run"
 
 
 class Checkpoint(checkpoints.Checkpoint):
@@ -112,7 +117,7 @@ def fingerprint(parameters: HuggingFaceParameters) -> str:
 
     Raises:
         UsageError: if the library is not installed, the checkpoint is nowhere, files are
-            missing, or its configuration is that of no encoder.
+            missing, or its configuration is that of no encoder, or of one with code of its own.
     """
     library.require()
     checkpoint = find(parameters)
@@ -124,7 +129,21 @@ def fingerprint(parameters: HuggingFaceParameters) -> str:
     for key in ("is_encoder_decoder", "is_decoder"):
         if config.get(key):
             raise UsageError(f"{checkpoint.config}: {key} is true; only encoders can be loaded")
+    refuse_own_code(checkpoint)
     return checkpoint.digest()
+
+
+def refuse_own_code(checkpoint: Checkpoint) -> None:
+    """Refuse a checkpoint whose model is code of its own, whatever kind it says it is.
+
+    Where the library knows that kind, it would load its own model and say nothing.
+
+    Raises:
+        UsageError: if ``auto_map`` names an ``AutoModel``.
+    """
+    own = read_json(checkpoint.config).get("auto_map")
+    if isinstance(own, dict) and "AutoModel" in own:
+        raise UsageError(f"{checkpoint.config}: {OWN_CODE} (auto_map: {own['AutoModel']})")
 
 
 def _checkpoint(folder: Path) -> Checkpoint:

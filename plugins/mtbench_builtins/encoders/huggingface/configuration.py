@@ -7,7 +7,7 @@ from typing import Any
 from mtbench.api import UsageError
 from mtbench_builtins.encoders.checkpoints import read_json
 from mtbench_builtins.encoders.huggingface import library
-from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint
+from mtbench_builtins.encoders.huggingface.checkpoint import OWN_CODE, Checkpoint, refuse_own_code
 
 OF_HEADS = ("classif", "summary", "qa_", "pooler", "lm_head", "layerdrop")
 """Marks of rates that are no dropout within the encoder: those of heads, and of whole layers."""
@@ -27,6 +27,7 @@ def read(checkpoint: Checkpoint) -> Any:
             code of the checkpoint's own, or knows it as no text encoder.
     """
     library.require()
+    refuse_own_code(checkpoint)
     from transformers import AutoConfig
 
     with library.quiet():
@@ -34,8 +35,7 @@ def read(checkpoint: Checkpoint) -> Any:
             config = AutoConfig.from_pretrained(checkpoint.folder, trust_remote_code=False)
         except Exception as error:  # whatever the library makes of what it does not know
             if "auto_map" in read_json(checkpoint.config):
-                reason = "its model is code that comes with it, which mtbench does not run"
-                raise UsageError(f"{checkpoint.config}: {reason}") from error
+                raise UsageError(f"{checkpoint.config}: {OWN_CODE}") from error
             raise refusal(checkpoint.config, "its configuration", error) from error
     what = _no_encoder(config)
     if what:
@@ -92,5 +92,10 @@ def positions(config: Any) -> int | None:
 
 def refusal(file: object, part: str, error: Exception) -> UsageError:
     """Return the error, in one line, for what the library cannot load."""
-    reason = next((line for line in str(error).splitlines() if line.strip()), type(error).__name__)
-    return UsageError(f"{file}: the library transformers cannot load {part} ({reason.strip()})")
+    return UsageError(f"{file}: the library transformers cannot load {part} ({first_line(error)})")
+
+
+def first_line(error: Exception) -> str:
+    """Return the first line of an error's text that is not blank, or else its kind."""
+    lines = filter(None, map(str.strip, str(error).splitlines()))
+    return next(lines, type(error).__name__)

@@ -49,14 +49,33 @@ class HuggingFaceEncoder(nn.Module):
         undeclared: Pooling = "pooler" if has_pooler else "cls"
         self.pooling = checkpoint.declared_pooling() or undeclared
         # The model's own count of positions may go by it.
-        padding = getattr(self.model.get_input_embeddings(), "padding_idx", None)
+        padding = getattr(_embeddings(checkpoint, self.model), "padding_idx", None)
         self._pad: int = next((i for i in (padding, config.pad_token_id) if i is not None), 0)
         # A RoBERTa has one type of token, an XLM takes something else by that name.
         takes = inspect.signature(self.model.forward).parameters
         self._has_types = "token_type_ids" in takes and getattr(config, "type_vocab_size", 0) > 1
+        self._try_out(checkpoint)
         self.frozen = parameters.mode == "frozen"
         if self.frozen:
             self.requires_grad_(False).eval()
+
+    def _try_out(self, checkpoint: Checkpoint) -> None:
+        """Encode two tokens, as the library loads models that need more than ids and a mask.
+
+        Raises:
+            UsageError: if the model fails, or gives anything but one state a token.
+        """
+        ones = torch.ones(1, 2, dtype=torch.int64, device=self.model.device)
+        # A few models draw at random even in evaluation; first weights must not depend on it.
+        with library.quiet(), torch.no_grad(), torch.random.fork_rng(devices=[]):
+            try:
+                states, _ = self._encode(Padded(ids=ones, types=torch.zeros_like(ones), mask=ones))
+            except Exception as error:  # whatever the model says that it lacks
+                why = f"it takes more than ids and a mask ({configuration.first_line(error)})"
+                raise _no_encoder(checkpoint, self.model, why) from error
+        if states.shape != (1, 2, self.width):
+            why = f"of 2 tokens it makes states of the shape {list(states.shape)}"
+            raise _no_encoder(checkpoint, self.model, f"{why}, not [1, 2, {self.width}]")
 
     def forward(self, batch: RaggedBatch) -> EncoderOutput:
         """Return the states of the tokens, [T, d], and one pooled state a sequence, [N, d]."""
@@ -82,6 +101,22 @@ class HuggingFaceEncoder(nn.Module):
         return super().train(mode and not self.frozen)
 
 
+def _embeddings(checkpoint: Checkpoint, model: Any) -> Any:
+    """Return the module that gives the vectors of token ids."""
+    try:
+        return model.get_input_embeddings()
+    except NotImplementedError as error:
+        why = "it has no embeddings of token ids"
+        raise _no_encoder(checkpoint, model, why) from error
+
+
+def _no_encoder(checkpoint: Checkpoint, model: Any, why: str) -> UsageError:
+    return UsageError(
+        f"{checkpoint.config}: {type(model).__name__} is no encoder of texts that can be padded: "
+        f"{why}"
+    )
+
+
 def _load(checkpoint: Checkpoint, config: Any) -> tuple[Any, bool]:
     """Return the model of a checkpoint, and whether its pooler had to be drawn.
 
@@ -104,10 +139,7 @@ def _load(checkpoint: Checkpoint, config: Any) -> tuple[Any, bool]:
             raise configuration.refusal(checkpoint.weights, "it", error) from error
     takes = inspect.signature(model.forward).parameters
     if not {"input_ids", "attention_mask"} <= takes.keys():
-        raise UsageError(
-            f"{checkpoint.config}: {type(model).__name__} is no encoder of texts that can be "
-            "padded: it takes no input_ids with an attention_mask"
-        )
+        raise _no_encoder(checkpoint, model, "it takes no input_ids with an attention_mask")
     drawn = [name for name in found["missing_keys"] if POOLER in name.split(".")]
     missing = sorted(set(found["missing_keys"]) - set(drawn))
     if missing:

@@ -12,6 +12,7 @@ class HuggingFaceParameters(CommonParameters):
         checkpoint: a Hub id such as ``"roberta-base"``, a folder in the Hugging Face layout, or
             ``"tiny"``, which mtbench ships.
         revision: branch, tag or commit of the Hub id.
+        dropout: every rate within the encoder; None for the checkpoint's own.
     """
 
     checkpoint: str = Field(min_length=1)

@@ -73,7 +73,8 @@ def test_what_is_missing_is_named_with_what_is_there(tmp_path: Path) -> None:
         f"checkpoint {str(tmp_path)!r}: no weights (model.safetensors or "
         "model.safetensors.index.json or pytorch_model.bin or pytorch_model.bin.index.json), "
         "no vocabulary (tokenizer.json or vocab.txt or vocab.json or spm.model or spiece.model "
-        "or sentencepiece.bpe.model or sentencepiece.model) (found: config.json)"
+        "or sentencepiece.bpe.model or sentencepiece.model or tokenizer.model) "
+        "(found: config.json)"
     )
 
 
@@ -97,6 +98,24 @@ def test_an_adapter_is_refused(folder: Path) -> None:
         find(at(folder))
 
 
+def test_every_file_of_a_masked_language_models_tokenizer_is_known() -> None:
+    import transformers
+    from transformers.models.auto.modeling_auto import MODEL_FOR_MASKED_LM_MAPPING_NAMES
+    from transformers.models.auto.tokenization_auto import TOKENIZER_MAPPING_NAMES
+
+    # Those that a checkpoint of another kind names itself, as BERTweet, a RoBERTa, does.
+    named = ["BertweetTokenizer", "PhobertTokenizer", "BertJapaneseTokenizer"]
+    kinds = [TOKENIZER_MAPPING_NAMES.get(kind) for kind in MODEL_FOR_MASKED_LM_MAPPING_NAMES]
+    files: dict[str, set[str]] = {}
+    for name in filter(None, [*kinds, *named]):
+        its_own = getattr(getattr(transformers, name), "vocab_files_names", None) or {}
+        files[name] = set(its_own.values())
+    assert len(files) > 15
+    assert files["BertweetTokenizer"] == {"vocab.txt", "bpe.codes"}
+    known = {*checkpoint.NEEDED["vocabulary"], *checkpoint.OTHERS}
+    assert {name: names - known for name, names in files.items() if names - known} == {}
+
+
 # --- fingerprint -----------------------------------------------------------------------------
 
 
@@ -107,11 +126,12 @@ def test_the_fingerprint_is_of_the_bytes_and_not_of_the_path(folder: Path, tmp_p
     assert fingerprint(at(elsewhere)) == first
     (elsewhere / "1_Pooling").mkdir()
     seen = {first}
-    for name in (*FILES, "special_tokens_map.json", "merges.txt", "1_Pooling/config.json"):
+    tokens = ("special_tokens_map.json", "merges.txt", "bpe.codes", "word_shape.json")
+    for name in (*FILES, *tokens, "1_Pooling/config.json"):
         with (elsewhere / name).open("ab") as file:
             file.write(b" ")
         seen.add(fingerprint(at(elsewhere)))
-    assert len(seen) == 7
+    assert len(seen) == 9
 
 
 def test_the_fingerprint_by_hand(folder: Path) -> None:
@@ -127,14 +147,28 @@ def test_the_fingerprint_by_hand(folder: Path) -> None:
         ("{}", "it has no model_type"),
         ('{"model_type": "t5", "is_encoder_decoder": true}', "is_encoder_decoder is true"),
         ('{"model_type": "bert", "is_decoder": true}', "is_decoder is true; only encoders"),
+        (
+            '{"model_type": "bert", "auto_map": {"AutoModel": "own.Model"}}',
+            r"code that comes with it, which mtbench does not run \(auto_map: own\.Model\)$",
+        ),
     ],
 )
 def test_what_is_no_encoder_is_refused_before_anything_runs(
     folder: Path, config: str, reason: str
 ) -> None:
     (folder / "config.json").write_text(config)
-    with pytest.raises(UsageError, match=reason):
+    with pytest.raises(UsageError, match=reason) as error:
         fingerprint(at(folder))
+    assert "\n" not in str(error.value)
+
+
+def test_code_of_its_own_for_something_else_is_no_hindrance(folder: Path) -> None:
+    config = {
+        "model_type": "bert",
+        "auto_map": {"AutoModelForSequenceClassification": "own.Model"},
+    }
+    (folder / "config.json").write_text(json.dumps(config))
+    assert len(fingerprint(at(folder))) == 64
 
 
 # --- from the Hub ----------------------------------------------------------------------------
@@ -181,14 +215,16 @@ def test_what_is_needed_is_fetched_once(
 ) -> None:
     weights = ["model.safetensors"] if stem is None else shard(folder, stem)
     (folder / "tokenizer.json").unlink()
-    for name in ("vocab.json", "merges.txt", "tf_model.h5", "model-quantised.safetensors"):
+    more = ("bpe.codes", "word_shape.json", "word_pronunciation.json", "entity_vocab.json")
+    tokens = ("vocab.json", "merges.txt", *more)
+    for name in (*tokens, "tf_model.h5", "model-quantised.safetensors"):
         (folder / name).write_text("{}")
     cache = tmp_path / "cache"
     monkeypatch.setattr("huggingface_hub.snapshot_download", Remote(folder, cache))
     parameters = at("some/roberta", revision="v1")
     found = find(parameters)
     assert found.folder == cache
-    expected = {"config.json", "vocab.json", "merges.txt", *weights}
+    expected = {"config.json", *tokens, *weights}
     assert {file.name for file in cache.iterdir()} == expected
     monkeypatch.setattr(hub, "download", None)  # not to be called
     assert find(parameters) == found

@@ -32,6 +32,10 @@ def checkpoint_with(folder: Path, **config: Any) -> Checkpoint:
             {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}},
             "its model is code that comes with it, which mtbench does not run",
         ),
+        (
+            {"model_type": "bert", "auto_map": {"AutoModel": "own.Model"}},
+            r"code that comes with it, which mtbench does not run \(auto_map: own\.Model\)",
+        ),
     ],
 )
 def test_what_is_no_text_encoder_is_refused(

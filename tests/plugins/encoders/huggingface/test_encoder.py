@@ -1,3 +1,4 @@
+import functools
 import subprocess
 import sys
 from collections.abc import Callable, Sequence
@@ -29,6 +30,14 @@ FAMILIES = (
 PAD = {"roberta": 1, "mpnet": 1, "xlm-roberta": 1}
 TYPED = ("bert", "electra", "albert")
 POOLED = ("bert", "roberta", "mpnet", "albert", "xlm-roberta")
+SMALL = {
+    "vocab_size": 23,
+    "hidden_size": 12,
+    "num_hidden_layers": 1,
+    "num_attention_heads": 3,
+    "intermediate_size": 20,
+    "max_position_embeddings": 20,
+}
 LENGTHS = (7, 3, 18, 3, 2, 7, 8, 12)
 
 
@@ -236,6 +245,95 @@ def test_a_model_that_cannot_be_masked_is_refused(folder_of: Folder) -> None:
     model = FNetModel(FNetConfig(**shape, tpu_short_seq_length=20, max_position_embeddings=20))
     with pytest.raises(UsageError, match="FNetModel is no encoder of texts that can be padded"):
         encoder(folder_of("fnet", model=model))
+
+
+def save_of_kind(folder_of: Folder, kind: str, **shape: Any) -> Path:
+    """Write a checkpoint of a kind that is none of the families, and return its folder."""
+    from transformers import AutoConfig, AutoModel
+
+    return folder_of(kind, model=AutoModel.from_config(AutoConfig.for_model(kind, **shape)))
+
+
+@pytest.mark.parametrize(
+    ("kind", "shape", "reason"),
+    [
+        (
+            "xmod",
+            {},
+            "XmodModel is no encoder of texts that can be padded: it takes more than ids and a "
+            "mask (Input language unknown. Please call ",
+        ),
+        (
+            "bros",
+            {},
+            "BrosModel is no encoder of texts that can be padded: it takes more than ids and a "
+            "mask (You have to specify bbox",
+        ),
+        (
+            "canine",
+            {"num_hash_buckets": 30},
+            "CanineModel is no encoder of texts that can be padded: it has no embeddings of "
+            "token ids",
+        ),
+    ],
+)
+def test_a_model_that_needs_more_than_ids_and_a_mask_is_refused(
+    folder_of: Folder, kind: str, shape: dict[str, int], reason: str
+) -> None:
+    folder = save_of_kind(folder_of, kind, **SMALL, **shape)
+    with pytest.raises(UsageError) as error:
+        encoder(folder)
+    assert str(error.value).startswith(f"{folder / 'config.json'}: {reason}")
+    assert "\n" not in str(error.value)
+
+
+def test_a_model_that_makes_no_state_of_each_token_is_refused(
+    folder_of: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import BertModel
+
+    whole = BertModel.forward
+
+    @functools.wraps(whole)
+    def shortened(*arguments: Any, **named: Any) -> Any:
+        output = whole(*arguments, **named)
+        output.last_hidden_state = output.last_hidden_state[:, :1]
+        return output
+
+    folder = folder_of("bert")
+    monkeypatch.setattr(BertModel, "forward", shortened)
+    with pytest.raises(
+        UsageError,
+        match=r": of 2 tokens it makes states of the shape \[1, 1, 12\], not \[1, 2, 12\]$",
+    ):
+        encoder(folder)
+
+
+def test_the_call_at_loading_leaves_no_trace(
+    folder_of: Folder, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from transformers import AutoModel, BertModel
+
+    whole, calls = BertModel.forward, []
+
+    @functools.wraps(whole)
+    def drawing(self: Any, *arguments: Any, **named: Any) -> Any:
+        torch.rand(3)
+        calls.append((self.training, torch.is_grad_enabled(), tuple(named["input_ids"].shape)))
+        return whole(self, *arguments, **named)
+
+    folder = folder_of("bert")
+    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "pooler" not in n})
+    torch.manual_seed(0)
+    model = AutoModel.from_pretrained(folder)  # which draws a pooler
+    expected = torch.rand(3)
+    monkeypatch.setattr(BertModel, "forward", drawing)
+    found = encoder(folder)
+    assert torch.equal(torch.rand(3), expected)
+    assert calls == [(False, False, (1, 2))]
+    state = found.model.state_dict()
+    assert all(torch.equal(value, state[name]) for name, value in model.state_dict().items())
+    assert all(parameter.grad is None for parameter in found.parameters())
 
 
 # --- modes ------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
+from mtbench.catalogue import details
+from mtbench.registry import Registry
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 
 
@@ -18,3 +20,15 @@ def test_defaults() -> None:
 def test_what_makes_no_sense_is_refused(given: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         HuggingFaceParameters.model_validate(given)
+
+
+@pytest.mark.parametrize(
+    ("encoder", "meaning"),
+    [
+        ("huggingface", "every rate within the encoder; None for the checkpoint's own."),
+    ],
+)
+def test_what_is_said_of_dropout(encoder: str, meaning: str) -> None:
+    [record] = details(Registry.load(), encoder)
+    said = {parameter["name"]: parameter["meaning"] for parameter in record["parameters"]}
+    assert said["dropout"] == meaning

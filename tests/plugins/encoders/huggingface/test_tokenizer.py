@@ -175,6 +175,20 @@ def test_the_fingerprint_is_of_files_and_length(folder_of: Folder) -> None:
     assert {len(each) for each in found} == {64}
 
 
+def test_a_bertweets_merges_are_in_the_fingerprint(folder_of: Folder) -> None:
+    folder = folder_of("bert")
+    (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertweetTokenizer"}')
+    (folder / "vocab.txt").write_text("goo@@ 1\nd 1\ngood 1\n")
+    found = []
+    for merges in ("", "g o 5\ngo o 4\n", "g o 5\ngo o 4\ngoo d</w> 3\n"):
+        (folder / "bpe.codes").write_text(f"#version: 0.2\n{merges}")
+        made = tokenizer_of(folder)
+        found.append((tuple(made.encode([("good",)])[0].ids), made.fingerprint))
+    # <s> is 0, <pad> 1, </s> 2, <unk> 3, and then the vocabulary.
+    assert [ids for ids, _ in found] == [(0, 3, 3, 3, 5, 2), (0, 4, 5, 2), (0, 6, 2)]
+    assert len({fingerprint for _, fingerprint in found}) == 3
+
+
 def test_neither_place_nor_weights_nor_dropout_are_in_the_fingerprint(
     folder_of: Folder, tmp_path: Path
 ) -> None:
