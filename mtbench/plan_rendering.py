@@ -64,13 +64,17 @@ def _above(plan: Plan, estimate: Estimate) -> list[str]:
     """Return what is said of all runs: how many there are, and how long they will take."""
     counts = plan.counts()
     heading = (
-        f"{plan.title}: {counts['cells']} cells, {counts['runs']} runs "
-        f"({len(plan.seeds)} seeds): {counts['stored']} stored, {counts['to_do']} to do, "
-        f"{counts['running']} running, {counts['failed']} failed; "
-        f"{counts['rejected']} cells rejected"
+        f"{plan.title}: {_count(counts['cells'], 'cell')}, {_count(counts['runs'], 'run')} "
+        f"({_count(len(plan.seeds), 'seed')}): {counts['stored']} stored, "
+        f"{counts['to_do']} to do, {counts['running']} running, {counts['failed']} failed; "
+        f"{_count(counts['rejected'], 'cell')} rejected"
         + (f", {counts['broken']} broken" if counts["broken"] else "")
     )
     return [heading, *filter(None, [estimate.text()])]
+
+
+def _count(number: int, thing: str) -> str:
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _below(plan: Plan) -> list[str]:

@@ -113,7 +113,8 @@ def test_a_broken_cell_is_told_from_a_rejected_one() -> None:
     heading, *_, first, second = as_text(plan, NOTHING).splitlines()
     records = json.loads(as_json(plan, NOTHING))["runs"]
 
-    assert heading.endswith("; 1 cells rejected, 1 broken")
+    assert heading.startswith("a study: 2 cells, 0 runs (1 seed): ")
+    assert heading.endswith("; 1 cell rejected, 1 broken")
     assert (first, second) == (f"broken: 1 x {fault}", "rejected: 1 x heads.a (b): c, d")
     assert [(r["state"], r["reason"]) for r in records] == [
         ("broken", fault),
