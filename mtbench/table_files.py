@@ -15,6 +15,9 @@ from mtbench.errors import UsageError, nearest
 Form = Literal["delimited", "jsonl", "parquet"]
 
 
+NOT_CLOSED = "a quote is opened and not closed"
+
+
 class BrokenRow(Exception):
     """What is wrong with a row."""
 
@@ -43,6 +46,7 @@ def open_table(
     *,
     delimiter: str = "\t",
     quoting: bool = True,
+    strict: bool = False,
     header: Sequence[str] | None = None,
 ) -> Table:
     """Open a table; a name that ends in ``.gz`` is unpacked on the way.
@@ -52,6 +56,9 @@ def open_table(
         quoting: whether its fields may be quoted as in Python's ``csv``: one that starts with
             ``"`` goes on to the closing ``"``, ``""`` inside it stands for one, and it may hold
             line breaks. Without, a quote is a character like any other and a line is a row.
+        strict: whether the row is broken in which something stands between a closing ``"`` and
+            the next delimiter, as behind the ``"`` of a later row that closes a stray one.
+            Otherwise it belongs to the field.
         header: names of its first columns, where the file has no header line.
 
     Raises:
@@ -63,7 +70,7 @@ def open_table(
     text = _read_text(path)
     if form == "jsonl":
         return _json_lines(path, text)
-    rows = _quoted(text, delimiter) if quoting else _unquoted(text, delimiter)
+    rows = _quoted(text, delimiter, strict=strict) if quoting else _unquoted(text, delimiter)
     if header is not None:
         return Table(header, rows, open_ended=True)
     _, first = next(rows, (0, None))
@@ -129,7 +136,7 @@ def _unquoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
             yield number, row.split(delimiter)
 
 
-def _quoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
+def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, Row]]:
     """Yield each row with the line on which it ends, counted from 1.
 
     A quote that opens a field and is not closed swallows the rows behind it. That row alone is
@@ -140,17 +147,17 @@ def _quoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
     while done < len(lines):
         base = done
         rest = map(lines.__getitem__, range(base, len(lines)))
-        reader = csv.reader(rest, delimiter=delimiter)
+        reader = csv.reader(rest, delimiter=delimiter, strict=strict)
         while done < len(lines):
             problem = None
             try:
                 row = next(reader)
             except csv.Error as error:
-                problem = BrokenRow(f"it cannot be parsed ({error})")
+                problem = BrokenRow(_parse_problem(error))
             else:
                 read = lines[done : base + reader.line_num]
                 if len(read) > 1 and _swallows(row, read, delimiter, width):
-                    problem = BrokenRow("a quote is opened and not closed")
+                    problem = BrokenRow(NOT_CLOSED)
             if problem:
                 done += 1
                 yield done, problem
@@ -159,6 +166,15 @@ def _quoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
             if row:
                 width = width or len(row)
                 yield done, row
+
+
+def _parse_problem(error: csv.Error) -> str:
+    """Say what ``csv`` found; of strict quotes it only tells what it had expected."""
+    if "unexpected end of data" in str(error):
+        return NOT_CLOSED
+    if "expected after" in str(error):
+        return "a quote is stray: text stands behind the one that closes its field"
+    return f"it cannot be parsed ({error})"
 
 
 def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | None) -> bool:

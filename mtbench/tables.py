@@ -47,6 +47,7 @@ def read_table(
     delimiter: str = "\t",
     form: Form = "delimited",
     quoting: bool = True,
+    strict_quotes: bool = False,
     header: Sequence[str] | None = None,
     part: Part | None = None,
 ) -> Examples:
@@ -68,6 +69,9 @@ def read_table(
         delimiter: the character between two fields of delimited text.
         form: ``"delimited"``, ``"jsonl"`` (an object a line) or ``"parquet"``.
         quoting: whether fields of delimited text may be quoted, as in Python's ``csv``.
+        strict_quotes: whether text behind the quote that closes a field breaks its row; so a
+            stray ``"`` that opens a field swallows no rows up to the next one. Otherwise the
+            text belongs to the field.
         header: names of the first columns of delimited text that has no header line; its rows
             may go on behind them.
         part: the rows of one split, where the file holds several; None for all. A broken row
@@ -80,7 +84,9 @@ def read_table(
         UsageError: if the file is missing, unreadable, empty, not UTF-8, lacks a column or
             has one twice; or if it is Parquet and pyarrow is not installed.
     """
-    table = open_table(path, form, delimiter=delimiter, quoting=quoting, header=header)
+    table = open_table(
+        path, form, delimiter=delimiter, quoting=quoting, strict=strict_quotes, header=header
+    )
     if label is not None and not label.required and label.column not in (table.header or ()):
         label = None
     names = [*text_columns, *([id_column] if id_column else [])]

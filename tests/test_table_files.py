@@ -44,6 +44,33 @@ def test_a_stray_quote_in_the_last_column_swallows_nothing(tmp_path: Path) -> No
     assert rows(table) == [(2, "a quote is opened and not closed"), (3, ["y", "2"])]
 
 
+def test_strict_quotes_end_at_the_delimiter(tmp_path: Path) -> None:
+    """Read otherwise, the row of the first stray quote goes on to that of the second."""
+    stray = 'a,b\n"x,1\ny,2\n"z,3\n"closed" early,4\n"one, ""two""\nthree",5\n5" or 6",6\n'
+    path = write(tmp_path / "a.csv", stray)
+
+    behind = "a quote is stray: text stands behind the one that closes its field"
+    assert rows(open_table(path, delimiter=",", strict=True)) == [
+        (2, behind),
+        (3, ["y", "2"]),
+        (4, behind),
+        (5, behind),
+        (7, ['one, "two"\nthree', "5"]),
+        (8, ['5" or 6"', "6"]),
+    ]
+    assert rows(open_table(path, delimiter=","))[0] == (4, ["x,1\ny,2\nz", "3"])
+
+
+@pytest.mark.parametrize("row", ['"x,1', 'x,"1'])
+def test_a_strict_quote_that_nothing_closes(tmp_path: Path, row: str) -> None:
+    path = write(tmp_path / "a.csv", f"a,b\n{row}\ny,2\n")
+
+    assert rows(open_table(path, delimiter=",", strict=True)) == [
+        (2, "a quote is opened and not closed"),
+        (3, ["y", "2"]),
+    ]
+
+
 def test_without_quoting_a_line_is_a_row(tmp_path: Path) -> None:
     table = open_table(write(tmp_path / "a.tsv", 'a\tb\n"x\t1\r\n\ny"\t2'), quoting=False)
 

@@ -65,6 +65,7 @@ class Table:
             form=FORMS[given.form],
             delimiter=given.delimiter or ("\t" if given.form == "tsv" else ","),
             quoting=given.quoting,
+            strict_quotes=True,
             part=self._part(split),
         )
 

@@ -199,6 +199,23 @@ def test_a_bad_row_is_reported_once_with_its_split(tmp_path: Path) -> None:
     assert "r.csv:7: it has 1 columns, the header 2" in reasons(loaded["train"])
 
 
+def test_two_stray_quotes_cost_two_rows(tmp_path: Path) -> None:
+    """Python's csv would join the 271 rows from the one to the other."""
+    texts = [f'"film {i}' if i in (30, 300) else f"film {i}" for i in range(400)]
+    path = tmp_path / "r-train.csv"
+    path.write_text("review,stars\n" + "".join(f"{text} is bad,1\n" for text in texts))
+    with path.open("a") as stream:
+        stream.write('"good, but\n""long""",5\n"closed" early,1\n')
+
+    classes = ["1", "5"]
+    examples = table(tmp_path / "r-{split}.csv", classes=classes).load("train", None)
+
+    assert len(examples) == 399
+    assert ('good, but\n"long"',) in examples.texts
+    behind = "a quote is stray: text stands behind the one that closes its field"
+    assert reasons(examples) == [f"r-train.csv:{line}: {behind}" for line in (32, 302, 404)]
+
+
 def test_ids_of_a_column(tmp_path: Path) -> None:
     rows = [("a", "good", 5), ("a", "bad", 1), ("b", "bad", 1)]
     path = write(tmp_path / "r-train.csv", rows, ["key", "review", "stars"])
