@@ -84,7 +84,7 @@ def score_label(column: str, low: float, high: float, *, required: bool = True) 
 def _number(column: str, text: str) -> float:
     """Read a finite number; ``ValueError`` says what else it is."""
     try:
-        value = float(text)
+        value = _float(text)
     except ValueError:
         raise ValueError(f"{column} {text!r} is not a number") from None
     if not math.isfinite(value):
@@ -92,10 +92,17 @@ def _number(column: str, text: str) -> float:
     return value
 
 
+def _float(text: str) -> float:
+    """Read a number as data files write it; Python's own ``1_000`` and ``\u0663`` are none."""
+    if "_" in text or not text.strip().isascii():
+        raise ValueError
+    return float(text)
+
+
 def _spelling(name: str) -> str | float:
     """Return what two spellings of one class have in common."""
     try:
-        value = float(name)
+        value = _float(name)
     except ValueError:
         return name.lower() if name.lower() in BOOLEANS else name
     return value if math.isfinite(value) else name

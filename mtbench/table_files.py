@@ -222,6 +222,8 @@ def _json_object(line: str) -> dict[str, Any] | BrokenRow:
         value = json.loads(line)
     except json.JSONDecodeError as error:
         return BrokenRow(f"it is no JSON ({error.msg} at column {error.colno})")
+    except ValueError:  # Python's own limit, against numbers that take minutes to read
+        return BrokenRow("it is no JSON that can be read (a number of too many digits)")
     except RecursionError:
         return BrokenRow("it is no JSON that can be read (nested too deeply)")
     return value if isinstance(value, dict) else BrokenRow("it is no JSON object")
@@ -239,17 +241,32 @@ def _parquet(path: Path) -> Table:
         ) from None
     if not path.is_file():
         raise _missing(path)
+    unreadable = ArrowException, OSError, ValueError, OverflowError
     try:
         file = ParquetFile(path)
-    except (ArrowException, OSError) as error:
-        raise UsageError(f"cannot read {path}: {str(error).partition(chr(10))[0]}") from None
-    return Table(file.schema_arrow.names, _parquet_rows(file))
+    except unreadable as error:
+        raise _no_parquet(path, error) from None
+    return Table(file.schema_arrow.names, _parquet_rows(path, file, unreadable))
 
 
-def _parquet_rows(file: Any) -> Iterator[tuple[int, Row]]:
+def _parquet_rows(
+    path: Path, file: Any, unreadable: tuple[type[Exception], ...]
+) -> Iterator[tuple[int, Row]]:
+    """Yield each row with its number; only on the way does a damaged page come to light."""
+    batches = file.iter_batches()
     number = 0
-    for batch in file.iter_batches():
-        columns = [column.to_pylist() for column in batch.columns]
+    while True:
+        try:
+            batch = next(batches, None)
+            columns = [column.to_pylist() for column in batch.columns] if batch else []
+        except unreadable as error:
+            raise _no_parquet(path, error) from None
+        if batch is None:
+            return
         for row in zip(*columns, strict=True):
             number += 1
             yield number, row
+
+
+def _no_parquet(path: Path, error: Exception) -> UsageError:
+    return UsageError(f"cannot read {path}: {str(error).partition(chr(10))[0]}")

@@ -17,6 +17,10 @@ def test_class_label(text: str, value: float) -> None:
         (class_label("y", 2), "yes", "y 'yes' is not a number"),
         (class_label("y", 3), "true", "y 'true' is not a number"),
         (score_label("y", 0, 1), "true", "y 'true' is not a number"),
+        (class_label("y", 5), "0_3", "y '0_3' is not a number"),
+        (class_label("y", 5), "\u0663", "y '\u0663' is not a number"),
+        (score_label("y", 0, 5), "0_3.5", "y '0_3.5' is not a number"),
+        (score_label("y", 0, 5), "\u0663", "y '\u0663' is not a number"),
         (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
         (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
         (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
@@ -60,6 +64,12 @@ def test_names_that_are_numbers_are_compared_as_numbers() -> None:
             label.parse(text)
 
 
+def test_names_that_only_python_takes_for_numbers_are_names() -> None:
+    label = named_label("topic", ["1_0", "10", "\u0663", "3"])
+
+    assert [label.parse(text) for text in ("1_0", "10.0", "\u0663", "3.0")] == [0, 1, 2, 3]
+
+
 @pytest.mark.parametrize("names", [("False", "True"), ("false", "true"), ("FALSE", "True")])
 def test_names_that_are_booleans_are_compared_without_their_case(names: tuple[str, str]) -> None:
     label = named_label("y", names)
@@ -82,6 +92,7 @@ def test_the_case_of_other_names_counts() -> None:
     [
         (("a", "b", "a"), "'a' and 'a' are one class"),
         (("0", "1", "1.0"), "'1' and '1.0' are one class"),
+        (("01", "1"), "'01' and '1' are one class"),
         (("True", "maybe", "true"), "'True' and 'true' are one class"),
     ],
 )

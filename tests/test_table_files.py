@@ -110,6 +110,15 @@ def test_json_that_is_nested_too_deeply_is_a_broken_row(tmp_path: Path) -> None:
     assert str(problem).startswith("it is no JSON")
 
 
+def test_json_with_a_number_of_too_many_digits_is_a_broken_row(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.jsonl", f'{{"a": {"1" * 5000}}}\n{{"a": 1}}\n')
+
+    assert rows(open_table(path, "jsonl")) == [
+        (1, "it is no JSON that can be read (a number of too many digits)"),
+        (2, [1]),
+    ]
+
+
 @pytest.mark.parametrize("data", [b"plain", gzip.compress(b"a\tb\n")[:-4]])
 def test_what_is_no_whole_gzip_file(tmp_path: Path, data: bytes) -> None:
     (tmp_path / "a.tsv.gz").write_bytes(data)
@@ -135,3 +144,18 @@ def test_parquet_that_cannot_be_read(tmp_path: Path) -> None:
         open_table(tmp_path / "a.parquet", "parquet")
     with pytest.raises(UsageError, match=r"^no file b\.parquet in"):
         open_table(tmp_path / "b.parquet", "parquet")
+
+
+def test_parquet_of_which_a_page_is_damaged(tmp_path: Path) -> None:
+    """Its end, which tells the columns, is whole: the damage shows only while rows are read."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"a": [f"text {i}" for i in range(500)]}), path)
+    data = path.read_bytes()
+    path.write_bytes(data[:4] + b"\xff" * 400 + data[404:])
+    table = open_table(path, "parquet")
+
+    assert table.header == ["a"]
+    with pytest.raises(UsageError, match=r"^cannot read .*a\.parquet: [^\n]+$"):
+        list(table.rows)
