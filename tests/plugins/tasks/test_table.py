@@ -188,10 +188,11 @@ def test_a_bad_row_is_reported_once_with_its_split(tmp_path: Path) -> None:
     with path.open("a") as stream:
         stream.write("no label\n")
 
-    loaded = {split: table(path).load(split, None) for split in SPLITS}
+    task = table(path, classes=[1, 5])
+    loaded = {split: task.load(split, None) for split in SPLITS}
 
     assert sorted(r for examples in loaded.values() for r in reasons(examples)) == [
-        "r.csv:3: stars '7' is none of the 5 classes",
+        "r.csv:3: stars '7' is none of the 2 classes",
         "r.csv:4: its review is empty",
         "r.csv:5: its stars is empty",
         "r.csv:7: it has 1 columns, the header 2",
@@ -214,6 +215,43 @@ def test_two_stray_quotes_cost_two_rows(tmp_path: Path) -> None:
     assert ('good, but\n"long"',) in examples.texts
     behind = "a quote is stray: text stands behind the one that closes its field"
     assert reasons(examples) == [f"r-train.csv:{line}: {behind}" for line in (32, 302, 404)]
+
+
+@pytest.mark.parametrize(
+    ("classes", "said"),
+    [
+        (
+            ["negative", "pos"],
+            "'pos'; rows left out for their label: 2, the first: mood 'positive",
+        ),
+        (
+            ["negative", "positve"],
+            "'positve'; rows left out for their label: 2, the first: mood "
+            "'positive' is none of the 2 classes; did you mean 'positve'?",
+        ),
+    ],
+)
+def test_a_class_that_no_row_of_train_has_while_others_are_left_out(
+    tmp_path: Path, classes: list[str], said: str
+) -> None:
+    rows = [("good", "positive"), ("bad", "negative"), ("", "negative"), ("great", "positive")]
+    path = write(tmp_path / "r-train.csv", rows, ["review", "mood"])
+    write(tmp_path / "r-dev.csv", rows, ["review", "mood"])
+    task = table(tmp_path / "r-{split}.csv", target="mood", classes=classes)
+
+    with pytest.raises(UsageError) as error:
+        task.load("train", None)
+
+    assert str(error.value).startswith(f"{path}: no row of train is of class {said}")
+    assert "\n" not in str(error.value)
+    assert len(task.load("train", None, with_labels=False)) == 3
+    assert len(task.load("dev", None)) == 1
+
+
+def test_a_class_may_be_too_rare_for_train(tmp_path: Path) -> None:
+    write(tmp_path / "r-train.csv", [("good", 5), ("", 1)], ["review", "stars"])
+
+    assert table(tmp_path / "r-{split}.csv").load("train", None).labels == (4,)
 
 
 def test_ids_of_a_column(tmp_path: Path) -> None:
