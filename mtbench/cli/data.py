@@ -73,20 +73,31 @@ def status(
 def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
     """Get public copies of data sets from the Hugging Face Hub.
 
-    NAMES are of sst5, qqp and stsb; without any, all are fetched.
+    NAMES are of sst5, qqp and stsb; without any, all are fetched. One that cannot be had stops
+    none of the others.
     """
     from importlib.util import find_spec
 
-    from mtbench.data import chosen
+    from mtbench.data import NotFetched, chosen
     from mtbench.data import fetch as get
 
     sources = chosen(names)
+    failures: list[NotFetched] = []
     for source in sources:
-        done = get(source, folder, force=force)
+        try:
+            done = get(source, folder, force=force)
+        except NotFetched as error:
+            failures.append(error)
+            continue
         origin = f"{source.repository} at {source.revision[:12]}"
         kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
         click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
         click.echo(f"{source.name}: terms: {source.terms}")
+    if failures:
+        *others, last = failures
+        for failure in others:
+            click.echo(f"error: {failure}", err=True)
+        raise last
     if any(source.parquet for source in sources) and find_spec("pyarrow") is None:
         click.echo("these are Parquet files; to read them: pip install 'mtbench[parquet]'")
     return ExitCode.DONE

@@ -1,6 +1,6 @@
 """Data: the one door to the examples of tasks, their shares and samples, and their status."""
 
-from mtbench.data.fetching import Fetched, fetch
+from mtbench.data.fetching import Fetched, NotFetched, fetch
 from mtbench.data.loading import fingerprint, load
 from mtbench.data.sampling import order, sample, share
 from mtbench.data.sources import SOURCES, Source, chosen
@@ -10,6 +10,7 @@ __all__ = [
     "SOURCES",
     "ClassBalance",
     "Fetched",
+    "NotFetched",
     "ScoreBalance",
     "Source",
     "SplitStatus",

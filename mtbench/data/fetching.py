@@ -10,6 +10,10 @@ from mtbench.data.sources import Source
 from mtbench.errors import UsageError
 
 
+class NotFetched(UsageError):
+    """A data set cannot be had from the Hub; its message says what to do by hand."""
+
+
 @dataclass(frozen=True)
 class Fetched:
     """What became of a data set's files, by their paths in the data folder."""
@@ -28,22 +32,28 @@ def fetch(source: Source, folder: Path, *, force: bool = False) -> Fetched:
         force: whether to overwrite files that are there.
 
     Raises:
-        UsageError: if the Hub cannot be reached or has no such file, or the folder cannot be
-            written; with what to do by hand.
+        NotFetched: if the Hub cannot be reached or has no such file.
+        UsageError: if the folder cannot be written.
     """
     wanted = {
         path: target
         for path, target in source.files.items()
         if force or not (folder / target).exists()
     }
-    cached = {target: _download(source, path, folder) for path, target in wanted.items()}
+    try:
+        cached = {target: _download(source, path) for path, target in wanted.items()}
+    except NotFetched as error:
+        raise NotFetched(
+            f"{source.name}: {error}; by hand: from {source.page}, on a machine with a network, "
+            "put " + ", ".join(f"{there} to {folder / here}" for there, here in wanted.items())
+        ) from None
     _write(cached, folder)
     kept = (target for target in source.files.values() if target not in cached)
     return Fetched(tuple(cached), tuple(kept))
 
 
-def _download(source: Source, path: str, folder: Path) -> Path:
-    """Return the file in the Hub's cache."""
+def _download(source: Source, path: str) -> Path:
+    """Return the file in the Hub's cache; ``NotFetched`` where it cannot be had."""
     from huggingface_hub.errors import (
         EntryNotFoundError,
         GatedRepoError,
@@ -67,10 +77,8 @@ def _download(source: Source, path: str, folder: Path) -> Path:
         reason = f"the Hub does not have it any more ({type(error).__name__})"
     except Exception as error:  # the library's HTTP client, and with it its errors, has changed
         reason = f"the Hugging Face Hub could not be reached ({_one_line(error)})"
-    raise UsageError(
-        f"{source.name}: {path} of {source.repository} at {source.revision[:12]} was tried, and "
-        f"{reason}; by hand: from {source.page}, on a machine with a network, put "
-        + ", ".join(f"{there} to {folder / here}" for there, here in source.files.items())
+    raise NotFetched(
+        f"{path} of {source.repository} at {source.revision[:12]} was tried, and {reason}"
     )
 
 

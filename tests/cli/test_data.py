@@ -221,6 +221,29 @@ def test_without_a_network_one_line_says_what_to_do(from_hub: Callable[..., Any]
     assert f"dev.jsonl to {Path('data/sst5/dev.jsonl')}" in line
 
 
+def test_without_a_network_every_data_set_that_is_not_there_is_told(
+    from_hub: Callable[..., Any], tmp_path: Path
+) -> None:
+    folder = tmp_path / "data"
+    for name in ("train", "validation"):
+        (folder / "qqp").mkdir(parents=True, exist_ok=True)
+        (folder / f"qqp/{name}-00000-of-00001.parquet").touch()
+    (folder / "stsb").mkdir()
+    (folder / "stsb/train-00000-of-00001.parquet").touch()
+
+    with socket.socket() as taken:  # bound, and nobody listens
+        taken.bind(("127.0.0.1", 0))
+        answer = from_hub(f"http://127.0.0.1:{taken.getsockname()[1]}", "--to", folder)
+
+    missing = "stsb/validation-00000-of-00001.parquet"
+    first, second = answer.err.splitlines()
+    assert answer.code == 2
+    assert answer.out.startswith("qqp: wrote nothing")
+    assert first.startswith("error: sst5: train.jsonl of SetFit/sst5 at e51bdcd8cd3a was tried,")
+    assert second.startswith(f"error: stsb: {missing} of nyu-mll/glue at bcdcba79d07b was tried,")
+    assert second.endswith(f"on a machine with a network, put {missing} to {folder / missing}")
+
+
 def test_a_data_set_that_is_not_known(call: Call) -> None:
     answer = call("data", "fetch", "stsbench", "--to", "data")
 
