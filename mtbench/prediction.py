@@ -40,10 +40,19 @@ def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CP
     return run
 
 
+@dataclass(frozen=True)
+class Evaluated:
+    """Each task's metrics on a split, the overall, and the rows that could not be read."""
+
+    scores: dict[str, Scores]
+    overall: float | None
+    left_out: Mapping[str, tuple[BadRow, ...]]
+
+
 def evaluate(
     folder: RunFolder, split: Split, data_dir: Path | None = None, *, device: str = CPU
-) -> tuple[dict[str, Scores], float | None]:
-    """Return each task's metrics on a split, and the overall; the one reader of test labels.
+) -> Evaluated:
+    """Score a stored run's model on a split; the one reader of test labels.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
@@ -55,11 +64,11 @@ def evaluate(
     run = restore(folder, data_dir, device=device)
     tasks = run.resolved.cell.tasks
     with naming(run.entries):
-        splits = {
-            task: run.tokenised(task, run.load(task, split, with_labels=True)) for task in tasks
-        }
+        loaded = {task: run.load(task, split, with_labels=True) for task in tasks}
+        splits = {task: run.tokenised(task, examples) for task, examples in loaded.items()}
         _, scores = predict_and_score(run.assembled.model, splits)
-    return scores, overall(tasks, scores)
+    left_out = {task: examples.bad_rows for task, examples in loaded.items()}
+    return Evaluated(scores, overall(tasks, scores), left_out)
 
 
 @dataclass(frozen=True)

@@ -188,17 +188,37 @@ def test_scores_of_dev_are_those_that_were_stored(
     for folder in (trained(), trained({"heads.sts.pooling": "attention"}), file_run[0]):
         result = folder.read(RESULT)
         assert result is not None
-        assert evaluate(folder, "dev") == (result["scores"]["dev"], result["overall"])
+        evaluated = evaluate(folder, "dev")
+        assert evaluated.scores == result["scores"]["dev"]
+        assert evaluated.overall == result["overall"]
+        assert not any(evaluated.left_out.values())
 
 
 def test_scores_of_test_come_from_its_own_labels(trained: Callable[..., RunFolder]) -> None:
     folder = trained()
-    scores, overall = evaluate(folder, "test")
+    evaluated = evaluate(folder, "test")
+    scores, overall = evaluated.scores, evaluated.overall
 
     assert list(scores) == list(TASKS)
-    assert scores != evaluate(folder, "dev")[0]
+    assert scores != evaluate(folder, "dev").scores
     primary = [next(iter(scores[task].values())) for task in TASKS]
     assert overall == pytest.approx(sum(p for p in primary if p is not None) / 3)
+
+
+def test_a_row_that_is_not_scored_is_told(
+    file_run: tuple[RunFolder, Path], tmp_path: Path
+) -> None:
+    folder, data = file_run
+    broken = Path(shutil.copytree(data, tmp_path / "broken"))
+    with (broken / "ids-sst-dev.csv").open("a", encoding="utf-8") as file:
+        file.write("9\tan-id\ta sentence\t7\n")
+
+    evaluated = evaluate(folder, "dev", broken)
+
+    left_out = {task: list(map(str, rows)) for task, rows in evaluated.left_out.items()}
+    reason = "sentiment '7' is no class from 0 to 4"
+    assert left_out == {"sst": [f"ids-sst-dev.csv:7: {reason}"], "pd": [], "sts": []}
+    assert evaluated.scores == evaluate(folder, "dev").scores
 
 
 def test_files_without_labels_have_no_scores(file_run: tuple[RunFolder, Path]) -> None:

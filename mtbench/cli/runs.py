@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, cast
 
@@ -12,7 +13,10 @@ from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from mtbench.protocols import Split
+    from mtbench.protocols import BadRow, Split
+
+SHOWN = 20
+"""How many rows that are left out of one file a command warns of one by one."""
 
 split_option = click.option(
     "--split", type=click.Choice(("dev", "test")), default="dev", show_default=True
@@ -57,8 +61,10 @@ def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir
     from mtbench.prediction import evaluate as score
 
     folder = open_store(store_dir).find(run)
-    scores, overall = score(folder, cast("Split", split), data_dir, device=choose(device))
-    print_table("", metric_records({split: scores}, {split: overall}))
+    evaluated = score(folder, cast("Split", split), data_dir, device=choose(device))
+    print_table("", metric_records({split: evaluated.scores}, {split: evaluated.overall}))
+    for task, rows in evaluated.left_out.items():
+        _warn(f"the scores of {task} leave out", rows)
     return ExitCode.DONE
 
 
@@ -86,6 +92,13 @@ def predict(
     place = choose(device)
     for written in write_predictions(folder, cast("Split", split), out, data_dir, device=place):
         click.echo(written.file)
-        for row in written.left_out:
-            click.echo(f"warning: no prediction for {row}", err=True)
+        _warn("no prediction for", written.left_out)
     return ExitCode.DONE
+
+
+def _warn(what: str, rows: Sequence[BadRow]) -> None:
+    """Warn of rows that could not be read, by themselves up to a number."""
+    for row in rows[:SHOWN]:
+        click.echo(f"warning: {what} {row}", err=True)
+    if (more := len(rows) - SHOWN) > 0:
+        click.echo(f"warning: {what} {more} more, of {len(rows)} rows", err=True)

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.prediction import Written
+from mtbench.prediction import Evaluated, Written
 from mtbench.protocols import BadRow
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
@@ -176,6 +176,37 @@ def test_predict_tells_what_it_leaves_out(
 
     assert (answer.code, answer.out) == (0, "out/sst-dev-output.csv\n")
     assert answer.err == "warning: no prediction for sst.csv:7: no sentence\n"
+
+
+def test_of_many_rows_that_are_left_out_the_first_are_told(
+    call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = tuple(BadRow("sst.csv", line, "no sentence") for line in range(2, 25))
+    written = Written(Path("out/sst-dev-output.csv"), rows)
+    monkeypatch.setattr(
+        "mtbench.prediction.write_predictions", lambda *given, device: iter([written])
+    )
+
+    *told, last = call("predict", key, "--out", "out", *at).err.splitlines()
+
+    assert told == [f"warning: no prediction for {row}" for row in rows[:20]]
+    assert last == "warning: no prediction for 3 more, of 23 rows"
+
+
+def test_evaluate_tells_what_it_leaves_out(
+    call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows = {"sst": (BadRow("sst.csv", 7, "no sentence"),), "pd": ()}
+    monkeypatch.setattr(
+        "mtbench.prediction.evaluate",
+        lambda *given, device: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows),
+    )
+
+    answer = call("evaluate", key, *at)
+
+    assert answer.code == 0
+    assert scores(answer.out, "dev")["sst", "accuracy"] == {"dev": "0.500"}
+    assert answer.err == "warning: the scores of sst leave out sst.csv:7: no sentence\n"
 
 
 @pytest.mark.parametrize("command", [("evaluate",), ("predict", "--out", "out")])
