@@ -3,6 +3,7 @@
 import hashlib
 import json
 import math
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from decimal import Decimal
@@ -16,6 +17,9 @@ from mtbench.table_files import BrokenRow, Form, Row, Table, open_table
 
 DIGITS = 20
 """Hexadecimal digits of an id that is made from texts: no two of a billion pairs share one."""
+
+SURROGATE = re.compile("[\ud800-\udfff]")
+"""What JSON may escape by itself; as UTF-8, which tokenizers read, it cannot be written."""
 
 
 @dataclass(frozen=True)
@@ -55,8 +59,8 @@ def read_table(
 
     Texts and ids lose their outer white space. A row that is broken (a wrong number of columns,
     no JSON object, no id or one that came before, an empty sentence, a label that cannot be
-    read, a stray quote, a NUL character) is left out and reported in ``bad_rows``; blank lines
-    are no rows.
+    read, a stray quote, a NUL character, half a surrogate pair) is left out and reported in
+    ``bad_rows``; blank lines are no rows.
 
     Args:
         path: the file; a byte order mark is allowed, and a name that ends in ``.gz`` is
@@ -150,6 +154,8 @@ def _fields(row: Row, table: Table, places: Mapping[str, int]) -> dict[str, str]
     fields = {name: _text(name, row[place]).strip() for name, place in places.items()}
     if any("\0" in field for field in fields.values()):
         raise BrokenRow("it holds a NUL character")
+    if any(map(SURROGATE.search, fields.values())):
+        raise BrokenRow("it holds a surrogate alone, which is half a character")
     return fields
 
 

@@ -419,7 +419,9 @@ def test_json_lines(tmp_path: Path) -> None:
         '{"id": "d", "sentence": null, "sentiment": 3}\n'
         '{"id": "e", "sentence": ["x"], "sentiment": 3}\n'
         '{"id": "f", "sentence": "x", "sentiment": true}\n'
-        "[1]\n",
+        "[1]\n"
+        '{"id": "g", "sentence": "\\ud83d\\ude00", "sentiment": 2}\n'
+        '{"id": "h", "sentence": "\\ud83d", "sentiment": 2}\n',
     )
 
     examples = read_table(
@@ -430,8 +432,11 @@ def test_json_lines(tmp_path: Path) -> None:
         form="jsonl",
     )
 
-    assert (examples.ids, examples.texts) == (("7", "b"), (("good",), ("bad",)))
-    assert examples.labels == (4, 1)
+    assert (examples.ids, examples.texts) == (
+        ("7", "b", "g"),
+        (("good",), ("bad",), ("\U0001f600",)),
+    )
+    assert examples.labels == (4, 1, 2)
     assert reasons(examples) == [
         "a.jsonl:3: it is no JSON (Expecting property name enclosed in double quotes at column 2)",
         "a.jsonl:4: its sentence is empty",
@@ -439,6 +444,7 @@ def test_json_lines(tmp_path: Path) -> None:
         "a.jsonl:6: its sentence is neither a text nor a number",
         "a.jsonl:7: sentiment 'true' is not a number",
         "a.jsonl:8: it is no JSON object",
+        "a.jsonl:10: it holds a surrogate alone, which is half a character",
     ]
 
 
