@@ -7,7 +7,7 @@ from typing import Any
 from torch import nn
 
 from mtbench.entries import Entry, build_parameters, calling, label, load_target, make
-from mtbench.errors import PluginError
+from mtbench.errors import PluginError, users_mistakes
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
 from mtbench.pooling import AttentionPooling
@@ -46,7 +46,7 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     encoder = seeded(seed, "encoder", lambda: _module(entry, parameters))
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
     make_tokenizer = load_target(entry, entry.spec.tokenizer)
-    with calling(entry, "its tokenizer's constructor"):
+    with calling(entry, "its tokenizer's constructor"), users_mistakes():
         tokenizer = make_tokenizer(parameters)
     return Assembled(
         model=MultiTaskModel(encoder, heads, resolved.cell.train["precision"]),

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import FrameType
 from typing import Any
 
-from mtbench.entries import Entry, accusation, label, targets
+from mtbench.entries import Entry, accusation, label, packages, targets
 from mtbench.errors import MtbenchError, PluginError
+
+SHARED = {"mtbench", "torch", "pydantic", *sys.stdlib_module_names}
+"""Top-level packages whose code says nothing of who called it."""
 
 
 @contextmanager
@@ -19,7 +22,7 @@ def naming(entries: Mapping[str, Entry]) -> Iterator[None]:
 
     Nothing is caught where a step is taken; once the error has come this far, its traceback tells
     which component the harness had called. What no component is behind passes as it is, and so
-    does an error that one clear line explains already.
+    does an error that one clear line explains already, such as a mistake of the user's.
 
     Args:
         entries: who brings each part of the cell: ``"encoder"``, ``"heads.sts"``, ...
@@ -44,17 +47,30 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
     part = getattr(error, "part", "")
     if isinstance(part, str) and part in entries:
         return [entries[part]]
-    if isinstance(error, MtbenchError):
+    if isinstance(error, MtbenchError) and getattr(error, "settled", True):
         return []
     candidates = list({label(entry): entry for entry in entries.values()}.values())
     if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
         lacking = _made_by(type(error.obj), candidates)
         if lacking:
             return lacking
+    frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    # What a function made may be of a class that no spec names, of another module.
+    return _first(frames, candidates, _running) or _first(frames, candidates, _neighbours)
+
+
+def _first(
+    frames: list[FrameType],
+    entries: list[Entry],
+    found_in: Callable[[FrameType, list[Entry]], list[Entry]],
+) -> list[Entry]:
+    """Return the entry that the first frame to tell one apart belongs to.
+
+    From the harness inwards: a component that is called by another one is that one's affair.
+    """
     suspects: list[Entry] = []
-    # From the harness inwards: a component that is called by another one is that one's affair.
-    for frame, _ in walk_tb(error.__traceback__):
-        found = _running(frame, candidates)
+    for frame in frames:
+        found = found_in(frame, entries)
         if len(found) == 1:
             return found
         suspects = suspects or found
@@ -76,6 +92,14 @@ def _running(frame: FrameType, entries: list[Entry]) -> list[Entry]:
         return acting
     module = frame.f_globals.get("__name__")
     return [entry for entry in entries if module in map(_module, targets(entry.spec))]
+
+
+def _neighbours(frame: FrameType, entries: list[Entry]) -> list[Entry]:
+    """Return the entries of the package whose code a frame runs, the harness left out."""
+    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
+    if package in SHARED:
+        return []
+    return [entry for entry in entries if package in packages(entry)]
 
 
 def _made_by(kind: type, entries: list[Entry]) -> list[Entry]:

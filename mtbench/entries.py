@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator, Mapping
-from contextlib import contextmanager, redirect_stdout
+from contextlib import contextmanager, nullcontext, redirect_stdout
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtbench.errors import MtbenchError, PluginError
+from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.layouts import LaidOutTask
 from mtbench.protocols import Task
 from mtbench.specs import Spec, TaskSpec, resolve
@@ -48,7 +48,7 @@ def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> P
     from mtbench.validation import validate
 
     model = parameter_model(entry)
-    with calling(entry, "its parameters"):
+    with calling(entry, "its parameters"), users_mistakes():
         return validate(model, given, where=where)
 
 
@@ -101,10 +101,12 @@ def make(entry: Entry, *arguments: Any) -> Any:
     """Return what an entry's target gives for these arguments.
 
     Raises:
-        PluginError: if it cannot be imported, or raises something that is no ``MtbenchError``.
+        UsageError: if an encoder says that the checkpoint that it was given cannot be used.
+        PluginError: if it cannot be imported, or raises.
     """
     target = load_target(entry, entry.spec.target)
-    with calling(entry, "its constructor"):
+    given = users_mistakes() if entry.spec.kind == "encoder" else nullcontext()
+    with calling(entry, "its constructor"), given:
         return target(*arguments)
 
 
@@ -112,7 +114,8 @@ def make(entry: Entry, *arguments: Any) -> Any:
 def calling(entry: Entry, what: str = "") -> Iterator[None]:
     """Have whatever a stranger's code raises name the component, and its own file and line.
 
-    An ``MtbenchError`` passes as it is; what is printed goes to stderr, stdout is the table's.
+    A ``PluginError`` passes as it is, and so does a ``UsageError`` that is ``settled``; what is
+    printed goes to stderr, stdout is the table's.
 
     Args:
         what: is called, for the message; empty where it says itself what it was.
@@ -123,9 +126,11 @@ def calling(entry: Entry, what: str = "") -> Iterator[None]:
     try:
         with redirect_stdout(sys.stderr):
             yield
-    except MtbenchError:
+    except PluginError:
         raise
     except (Exception, SystemExit) as error:
+        if isinstance(error, UsageError) and error.settled:
+            raise
         raise PluginError(accusation(error, entry, what=what)) from error
 
 
@@ -143,12 +148,12 @@ def accusation(error: BaseException, *entries: Entry, what: str = "") -> str:
 
 def described(error: BaseException, *entries: Entry) -> str:
     """Return an error in one line, with the innermost line of components' own code."""
-    said = " ".join(str(error).split()) if isinstance(error, MtbenchError) else summary(error)
-    where = place(error, {package for entry in entries for package in _packages(entry)})
+    said = " ".join(str(error).split()) if isinstance(error, PluginError) else summary(error)
+    where = place(error, {package for entry in entries for package in packages(entry)})
     return f"{said} ({where})" if where else said
 
 
-def _packages(entry: Entry) -> Iterator[str]:
+def packages(entry: Entry) -> Iterator[str]:
     """Yield the top-level packages that a component's code lies in."""
     yield entry.provider.module.partition(":")[0].partition(".")[0]
     for target in targets(entry.spec):

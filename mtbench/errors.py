@@ -1,7 +1,8 @@
 """Errors that a user can mend, and the exit codes of the command line."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from enum import IntEnum
 
 
@@ -25,7 +26,27 @@ class MtbenchError(Exception):
 
 
 class UsageError(MtbenchError):
-    """What the user gave cannot be used: a name, a value, a file."""
+    """What the user gave cannot be used: a name, a value, a file.
+
+    Attributes:
+        settled: whether it is known to be the user's mistake; one that a component raises where
+            the user gave it nothing is the component's fault.
+    """
+
+    settled = False
+
+
+@contextmanager
+def users_mistakes() -> Iterator[None]:
+    """Have a ``UsageError`` that a component raises here count as the user's mistake.
+
+    Here the user gave it something: parameters, data, a checkpoint.
+    """
+    try:
+        yield
+    except UsageError as error:
+        error.settled = True
+        raise
 
 
 class PluginError(MtbenchError):

@@ -10,7 +10,7 @@ from typing import Any
 
 from mtbench import data, devices
 from mtbench.entries import Entry, build_parameters, calling, label, load_target
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.provenance import source_hash
 from mtbench.resolution import Resolved, TaskEntry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
@@ -96,7 +96,7 @@ class Identifier:
         memo = (id(task), folder)
         if memo not in self._fingerprints:
             directory = Path(folder) if folder else None
-            with calling(task.entry, "load"):
+            with calling(task.entry, "load"), users_mistakes():
                 self._fingerprints[memo] = {
                     split: data.fingerprint(
                         data.load(task.task, split, directory, with_labels=True, name=name)
@@ -118,7 +118,7 @@ class Identifier:
             }
             parameters = build_parameters(entry, given, where="encoder")
             fingerprint = load_target(entry, spec.fingerprint)
-            with calling(entry, "fingerprint"):
+            with calling(entry, "fingerprint"), users_mistakes():
                 digest = fingerprint(parameters)
             if not isinstance(digest, str):
                 raise PluginError(f"{label(entry)}: fingerprint returned {digest!r}, not a text")

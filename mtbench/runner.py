@@ -17,6 +17,7 @@ from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
 from mtbench.attribution import naming
 from mtbench.entries import Entry, calling
+from mtbench.errors import users_mistakes
 from mtbench.evaluation import overall, predict_and_score
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle
@@ -60,12 +61,15 @@ class Run:
     ) -> TokenisedExamples:
         """Tokenise a split of a task, or a share of it, as its head takes it."""
         head, tokenizer = self.assembled.model.tasks[task], self.assembled.tokenizer
-        return tokenise(examples, tokenizer, head.info, head.pair, share=share, cache=self.cache)
+        with users_mistakes():  # a checkpoint may lack the embedding of a token
+            return tokenise(
+                examples, tokenizer, head.info, head.pair, share=share, cache=self.cache
+            )
 
     def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
         """Read a split of a task from the run's data folder."""
         entry = self.resolved.tasks[task]
-        with calling(entry.entry, "load"):
+        with calling(entry.entry, "load"), users_mistakes():
             return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
 
 

@@ -8,7 +8,7 @@ import pytest
 
 from mtbench.attribution import behind, naming
 from mtbench.entries import Entry, Provider
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.gradients import BrokenCombiner
 from mtbench.model import BrokenHead
 from mtbench.specs import BalancerSpec, CombinerSpec, HeadSpec
@@ -54,6 +54,14 @@ def make():
 def failing():
     return {}["nothing"]
 """
+ELSEWHERE = """
+from mtbench.api import UsageError
+
+
+class Hidden:
+    def begin(self):
+        raise UsageError("no steps")
+"""
 HELPING = "def help():\n    raise KeyError('sst')\n"
 
 
@@ -61,6 +69,11 @@ HELPING = "def help():\n    raise KeyError('sst')\n"
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None) -> ModuleType:
     (tmp_path / "blamed.py").write_text(SOURCE)
     (tmp_path / "helping.py").write_text(HELPING)
+    (tmp_path / "pk").mkdir()
+    (tmp_path / "pk" / "hidden.py").write_text(ELSEWHERE)
+    (tmp_path / "pk" / "make.py").write_text(
+        "from pk.hidden import Hidden\n\n\ndef make():\n    return Hidden()\n"
+    )
     monkeypatch.syspath_prepend(tmp_path)
     return importlib.import_module("blamed")
 
@@ -145,6 +158,24 @@ def test_what_a_function_made_is_known_by_its_module(module: ModuleType) -> None
 
     assert alone == "balancer 'made' of fake: ZeroDivisionError: division by zero (blamed.py:32)"
     assert beside.startswith("head 'tall' of fake or balancer 'made' of fake: ZeroDivisionError")
+
+
+ELSEWHERES = entry("elsewhere", "pk.make:make", BalancerSpec)
+
+
+def test_what_a_function_made_is_known_by_its_package(module: ModuleType) -> None:
+    def begin() -> None:
+        importlib.import_module("pk.make").make().begin()
+
+    assert message(begin, CELL | {"balancer": ELSEWHERES}) == (
+        "balancer 'elsewhere' of fake: UsageError: no steps (pk/hidden.py:7)"
+    )
+
+
+def test_the_users_mistake_passes(module: ModuleType) -> None:
+    made = importlib.import_module("pk.make").make()
+    with pytest.raises(UsageError), naming({"balancer": ELSEWHERES}), users_mistakes():
+        made.begin()
 
 
 def test_a_component_that_two_tasks_use_is_one(module: ModuleType) -> None:

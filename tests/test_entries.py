@@ -14,9 +14,9 @@ from mtbench.entries import (
     make,
     parameter_model,
 )
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.registry import Registry
-from mtbench.specs import CombinerSpec, HeadSpec, TaskSpec
+from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, TaskSpec
 
 FAKE = Provider("fake", "1.0", "fake")
 
@@ -131,12 +131,40 @@ def test_what_a_component_raises_names_it(error: BaseException, message: str) ->
     assert caught.value.__cause__ is error
 
 
-@pytest.mark.parametrize("error", [UsageError("no folder"), KeyboardInterrupt()], ids=repr)
+@pytest.mark.parametrize("error", [PluginError("it is gone"), KeyboardInterrupt()], ids=repr)
 def test_what_explains_itself_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, calling(TALL, "rejects"):
         raise error
 
     assert caught.value is error
+
+
+def test_a_mistake_is_the_users_only_where_the_user_gave_something() -> None:
+    error = UsageError("no folder")
+    told = r"^head 'tall' of fake: rejects raised UsageError: no folder"
+    with pytest.raises(PluginError, match=told), calling(TALL, "rejects"):
+        raise error
+    with pytest.raises(UsageError) as caught, calling(TALL, "load"), users_mistakes():
+        raise error
+
+    assert caught.value is error
+
+
+class NotThere:
+    def __init__(self, *_: object) -> None:
+        raise UsageError("checkpoint 'x' is nowhere")
+
+
+def test_a_constructor_may_call_a_checkpoint_the_users_mistake() -> None:
+    encoder = EncoderSpec(name="big", summary="", target=NotThere, tokenizer="x:X")
+    head = HeadSpec(name="tall", summary="", target=NotThere)
+
+    with pytest.raises(UsageError, match=r"^checkpoint 'x' is nowhere$"):
+        make(Entry(encoder, FAKE), {})
+    with pytest.raises(
+        PluginError, match=r"its constructor raised UsageError: checkp.*test_entries"
+    ):
+        make(Entry(head, FAKE), {})
 
 
 def test_a_component_is_made() -> None:

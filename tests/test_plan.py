@@ -603,6 +603,7 @@ def mtbench_combiners():
         spec("rejects", rejects=fails),
         spec("leaves", rejects=leaves),
         spec("three", rejects=lambda cell: 3),
+        spec("mistaken", rejects=mistaken),
         spec("parameters", parameters=Fragile),
         spec("no-model", parameters="fragile:Nothing"),
         CombinerSpec(name="gone", summary="", target="not_there:X", needs="losses"),
@@ -629,6 +630,12 @@ def mtbench_encoders():
 def mtbench_tasks():
     kinds = (Undescribed, Nameless, Unmade, Unloaded, Odd)
     return [TaskSpec(name=kind.__name__.lower(), summary="", target=kind) for kind in kinds]
+
+
+def mistaken(cell):
+    from mtbench.api import UsageError
+
+    raise UsageError("no such folder")
 """
 NEEDED = "KeyError: 'what it needs' (fragile.py:13)"
 
@@ -636,6 +643,11 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "rejects": (
         {"combiner": "rejects"},
         f"combiner 'rejects' of fragile.py: rejects raised {NEEDED}",
+    ),
+    "a mistake that is not the user's": (
+        {"combiner": "mistaken"},
+        "combiner 'mistaken' of fragile.py: rejects raised UsageError: no such folder "
+        "(fragile.py:101)",
     ),
     "rejects of a head": (
         {"heads.pd": "head-rejects"},

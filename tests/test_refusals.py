@@ -3,7 +3,7 @@ from typing import Any
 import pytest
 
 from mtbench.entries import Entry, Provider
-from mtbench.errors import PluginError
+from mtbench.errors import PluginError, UsageError
 from mtbench.refusals import caveat, rejection
 from mtbench.specs import Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
 
@@ -51,6 +51,16 @@ def test_a_head_is_asked_about_its_task() -> None:
 @pytest.mark.parametrize("entry", [head(rejects=fails), combiner(rejects=fails)])
 def test_one_that_raises_is_named(entry: Entry) -> None:
     with pytest.raises(PluginError, match=r"of fake: rejects raised KeyError: 'lr'"):
+        rejection(CELL, {"heads.sst": entry})
+
+
+def mistaken(*_: object) -> None:
+    raise UsageError("no folder")
+
+
+@pytest.mark.parametrize("entry", [head(rejects=mistaken), combiner(rejects=mistaken)])
+def test_no_mistake_of_the_users_is_in_it(entry: Entry) -> None:
+    with pytest.raises(PluginError, match=r"of fake: rejects raised UsageError: no folder \(test"):
         rejection(CELL, {"heads.sst": entry})
 
 
