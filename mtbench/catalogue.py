@@ -5,13 +5,11 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from docstring_parser import DocstringStyle, parse
-from pydantic import BaseModel
-
 from mtbench.entries import Entry, build_parameters, build_task, calling, parameter_model
-from mtbench.errors import MtbenchError
+from mtbench.errors import MtbenchError, UsageError
+from mtbench.model_schema import model_schema
 from mtbench.registry import Registry
-from mtbench.specs import KINDS, Cell, Component, HeadSpec, TaskSpec
+from mtbench.specs import KINDS, Cell, CombinerSpec, Component, HeadSpec, Spec, Target, TaskSpec
 
 Record = dict[str, Any]
 
@@ -67,16 +65,16 @@ def details(registry: Registry, name: str) -> list[Record]:
     Raises:
         UsageError: if there is no such component.
         PluginError: if there is none and a broken plugin may have brought it, or its parameters
-            cannot be imported.
+            cannot be imported or have no JSON Schema.
     """
     return [_details(entry, registry) for entry in registry.lookup(name)]
 
 
 def _details(entry: Entry, registry: Registry) -> Record:
     model = parameter_model(entry)
-    schema = model.model_json_schema()
+    with calling(entry, "the JSON Schema of its parameters"):
+        schema = model_schema(model)
     required = schema.get("required", [])
-    meanings = _meanings(model)
     return {
         "kind": entry.spec.kind,
         "name": entry.spec.name,
@@ -85,14 +83,18 @@ def _details(entry: Entry, registry: Registry) -> Record:
         "distribution": entry.provider.distribution,
         "version": entry.provider.version,
         "module": entry.provider.module,
+        "target": _target(entry.spec.target),
+        "api": entry.spec.api,
+        **_of_its_kind(entry.spec),
         "promises": sorted(entry.spec.promises),
+        "expected_failures": dict(entry.spec.expected_failures),
         "example": example(entry, registry),
         "parameters": [
             {
                 "name": name,
                 "type": _type(field),
                 "default": "(required)" if name in required else _default(field),
-                "meaning": meanings.get(name, ""),
+                "meaning": field.get("description", ""),
             }
             for name, field in schema.get("properties", {}).items()
         ],
@@ -100,11 +102,29 @@ def _details(entry: Entry, registry: Registry) -> Record:
     }
 
 
+def _of_its_kind(spec: Spec) -> Record:
+    """Return what a spec says that those of other kinds do not."""
+    if isinstance(spec, CombinerSpec):
+        return {"needs": spec.needs, "observes": spec.observes}
+    return {"output": spec.output} if isinstance(spec, HeadSpec) else {}
+
+
+def _target(target: Target) -> str:
+    """Name a target, as text or the thing itself, as ``package.module:Name``."""
+    if isinstance(target, str):
+        return target
+    name = getattr(target, "__qualname__", repr(target))
+    return f"{getattr(target, '__module__', '')}:{name}"
+
+
 def example(entry: Entry, registry: Registry) -> str:
-    """Return the line of a matrix, in ``[base]``, that takes a component."""
+    """Return the line of a matrix, in ``[base]``, that takes a component.
+
+    A parameter that must be given, and has no example, is written as ``...``.
+    """
     spec = entry.spec
-    table = {"name": spec.name, **spec.example}
-    value = _inline(table if spec.example else spec.name)
+    given = {**dict.fromkeys(_required(entry), ...), **spec.example}
+    value = _inline({"name": spec.name, **given} if given else spec.name)
     if isinstance(spec, TaskSpec):
         return f"tasks = [{value}]"
     if isinstance(spec, HeadSpec):
@@ -112,9 +132,20 @@ def example(entry: Entry, registry: Registry) -> str:
     return f"{spec.kind} = {value}"
 
 
+def _required(entry: Entry) -> list[str]:
+    """Return the names of the parameters that have no default."""
+    fields = parameter_model(entry).model_fields.items()
+    return [field.alias or name for name, field in fields if field.is_required()]
+
+
 def _task_for(entry: Entry, registry: Registry) -> str:
     """Return the first task that a head, as its example has it, has nothing against."""
-    values = parameter_model(entry).model_validate(entry.spec.example).model_dump(mode="json")
+    try:
+        parameters = build_parameters(entry, entry.spec.example, where=entry.spec.name)
+    except UsageError:
+        return "TASK"  # it has no example that works
+    with calling(entry, "its parameters"):
+        values = parameters.model_dump(mode="json")
     head = Component(entry.spec.name, values)
     for task in registry.entries:
         try:
@@ -145,23 +176,13 @@ def _inline(value: Any) -> str:
         return f"{{ {inner} }}"
     if isinstance(value, list | tuple):
         return f"[{', '.join(map(_inline, value))}]"
+    if value is ...:
+        return "..."
     return json.dumps(value, ensure_ascii=False)  # TOML spells numbers and texts as JSON does
 
 
 def _key(key: str) -> str:
     return key if re.fullmatch(r"[A-Za-z0-9_-]+", key) else json.dumps(key, ensure_ascii=False)
-
-
-def _meanings(model: type[BaseModel]) -> dict[str, str]:
-    """Return what the docstrings of a model and of its bases say of each parameter."""
-    found: dict[str, str] = {}
-    for base in reversed(model.__mro__):
-        if issubclass(base, BaseModel) and base is not BaseModel:
-            described = parse(base.__doc__ or "", DocstringStyle.GOOGLE)
-            for attribute in described.params:
-                text = " ".join((attribute.description or "").replace("``", "").split())
-                found |= {name.strip(): text for name in attribute.arg_name.split(",")}
-    return found
 
 
 def _default(field: Record) -> str:

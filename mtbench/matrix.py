@@ -57,6 +57,7 @@ class LadderStep(BaseModel):
     """A named step of a ladder; it inherits the step before.
 
     Attributes:
+        name: of its cell.
         set: what it changes, dotted keys to values.
         note: a remark under the table.
         paper: published scores a task, and ``overall``.

@@ -1,45 +1,57 @@
 """The JSON Schema of matrix files, for editors: every key, component and parameter there is."""
 
 import re
-from collections.abc import Mapping
-from typing import Any
+from collections.abc import Callable, Mapping
 
 from mtbench.configuration import SECTIONS, SLOTS
-from mtbench.entries import Entry, parameter_model
+from mtbench.entries import Entry, calling, parameter_model
+from mtbench.errors import PluginError
 from mtbench.matrix import Matrix
+from mtbench.model_schema import Schema, model_schema
 from mtbench.registry import Registry
 from mtbench.specs import KINDS
 
-Schema = dict[str, Any]
-
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 TASK = "[a-z0-9]+(-[a-z0-9]+)*"
+PARTS = {
+    "tasks": "What is learnt together.",
+    "encoder": "The network that all tasks share.",
+    "heads": "From embeddings to predictions, by task.",
+    "balancer": "Which task gives a batch at which step.",
+    "combiner": "From the tasks' losses or gradients to one update.",
+}
+
+Warn = Callable[[PluginError], None]
 
 
-def matrix_schema(registry: Registry) -> Schema:
+def matrix_schema(registry: Registry, warn: Warn) -> Schema:
     """Return the JSON Schema of a matrix file that names the registry's components.
 
     What it refuses, mtbench refuses; mtbench checks more (that axes fit the design, say).
 
-    Raises:
-        PluginError: if the parameters of a component cannot be imported.
+    Args:
+        warn: is told of each component whose parameters cannot be imported or have no JSON
+            Schema; whatever is given to that one fits.
     """
-    whole = Matrix.model_json_schema()
-    definitions = {**whole.pop("$defs"), **_components(registry)}
-    sections = {name: model.model_json_schema() for name, model in SECTIONS.items()}
+    whole = model_schema(Matrix)
+    definitions = {**whole.pop("$defs"), **_components(registry, warn)}
+    sections = {name: model_schema(model) for name, model in SECTIONS.items()}
     for section in sections.values():
         definitions |= section.pop("$defs", {})
     values = _values(sections)
-    whole["properties"] |= {
-        "base": _table(values, sections),
-        "axes": _axes(values, sections),
-    }
-    step = definitions["LadderStep"]
-    step["properties"] = {**step["properties"], "set": _table(values, sections)}
+    base, axes = _table(values, sections), _axes(values, sections)
+    _replace(whole["properties"], {"base": base, "axes": axes})
+    _replace(definitions["LadderStep"]["properties"], {"set": base})
     return {"$schema": DIALECT, **whole, "$defs": definitions}
 
 
-def _components(registry: Registry) -> dict[str, Schema]:
+def _replace(properties: dict[str, Schema], better: Mapping[str, Schema]) -> None:
+    """Put better schemas for some properties, with the descriptions that these have."""
+    for name, schema in better.items():
+        properties[name] = {"description": properties[name]["description"], **schema}
+
+
+def _components(registry: Registry, warn: Warn) -> dict[str, Schema]:
     """Return a definition a kind: a name, or a table with a name and its parameters."""
     found: dict[str, Schema] = {}
     for kind in KINDS:
@@ -51,7 +63,7 @@ def _components(registry: Registry) -> dict[str, Schema]:
         ]
         tables = []
         for entry in entries:
-            table = _component(entry, _names(entry, entries))
+            table = _component(entry, _names(entry, entries), warn)
             found |= table.pop("$defs", {})
             tables.append(table)
         changes: Schema = {"type": "object", "not": {"required": ["name"]}}
@@ -66,25 +78,43 @@ def _names(entry: Entry, entries: list[Entry]) -> list[str]:
     return [*([spec.name] if alone else []), f"{entry.provider.distribution}/{spec.name}"]
 
 
-def _component(entry: Entry, names: list[str]) -> Schema:
+def _component(entry: Entry, names: list[str], warn: Warn) -> Schema:
+    """Return the schema of a table with a name and parameters; ``$defs`` has models inside."""
+    try:
+        schema = _parameters(entry)
+    except PluginError as error:
+        warn(error)
+        schema = {"type": "object"}
+    name: Schema = {"enum": names, "description": entry.spec.summary}
+    task = {"as": {"type": "string", "pattern": f"^{TASK}$"}} if entry.spec.kind == "task" else {}
+    schema["description"] = entry.spec.summary
+    schema["properties"] = {"name": name, **task, **schema.get("properties", {})}
+    schema["required"] = ["name", *schema.get("required", [])]
+    return schema
+
+
+def _parameters(entry: Entry) -> Schema:
     # Models inside the parameters, told apart from those of other components.
     words = (entry.spec.kind, entry.provider.distribution, entry.spec.name, "")
     inside = re.sub(r"[^\w.-]", "_", ".".join(words))
-    schema = parameter_model(entry).model_json_schema(ref_template=f"#/$defs/{inside}{{model}}")
+    model = parameter_model(entry)
+    with calling(entry, "the JSON Schema of its parameters"):
+        schema = model_schema(model, ref_template=f"#/$defs/{inside}{{model}}")
     nested = {f"{inside}{model}": value for model, value in schema.pop("$defs", {}).items()}
-    name: Schema = {"enum": names, "description": entry.spec.summary}
-    task = {"as": {"type": "string", "pattern": f"^{TASK}$"}} if entry.spec.kind == "task" else {}
-    schema["properties"] = {"name": name, **task, **schema.get("properties", {})}
-    schema["required"] = ["name", *schema.get("required", [])]
     return {**schema, "$defs": nested}
 
 
 def _values(sections: Mapping[str, Schema]) -> dict[str, Schema]:
     """Return the schema of each key that leads to a value of one name."""
     values: dict[str, Schema] = {
-        "tasks": {"type": "array", "minItems": 1, "items": {"$ref": "#/$defs/task"}},
+        "tasks": {
+            "description": PARTS["tasks"],
+            "type": "array",
+            "minItems": 1,
+            "items": {"$ref": "#/$defs/task"},
+        },
     }
-    values |= {slot: {"$ref": f"#/$defs/{slot}"} for slot in SLOTS}
+    values |= {slot: {"description": PARTS[slot], "$ref": f"#/$defs/{slot}"} for slot in SLOTS}
     for name, section in sections.items():
         values |= {f"{name}.{key}": field for key, field in section["properties"].items()}
     return values
@@ -93,7 +123,11 @@ def _values(sections: Mapping[str, Schema]) -> dict[str, Schema]:
 def _table(values: Mapping[str, Schema], sections: Mapping[str, Schema]) -> Schema:
     """Return the schema of ``[base]``, or of what a step sets: whole sections or dotted keys."""
     head = {"$ref": "#/$defs/head"}
-    heads = {"type": "object", "patternProperties": {f"^{TASK}$": head}}
+    heads = {
+        "description": PARTS["heads"],
+        "type": "object",
+        "patternProperties": {f"^{TASK}$": head},
+    }
     return {
         "type": "object",
         "properties": {**values, **sections, "heads": heads},

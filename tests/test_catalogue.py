@@ -110,7 +110,12 @@ def test_details_of_a_built_in() -> None:
         "distribution": "mtbench",
         "version": __version__,
         "module": "mtbench_builtins.balancers",
+        "target": "mtbench_builtins.balancers.single:Single",
+        "api": 1,
         "promises": [],
+        "expected_failures": {
+            "starves-no-task": "it trains one task, and that is its point",
+        },
         "example": 'balancer = { name = "single", task = "sst" }',
         "parameters": [
             {
@@ -291,3 +296,68 @@ def test_every_example_of_a_built_in_stands_in_a_plan() -> None:
         given = {"tasks": ["sst", "sts"], **tomllib.loads(example(entry, registry))}
         resolved = Resolver(registry).resolve(overlay({}, given))
         assert resolved.rejection is None
+
+
+UNUSUAL = """
+from collections.abc import Callable
+
+from mtbench.api import CombinerSpec, HeadParameters, HeadSpec, Parameters, hookimpl
+
+
+class Height(HeadParameters):
+    height: int
+
+
+class Told(Parameters):
+    rule: Callable[[float], float] | None = None
+
+
+class Mean:
+    pass
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="high", summary="", target="x:X", parameters=Height, output="unit")]
+
+
+@hookimpl
+def mtbench_combiners():
+    return [
+        CombinerSpec(name="told", summary="", target="x:X", needs="losses", parameters=Told),
+        CombinerSpec(name="mean", summary="", target=Mean, needs="gramian", observes=True,
+                     promises=frozenset({"permutation-equivariant"}),
+                     expected_failures={"differs-from-sum": "it is the sum, scaled"}),
+    ]
+"""
+
+
+def test_a_parameter_that_must_be_given_stands_in_the_line_as_dots(install: Install) -> None:
+    install("fake", UNUSUAL)
+
+    assert one("high")["example"] == 'heads.TASK = { name = "high", height = ... }'
+
+
+def test_parameters_without_a_json_schema(install: Install) -> None:
+    install("fake", UNUSUAL)
+
+    with pytest.raises(
+        PluginError, match=r"^combiner 'told' of fake: the JSON Schema of its para"
+    ):
+        details(Registry.load(), "told")
+
+
+def test_details_tell_all_that_a_spec_says(install: Install) -> None:
+    install("fake", UNUSUAL)
+    record = one("mean")
+
+    told = ("target", "needs", "observes", "promises", "expected_failures")
+    assert [record[key] for key in told] == [
+        "fake:Mean",
+        "gramian",
+        True,
+        ["permutation-equivariant"],
+        {"differs-from-sum": "it is the sum, scaled"},
+    ]
+    assert one("high")["output"] == "unit"
+    assert "output" not in record

@@ -34,7 +34,7 @@ def mtbench_combiners():
 
 @pytest.fixture(scope="module")
 def schema() -> dict[str, Any]:
-    return matrix_schema(Registry.load())
+    return matrix_schema(Registry.load(), warn=pytest.fail)
 
 
 def faults(schema: dict[str, Any], text: str) -> list[str]:
@@ -110,9 +110,73 @@ def test_mistakes(schema: dict[str, Any], text: str, where: str) -> None:
 def test_models_inside_parameters(install: Callable[..., Path]) -> None:
     install("fake", NESTED.replace("{name}", "one"))
     install("other", NESTED.replace("{name}", "one").replace("int = 5", 'str = ""'))
-    schema = matrix_schema(Registry.load())
+    schema = matrix_schema(Registry.load(), warn=pytest.fail)
     matrix = '[base]\ncombiner = {{ name = "{}", window = {{ steps = {} }} }}'
 
     assert faults(schema, matrix.format("fake/one", 3)) == []
     assert faults(schema, matrix.format("other/one", 3)) == ["$.base.combiner"]
     assert faults(schema, matrix.format("one", 3)) == ["$.base.combiner"]
+
+
+OPEN = """
+from collections.abc import Callable
+
+from mtbench.api import CombinerSpec, Parameters, hookimpl
+
+
+class Told(Parameters):
+    rule: Callable[[float], float] | None = None
+
+
+@hookimpl
+def mtbench_combiners():
+    common = {"summary": "", "target": "x:X", "needs": "losses"}
+    return [
+        CombinerSpec(name="told", parameters=Told, **common),
+        CombinerSpec(name="gone", parameters="no_such_module:X", **common),
+    ]
+"""
+
+
+def test_what_has_no_schema_is_open_and_told(install: Callable[..., Path]) -> None:
+    install("fake", OPEN)
+    told: list[str] = []
+    schema = matrix_schema(Registry.load(), warn=lambda error: told.append(str(error)))
+
+    assert [text.partition(":")[0] for text in told] == [
+        "combiner 'told' of fake",
+        "combiner 'gone' of fake",
+    ]
+    assert "PydanticInvalidForJsonSchema" in told[0]
+    assert "No module named 'no_such_module'" in told[1]
+    for name in ("told", "gone"):
+        assert faults(schema, f'[base]\ncombiner = {{ name = "{name}", rule = 3 }}') == []
+    assert faults(schema, '[base]\ncombiner = { name = "sum", rule = 3 }') == ["$.base.combiner"]
+
+
+def test_it_tells_what_every_key_means(schema: dict[str, Any]) -> None:
+    base = schema["properties"]["base"]["properties"]
+    train = base["train"]["properties"]
+
+    assert (
+        train["lr"]
+        == base["train.lr"]
+        == {
+            "default": 1e-05,
+            "description": "peak learning rate of AdamW.",
+            "exclusiveMinimum": 0,
+            "type": "number",
+        }
+    )
+    assert base["train"]["description"] == "How a cell is trained."
+    assert base["data"]["properties"]["dir"]["description"].startswith("folder of the data sets")
+    tables = [option for option in schema["$defs"]["head"]["anyOf"] if "properties" in option]
+    told = [
+        *schema["properties"].values(),
+        *base.values(),
+        *train.values(),
+        *base["data"]["properties"].values(),
+        *schema["$defs"]["LadderStep"]["properties"].values(),
+        *(field for table in tables for field in table["properties"].values()),
+    ]
+    assert [field for field in told if not field.get("description")] == []

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import click
 
@@ -59,17 +60,35 @@ def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: 
     from mtbench.catalogue import details
     from mtbench.cli.tables import print_table
 
-    for entry in details(open_registry(plugin_files, blocked), name):
-        if form == "json":
-            click.echo(json.dumps(entry, indent=2, ensure_ascii=False))
-            continue
+    entries = details(open_registry(plugin_files, blocked), name)
+    if form == "json":
+        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        return ExitCode.DONE
+    for entry in entries:
         click.echo(f"{entry['kind']} {entry['name']}: {entry['summary']}")
-        click.echo(f"  from {entry['distribution']} {entry['version']} ({entry['module']})")
-        if entry["paper"]:
-            click.echo(f"  {entry['paper']}")
-        click.echo(f"  in a matrix: {entry['example']}")
+        for line in _lines(entry):
+            click.echo(f"  {line}")
         print_table("parameters", entry["parameters"], widest=60)
     return ExitCode.DONE
+
+
+def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
+    """Yield what there is to tell of a component, but for its parameters."""
+    who = f"{entry['distribution']} {entry['version']}".rstrip()
+    yield f"from {who} ({entry['module']})"
+    if entry["paper"]:
+        yield entry["paper"]
+    if entry["api"] != 1:
+        yield f"api: {entry['api']}"
+    if "needs" in entry:
+        yield f"needs: {entry['needs']}" + (", observes each update" if entry["observes"] else "")
+    if "output" in entry:
+        yield f"output: {entry['output']}"
+    if entry["promises"]:
+        yield f"promises: {', '.join(entry['promises'])}"
+    for check, reason in entry["expected_failures"].items():
+        yield f"expected to fail: {check} ({reason})"
+    yield f"in a matrix: {entry['example']}"
 
 
 @plugins.command("check")

@@ -9,7 +9,7 @@ from pathlib import Path
 import click
 
 from mtbench.cli.options import load_registry, plugin_option
-from mtbench.errors import ExitCode
+from mtbench.errors import ExitCode, PluginError
 
 
 @click.command()
@@ -18,5 +18,9 @@ def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
     """Print a JSON Schema of matrix files, for editors."""
     from mtbench.matrix_schema import matrix_schema
 
-    click.echo(json.dumps(matrix_schema(load_registry(plugin_files, blocked)), indent=2))
+    def warn(error: PluginError) -> None:
+        click.echo(f"warning: {error}; its parameters are not in the schema", err=True)
+
+    registry = load_registry(plugin_files, blocked)
+    click.echo(json.dumps(matrix_schema(registry, warn), indent=2))
     return ExitCode.DONE

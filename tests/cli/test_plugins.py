@@ -103,18 +103,50 @@ def test_a_file_is_a_plugin(call: Call, trouble: Path) -> None:
     mine = [c["name"] for c in listed["components"] if c["distribution"] == "trouble_heads.py"]
     assert mine == ["endless", "not-a-number"]
     assert shown.code == 0
-    assert shown.out.startswith("head endless: never ends\n  from trouble_heads.py")
+    assert shown.out.startswith("head endless: never ends\n  from trouble_heads.py (trou")
 
 
 @pytest.mark.parametrize("name", ["pcgrad", "combiner:pcgrad", "mtbench/pcgrad"])
 def test_show_tells_all_of_one(call: Call, name: str) -> None:
     answer = call("plugins", "show", name)
-    (entry,) = json.loads("[" + call("plugins", "show", name, "--format", "json").out + "]")
+    (entry,) = json.loads(call("plugins", "show", name, "--format", "json").out)
 
     assert answer.code == 0
     assert answer.out.startswith(f"combiner pcgrad: {entry['summary']}\n  from mtbench ")
     assert entry["paper"] in answer.out
     assert '\n  in a matrix: combiner = "pcgrad"\n' in answer.out
+    assert "\n  needs: gramian\n" in answer.out
+
+
+def test_show_tells_what_a_spec_says_of_itself(call: Call, install: Callable[..., Path]) -> None:
+    install(
+        "mtbench-said",
+        """
+from mtbench.api import CombinerSpec, HeadSpec, hookimpl
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="said", summary="a head", target="x:X", output="unit",
+                     promises=frozenset({"symmetric"}))]
+
+
+@hookimpl
+def mtbench_combiners():
+    return [CombinerSpec(name="said", summary="a mean", target="x:X", needs="losses", api=0,
+                         observes=True, expected_failures={"differs-from-sum": "by design"})]
+""",
+    )
+
+    answer = call("plugins", "show", "said")
+    records = json.loads(call("plugins", "show", "said", "--format", "json").out)
+
+    assert [record["kind"] for record in records] == ["combiner", "head"]
+    assert "\n  output: unit\n  promises: symmetric\n  in a matrix: " in answer.out
+    assert (
+        "\n  api: 0\n  needs: losses, observes each update"
+        "\n  expected to fail: differs-from-sum (by design)\n  in a matrix: " in answer.out
+    )
 
 
 def names_of(table: str) -> list[str]:
