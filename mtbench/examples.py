@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from mtbench import data
-from mtbench.errors import PluginError
+from mtbench.errors import PluginError, users_mistakes
 from mtbench.model import TaskBatch
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer
 from mtbench.token_cache import Texts, TokenCache
@@ -78,6 +78,7 @@ def tokenise(
         cache: where the token ids of the split may be, and are put.
 
     Raises:
+        UsageError: if it says that the checkpoint that it was given does not fit the texts.
         PluginError: if the tokenizer does not give one sequence an item.
     """
     wanted = examples if share is None else share
@@ -105,7 +106,8 @@ def _inputs(examples: Examples, info: TaskInfo, pair: Pair) -> Texts:
 
 
 def _encode(texts: Texts, tokenizer: Tokenizer) -> tuple[TokenColumn, ...]:
-    columns = tuple(TokenColumn.of(tokenizer.encode(column)) for column in texts)
+    with users_mistakes():  # a checkpoint may lack the embedding of a token
+        columns = tuple(TokenColumn.of(tokenizer.encode(column)) for column in texts)
     for given, column in zip(texts, columns, strict=True):
         if len(column) != len(given):
             raise PluginError(

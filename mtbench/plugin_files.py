@@ -1,7 +1,7 @@
 """Plugin files: Python files that are plugins without being installed (``--plugin``)."""
 
 import sys
-from collections.abc import Iterable
+from collections.abc import Container, Iterable
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
@@ -34,6 +34,21 @@ def distinct(files: Iterable[Path]) -> list[Path]:
         if other.resolve() != file.resolve():
             raise UsageError(f"--plugin {file}: it has the name of another one, {other}")
     return list(found.values())
+
+
+def check_stored(files: Iterable[Path], blocked: Container[str], *, run: str) -> None:
+    """Make sure that the plugin files of a stored run are still where they were.
+
+    Args:
+        blocked: names of files, without ``.py``, that the run leaves out.
+        run: how the message calls it.
+
+    Raises:
+        UsageError: if one is not there.
+    """
+    for file in files:
+        if file.stem not in blocked and not file.is_file():
+            raise UsageError(f"the plugin file of {run}, {file}, is not there any more")
 
 
 def check_file(file: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import pluggy
 
 from mtbench import hookspecs
+from mtbench.blocking import Blocking
 from mtbench.entries import Entry, Provider
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
@@ -49,10 +50,10 @@ class Registry:
         blocked: the plugins that were there and were left out, because somebody said so.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, blocked: Collection[str] = ()) -> None:
         self.entries: list[Entry] = []
         self.blocked: list[Provider] = []
-        self._names: set[str] = set()
+        self._blocking = Blocking(blocked)
         self._broken: list[Problem] = []
         self._by_name: dict[tuple[str, str], list[Entry]] = {}
         self._plugins = pluggy.PluginManager(NAMESPACE)
@@ -63,37 +64,33 @@ class Registry:
         """Collect the plugins behind the entry points, then those in files.
 
         Args:
-            blocked: names of plugins that are left out, not even imported: of entry points, of
-                distributions, or of files without their ending.
+            blocked: names of plugins that are left out, not even imported; see ``Blocking``.
 
         Raises:
             UsageError: if a file is not there or cannot be a module's name.
         """
-        registry = cls()
+        registry = cls(blocked)
         for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
             provider = _provider(point)
-            if registry._lets_in(provider, {point.name, provider.distribution}, blocked):
+            if registry._lets_in(provider, point.name, provider.distribution):
                 registry._add(provider, point.load)
         for file in distinct(files):
             provider = Provider(file.name, "", file.stem)
-            if registry._lets_in(provider, {file.stem}, blocked):
+            if registry._lets_in(provider, file.stem):
                 check_file(file)
                 registry._add(provider, partial(import_file, file))
         return registry
 
     def check_blocked(self, names: Iterable[str]) -> None:
-        """Make sure that names by which plugins are blocked are those of plugins.
+        """Make sure that each name by which a plugin is blocked is that of one distribution.
 
         Raises:
-            UsageError: if nothing has one of them.
+            UsageError: if nothing has one of them, or several distributions do.
         """
-        for name in names:
-            if name not in self._names:
-                raise unknown("plugin", name, self._names, where="-p")
+        self._blocking.check(names)
 
-    def _lets_in(self, provider: Provider, names: set[str], blocked: Collection[str]) -> bool:
-        self._names |= names
-        if names.isdisjoint(blocked):
+    def _lets_in(self, provider: Provider, point: str, distribution: str = "") -> bool:
+        if not self._blocking.blocks(point, distribution):
             return True
         self.blocked.append(provider)
         return False
@@ -165,8 +162,7 @@ class Registry:
         """
         error = unknown(what, name, known)
         if self.blocked:
-            gone = ", ".join(dict.fromkeys(provider.module for provider in self.blocked))
-            error = UsageError(f"{error}; blocked with -p: {gone}")
+            error = UsageError(f"{error}; blocked with -p: {', '.join(self._blocking.used)}")
         could_be = set(kinds)
         suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *could_be}]
         if not suspects:

@@ -24,6 +24,7 @@ from mtbench.gradients import GradientOracle
 from mtbench.history import History, cost_of_device, peak_memory_mb
 from mtbench.identity import Identifier, all_entries, check_unchanged
 from mtbench.observation import state_of
+from mtbench.plugin_files import check_stored
 from mtbench.protocols import Examples, ObservingCombiner, Split, Step
 from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
@@ -61,10 +62,7 @@ class Run:
     ) -> TokenisedExamples:
         """Tokenise a split of a task, or a share of it, as its head takes it."""
         head, tokenizer = self.assembled.model.tasks[task], self.assembled.tokenizer
-        with users_mistakes():  # a checkpoint may lack the embedding of a token
-            return tokenise(
-                examples, tokenizer, head.info, head.pair, share=share, cache=self.cache
-            )
+        return tokenise(examples, tokenizer, head.info, head.pair, share=share, cache=self.cache)
 
     def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
         """Read a split of a task from the run's data folder."""
@@ -91,7 +89,9 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
     device = device or request["device"]
     devices.require(device)
     files = [Path(file) for file in request["plugins"]]
-    registry = Registry.load(files, blocked=request.get("blocked", ()))
+    blocked = request.get("blocked", ())
+    check_stored(files, blocked, run=f"run {folder.key[:12]}")
+    registry = Registry.load(files, blocked)
     resolved = Resolver(registry).resolve(as_written(request["config"]))
     _settle_torch(resolved.cell.train["threads"])
     with naming(all_entries(resolved)):

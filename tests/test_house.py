@@ -23,7 +23,7 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = """
     errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
-    labels table_files tables layouts tracebacks model_schema
+    labels table_files tables layouts tracebacks model_schema blocking
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity plan store requests history data

@@ -4,7 +4,14 @@ from pathlib import Path
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.plugin_files import BESIDE, check_file, distinct, file_beside, import_file
+from mtbench.plugin_files import (
+    BESIDE,
+    check_file,
+    check_stored,
+    distinct,
+    file_beside,
+    import_file,
+)
 
 
 @pytest.fixture
@@ -124,3 +131,14 @@ def test_two_files_of_one_name_would_be_one_module(file: Path, tmp_path: Path) -
 
     with pytest.raises(UsageError, match=r"folder/my_plugin_file\.py: it has the name of another"):
         distinct([file, other])
+
+
+def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
+    here, gone = tmp_path / "here.py", tmp_path / "mtbenchfile.py"
+    here.touch()
+
+    check_stored([here], (), run="run 1")
+    check_stored([here, gone], ["mtbenchfile"], run="run 1")
+    with pytest.raises(UsageError) as caught:
+        check_stored([here, gone], ["here"], run="run 1")
+    assert str(caught.value) == f"the plugin file of run 1, {gone}, is not there any more"

@@ -500,7 +500,7 @@ def test_a_file_that_is_given_twice_is_one_plugin(file: Path) -> None:
 # --- plugins that are blocked -----------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["fake-heads", "plugin"], ids=["distribution", "entry point"])
+@pytest.mark.parametrize("name", ["fake-heads", "Fake_Heads", "plugin", "fake.heads/plugin"])
 def test_a_plugin_is_blocked_by_the_name_of(install: Install, name: str) -> None:
     install("fake-heads", "raise RuntimeError('it is not even imported')")
 
@@ -536,6 +536,14 @@ def test_a_name_that_is_missing_may_be_a_blocked_plugins(file: Path) -> None:
         UsageError, match=r"^unknown head 'tall' .*; blocked with -p: my_file_plugi"
     ):
         Registry.load([file], blocked=["my_file_plugin"]).find("head", "tall")
+
+
+def test_a_blocked_plugin_is_called_as_it_was_in_the_command(install: Install) -> None:
+    install("mtbench-fake", heads("tall"))
+    registry = Registry.load(blocked=["mtbench_fake", "no-such-plugin"])
+
+    with pytest.raises(UsageError, match=r"; blocked with -p: mtbench_fake$"):
+        registry.find("head", "tall")
 
 
 def test_what_is_blocked_and_is_not_there() -> None:

@@ -82,8 +82,8 @@ def plugin_option(command: Command) -> Command:
         "blocked",
         multiple=True,
         metavar="no:NAME",
-        help="Leave out the plugin of that name (entry point, distribution or file); may be "
-        "given again.",
+        help="Leave out the plugin of that name (distribution, entry point, "
+        "DISTRIBUTION/ENTRYPOINT or file without .py); may be given again.",
     )
     return cast("Command", add_files(add_blocked(with_file_beside)))
 

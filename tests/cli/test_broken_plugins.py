@@ -337,6 +337,14 @@ def test_a_runs_process_blocks_what_was_blocked(
     assert stored["plugins"] == [str(strangers), str(tmp_path / "impostor.py")]
     evaluated = call("evaluate", stored["key"])
     assert (evaluated.code, evaluated.err) == (0, "")
+    (tmp_path / "impostor.py").unlink()  # the run never needed it
+    assert call("evaluate", stored["key"]).code == 0
+    strangers.unlink()
+    gone = call("evaluate", stored["key"])
+    assert gone.code == 2
+    assert gone.err == (
+        f"error: the plugin file of run {stored['key'][:12]}, {strangers}, is not there any more\n"
+    )
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,62 @@
+"""Blocking: which plugins ``-p no:NAME`` leaves out."""
+
+import re
+from collections.abc import Collection, Iterable
+
+from mtbench.errors import UsageError, unknown
+
+
+class Blocking:
+    """The names by which plugins are blocked, and those by which they could be.
+
+    Args:
+        names: of distributions (in any of their spellings), of entry points, of an entry point
+            of one distribution (``distribution/entrypoint``), or of files without ``.py``.
+
+    Attributes:
+        used: those that have blocked a plugin, as they were given.
+    """
+
+    def __init__(self, names: Collection[str]) -> None:
+        self.used: list[str] = []
+        self._given = {_canonical(name): name for name in names}
+        self._owners: dict[str, set[str]] = {}
+
+    def blocks(self, point: str, distribution: str = "") -> bool:
+        """Whether a plugin is left out.
+
+        Args:
+            point: its entry point, or its file without ``.py``.
+            distribution: that has the entry point; empty for a file.
+        """
+        names = [point, *([distribution, f"{distribution}/{point}"] if distribution else [])]
+        found = [self._given[key] for key in map(_canonical, names) if key in self._given]
+        for name in names:
+            self._owners.setdefault(name, set()).add(distribution or f"{point}.py")
+        self.used += [name for name in found if name not in self.used]
+        return bool(found)
+
+    def check(self, names: Iterable[str]) -> None:
+        """Make sure that each name is that of one plugin, or of one distribution's.
+
+        Raises:
+            UsageError: if nothing has it, or plugins of several distributions do.
+        """
+        owners: dict[str, set[str]] = {}
+        for known, theirs in self._owners.items():
+            owners.setdefault(_canonical(known), set()).update(theirs)
+        for name in names:
+            found = sorted(owners.get(_canonical(name), ()))
+            if not found:
+                plain = [known for known in self._owners if "/" not in known]
+                raise unknown("plugin", name, plain, where="-p")
+            if len(found) > 1:
+                raise UsageError(
+                    f"-p no:{name}: {' and '.join(found)} have a plugin of that name; "
+                    "write no:DISTRIBUTION/ENTRYPOINT"
+                )
+
+
+def _canonical(name: str) -> str:
+    """Spell a name as PEP 503 has those of distributions."""
+    return re.sub(r"[-_.]+", "-", name).lower()
