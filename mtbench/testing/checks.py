@@ -12,6 +12,9 @@ from mtbench.specs import TaskSpec
 
 Function = Callable[["Subject"], None]
 
+ANYTHING = (Exception, SystemExit)
+"""What a stranger's code may raise; only an interrupt is not its own."""
+
 
 class CheckFailed(AssertionError):
     """A component is not what the check expects; the message says what was expected, what came."""

@@ -11,7 +11,7 @@ from mtbench.entries import Entry, described, label
 from mtbench.errors import PluginError, nearest
 from mtbench.registry import Registry
 from mtbench.testing import balancers, combiners, encoders, heads, tasks
-from mtbench.testing.checks import Check, CheckFailed, Subject
+from mtbench.testing.checks import ANYTHING, Check, CheckFailed, Subject
 from mtbench.testing.generators import seeded_globally
 from mtbench.tracebacks import show
 
@@ -92,7 +92,7 @@ def outcome_of(check: Check, subject: Subject, expected: str | None = None) -> O
         _run(check, subject)
     except CheckFailed as failure:
         problem = str(failure)
-    except Exception as error:  # whatever a stranger's component raises fails the check
+    except ANYTHING as error:  # whatever a stranger's component raises fails the check
         show(error)
         problem = f"expected no error; came {described(error, subject.entry)}"
     else:

@@ -13,7 +13,7 @@ from mtbench.jacobian import ParameterGradients
 from mtbench.protocols import EncoderOutput, Tokens
 from mtbench.segment_layers import BrokenSegments
 from mtbench.segments import Segments
-from mtbench.testing.checks import Checks, Subject, fail, require
+from mtbench.testing.checks import ANYTHING, Checks, Subject, fail, require
 from mtbench.testing.encoder_trials import (
     PARTS,
     Encoder,
@@ -38,7 +38,7 @@ NEGLIGIBLE = 1e-2
 def _nothing_trained(subject: Subject) -> str | None:
     try:
         parameters = trained(build(subject))
-    except Exception:
+    except ANYTHING:
         return None  # the check itself meets the error
     return None if parameters else "it has no parameter that is trained"
 
@@ -46,7 +46,7 @@ def _nothing_trained(subject: Subject) -> str | None:
 def _no_segments(subject: Subject) -> str | None:
     try:
         declared = getattr(build(subject), "segments", False)
-    except Exception:
+    except ANYTHING:
         return None  # the check itself meets the error
     return _nothing_trained(subject) if declared else "it declares no segments"
 

@@ -12,7 +12,7 @@ from mtbench.batching import ragged
 from mtbench.entries import load_target
 from mtbench.model import seeded
 from mtbench.protocols import EncoderOutput, RaggedBatch, Tokens
-from mtbench.testing.checks import Subject, fail, require
+from mtbench.testing.checks import ANYTHING, Subject, fail, require
 
 TOLERANCE = 1e-5
 """How far states may be apart that should be equal, by their size where that is above 1."""
@@ -98,7 +98,7 @@ def require_encodable(subject: Subject, encoded: Sequence[Tokens], what: str) ->
     """Fail unless the encoder takes the sequences."""
     try:
         output = states(build(subject), ragged(encoded))
-    except Exception as error:
+    except ANYTHING as error:
         fail(f"an encoder that takes {what}", f"{type(error).__name__}: {error}")
     require_finite(output, f"of {what}")
 

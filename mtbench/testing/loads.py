@@ -11,7 +11,7 @@ from typing import Any
 from mtbench.entries import build_task
 from mtbench.errors import UsageError
 from mtbench.protocols import BadRow, Examples, Split
-from mtbench.testing.checks import Subject, fail, require
+from mtbench.testing.checks import ANYTHING, Subject, fail, require
 
 NOWHERE = Path("/nowhere/at/all")
 """A folder that there is not."""
@@ -64,7 +64,7 @@ def _loads(subject: Subject) -> bool:
     """Whether a task can be loaded where no folder is named."""
     try:
         build(subject).load("train", None)
-    except Exception:  # whatever it is, the checks that apply meet it again
+    except ANYTHING:  # whatever it is, the checks that apply meet it again
         return False
     return True
 
@@ -100,7 +100,7 @@ def require_usage_error(subject: Subject, folder: Path | None, what: str) -> Non
         build(subject).load("train", folder)
     except UsageError as error:
         require(str(error) and "\n" not in str(error), expected, repr(str(error)))
-    except Exception as error:
+    except ANYTHING as error:
         fail(expected, f"{type(error).__name__}: {error}")
     else:
         fail(expected, "no error")

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.specs import Target
-from mtbench.testing.checks import Subject, fail
+from mtbench.testing.checks import Subject, fail, require
 
 SCRIPT = """
 import json, random, sys
@@ -88,9 +88,11 @@ def ask(
         text=True,
         check=False,
     )
+    expected = "the same to work in a process of its own"
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
-        fail("the same to work in a process of its own", lines[-1])
+        fail(expected, lines[-1])
+    require(done.stdout, expected, "an end of the process before it answered")
     return Answer(**json.loads(done.stdout))
 
 

@@ -6,7 +6,7 @@ from collections import Counter
 from mtbench.data import fingerprint
 from mtbench.metrics import METRICS
 from mtbench.protocols import Examples, Split, TaskInfo
-from mtbench.testing.checks import Checks, Subject, require
+from mtbench.testing.checks import ANYTHING, Checks, Subject, require
 from mtbench.testing.generators import seeded_globally, untouched
 from mtbench.testing.loads import build, labelled, some, splits, without_data
 
@@ -90,7 +90,7 @@ def _scores(subject: Subject) -> str | None:
     """Say that a task has no classes, or no data, or None."""
     try:
         classes = build(subject).describe().classes
-    except Exception:
+    except ANYTHING:
         return None  # the check itself meets the error
     return without_data(subject) if classes is not None else "it has no classes"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from mtbench.testing.checks import Checks, Subject, require
+from mtbench.testing.checks import ANYTHING, Checks, Subject, require
 from mtbench.testing.encoder_trials import TEXTS, require_encodable, sequences, tokenizer
 from mtbench.testing.processes import ask
 
@@ -135,7 +135,7 @@ def any_script_is_encoded(subject: Subject) -> None:
 def _says_nothing_of_its_ids(subject: Subject) -> str | None:
     try:
         fingerprint = getattr(tokenizer(subject), "fingerprint", None)
-    except Exception:
+    except ANYTHING:
         return None  # the check itself meets the error
     return None if fingerprint is not None else "its tokenizer has no fingerprint"
 

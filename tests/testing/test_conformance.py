@@ -11,7 +11,13 @@ from mtbench.errors import PluginError, UsageError
 from mtbench.registry import Registry
 from mtbench.testing import conformance, parametrize_with_checks
 from mtbench.testing.checks import Checks, Subject, require
-from mtbench.testing.conformance import CHECKS, check_component, expected_failures
+from mtbench.testing.conformance import (
+    CHECKS,
+    Outcome,
+    check_component,
+    expected_failures,
+    outcome_of,
+)
 
 Install = Callable[..., Path]
 
@@ -114,3 +120,27 @@ def test_a_kind_has_its_checks(kind: str) -> None:
     assert len(checks) >= 12
     assert len({check.name for check in checks}) == len(checks)
     assert [check.name for check in checks if not check.meaning or "\n" in check.meaning] == []
+
+
+def test_a_component_that_ends_the_process_fails(judge: Callable[..., Outcome]) -> None:
+    def leaves(*_: object) -> None:
+        raise SystemExit("no licence")
+
+    outcome = judge("balancer", "ends", leaves)
+    assert outcome.status == "failed"
+    assert outcome.message.startswith("expected no error; came SystemExit: no licence")
+
+
+@pytest.mark.parametrize("kind", CHECKS)
+def test_no_check_lets_a_component_end_the_process(
+    subject_of: Callable[..., Subject], kind: str
+) -> None:
+    def leaves(*_: object) -> None:
+        raise SystemExit(0)
+
+    more = {"combiner": {"needs": "losses"}, "encoder": {"tokenizer": leaves}}.get(kind, {})
+    subject = subject_of(kind, leaves, **more)
+    outcomes = [outcome_of(check, subject) for check in CHECKS[kind]]
+    failed = [outcome for outcome in outcomes if outcome.status == "failed"]
+    assert len(failed) >= len(outcomes) / 3
+    assert {"process" in o.message or "SystemExit" in o.message for o in failed} == {True}

@@ -46,3 +46,11 @@ def test_the_order_of_a_set_is_chosen() -> None:
     subject = Subject.of(Registry.load().find("balancer", "cycle"))
     orders = [ask(subject, "list({'sst', 'pd', 'sts'})", hash_seed=s).value for s in (1, 4)]
     assert orders == [["pd", "sts", "sst"], ["sst", "sts", "pd"]]
+
+
+def test_a_component_that_ends_the_process(tmp_path: Path, new_modules: None) -> None:
+    file = tmp_path / "leaving_file.py"
+    file.write_text(SOURCE)
+    subject = Subject.of(Registry.load([file]).find("balancer", "mine"))
+    with pytest.raises(CheckFailed, match=r"process of its own; came an end of the process"):
+        ask(subject, "made", setup="raise SystemExit(0)")
