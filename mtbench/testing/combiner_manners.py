@@ -9,6 +9,7 @@ from torch import Tensor, nn
 
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.segments import Segments
+from mtbench.testing.cells import ordinary_cell, require_reason
 from mtbench.testing.checks import Checks, Subject, fail, require
 from mtbench.testing.combiner_trials import (
     NAMES,
@@ -183,3 +184,12 @@ def takes_part_in_a_step(subject: Subject) -> None:
     require_same(shared.grad, update, rows, "the update in the shared parameters", to=EXACT)
     came = torch.stack([head.grad for head in heads if head.grad is not None])
     require(torch.allclose(came, weights), f"{weights.tolist()} in the heads", came.tolist())
+
+
+@check(
+    "of an ordinary cell `rejects` gives a reason or None",
+    inapplicable=lambda subject: None if subject.spec.rejects else "it rejects no cell",
+)
+def rejects_with_a_reason(subject: Subject) -> None:
+    """Ask for a cell of three tasks of different kinds."""
+    require_reason(subject.spec.rejects(ordinary_cell(subject)), "rejects")

@@ -1,5 +1,6 @@
 import itertools
 from collections.abc import Callable
+from typing import Any
 
 import numpy as np
 import pytest
@@ -235,16 +236,37 @@ def test_a_broken_combiner_is_caught(judge: Judge, name, combiner, needs, messag
 
 
 def test_every_check_catches_one() -> None:
-    assert {case[0] for case in CASES} == {each.name for each in check.all}
+    known = {case[0] for case in CASES} | {"rejects-with-a-reason"}
+    assert known == {each.name for each in check.all}
+
+
+def judge_rejects(judge: Judge, rejects: Any) -> Outcome:
+    return judge("combiner", "rejects-with-a-reason", Sound, needs="losses", rejects=rejects)
+
+
+def test_a_reason_is_a_line(judge: Judge) -> None:
+    outcome = judge_rejects(judge, lambda cell: cell.combiner.name == "made")
+    assert (outcome.status, outcome.message) == (
+        "failed",
+        "expected rejects to give a reason in one line, or None; came True",
+    )
+    for reason in (None, "a combiner needs two tasks"):
+        assert judge_rejects(judge, lambda cell, reason=reason: reason).status == "passed"
+
+
+def test_rejects_must_not_raise(judge: Judge) -> None:
+    outcome = judge_rejects(judge, lambda cell: cell.combiner.parameters["alpha"])
+    assert outcome.status == "failed"
+    assert outcome.message.startswith("expected no error; came KeyError: 'alpha'")
 
 
 @pytest.mark.parametrize("each", check.all, ids=lambda each: each.name)
 @pytest.mark.parametrize(
     ("combiner", "needs", "silent"),
     [
-        (Sound, "losses", {"double-precision", "follows-the-jacobian"}),
-        (Sound, "gramian", {"follows-the-jacobian"}),
-        (SoundJacobian, "jacobian", {"double-precision"}),
+        (Sound, "losses", {"double-precision", "follows-the-jacobian", "rejects-with-a-reason"}),
+        (Sound, "gramian", {"follows-the-jacobian", "rejects-with-a-reason"}),
+        (SoundJacobian, "jacobian", {"double-precision", "rejects-with-a-reason"}),
     ],
 )
 def test_a_sound_combiner_passes(judge: Judge, each, combiner, needs, silent) -> None:
