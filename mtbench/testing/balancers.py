@@ -2,15 +2,20 @@
 
 import random
 import tracemalloc
+from collections import Counter
+from collections.abc import Iterator
 from itertools import chain, zip_longest
 
 from mtbench.testing.cells import ordinary_cell, require_reason
-from mtbench.testing.checks import Checks, Subject, require, unless_promised
+from mtbench.testing.checks import ANYTHING, Checks, Subject, require, unless_promised
 from mtbench.testing.epochs import (
     BATCHES,
+    BUDGETS,
+    EPOCHS,
     SIZES,
     build,
     epoch,
+    progresses,
     require_equal,
     require_sound,
     total,
@@ -19,9 +24,6 @@ from mtbench.testing.generators import seeded_globally, untouched
 from mtbench.testing.processes import ask
 
 check = Checks("balancer")
-
-EPOCHS = 10
-"""Epochs within which a task of an ordinary size must have had a turn."""
 
 MOST_BATCHES = 64
 """Batches of a task that a step may hold: a balancer may group some, but not take all at once."""
@@ -34,6 +36,9 @@ SMALL_MEMORY = 256 * 1024
 
 HASH_SEEDS = (1, 4)
 """With these, Python goes through the set of the three tasks in opposite orders."""
+
+BEGIN = f"if getattr(made, 'begin', None) is not None: made.begin(**{BUDGETS[0]})"
+"""Python that tells a balancer of the run's budget in another process."""
 
 
 @check("an epoch has a step")
@@ -56,9 +61,7 @@ def steps_are_sound(subject: Subject) -> None:
     inapplicable=unless_promised("covers"),
 )
 def covers(subject: Subject) -> None:
-    balancer = build(subject)
-    for place in range(3):
-        taken = total(epoch(balancer, progress=place / 3))
+    for taken in _taken(subject):
         for task, size in SIZES.items():
             require(
                 taken[task] >= size, f"at least {size} examples of {task!r} an epoch", taken[task]
@@ -70,27 +73,24 @@ def covers(subject: Subject) -> None:
     inapplicable=unless_promised("exact"),
 )
 def exact(subject: Subject) -> None:
-    balancer = build(subject)
-    for place in range(3):
-        taken = total(epoch(balancer, progress=place / 3))
+    for taken in _taken(subject):
         for task, size in SIZES.items():
             require(taken[task] == size, f"{size} examples of {task!r} an epoch", taken[task])
 
 
 @check("within ten epochs every task has had a turn")
 def starves_no_task(subject: Subject) -> None:
-    balancer, rng = build(subject), random.Random(0)
-    taken = total(
-        chain.from_iterable(
-            epoch(balancer, progress=place / EPOCHS, rng=rng) for place in range(EPOCHS)
+    for budget in BUDGETS:
+        balancer, rng = build(subject, budget), random.Random(0)
+        taken = total(
+            chain.from_iterable(epoch(balancer, progress=p, rng=rng) for p in progresses())
         )
-    )
-    starved = [task for task in SIZES if not taken[task]]
-    require(
-        not starved,
-        f"examples of every task within {EPOCHS} epochs",
-        f"none of {', '.join(starved)}",
-    )
+        starved = [task for task in SIZES if not taken[task]]
+        require(
+            not starved,
+            f"examples of every task within {EPOCHS} epochs",
+            f"none of {', '.join(starved)}",
+        )
 
 
 @check("a step takes a batch of a task, or a few together; larger batches give larger steps")
@@ -132,10 +132,27 @@ def works_with_unequal_sizes(subject: Subject) -> None:
 
 @check("epoch after epoch works, while progress goes from 0 towards 1")
 def goes_on(subject: Subject) -> None:
-    balancer, rng = build(subject), random.Random(0)
-    for place in range(8):
-        require_sound(epoch(balancer, progress=place / 8, rng=rng), SIZES)
-    require_sound(epoch(balancer, progress=1 - 1e-9, rng=rng), SIZES)
+    for budget in BUDGETS:
+        balancer, rng = build(subject, budget), random.Random(0)
+        for progress in (*progresses()[:-1], 1 - 1e-9):
+            require_sound(epoch(balancer, progress=progress, rng=rng), SIZES)
+
+
+def _has_no_begin(subject: Subject) -> str | None:
+    try:
+        balancer = subject.target()(subject.parameters)
+    except ANYTHING:
+        return None  # the check itself meets the error
+    return "it has no begin" if getattr(balancer, "begin", None) is None else None
+
+
+@check(
+    "`begin` takes a budget of steps or of epochs, also of one, and sound epochs follow",
+    inapplicable=_has_no_begin,
+)
+def takes_either_budget(subject: Subject) -> None:
+    for budget in (*BUDGETS, {"steps": None, "epochs": 1}, {"steps": 1, "epochs": None}):
+        require_sound(epoch(build(subject, budget)), SIZES)
 
 
 @check("a new balancer with the same seed gives the same steps")
@@ -151,7 +168,7 @@ def same_seed_same_steps(subject: Subject) -> None:
 @check("another process gives the same steps, in whatever order it goes through a set")
 def same_steps_in_every_process(subject: Subject) -> None:
     steps = f"[dict(step) for step in made.steps({SIZES}, {BATCHES}, 0.0, random.Random(7))]"
-    first, second = (ask(subject, steps, hash_seed=seed).value for seed in HASH_SEEDS)
+    first, second = (ask(subject, steps, setup=BEGIN, hash_seed=seed).value for seed in HASH_SEEDS)
     require_equal(first, second, "the same steps in every process")
 
 
@@ -215,7 +232,9 @@ def is_lazy(subject: Subject) -> None:
 @check("it does without torch, which planning must not import")
 def needs_no_torch(subject: Subject) -> None:
     step = f"dict(next(iter(made.steps({SIZES}, {BATCHES}, 0.0, random.Random(7)))))"
-    require(not ask(subject, step).torch, "no import of torch", "one, for its first step")
+    require(
+        not ask(subject, step, setup=BEGIN).torch, "no import of torch", "one, for its first step"
+    )
 
 
 @check(
@@ -224,3 +243,11 @@ def needs_no_torch(subject: Subject) -> None:
 )
 def rejects_with_a_reason(subject: Subject) -> None:
     require_reason(subject.spec.rejects(ordinary_cell(subject)), "rejects")
+
+
+def _taken(subject: Subject) -> Iterator[Counter[str]]:
+    """Yield how many examples of each task every epoch of a run takes, with either budget."""
+    for budget in BUDGETS:
+        balancer = build(subject, budget)
+        for progress in progresses():
+            yield total(epoch(balancer, progress=progress))

@@ -18,9 +18,29 @@ MOST_STEPS = 100_000
 """Steps after which an epoch over some seventy examples is taken to have no end."""
 
 
-def build(subject: Subject) -> Any:
-    """Return a new balancer."""
-    return subject.target()(subject.parameters)
+EPOCHS = 10
+"""Of the run that a balancer is told of; a task of an ordinary size must have a turn in it."""
+
+Budget = Mapping[str, int | None]
+
+BUDGETS: tuple[Budget, ...] = (
+    {"steps": None, "epochs": EPOCHS},
+    {"steps": 1000, "epochs": None},
+)
+"""As a matrix gives them: one of the two."""
+
+
+def build(subject: Subject, budget: Budget = BUDGETS[0]) -> Any:
+    """Return a new balancer, told of the run's budget if it has a method ``begin``."""
+    balancer = subject.target()(subject.parameters)
+    if getattr(balancer, "begin", None) is not None:
+        balancer.begin(**budget)
+    return balancer
+
+
+def progresses() -> list[float]:
+    """Return the share of the run that is done when each of its epochs starts."""
+    return [place / EPOCHS for place in range(EPOCHS)]
 
 
 def epoch(

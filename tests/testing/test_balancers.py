@@ -1,6 +1,7 @@
 """Every check of a balancer catches one that is broken in just that way."""
 
 import random
+import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -195,6 +196,45 @@ class PutsBack(Drawing):
         return drawn
 
 
+class Told(Sound):
+    """Gives only one task where it is told of the budget that is named."""
+
+    only: str | None = None
+
+    def begin(self, *, steps: int | None, epochs: int | None) -> None:
+        self.alone = {"steps": steps, "epochs": epochs}.get(self.only or "") is not None
+
+    def steps(self, sizes: Sizes, *given: Any) -> Iterator[Any]:
+        task = next(iter(sizes))
+        yield from super().steps({task: sizes[task]} if self.alone else sizes, *given)
+
+
+class StarvesWithEpochs(Told):
+    only = "epochs"
+
+
+class StarvesWithSteps(Told):
+    only = "steps"
+
+
+class TakesOtherWords(Told):
+    def begin(self, total: int) -> None:  # type: ignore[override]
+        ...
+
+
+class TakesStepsAlone(Told):
+    def begin(self, *, steps: int | None, epochs: int | None) -> None:
+        self.share = 1 / steps  # type: ignore[operator]
+
+
+class NoneInOneEpoch(Told):
+    def begin(self, *, steps: int | None, epochs: int | None) -> None:
+        self.none = epochs == 1
+
+    def steps(self, *given: Any) -> Iterator[Any]:
+        return iter(()) if self.none else Sound.steps(self, *given)
+
+
 class LaidOut(Sound):
     def steps(self, *given: Any) -> Iterator[Any]:
         return iter(list(super().steps(*given)))
@@ -326,6 +366,32 @@ def test_promises_are_held() -> None:
     assert failure("exact", filled) == "expected 23 examples of 'sst' an epoch; came 24"
 
 
+@pytest.mark.parametrize("target", [StarvesWithEpochs, StarvesWithSteps])
+def test_a_balancer_is_told_of_either_budget(target: Any) -> None:
+    of = subject(target, promises=frozenset({"covers", "exact"}))
+    assert failure("covers", of) == "expected at least 40 examples of 'pd' an epoch; came 0"
+    assert failure("exact", of) == "expected 40 examples of 'pd' an epoch; came 0"
+    assert failure("starves-no-task", of) == (
+        "expected examples of every task within 10 epochs; came none of pd, sts"
+    )
+
+
+def test_a_balancer_without_begin_need_not_take_a_budget() -> None:
+    check = named("takes-either-budget")
+    assert check.inapplicable(subject(Sound)) == "it has no begin"
+    assert check.inapplicable(subject(Told)) is None
+    check.function(subject(Told))
+    assert failure("takes-either-budget", subject(NoneInOneEpoch)) == (
+        "expected at least one step an epoch; came none"
+    )
+
+
+@pytest.mark.parametrize("target", [TakesOtherWords, TakesStepsAlone])
+def test_begin_takes_steps_and_epochs(target: Any) -> None:
+    with pytest.raises(TypeError):
+        named("takes-either-budget").function(subject(target))
+
+
 def test_a_reason_is_a_line() -> None:
     mute = subject(Sound, rejects=lambda cell: cell.balancer.name != "broken")
     assert failure("rejects-with-a-reason", mute) == (
@@ -372,7 +438,8 @@ def mine(folder: Path, imported: str = "", first: str = "", order: str = "sizes"
 def test_what_is_sound_passes(tmp_path: Path, new_modules: None) -> None:
     outcomes = {o.check.name: o.status for o in check_component(mine(tmp_path))}
     assert len(outcomes) == len(checks.all)
-    assert outcomes.pop("rejects-with-a-reason") == "not applicable"
+    for silent in ("rejects-with-a-reason", "takes-either-budget"):
+        assert outcomes.pop(silent) == "not applicable"
     assert set(outcomes.values()) == {"passed"}
 
 
@@ -381,6 +448,19 @@ def test_torch_is_noticed(tmp_path: Path, new_modules: None, imported: str, firs
     assert failure("needs-no-torch", Subject.of(mine(tmp_path, imported, first))) == (
         "expected no import of torch; came one, for its first step"
     )
+
+
+def test_a_balancer_is_told_of_its_budget_in_another_process(
+    tmp_path: Path, new_modules: None
+) -> None:
+    mine(tmp_path, first="assert self.told == (None, 10)")
+    file = tmp_path / "mine_balancer.py"
+    begin = "    def begin(self, *, steps, epochs):\n        self.told = (steps, epochs)\n\n"
+    file.write_text(file.read_text().replace("    def steps", begin + "    def steps"))
+    sys.modules.pop(file.stem)
+    of = Subject.of(Registry.load([file]).find("balancer", "mine"))
+    named("same-steps-in-every-process").function(of)
+    named("needs-no-torch").function(of)
 
 
 def test_the_order_of_a_set_is_noticed(tmp_path: Path, new_modules: None) -> None:

@@ -4,9 +4,11 @@ from typing import Any
 
 import pytest
 
+from mtbench.entries import Entry, Provider
 from mtbench.registry import Registry
+from mtbench.specs import BalancerSpec
 from mtbench.testing.checks import CheckFailed, Subject
-from mtbench.testing.epochs import build, difference, epoch, require_sound, total
+from mtbench.testing.epochs import BUDGETS, build, difference, epoch, require_sound, total
 
 
 class Counting:
@@ -44,3 +46,17 @@ def test_a_truth_value_is_no_count() -> None:
     require_sound([{"a": 1}], ["a"])
     with pytest.raises(CheckFailed, match="came True of 'a' in step 0"):
         require_sound([{"a": True}], ["a"])
+
+
+def test_a_balancer_is_told_of_its_budget() -> None:
+    class Told:
+        def __init__(self, parameters: object) -> None:
+            self.budgets: list[tuple[int | None, int | None]] = []
+
+        def begin(self, *, steps: int | None, epochs: int | None) -> None:
+            self.budgets.append((steps, epochs))
+
+    spec = BalancerSpec(name="told", summary="s", target=Told)
+    subject = Subject.of(Entry(spec, Provider("here", "", "here")))
+    assert build(subject).budgets == [(None, 10)]
+    assert [build(subject, budget).budgets for budget in BUDGETS] == [[(None, 10)], [(1000, None)]]
