@@ -21,7 +21,7 @@ from mtbench.testing.epochs import (
     total,
 )
 from mtbench.testing.generators import seeded_globally, untouched
-from mtbench.testing.processes import ask
+from mtbench.testing.processes import ask, listed_with_torch
 
 check = Checks("balancer")
 
@@ -229,7 +229,7 @@ def is_lazy(subject: Subject) -> None:
     )
 
 
-@check("it does without torch, which planning must not import")
+@check("it does without torch, which planning must not import", inapplicable=listed_with_torch)
 def needs_no_torch(subject: Subject) -> None:
     step = f"dict(next(iter(made.steps({SIZES}, {BATCHES}, 0.0, random.Random(7)))))"
     require(

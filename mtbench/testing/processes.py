@@ -7,14 +7,15 @@ import os
 import subprocess
 import sys
 from dataclasses import dataclass
+from functools import cache
 from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
 from mtbench.specs import Target
-from mtbench.testing.checks import Subject, fail, require
+from mtbench.testing.checks import CheckFailed, Subject, fail, require
 
-SCRIPT = """
+BUILDING = """
 import json, random, sys
 from contextlib import redirect_stdout
 from pathlib import Path
@@ -33,6 +34,23 @@ with redirect_stdout(sys.stderr):
     exec(request["setup"])
     value = eval(request["expression"])
 print(json.dumps({"value": value, "torch": "torch" in sys.modules}))
+"""
+
+LISTING = """
+import json, sys
+from contextlib import redirect_stdout
+from importlib import import_module
+from pathlib import Path
+
+request = json.load(sys.stdin)
+sys.path[:] = request["path"]
+with redirect_stdout(sys.stderr):
+    from mtbench.plugin_files import import_file
+
+    for file in request["files"]:
+        import_file(Path(file))
+    import_module(request["module"])
+print(json.dumps({"value": None, "torch": "torch" in sys.modules}))
 """
 
 
@@ -72,7 +90,6 @@ def ask(
     model = subject.spec.parameters
     model = None if model is None else _named(model)
     request = {
-        "path": [str(Path(folder or ".").absolute()) for folder in sys.path],
         "files": sorted({file for name in (named, model) if name for file in _file(name)}),
         "target": named,
         "model": model,
@@ -80,9 +97,34 @@ def ask(
         "setup": setup,
         "expression": expression,
     }
+    return _answer(BUILDING, request, hash_seed)
+
+
+def listed_with_torch(subject: Subject) -> str | None:
+    """Say that whoever lists a component imports torch with it, or None.
+
+    The module of its hook does: a head of the same file may need it there.
+    """
+    module = subject.entry.provider.module.partition(":")[0]
+    if _imports_torch(module, tuple(_file(module))):
+        return "the module of its hook imports torch, which listing imports"
+    return None
+
+
+@cache
+def _imports_torch(module: str, files: tuple[str, ...]) -> bool:
+    try:
+        return _answer(LISTING, {"module": module, "files": files}, 0).torch
+    except CheckFailed:  # the check itself meets the error
+        return False
+
+
+def _answer(script: str, request: dict[str, Any], hash_seed: int) -> Answer:
+    """Run a script in a new process, on the paths of this one, and return its answer."""
+    path = [str(Path(folder or ".").absolute()) for folder in sys.path]
     done = subprocess.run(
-        [sys.executable, "-c", SCRIPT],
-        input=json.dumps(request),
+        [sys.executable, "-c", script],
+        input=json.dumps({"path": path, **request}),
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
         capture_output=True,
         text=True,

@@ -8,7 +8,7 @@ from mtbench.metrics import METRICS
 from mtbench.protocols import Loss, TaskInfo
 from mtbench.testing.checks import ANYTHING, Checks, Subject, require
 from mtbench.testing.loads import NOWHERE, build, elsewhere, splits, without_data
-from mtbench.testing.processes import ask
+from mtbench.testing.processes import ask, listed_with_torch
 
 check = Checks("task")
 
@@ -69,7 +69,7 @@ def describes_itself_without_data(subject: Subject) -> None:
     require(info == given, "the same description where the files are not", info)
 
 
-@check("it does without torch, which planning must not import")
+@check("it does without torch, which planning must not import", inapplicable=listed_with_torch)
 def needs_no_torch(subject: Subject) -> None:
     load = "made.describe()"
     if without_data(subject) is None:

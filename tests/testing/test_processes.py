@@ -4,7 +4,7 @@ import pytest
 
 from mtbench.registry import Registry
 from mtbench.testing.checks import CheckFailed, Subject
-from mtbench.testing.processes import ask
+from mtbench.testing.processes import ask, listed_with_torch
 
 SOURCE = """
 from mtbench.api import BalancerSpec, Parameters, hookimpl
@@ -54,3 +54,14 @@ def test_a_component_that_ends_the_process(tmp_path: Path, new_modules: None) ->
     subject = Subject.of(Registry.load([file]).find("balancer", "mine"))
     with pytest.raises(CheckFailed, match=r"process of its own; came an end of the process"):
         ask(subject, "made", setup="raise SystemExit(0)")
+
+
+@pytest.mark.parametrize(("line", "told"), [("import torch", True), ("", False)])
+def test_what_listing_imports(tmp_path: Path, new_modules: None, line: str, told: bool) -> None:
+    (tmp_path / "listed_file.py").write_text(f"print('loading')\n{line}\n{SOURCE}")
+    entry = Registry.load([tmp_path / "listed_file.py"]).find("balancer", "mine")
+    assert (listed_with_torch(Subject.of(entry)) is not None) is told
+
+
+def test_listing_an_installed_plugin() -> None:
+    assert listed_with_torch(Subject.of(Registry.load().find("head", "linear"))) is None
