@@ -1,6 +1,10 @@
 """Checks of heads: where gradients go, and that they teach it something."""
 
+from __future__ import annotations
+
+import gc
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
@@ -59,16 +63,24 @@ def reaches_every_parameter(subject: Subject) -> None:
 
 @check("gradients go to its own parameters and the embeddings, and nowhere else")
 def leaves_no_foreign_gradients(subject: Subject) -> None:
-    """Walk the graph of the outputs to its leaves; before that, nothing has a gradient."""
+    """Walk the graph of the outputs to its leaves, and look at every parameter that there is.
+
+    Forward must leave a gradient nowhere, and backward in no parameter of someone else's: a
+    hook could write one that no graph shows.
+    """
     for trial in trials(subject):
         head, leaves = trial.build(), _leaves(trial.embeddings())
+        before = _Gradients.of_others(head)
         outputs = head(*leaves)
         filled = [name for name, p in head.named_parameters() if p.grad is not None]
         require(not filled, "no gradient before the backward pass", f"one in {filled}")
+        before.require_kept("forward")
         own = {id(tensor) for tensor in (*leaves, *head.parameters())}
         foreign = [t for t in _leaves_of_graph(outputs) if id(t) not in own]
         shapes = ", ".join(str(list(tensor.shape)) for tensor in foreign)
         require(not foreign, "gradients in its own parameters only", f"some in others: {shapes}")
+        probed(outputs).backward()
+        before.require_kept("backward")
 
 
 @check("a few steps of gradient descent lower its loss", inapplicable=_no_parameters)
@@ -88,6 +100,41 @@ def learns(subject: Subject) -> None:
         expected = f"a loss that falls by a tenth or more in {STEPS} steps ({trial.name})"
         came = f"{losses[0]:.4g} at first, {min(losses):.4g} at best"
         require(min(losses) < 0.9 * losses[0], expected, came)
+
+
+@dataclass(frozen=True)
+class _Gradients:
+    """The gradients of all parameters in this process that are not a head's, as they once were.
+
+    Attributes:
+        kept: each parameter, its gradient, and how often that had been written to.
+    """
+
+    kept: Sequence[tuple[nn.Parameter, Tensor | None, int]]
+
+    @classmethod
+    def of_others(cls, head: nn.Module) -> _Gradients:
+        own = {id(parameter) for parameter in head.parameters()}
+        others = [
+            each
+            for each in gc.get_objects()
+            if issubclass(type(each), nn.Parameter) and id(each) not in own
+        ]
+        return cls([(p, p.grad, _writes(p.grad)) for p in others])
+
+    def require_kept(self, when: str) -> None:
+        changed = [
+            str(list(parameter.shape))
+            for parameter, gradient, writes in self.kept
+            if parameter.grad is not gradient or _writes(gradient) != writes
+        ]
+        expected = f"{when} to leave the gradients of other parameters as they were"
+        require(not changed, expected, f"others, of shapes {', '.join(changed)}")
+
+
+def _writes(gradient: Tensor | None) -> int:
+    """Return how often a tensor was written to, as torch counts it."""
+    return 0 if gradient is None else gradient._version
 
 
 def _leaves(batch: Sequence[Tensor]) -> list[Tensor]:

@@ -1,4 +1,4 @@
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 
 import pytest
 import torch
@@ -10,6 +10,9 @@ from mtbench.testing.head_gradients import check
 Judge = Callable[..., Outcome]
 
 FOREIGN = nn.Parameter(torch.ones(()))
+ELSEWHERE = nn.Parameter(torch.ones(3))
+FILLED = nn.Parameter(torch.ones(2))
+FILLED.grad = torch.zeros(2)
 
 
 class Plain(nn.Module):
@@ -48,6 +51,33 @@ class Global(Plain):
 
     def forward(self, *embeddings):
         return FOREIGN * super().forward(*embeddings)
+
+
+class WritesInForward(Plain):
+    """It writes a gradient that no graph shows."""
+
+    def forward(self, *embeddings):
+        ELSEWHERE.grad = torch.ones(3)
+        return super().forward(*embeddings)
+
+
+class AddsInForward(Plain):
+    """It adds to a gradient that was there."""
+
+    def forward(self, *embeddings):
+        FILLED.grad += 1
+        return super().forward(*embeddings)
+
+
+class WritesInBackward(Plain):
+    def forward(self, *embeddings):
+        outputs = super().forward(*embeddings)
+        if outputs.requires_grad:
+            outputs.register_hook(self.write)
+        return outputs
+
+    def write(self, gradient):
+        FILLED.grad.add_(1)
 
 
 class Eager(Plain):
@@ -113,6 +143,24 @@ CASES = [
     ),
     (
         "leaves-no-foreign-gradients",
+        WritesInForward,
+        "expected forward to leave the gradients of other parameters as they were; "
+        "came others, of shapes [3]",
+    ),
+    (
+        "leaves-no-foreign-gradients",
+        AddsInForward,
+        "expected forward to leave the gradients of other parameters as they were; "
+        "came others, of shapes [2]",
+    ),
+    (
+        "leaves-no-foreign-gradients",
+        WritesInBackward,
+        "expected backward to leave the gradients of other parameters as they were; "
+        "came others, of shapes [2]",
+    ),
+    (
+        "leaves-no-foreign-gradients",
         Eager,
         "expected no gradient before the backward pass; came one in ['project.weight', ",
     ),
@@ -123,6 +171,14 @@ CASES = [
         "classes); came ",
     ),
 ]
+
+
+@pytest.fixture(autouse=True)
+def no_gradient() -> Iterator[None]:
+    """Leave the parameters of this file as they were."""
+    yield
+    ELSEWHERE.grad = None
+    FILLED.grad = torch.zeros(2)
 
 
 @pytest.mark.parametrize(("name", "head", "message"), CASES)
@@ -160,7 +216,7 @@ def test_a_head_that_cannot_be_built_fails(judge: Judge) -> None:
         raise ValueError("no")
 
     outcome = judge("head", "learns", broken)
-    assert outcome.message == "expected no error; came ValueError: no"
+    assert outcome.message.startswith("expected no error; came ValueError: no")
 
 
 def test_one_parameter_is_enough_to_learn(judge: Judge) -> None:

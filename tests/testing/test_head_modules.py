@@ -186,6 +186,15 @@ def test_a_sound_head_passes(judge: Judge, each) -> None:
     assert judge("head", each.name, Sound).status == "passed"
 
 
+def test_a_head_may_do_without_dropout(judge: Judge) -> None:
+    class Undropping(Sound):
+        def __init__(self, width, task, parameters):
+            super().__init__(width, task, parameters)
+            self.dropout = nn.Identity()
+
+    assert judge("head", "dropout", Undropping).status == "passed"
+
+
 def test_a_head_that_looks_at_values_cannot_be_tried_without(judge: Judge) -> None:
     assert judge("head", "follows-the-device", Looking).status == "passed"
 
