@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -16,8 +18,11 @@ from mtbench.cli.options import (
     plugin_option,
     read_settings,
 )
-from mtbench.entries import label
+from mtbench.entries import Entry, label
 from mtbench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mtbench.testing.conformance import Outcome
 
 
 @click.group()
@@ -123,7 +128,10 @@ def check(
     folder = data_dir or default_data_folder()
     parameters = read_settings("--param", settings)
     entries = load_registry(plugin_files, blocked).lookup(name)
-    reports = [Report.of(entry, folder=folder, parameters=parameters) for entry in entries]
+    reports = []
+    for entry in entries:
+        with _progress(entry) as tell:
+            reports.append(Report.of(entry, folder=folder, parameters=parameters, tell=tell))
     if form == "json":
         records = [report.record() for report in reports]
         click.echo(json.dumps(records, indent=2, ensure_ascii=False))
@@ -134,6 +142,38 @@ def check(
             click.echo(f"\n{report.summary()}")
     failed = any(report.failed for report in reports)
     return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
+
+
+@contextmanager
+def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
+    """Give what shows on a terminal how far the checks of a component are; elsewhere nothing.
+
+    Nothing is drawn while a check runs, since some look at this process's memory.
+    """
+    if not sys.stderr.isatty():
+        yield lambda _: None
+        return
+    from rich.console import Console
+    from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    from mtbench.testing.conformance import CHECKS
+
+    columns = (
+        TextColumn("{task.description}", markup=False),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        TextColumn("{task.fields[last]}", markup=False),
+    )
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+        bar = progress.add_task(label(entry), total=len(CHECKS[entry.spec.kind]), last="")
+        progress.refresh()
+
+        def tell(outcome: Outcome) -> None:
+            last = f"{outcome.check.name}: {outcome.status}"
+            progress.update(bar, advance=1, last=last, refresh=True)
+
+        yield tell
 
 
 @plugins.command("new")

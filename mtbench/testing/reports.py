@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import sys
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from contextlib import redirect_stdout
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
@@ -23,19 +25,33 @@ class Report:
 
     @classmethod
     def of(
-        cls, entry: Entry, *, folder: Path | None = None, parameters: Mapping[str, Any]
+        cls,
+        entry: Entry,
+        *,
+        folder: Path | None = None,
+        parameters: Mapping[str, Any],
+        tell: Callable[[Outcome], object] = lambda _: None,
     ) -> Report:
-        """Run the checks.
+        """Run the checks; what the component prints meanwhile goes to stderr.
 
         Args:
             folder: where the data lie that a task reads.
             parameters: laid over the spec's example.
+            tell: is called with each outcome as it comes, outside of that.
 
         Raises:
             UsageError: if a parameter is not known or does not fit.
             PluginError: if what the spec says of its parameters or failures makes no sense.
         """
-        return cls(entry, tuple(check_component(entry, folder=folder, **parameters)))
+        outcomes = []
+        running = check_component(entry, folder=folder, **parameters)
+        while True:
+            with redirect_stdout(sys.stderr):
+                outcome = next(running, None)
+            if outcome is None:
+                return cls(entry, tuple(outcomes))
+            outcomes.append(outcome)
+            tell(outcome)
 
     @property
     def failed(self) -> bool:

@@ -1,3 +1,4 @@
+import io
 import json
 import re
 import sys
@@ -277,6 +278,40 @@ def test_check_with_a_parameter_that_breaks_it(call: Call, twins: Path) -> None:
     assert "expected a positive multiple of (3, -4, 0); came" in line
     *_, last = answer.out.splitlines()
     assert re.fullmatch(r"\d+ passed, [1-9]\d* failed, \d+ not applicable", last)
+
+
+def test_check_keeps_what_a_component_prints_out_of_json(call: Call, twins: Path) -> None:
+    source = "print('imported')\n" + twins.read_text().replace(
+        "        return x.losses", "        print('combined')\n        return x.losses"
+    )
+    twins.write_text(source)
+    given = ("plugins", "check", "combiner:twin", "--plugin", twins, "--format", "json")
+    answer = call(*given)
+
+    (record,) = json.loads(answer.out)
+    assert (answer.code, record["counts"]["failed"]) == (0, 0)
+    assert {"imported", "combined"} <= set(answer.err.splitlines())
+
+
+def test_check_shows_on_a_terminal_how_far_it_is(
+    call: Call, twins: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Terminal(io.StringIO):
+        def isatty(self) -> bool:
+            return True
+
+    terminal = Terminal()
+    monkeypatch.setenv("TERM", "xterm")
+    monkeypatch.setenv("COLUMNS", "150")
+    monkeypatch.setattr(sys, "stderr", terminal)
+    answer = call("plugins", "check", "combiner:twin", "--plugin", twins, "--format", "json")
+
+    (record,) = json.loads(answer.out)
+    count = len(record["checks"])
+    shown = terminal.getvalue()
+    assert "combiner 'twin' of twins_of_a_test.py" in shown
+    for place, check in enumerate(record["checks"], 1):
+        assert re.search(rf"(?<!\d){place}/{count}\b.*{check['check']}: {check['outcome']}", shown)
 
 
 def test_check_knows_the_nearest_name(call: Call) -> None:

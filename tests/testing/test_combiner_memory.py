@@ -77,6 +77,25 @@ class LosesCounts(Mean):
         self.seen = {task: (total, 1) for task, (total, _) in state.items()}
 
 
+class LateAndForgetful(Forgetful):
+    """What it remembers acts after a warm-up of 100 steps."""
+
+    def combine(self, x):
+        weights = super().combine(x)
+        return weights if x.step >= 100 else torch.ones_like(weights)
+
+
+class LosesWhatActsLate(Mean):
+    """It averages what came after its own hundredth step, which it counts and does not save."""
+
+    steps = 0
+
+    def combine(self, x):
+        self.steps += 1
+        weights = super().combine(x)
+        return weights if self.steps > 100 else torch.ones_like(weights)
+
+
 class OfTheClass(Mean):
     """A dictionary of the class is everybody's."""
 
@@ -125,6 +144,18 @@ CASES = [
         Forgetful,
         {},
         "expected state_dict and load_state_dict, since it remembers past steps; came neither",
+    ),
+    (
+        "state-round-trip",
+        LateAndForgetful,
+        {},
+        "expected state_dict and load_state_dict, since it remembers past steps; came neither",
+    ),
+    (
+        "state-round-trip",
+        LosesWhatActsLate,
+        {},
+        "expected the same updates from a loaded state; came [",
     ),
     (
         "state-round-trip",

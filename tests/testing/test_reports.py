@@ -1,4 +1,7 @@
+import sys
 from collections.abc import Callable
+
+import pytest
 
 from mtbench.testing.checks import Check, Subject
 from mtbench.testing.conformance import Outcome
@@ -45,3 +48,24 @@ def test_what_is_zero_and_no_news_is_left_out(subject_of: Callable[..., Subject]
     assert not made.failed
     assert made.summary() == "1 passed, 0 failed, 1 expected failure"
     assert report(subject_of).summary() == "0 passed, 0 failed"
+
+
+def test_outcomes_are_told_as_they_come(
+    subject_of: Callable[..., Subject], capsys: pytest.CaptureFixture[str]
+) -> None:
+    class Loud:
+        def __init__(self, parameters: object) -> None:
+            sys.stdout.write("built\n")
+
+    entry = subject_of("balancer", Loud).entry
+    told: list[Outcome] = []
+
+    def tell(outcome: Outcome) -> None:
+        told.append(outcome)
+        sys.stdout.write("told\n")
+
+    made = Report.of(entry, parameters={}, tell=tell)
+    assert tuple(told) == made.outcomes
+    out, err = capsys.readouterr()
+    assert set(out.splitlines()) == {"told"}
+    assert "built" in err.splitlines()
