@@ -43,7 +43,7 @@ class Report:
             UsageError: if a parameter is not known or does not fit.
             PluginError: if what the spec says of its parameters or failures makes no sense.
         """
-        outcomes = []
+        outcomes: list[Outcome] = []
         running = check_component(entry, folder=folder, **parameters)
         while True:
             with redirect_stdout(sys.stderr):
