@@ -509,56 +509,6 @@ def test_a_folder_without_text(folder: Path) -> None:
     assert reason == "its folder has no text files"
 
 
-class OfLines:
-    """One sentence a line; its label is in the name of the file."""
-
-    def __init__(self, parameters: object) -> None: ...
-
-    def describe(self) -> TaskInfo:
-        return TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=2)
-
-    def text(self, line: str) -> str:
-        return line
-
-    def load(self, split: str, folder: Any, *, with_labels: bool = True) -> Examples:
-        if folder is None or not folder.is_dir():
-            raise UsageError("no folder is named")
-        lines = {
-            f"{name}-{place}": (label, line)
-            for label, name in enumerate(("bad", "good"))
-            for place, line in enumerate((folder / f"{name}-{split}.txt").read_text().splitlines())
-        }
-        return Examples(
-            tuple(lines),
-            tuple((self.text(line),) for _, line in lines.values()),
-            tuple(float(label) for label, _ in lines.values()),
-        )
-
-
-class OfFirstFields(OfLines):
-    """A line has a second field; one without it is taken all the same."""
-
-    def text(self, line: str) -> str:
-        return line.partition(",")[0]
-
-
-@pytest.fixture
-def lines(tmp_path: Path) -> Path:
-    (tmp_path / "lines").mkdir()
-    for split in ("train", "dev", "test"):
-        for name in ("bad", "good"):
-            text = f"a {name} film , of {split}\nnot {name} , really\n"
-            (tmp_path / "lines" / f"{name}-{split}.txt").write_text(text)
-    return tmp_path / "lines"
-
-
-def test_where_any_line_is_a_row_none_is_broken(lines: Path) -> None:
-    named("reports-a-broken-row").function(subject(OfLines, lines))
-    assert failure("reports-a-broken-row", subject(OfFirstFields, lines)) == (
-        "expected the 4 examples of train beside a broken row; came 6 examples"
-    )
-
-
 # --- in a process of its own --------------------------------------------------------------------
 
 SOURCE = """
