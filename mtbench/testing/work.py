@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import sys
 from collections.abc import Callable, Sequence
 from types import FrameType
@@ -46,13 +47,16 @@ def work_of(function: Callable[[], object], package: str, *, at_most: int) -> in
         own = str(frame.f_globals.get("__name__", "")).partition(".")[0] == package
         return trace if own else None
 
-    before = sys.gettrace()
+    before, collecting = sys.gettrace(), gc.isenabled()
+    gc.disable()  # a collection in between would run functions of anybody's
     with _Watch(lambda result, _: note(_numbers(result))):
         sys.settrace(trace)
         try:
             function()
         finally:
             sys.settrace(before)
+            if collecting:
+                gc.enable()
     return count
 
 

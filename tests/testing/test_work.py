@@ -1,3 +1,4 @@
+import gc
 import sys
 
 import pytest
@@ -32,7 +33,15 @@ def test_elsewhere_calls_are_counted() -> None:
 
 def test_numbers_of_torchs_results_are_counted() -> None:
     small, large = torch.zeros(10), torch.zeros(1010)
+    work(lambda: small + 1)  # torch imports a thing or two when it is first watched
     assert work(lambda: large + 1) - work(lambda: small + 1) == 1000
+
+
+def test_nothing_is_collected_meanwhile() -> None:
+    seen = []
+    work(lambda: seen.append(gc.isenabled()))
+    assert seen == [False]
+    assert gc.isenabled()
 
 
 def test_too_much_is_stopped() -> None:
