@@ -19,7 +19,8 @@ from mtbench.study import make_plan
 
 def run(*command: object, folder: Path, site: Path | None = None) -> str:
     """Run a command in a folder, beside what was installed into ``site``; return its output."""
-    environment = dict(os.environ)
+    # pip refuses constraints on a build for which it makes no environment.
+    environment = {k: v for k, v in os.environ.items() if k != "PIP_BUILD_CONSTRAINT"}
     if site is not None:
         path = [str(site), environment.get("PYTHONPATH", "")]
         environment["PYTHONPATH"] = os.pathsep.join(filter(None, path))
