@@ -1,10 +1,46 @@
-"""What these checks catch is in test_tasks; here, that they are among a task's, in their order."""
+"""More of what these checks catch is in test_tasks; here, of a real task made wrong."""
 
-from mtbench.testing import task_descriptions, tasks
+from dataclasses import replace
+from itertools import count
+
+import pytest
+
+from mtbench.api import TaskInfo
+from mtbench.registry import Registry
+from mtbench.testing import task_descriptions
+from mtbench.testing.checks import Check, CheckFailed, Subject
+from mtbench_builtins.tasks.sample import SampleSST
+
+ASKED = count()
 
 
-def test_they_are_among_the_checks_of_a_task() -> None:
-    names = [check.name for check in tasks.check.all]
-    own = [check.name for check in task_descriptions.check.all]
-    start = names.index(own[0])
-    assert names[start : start + len(own)] == own
+class Moody(SampleSST):
+    def describe(self) -> TaskInfo:
+        return replace(super().describe(), classes=5 + next(ASKED) % 2)
+
+
+class Unmeasured(SampleSST):
+    def describe(self) -> TaskInfo:
+        return replace(super().describe(), metrics=("acuracy",))
+
+
+def subject(target: type[SampleSST]) -> Subject:
+    entry = Registry.load().find("task", "sample-sst")
+    return Subject.of(replace(entry, spec=replace(entry.spec, target=target)), train=60, dev=20)
+
+
+def named(name: str) -> Check:
+    return next(check for check in task_descriptions.check.all if check.name == name)
+
+
+@pytest.mark.parametrize(
+    ("target", "name"),
+    [
+        (Moody, "describes-itself-the-same"),
+        (Unmeasured, "names-known-metrics"),
+    ],
+)
+def test_a_real_task_made_wrong_is_caught(target: type[SampleSST], name: str) -> None:
+    named(name).function(subject(SampleSST))
+    with pytest.raises(CheckFailed, match=r"^expected "):
+        named(name).function(subject(target))
