@@ -120,7 +120,7 @@ class EncoderSpec(Spec):
     """An encoder: ``target(parameters)`` is a ``protocols.Encoder``, an ``nn.Module``.
 
     Attributes:
-        tokenizer: called with the parameters, gives a ``protocols.Tokenizer``; without torch.
+        tokenizer: called with the parameters, gives a ``protocols.Tokenizer``.
         fingerprint: called with the parameters, gives the digest of what decides the initial
             weights and the tokens besides the parameters (the bytes of a checkpoint, never its
             path); without torch. None where the parameters and the seed decide everything.
