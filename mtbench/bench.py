@@ -12,7 +12,7 @@ from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors import environment
 from mtbench.matrix import Matrix
-from mtbench.plan import Plan, PlannedCell, faults
+from mtbench.planning import Plan, PlannedCell, faults
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
 from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise

@@ -8,7 +8,7 @@ from typing import Any
 
 from mtbench.devices import CPU, hardware
 from mtbench.identity import canonical
-from mtbench.plan import Plan, PlannedCell
+from mtbench.planning import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Store, machine
 from mtbench.timings import comparable, cost_signature, timing_key
 

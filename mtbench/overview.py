@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mtbench.devices import CPU
-from mtbench.leaderboard import DIGITS
+from mtbench.standings import DIGITS
 from mtbench.store import REQUEST, RESULT, RunFolder, Store
 
 Record = dict[str, str]

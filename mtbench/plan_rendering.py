@@ -8,7 +8,7 @@ from typing import Any
 
 from mtbench.durations import Estimate
 from mtbench.latex import tabular
-from mtbench.plan import Plan, PlannedCell
+from mtbench.planning import Plan, PlannedCell
 
 SHOWN = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""

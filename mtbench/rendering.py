@@ -7,7 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mtbench.latex import tabular
-from mtbench.leaderboard import DIGITS, Leaderboard, Row, Score
+from mtbench.standings import DIGITS, Leaderboard, Row, Score
 
 UNTRAINED = "untrained"
 

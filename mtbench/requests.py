@@ -7,7 +7,7 @@ from typing import Any
 
 from mtbench import __version__
 from mtbench.devices import CPU
-from mtbench.plan import PlannedCell, PlannedRun
+from mtbench.planning import PlannedCell, PlannedRun
 from mtbench.store import machine
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers", "transformers")

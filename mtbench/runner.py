@@ -179,7 +179,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
             "selected_step": selection.step,
             "evaluations": selection.count,
             "left_out": _left_out(given.given),
-            "hashes": {"batches": record.batches, "initial_weights": initial},
+            "hashes": record.hashes() | {"initial_weights": initial},
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
         }

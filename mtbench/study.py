@@ -10,7 +10,7 @@ from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
 from mtbench.matrix import NO_OVERRIDES, Matrix, Overrides, cells, read_matrix, seeds
-from mtbench.plan import Plan, Planner
+from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.store import Store

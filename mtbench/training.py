@@ -9,6 +9,7 @@ from typing import Any
 
 import torch
 
+from mtbench.data import order
 from mtbench.examples import ExampleStream, TokenisedExamples
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.model import MultiTaskModel, TaskBatch
@@ -30,6 +31,8 @@ class TrainingRecord:
         computing: seconds inside gradients, combiner and optimiser; what else a step takes is
             the harness's own.
         batches: SHA-256 over the sequence of batches: step, task and example ids.
+        order: SHA-256 a task over the ids in the order of its first pass, whether or not the run
+            goes through all of it; equal where two runs are paired.
     """
 
     examples: dict[str, int] = field(default_factory=dict)
@@ -37,6 +40,11 @@ class TrainingRecord:
     encoder_passes: int = 0
     computing: float = 0.0
     batches: str = ""
+    order: dict[str, str] = field(default_factory=dict)
+
+    def hashes(self) -> dict[str, Any]:
+        """Return what tells whether two runs saw the same data, as JSON values."""
+        return {"batches": self.batches, "order": self.order}
 
 
 @dataclass(frozen=True)
@@ -91,7 +99,11 @@ class Trainer:
         self._helper = ThreadPoolExecutor(max_workers=1) if ahead else None
         self._next: Future[_Drawn] | None = None
         self.done = 0
-        self.record = TrainingRecord(dict.fromkeys(examples, 0), batches=self._batches.hexdigest())
+        self.record = TrainingRecord(
+            dict.fromkeys(examples, 0),
+            batches=self._batches.hexdigest(),
+            order={task: _order(seed, task, e.ids) for task, e in examples.items()},
+        )
 
     def step(self) -> dict[str, float]:
         """Take the next step, and return each task's loss.
@@ -151,6 +163,12 @@ class Trainer:
             self.record.examples[task] += len(indices)
             self.record.tokens += int(examples.lengths[indices].sum())
         self.record.batches = self._batches.hexdigest()
+
+
+def _order(seed: int, task: str, ids: Sequence[str]) -> str:
+    """Return the digest of the order in which a task's first pass takes its examples."""
+    first = order(seed, task, 0, len(ids))
+    return hashlib.sha256("\0".join(ids[index] for index in first).encode()).hexdigest()
 
 
 def _portions(

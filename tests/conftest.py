@@ -118,7 +118,7 @@ def requested(
     """Write the request of a small run into a store of its own, and return the run's folder."""
     from mtbench.configuration import overlay
     from mtbench.matrix import NamedCell
-    from mtbench.plan import Planner
+    from mtbench.planning import Planner
     from mtbench.registry import Registry
     from mtbench.requests import request
     from mtbench.store import REQUEST, Store, write_json

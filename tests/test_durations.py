@@ -8,7 +8,7 @@ import pytest
 from mtbench import durations
 from mtbench.durations import Estimate, estimate
 from mtbench.identity import canonical, run_key
-from mtbench.plan import Plan, PlannedCell, PlannedRun
+from mtbench.planning import Plan, PlannedCell, PlannedRun
 from mtbench.store import REQUEST, RESULT, Store, write_json
 from mtbench.timings import timing_key
 

@@ -14,7 +14,7 @@ from mtbench import executors
 from mtbench.configuration import overlay
 from mtbench.executors import Job, default_jobs, run_all
 from mtbench.matrix import NamedCell
-from mtbench.plan import Planner
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.store import (

@@ -7,7 +7,6 @@ from typing import Any
 import pytest
 
 from mtbench.durations import Estimate
-from mtbench.plan import Plan, PlannedCell, PlannedRun
 from mtbench.plan_rendering import (
     PLAN_FORMATS,
     SHOWN,
@@ -17,6 +16,7 @@ from mtbench.plan_rendering import (
     as_markdown,
     as_text,
 )
+from mtbench.planning import Plan, PlannedCell, PlannedRun
 from mtbench.store import State
 
 

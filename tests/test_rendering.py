@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mtbench.leaderboard import Leaderboard, Row, Score
-from mtbench.plan import PlannedRun
+from mtbench.planning import PlannedRun
 from mtbench.rendering import FORMATS, as_csv, as_json, as_latex, as_markdown, as_terminal
+from mtbench.standings import Leaderboard, Row, Score
 
 COUNTS = {"cells": 5, "rejected": 1, "runs": 6, "stored": 5, "failed": 1, "running": 0, "to_do": 0}
 

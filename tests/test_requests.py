@@ -8,7 +8,7 @@ from mtbench import __version__
 from mtbench.configuration import overlay
 from mtbench.identity import canonical, run_key
 from mtbench.matrix import NamedCell
-from mtbench.plan import Plan, Planner
+from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import PACKAGES, request, versions
 from mtbench.resolution import as_written

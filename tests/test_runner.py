@@ -161,6 +161,8 @@ def test_what_a_result_holds(trained: Request) -> None:
         }
     assert result["untrained"] == []
     assert (result["selected_step"], result["evaluations"]) == (3, 1)
+    assert list(result["hashes"]) == ["batches", "order", "initial_weights"]
+    assert list(result["hashes"]["order"]) == ["sst", "pd", "sts"]
     assert list(result["hashes"]["initial_weights"]) == [
         "encoder",
         "heads.sst",
@@ -367,6 +369,7 @@ def test_steps_5_and_6_of_the_paper_s_ladder_see_different_batches(
 
     assert hashes_of(five)["initial_weights"] == hashes_of(six)["initial_weights"]
     assert hashes_of(five)["batches"] != hashes_of(six)["batches"]
+    assert hashes_of(five)["order"] == hashes_of(six)["order"]
     # 24, 40 and 16 examples in batches of 8; the balanced one goes on where data run out.
     examples = [result_of(folder)["cost"]["examples"] for folder in (five, six)]
     assert examples == [{"sst": 24, "pd": 40, "sts": 16}, {"sst": 40, "pd": 40, "sts": 40}]

@@ -9,7 +9,7 @@ from mtbench.durations import Estimate
 from mtbench.errors import PluginError, UsageError
 from mtbench.executors import Job, Observer, default_jobs
 from mtbench.matrix import NamedCell, Overrides, read_matrix
-from mtbench.plan import Plan, Planner
+from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json
 from mtbench.study import estimate, make_plan, train_missing

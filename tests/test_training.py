@@ -1,3 +1,4 @@
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -329,6 +330,22 @@ def test_every_schedule_sees_a_task_s_examples_in_the_same_order(training: Make)
     assert crumbs.order("pd") == together.order("pd")[:6]
     assert sorted(alone.order("sts")[:16]) == sorted(alone.order("sts")[16:])
     assert alone.order("sts")[:16] != alone.order("sts")[16:]
+
+
+def test_the_recorded_order_is_that_of_the_first_pass(training: Make) -> None:
+    whole, part, other = training(), training({"combiner": "pcgrad"}), training(seed=1)
+
+    recorded = whole.run([{"sts": 16}]).order
+
+    given = whole.examples["sts"]
+    ids = {
+        str(s.ids.tolist()): given.ids[i] for i in range(16) for s in given.batch([i]).sequences[0]
+    }
+    seen = [ids[str(tokens)] for tokens in whole.order("sts")]
+    assert sorted(seen) == sorted(given.ids)
+    assert recorded["sts"] == hashlib.sha256("\0".join(seen).encode()).hexdigest()
+    assert part.run([{"pd": 1}]).order == recorded
+    assert not {*other.run([{"sts": 1}]).order.values()} & {*recorded.values()}
 
 
 def test_nothing_else_that_draws_shifts_dropout(training: Make) -> None:

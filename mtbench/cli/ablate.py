@@ -10,7 +10,7 @@ from mtbench.cli.options import format_option, matrix_options, read_plan, seeds_
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
-    from mtbench.plan import Plan
+    from mtbench.planning import Plan
     from mtbench.store import Store
 
 
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
     from mtbench.cli.progress import observing
-    from mtbench.plan import faults, refreshed
+    from mtbench.planning import faults, refreshed
     from mtbench.study import train_missing
 
     plan, store = read_plan(**given)
@@ -61,9 +61,9 @@ def leaderboard(form: str, write: bool, **given: Any) -> int:
     planned, store = read_plan(**given)
     if write:
         planned.check_complete()  # a table with holes replaces no good one
-        from mtbench.leaderboard import leaderboard as read
         from mtbench.readme import write_table
         from mtbench.rendering import as_markdown
+        from mtbench.standings import leaderboard as read
 
         file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
         click.echo(f"wrote {file}", err=True)
@@ -80,8 +80,8 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
 
 
 def _print_board(plan: Plan, store: Store, form: str) -> int:
-    from mtbench.leaderboard import leaderboard as read
     from mtbench.rendering import FORMATS
+    from mtbench.standings import leaderboard as read
 
     click.echo(FORMATS[form](read(plan, store)))
     plan.check_complete()

@@ -14,7 +14,7 @@ from mtbench.errors import UsageError
 
 if TYPE_CHECKING:
     from mtbench.matrix import Matrix, Overrides
-    from mtbench.plan import Plan
+    from mtbench.planning import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
 

@@ -11,7 +11,7 @@ from mtbench.configuration import overlay
 from mtbench.data import fingerprint, load
 from mtbench.errors import UsageError
 from mtbench.matrix import NamedCell
-from mtbench.plan import Plan, Planner
+from mtbench.planning import Plan, Planner
 from mtbench.protocols import SPLITS, Examples
 from mtbench.registry import Registry
 from mtbench.store import Store

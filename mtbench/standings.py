@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtbench.configuration import Config
-from mtbench.plan import Plan, PlannedCell, PlannedRun
+from mtbench.planning import Plan, PlannedCell, PlannedRun
 from mtbench.store import REQUEST, RESULT, Store
 
 DIGITS = 3

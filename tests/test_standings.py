@@ -8,11 +8,11 @@ from typing import Any
 import pytest
 
 from mtbench.configuration import overlay
-from mtbench.leaderboard import Leaderboard, Row, Score, leaderboard
 from mtbench.matrix import NamedCell
-from mtbench.plan import Plan, PlannedCell, PlannedRun, Planner
+from mtbench.planning import Plan, PlannedCell, PlannedRun, Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
+from mtbench.standings import Leaderboard, Row, Score, leaderboard
 from mtbench.store import REQUEST, RESULT, RunFolder, Store, write_json
 
 BASE = {
