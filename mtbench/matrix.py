@@ -18,7 +18,7 @@ from pydantic import (
 )
 
 from mtbench.configuration import BUDGETS, Config, overlay
-from mtbench.errors import UsageError
+from mtbench.errors import UsageError, unknown
 from mtbench.validation import validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
@@ -78,6 +78,8 @@ class Matrix(BaseModel):
         title: heading of the leaderboard; where it is empty, the file's name, or its folder's
             if the file is called ``matrix.toml``.
         seeds: how many (0, 1, ...), or which.
+        reference: the cell that the others are compared with; those of a ladder are compared with
+            the step before where it is empty.
         design: ``"grid"``, every combination of the axes; ``"ladder"``, the steps in order.
         base: what all cells share.
         axes: dotted keys to the values they take.
@@ -88,6 +90,7 @@ class Matrix(BaseModel):
 
     title: str = ""
     seeds: Seeds = 3
+    reference: str = ""
     design: Literal["grid", "ladder"] = "grid"
     base: dict[str, Any]
     axes: Annotated[
@@ -136,12 +139,21 @@ NO_OVERRIDES = Overrides()
 
 @dataclass(frozen=True)
 class NamedCell:
-    """A cell as the matrix writes it: not yet resolved."""
+    """A cell as the matrix writes it: not yet resolved.
+
+    Attributes:
+        note: a remark under the table.
+        paper: published scores a task, and ``overall``.
+        against: name of the cell that it is compared with; empty for none.
+        levels: its place on each axis of a grid, by the axis's key.
+    """
 
     name: str
     config: Config
     note: str = ""
     paper: Mapping[str, float] = field(default_factory=dict)
+    against: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict)
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -197,7 +209,18 @@ def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell
             if key in overrides.axes or not _is_settled(base, key, values, overrides.set)
         }
         made = _grid(base, axes)
-    return [replace(cell, config=overlay(cell.config, settings)) for cell in made]
+    named = _compared(list(made), matrix.reference)
+    return [replace(cell, config=overlay(cell.config, settings)) for cell in named]
+
+
+def _compared(cells: list[NamedCell], reference: str) -> list[NamedCell]:
+    """Have every cell compared with the one of that name, itself aside."""
+    names = [cell.name for cell in cells]
+    if not reference:
+        return cells
+    if reference not in names:
+        raise unknown("cell", reference, names, where="reference")
+    return [replace(cell, against=reference if cell.name != reference else "") for cell in cells]
 
 
 def _other_budget(key: str) -> str:
@@ -218,10 +241,11 @@ def _is_settled(base: Config, key: str, values: Sequence[Any], changes: Mapping[
 
 
 def _ladder(base: Config, steps: Sequence[LadderStep]) -> Iterator[NamedCell]:
-    config = base
+    config, before = base, ""
     for step in steps:
         config = overlay(config, step.set)
-        yield NamedCell(step.name, config, step.note, step.paper)
+        yield NamedCell(step.name, config, step.note, step.paper, against=before)
+        before = step.name
 
 
 def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell]:
@@ -234,7 +258,8 @@ def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell
     for values in itertools.product(*axes.values()):
         changes = dict(zip(axes, values, strict=True))
         name = ", ".join(f"{key}={short(changes[key])}" for key in named)
-        yield NamedCell(name or "base", overlay(base, changes))
+        levels = {key: short(value) for key, value in changes.items()}
+        yield NamedCell(name or "base", overlay(base, changes), levels=levels)
 
 
 def short(value: Any) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import Any, Literal
 
 from mtbench.attribution import naming
@@ -43,6 +43,8 @@ class PlannedCell:
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
         fault: which plugin broke the cell, and how, or None.
+        against: name of the cell that it is compared with; empty for none.
+        levels: its place on each axis of a grid.
     """
 
     name: str
@@ -56,6 +58,8 @@ class PlannedCell:
     identity: Mapping[str, Any]
     providers: Mapping[str, str]
     fault: str | None = None
+    against: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict)
 
     @property
     def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
@@ -196,6 +200,8 @@ class Planner:
             caveat=resolved.caveat,
             identity=identity,
             providers=_providers(resolved),
+            against=cell.against,
+            levels=cell.levels,
         )
 
 
@@ -213,6 +219,8 @@ def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
         identity={},
         providers={},
         fault=str(error),
+        against=cell.against,
+        levels=cell.levels,
     )
 
 

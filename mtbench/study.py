@@ -10,7 +10,7 @@ from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
 from mtbench.matrix import NO_OVERRIDES, Matrix, Overrides, cells, read_matrix, seeds
-from mtbench.planning import Plan, Planner
+from mtbench.planning import Plan, Planner, refreshed
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.store import Store
@@ -56,6 +56,34 @@ def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
     """
     threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
     return reckon(plan, store, jobs or default_jobs(max(threads, default=1), plan.device))
+
+
+def ablate(
+    matrix: Path | Matrix,
+    registry: Registry,
+    store: Store,
+    overrides: Overrides = NO_OVERRIDES,
+    expression: str | None = None,
+    *,
+    observer: Observer,
+    device: str = CPU,
+    jobs: int | None = None,
+    plugins: Sequence[Path] = (),
+    blocked: Sequence[str] = (),
+) -> Plan:
+    """Train every run of a matrix that is not stored, and return the plan as it then stands.
+
+    Args:
+        matrix, overrides, expression, device: as for ``make_plan``.
+        observer, jobs, plugins, blocked: as for ``train_missing``.
+
+    Raises:
+        UsageError: if something does not fit, or the plan's device is not there.
+        PluginError: if a plugin that every cell needs is broken.
+    """
+    plan = make_plan(matrix, registry, store, overrides, expression, device=device)
+    train_missing(plan, store, plugins, jobs, observer, blocked=blocked)
+    return refreshed(plan, store)
 
 
 def train_missing(

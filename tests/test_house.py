@@ -26,8 +26,8 @@ GROUND = """
     labels table_files tables layouts tracebacks model_schema blocking
 """
 PAPER = """
-    configuration matrix resolution schedule filtering identity planning store requests history data
-    standings rendering plan_rendering readme overview catalogue data_tables token_column
+    configuration matrix resolution schedule filtering identity planning store requests history
+    data statistics pseudo_values outcomes standings rendering plan_rendering readme overview catalogue data_tables token_column
     token_cache timings durations bench_rendering scaffold matrix_schema latex
 """
 TORCH = """

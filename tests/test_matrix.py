@@ -422,6 +422,7 @@ def test_a_step_inherits_the_one_before(file: Path) -> None:
             "heads": {"sst": {"name": "linear", "dropout": 0.3}},
             "combiner": {"name": "pcgrad"},
         },
+        against="one",
     )
     assert made[2].config == {
         "tasks": ["sst"],
@@ -429,7 +430,40 @@ def test_a_step_inherits_the_one_before(file: Path) -> None:
         "heads": {"sst": {"name": "cosine"}},
         "combiner": {"name": "pcgrad"},
     }
-    assert made[3] == NamedCell("four", made[2].config)
+    assert made[3] == NamedCell("four", made[2].config, against="three")
+
+
+# --- what a cell is compared with -------------------------------------------------------------
+
+
+def test_a_reference_is_what_the_others_are_compared_with(file: Path) -> None:
+    made = cells(read(file, f'reference = "two"\n{LADDER}'))
+
+    assert [cell.against for cell in made] == ["two", "", "two", "two"]
+
+
+def test_a_grid_has_no_reference_of_its_own_but_levels(file: Path) -> None:
+    text = """
+    [base]
+    tasks = ["sst"]
+    [axes]
+    combiner = ["sum", "pcgrad"]
+    "train.lr" = [1e-5]
+    """
+    made = cells(read(file, text))
+
+    assert [cell.against for cell in made] == ["", ""]
+    assert [cell.levels for cell in made] == [
+        {"combiner": "sum", "train.lr": "1e-5"},
+        {"combiner": "pcgrad", "train.lr": "1e-5"},
+    ]
+
+
+def test_a_reference_must_be_a_cell(file: Path) -> None:
+    matrix = read(file, f'reference = "twoo"\n{LADDER}')
+
+    with pytest.raises(UsageError, match="unknown cell 'twoo' in reference; did you mean 'two'"):
+        cells(matrix)
 
 
 def test_set_holds_in_every_step(file: Path) -> None:

@@ -1,0 +1,264 @@
+"""Statistics: what scores over seeds and examples say about a mean or a difference.
+
+Seeds and examples are crossed: every seed is scored on the same examples. An outcome is modelled
+as d[s, e] = mean + seed[s] + example[e] + residual[s, e], all but the mean random, and the mean of
+S seeds and E examples has the variance
+
+    V = (MS_seed + max(MS_example - MS_residual, 0)) / (S E),
+
+with the mean squares of the two-way analysis of variance and Satterthwaite's degrees of freedom.
+It is what reader studies use, with readers for seeds and cases for examples.
+
+Sources: Satterthwaite 1946, An Approximate Distribution of Estimates of Variance Components,
+equation 17 (degrees of freedom); Dorfman, Berbaum and Metz 1992, Receiver Operating
+Characteristic Rating Analysis (pseudo-values as outcomes); Hillis 2007, A Comparison of
+Denominator Degrees of Freedom Methods for Multiple Observer ROC Analysis, equation 4 (the variance
+of a difference, truncated at 0); Holm 1979, A Simple Sequentially Rejective Multiple Test
+Procedure.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEVEL = 0.95
+"""Confidence level of every interval."""
+
+ALPHA = 1 - LEVEL
+"""Share of false alarms that a family of tests may give."""
+
+POWER = 0.8
+"""With which the minimum detectable difference would be found."""
+
+Array = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One task's scores over seeds, and what each example contributes to them.
+
+    Attributes:
+        scores: the task's metric, one a seed, (S,).
+        outcomes: one a seed and example, (S, E): 0 or 1 for an accuracy, a pseudo-value for what
+            is no mean over examples; the mean of a row is its score, or nearly.
+    """
+
+    scores: Array
+    outcomes: Array
+
+    def __sub__(self, other: Sample) -> Sample:
+        """Return the paired differences: the same seeds and examples, in the same order."""
+        return Sample(self.scores - other.scores, self.outcomes - other.outcomes)
+
+    def at(self, seeds: Sequence[int]) -> Sample:
+        """Return the rows of some seeds, by their places."""
+        return Sample(self.scores[list(seeds)], self.outcomes[list(seeds)])
+
+
+@dataclass(frozen=True)
+class Interval:
+    """A mean or a difference, and how sure it is.
+
+    Attributes:
+        estimate: mean over seeds, and over tasks where there are several.
+        error: its standard error.
+        df: degrees of freedom of the error.
+        seeds: S; with one, the error is that of the examples, for this checkpoint only.
+        examples: E, of all tasks together.
+    """
+
+    estimate: float
+    error: float
+    df: float
+    seeds: int
+    examples: int
+
+    @property
+    def over(self) -> str:
+        """What the interval generalises over."""
+        return "seeds and examples" if self.seeds > 1 else "examples, this checkpoint only"
+
+    @property
+    def low(self) -> float:
+        """Lower end of the two-sided interval."""
+        return self.estimate - self._reach(1 - ALPHA / 2)
+
+    @property
+    def high(self) -> float:
+        """Upper end of the two-sided interval."""
+        return self.estimate + self._reach(1 - ALPHA / 2)
+
+    @property
+    def p(self) -> float:
+        """Two-sided p value of "it is 0"."""
+        return min(1.0, 2 * min(self.p_below(0.0), self.p_above(0.0)))
+
+    def p_below(self, bound: float) -> float:
+        """One-sided p value of "it is at least ``bound``": small where it is below."""
+        from scipy.stats import t
+
+        if self.error == 0:
+            return float(self.estimate >= bound)
+        return float(t.cdf((self.estimate - bound) / self.error, self.df))
+
+    def p_above(self, bound: float) -> float:
+        """One-sided p value of "it is at most ``bound``": small where it is above."""
+        from scipy.stats import t
+
+        if self.error == 0:
+            return float(self.estimate <= bound)
+        return float(t.sf((self.estimate - bound) / self.error, self.df))
+
+    def lower_bound(self, alpha: float = ALPHA) -> float:
+        """One-sided lower bound, at the confidence 1 - ``alpha``."""
+        return self.estimate - self._reach(1 - alpha)
+
+    def detectable(self) -> float:
+        """Smallest difference that a test with this error would find with ``POWER``."""
+        from scipy.stats import t
+
+        return self._reach(1 - ALPHA / 2) + self.error * float(t.ppf(POWER, self.df))
+
+    def _reach(self, quantile: float) -> float:
+        from scipy.stats import t
+
+        return self.error * float(t.ppf(quantile, self.df)) if self.error else 0.0
+
+
+@dataclass(frozen=True)
+class _Component:
+    """A part of a variance: its size, with sign, and its degrees of freedom."""
+
+    size: float
+    df: float
+
+
+def interval(tasks: Sequence[Sample]) -> Interval | None:
+    """Return the interval of the mean over tasks, seeds and examples.
+
+    Args:
+        tasks: one or several, with the same seeds. What a seed does to all of them stays
+            together; the examples of two tasks are independent.
+
+    Returns:
+        None where a task has fewer than two examples.
+    """
+    share = 1 / len(tasks)
+    rows = share * np.sum([task.outcomes.mean(axis=1) for task in tasks], axis=0)
+    parts = [*_of_seeds(rows)]
+    for task in tasks:
+        if task.outcomes.shape[1] < 2:
+            return None
+        parts += _of_examples(task.outcomes.mean(axis=0), [task.outcomes], share)
+    return _interval(tasks, [], parts)
+
+
+def unpaired_interval(tasks: Sequence[Sample], others: Sequence[Sample]) -> Interval | None:
+    """Return the interval of a difference between runs of different seeds.
+
+    Args:
+        tasks: of the one, with S seeds.
+        others: the same tasks and examples of the other, with S' seeds of its own; S and S' are
+            at least 2.
+
+    Returns:
+        None where a task has fewer than two examples.
+    """
+    share = 1 / len(tasks)
+    parts: list[_Component] = []
+    for side in (tasks, others):
+        parts += _of_seeds(share * np.sum([t.outcomes.mean(axis=1) for t in side], axis=0))
+    for task, other in zip(tasks, others, strict=True):
+        if task.outcomes.shape[1] < 2:
+            return None
+        columns = task.outcomes.mean(axis=0) - other.outcomes.mean(axis=0)
+        parts += _of_examples(columns, [task.outcomes, other.outcomes], share)
+    return _interval(tasks, others, parts)
+
+
+def _of_seeds(rows: Array) -> Iterator[_Component]:
+    """Yield the seeds' part: MS_seed / (S E), from the means of the seeds."""
+    if len(rows) > 1:
+        yield _Component(float(np.var(rows, ddof=1)) / len(rows), len(rows) - 1)
+
+
+def _of_examples(columns: Array, sides: Sequence[Array], share: float) -> Sequence[_Component]:
+    """Return the examples' part, (MS_example - MS_residual) / (S E), or nothing below 0.
+
+    Args:
+        columns: the examples' means over the seeds, or the differences of these, (E,).
+        sides: the outcomes behind them, (S, E) each.
+        share: of the task in the mean over tasks.
+    """
+    examples = len(columns)
+    parts = [_Component(share**2 * float(np.var(columns, ddof=1)) / examples, examples - 1)]
+    for outcomes in sides:
+        seeds = len(outcomes)
+        if seeds > 1:
+            df = (seeds - 1) * (examples - 1)
+            size = _residual_square(outcomes) / df / (seeds * examples)
+            parts.append(_Component(-(share**2) * size, df))
+    return parts if sum(part.size for part in parts) > 0 else []
+
+
+def _residual_square(outcomes: Array) -> float:
+    """Return the sum of squares that neither seed nor example explains."""
+    rows, columns = outcomes.mean(axis=1, keepdims=True), outcomes.mean(axis=0, keepdims=True)
+    return float(np.square(outcomes - rows - columns + outcomes.mean()).sum())
+
+
+def _interval(
+    tasks: Sequence[Sample], others: Sequence[Sample], parts: Sequence[_Component]
+) -> Interval:
+    """Put components of variance together, after Satterthwaite."""
+    variance = sum(part.size for part in parts)
+    spread = sum(part.size**2 / part.df for part in parts)
+    estimate = float(np.mean([task.scores.mean() for task in tasks]))
+    if others:
+        estimate -= float(np.mean([task.scores.mean() for task in others]))
+    return Interval(
+        estimate=estimate,
+        error=math.sqrt(variance),
+        df=variance**2 / spread if spread else math.inf,
+        seeds=min(len(side[0].scores) for side in (tasks, others) if side),
+        examples=sum(task.outcomes.shape[1] for task in tasks),
+    )
+
+
+def holm(values: Sequence[float]) -> list[float]:
+    """Return Holm's adjusted p values of a family, in the order given."""
+    adjusted = [1.0] * len(values)
+    largest = 0.0
+    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
+        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
+        adjusted[index] = largest
+    return adjusted
+
+
+def rank_ranges(differences: Sequence[Sequence[Interval | None]]) -> list[tuple[int, int]]:
+    """Return the ranks that each of k cells may have: best and worst, 1 the highest.
+
+    A cell ranks behind those that are significantly better and before those that are
+    significantly worse; Holm's procedure is over all pairs.
+
+    Args:
+        differences: k rows of k; ``differences[i][j]`` is the interval of i minus j, read for
+            i < j only. None where they cannot be compared: the two are then not separated.
+    """
+    count = len(differences)
+    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
+    found = [(i, j, differences[i][j]) for i, j in pairs]
+    known = [(i, j, interval) for i, j, interval in found if interval is not None]
+    adjusted = holm([interval.p for _, _, interval in known])
+    better, worse = [0] * count, [0] * count
+    for (i, j, interval), p in zip(known, adjusted, strict=True):
+        if p < ALPHA:
+            winner, loser = (i, j) if interval.estimate > 0 else (j, i)
+            better[loser] += 1
+            worse[winner] += 1
+    return [(1 + better[i], count - worse[i]) for i in range(count)]
