@@ -1,10 +1,9 @@
 """The matrix file: a base configuration, axes and a design, to the cells they make."""
 
-import itertools
-import re
 import tomllib
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -17,11 +16,41 @@ from pydantic import (
     model_validator,
 )
 
-from mtbench.configuration import BUDGETS, Config, overlay
+from mtbench import exclusions
+from mtbench.configuration import overlay
+from mtbench.designs import (
+    BASE,
+    FULL,
+    Chooser,
+    NamedCell,
+    Search,
+    check_axes,
+    defaults,
+    grid,
+    ladder,
+    leave_one_out,
+    one_at_a_time,
+    staged,
+    undecided,
+)
 from mtbench.errors import UsageError, unknown
+from mtbench.overrides import NO_OVERRIDES, Overrides, Start, lay_over
 from mtbench.validation import validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
+Design = Literal["grid", "one-at-a-time", "leave-one-out", "ladder", "staged"]
+
+OF_AXES = ("grid", "one-at-a-time", "staged")
+"""Designs that are made of ``[axes]``; in the others every cell is written by hand."""
+
+BELONG = {"steps": ("ladder",), "parts": ("leave-one-out",), "axes": OF_AXES, "exclude": OF_AXES}
+"""The designs that a key is for; the others refuse it."""
+
+NEEDS = {"ladder": "steps", "leave-one-out": "parts", "one-at-a-time": "axes", "staged": "axes"}
+"""The key that a design cannot do without."""
+
+REFERENCES = {"one-at-a-time": BASE, "leave-one-out": FULL}
+"""The cell that those of a design are compared with where the file names none."""
 
 
 def dotted(table: Any) -> Any:
@@ -53,14 +82,14 @@ def fully_dotted(table: Any) -> Any:
     return flat
 
 
-class LadderStep(BaseModel):
-    """A named step of a ladder; it inherits the step before.
+class NamedChange(BaseModel):
+    """A named change: a step of a ladder, a part that is left out, or a cell of its own.
 
     Attributes:
-        name: of its cell.
+        name: of its cell; of a part, what its cell is without.
         set: what it changes, dotted keys to values.
-        note: a remark under the table.
-        paper: published scores a task, and ``overall``.
+        note: a remark on its cell, under the table.
+        paper: published scores of its cell, a task, and ``overall``.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -78,12 +107,18 @@ class Matrix(BaseModel):
         title: heading of the leaderboard; where it is empty, the file's name, or its folder's
             if the file is called ``matrix.toml``.
         seeds: how many (0, 1, ...), or which.
-        reference: the cell that the others are compared with; those of a ladder are compared with
-            the step before where it is empty.
-        design: ``"grid"``, every combination of the axes; ``"ladder"``, the steps in order.
+        reference: the cell that the others are compared with; where it is empty, a step of a
+            ladder is compared with the one before, and the cells of one-at-a-time and
+            leave-one-out with the base and the full cell.
+        design: ``"grid"``, every combination of the axes; ``"one-at-a-time"``, the base, then each
+            other value of each axis; ``"staged"``, a search, one axis after the other;
+            ``"leave-one-out"``, all parts, then without each; ``"ladder"``, the steps in order.
         base: what all cells share.
         axes: dotted keys to the values they take.
         steps: of a ladder.
+        parts: of leave-one-out.
+        include: further cells, on top of the base.
+        exclude: dotted keys to values; a cell of the axes for which all hold is left out.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -91,12 +126,15 @@ class Matrix(BaseModel):
     title: str = ""
     seeds: Seeds = 3
     reference: str = ""
-    design: Literal["grid", "ladder"] = "grid"
+    design: Design = "grid"
     base: dict[str, Any]
     axes: Annotated[
         dict[str, Annotated[list[Any], Field(min_length=1)]], BeforeValidator(fully_dotted)
     ] = {}
-    steps: list[LadderStep] = []
+    steps: list[NamedChange] = []
+    parts: list[NamedChange] = []
+    include: list[NamedChange] = []
+    exclude: list[Annotated[dict[str, Any], BeforeValidator(dotted), Field(min_length=1)]] = []
 
     @field_validator("seeds")
     @classmethod
@@ -106,54 +144,35 @@ class Matrix(BaseModel):
         return seeds
 
     @model_validator(mode="after")
-    def _parts_fit_design(self) -> Self:
-        if self.design == "ladder" and not self.steps:
-            raise ValueError('design = "ladder" needs [[steps]]')
-        if self.design == "ladder" and self.axes:
-            raise ValueError('[axes] belong to design = "grid"')
-        if self.design != "ladder" and self.steps:
-            raise ValueError('[[steps]] belong to design = "ladder"')
-        names = [step.name for step in self.steps]
-        if len(set(names)) < len(names):
-            raise ValueError("two [[steps]] have one name")
+    def _keys_fit_design(self) -> Self:
+        needed = NEEDS.get(self.design)
+        if needed and not getattr(self, needed):
+            raise ValueError(f'design = "{self.design}" needs {_written(needed)}')
+        for key, designs in BELONG.items():
+            if getattr(self, key) and self.design not in designs:
+                told = ", ".join(f'"{design}"' for design in designs)
+                raise ValueError(f"{_written(key)} belong to design = {told}")
+        for key in ("steps", "parts", "include"):
+            names = [change.name for change in getattr(self, key)]
+            if len(set(names)) < len(names):
+                raise ValueError(f"two {_written(key)} have one name")
+        _check_parts(self.parts)
         return self
 
 
-@dataclass(frozen=True)
-class Overrides:
-    """What the command line lays over a matrix file.
-
-    Attributes:
-        set: dotted keys to values; they hold in every cell, whatever an axis or a step says.
-        axes: further axes, or other values for an axis of the file.
-        seeds: how many, in place of the file's.
-    """
-
-    set: Mapping[str, Any] = field(default_factory=dict)
-    axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
-    seeds: int | None = None
+def _check_parts(parts: list[NamedChange]) -> None:
+    """Make sure that each part can be left out by itself."""
+    setters: dict[str, str] = {}
+    for part in parts:
+        if not part.set:
+            raise ValueError(f"the part {part.name!r} sets nothing")
+        for key in part.set:
+            if (other := setters.setdefault(key, part.name)) != part.name:
+                raise ValueError(f"the parts {other!r} and {part.name!r} both set {key}")
 
 
-NO_OVERRIDES = Overrides()
-
-
-@dataclass(frozen=True)
-class NamedCell:
-    """A cell as the matrix writes it: not yet resolved.
-
-    Attributes:
-        note: a remark under the table.
-        paper: published scores a task, and ``overall``.
-        against: name of the cell that it is compared with; empty for none.
-        levels: its place on each axis of a grid, by the axis's key.
-    """
-
-    name: str
-    config: Config
-    note: str = ""
-    paper: Mapping[str, float] = field(default_factory=dict)
-    against: str = ""
-    levels: Mapping[str, str] = field(default_factory=dict)
+def _written(key: str) -> str:
+    return "[axes]" if key == "axes" else f"[[{key}]]"
 
 
 def read_matrix(path: Path) -> Matrix:
@@ -184,92 +203,93 @@ def seeds(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[int]:
     return list(range(chosen)) if isinstance(chosen, int) else chosen
 
 
-def cells(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[NamedCell]:
-    """Return the cells of a matrix, in its order.
+def cells(
+    matrix: Matrix, overrides: Overrides = NO_OVERRIDES, choose: Chooser = undecided
+) -> list[NamedCell]:
+    """Return the cells of a matrix, in its order; see ``arrange``."""
+    return list(arrange(matrix, overrides, choose).cells)
+
+
+def arrange(
+    matrix: Matrix, overrides: Overrides = NO_OVERRIDES, choose: Chooser = undecided
+) -> Search:
+    """Return the cells of a matrix, in its order, and the stages of its search if it is one.
+
+    Args:
+        choose: says which cell of a stage is kept; the later stages are known only then.
 
     Raises:
-        UsageError: if a key leads nowhere, an axis has a value twice, or axes are asked of a
-            ladder.
+        UsageError: if a key leads nowhere, an axis has a value twice, axes are asked of a
+            design without any, two cells have one name, or the reference is no cell.
     """
-    both = overrides.set.keys() & {*overrides.axes, *map(_other_budget, overrides.axes)}
-    if both:
-        raise UsageError(f"--set and --axis contradict each other on {', '.join(sorted(both))}")
-    # An axis of the command line varies what its --set has put there.
-    varied = [key for key in overrides.set if any(a.startswith(f"{key}.") for a in overrides.axes)]
-    base = overlay(overlay({}, matrix.base), {key: overrides.set[key] for key in varied})
-    settings = {key: value for key, value in overrides.set.items() if key not in varied}
-    if matrix.design == "ladder":
-        if overrides.axes:
-            raise UsageError("--axis: a ladder has steps, not axes; use --set or another matrix")
-        made = _ladder(base, matrix.steps)
+    if overrides.axes and matrix.design not in OF_AXES:
+        raise UsageError(
+            f"--axis: a {matrix.design} has {NEEDS[matrix.design]}, not axes; "
+            "use --set or another matrix"
+        )
+    start = lay_over(matrix.base, matrix.axes, overrides)
+    check_axes(start.axes)
+    if matrix.exclude:
+        file = lay_over(matrix.base, matrix.axes, NO_OVERRIDES)
+        one_by_one = matrix.design == "one-at-a-time"
+        design = one_at_a_time if one_by_one else grid  # of which a search has a part
+        exclusions.check(matrix.exclude, list(design(file.base, file.axes)))
+
+    def finish(made: Iterable[NamedCell]) -> list[NamedCell]:
+        held = [replace(cell, config=overlay(cell.config, start.settings)) for cell in made]
+        return [c for c in held if not any(exclusions.holds(e, c) for e in matrix.exclude)]
+
+    if matrix.design == "staged":
+        search = staged(start.base, start.axes, choose, finish)
     else:
-        axes = {
-            key: values
-            for key, values in {**matrix.axes, **overrides.axes}.items()
-            if key in overrides.axes or not _is_settled(base, key, values, overrides.set)
-        }
-        made = _grid(base, axes)
-    named = _compared(list(made), matrix.reference)
-    return [replace(cell, config=overlay(cell.config, settings)) for cell in named]
+        search = Search(finish(_designed(matrix, start)), stages=[], to_come=0)
+    if matrix.exclude and not search.cells:
+        raise UsageError("[[exclude]] leaves out every cell of the design")
+    made = [*search.cells, *_included(matrix, start)]
+    return replace(search, cells=_compared(made, matrix, start))
 
 
-def _compared(cells: list[NamedCell], reference: str) -> list[NamedCell]:
-    """Have every cell compared with the one of that name, itself aside."""
+def _designed(matrix: Matrix, start: Start) -> Iterator[NamedCell]:
+    """Yield the cells of a design that depend on no result."""
+    if matrix.design == "ladder":
+        yield from ladder(start.base, matrix.steps)
+    elif matrix.design == "leave-one-out":
+        yield from leave_one_out(start.base, matrix.parts)
+    elif matrix.design == "one-at-a-time":
+        yield from one_at_a_time(start.base, start.axes)
+    elif matrix.axes or start.axes or not matrix.include:  # those included may be all there is
+        yield from grid(start.base, start.axes)
+
+
+def _included(matrix: Matrix, start: Start) -> Iterator[NamedCell]:
+    """Yield the cells that the file names; what the design leaves open is at its default."""
+    has_default = matrix.design in ("one-at-a-time", "staged")
+    base = overlay(start.base, defaults(start.base, start.axes) if has_default else {})
+    for change in matrix.include:
+        config = overlay(overlay(base, change.set), start.settings)
+        yield NamedCell(change.name, config, change.note, change.paper)
+
+
+def _compared(cells: list[NamedCell], matrix: Matrix, start: Start) -> list[NamedCell]:
+    """Have every cell compared with the reference, itself aside.
+
+    Raises:
+        UsageError: if there is no such cell, or two cells have one name.
+    """
     names = [cell.name for cell in cells]
+    if matrix.design == "staged":  # before its cells are trained, not when they are known
+        later = [cell.name for cell in grid(start.base, start.axes)]
+        names = [*later, *(change.name for change in matrix.include)]
+    if twice := [name for name, count in Counter(names).items() if count > 1]:
+        raise UsageError(f"two cells are called {twice[0]!r}; a name is for one only")
+    reference = matrix.reference or REFERENCES.get(matrix.design, "")
     if not reference:
         return cells
+    if reference not in names and not matrix.reference:
+        raise UsageError(
+            f"[[exclude]] leaves out {reference!r}, which the others are compared with "
+            "(reference = NAME compares them with another)"
+        )
     if reference not in names:
         raise unknown("cell", reference, names, where="reference")
     return [replace(cell, against=reference if cell.name != reference else "") for cell in cells]
-
-
-def _other_budget(key: str) -> str:
-    """Return the key that setting this one removes, if there is one."""
-    section, _, name = key.partition(".")
-    return f"train.{BUDGETS[name]}" if section == "train" and name in BUDGETS else ""
-
-
-def _is_settled(base: Config, key: str, values: Sequence[Any], changes: Mapping[str, Any]) -> bool:
-    """Whether changes that hold in every cell leave an axis nothing to say."""
-    if key in changes:
-        return True
-    without = overlay(base, changes)
-    varied = [overlay(base, {key: value}) for value in values]
-    return any(config != base for config in varied) and all(
-        overlay(config, changes) == without for config in varied
-    )
-
-
-def _ladder(base: Config, steps: Sequence[LadderStep]) -> Iterator[NamedCell]:
-    config, before = base, ""
-    for step in steps:
-        config = overlay(config, step.set)
-        yield NamedCell(step.name, config, step.note, step.paper, against=before)
-        before = step.name
-
-
-def _grid(base: Config, axes: Mapping[str, Sequence[Any]]) -> Iterator[NamedCell]:
-    for key, axis in axes.items():
-        names = [short(value) for value in axis]
-        if len(set(names)) < len(names):
-            raise UsageError(f"the axis {key} has a value twice: {', '.join(names)}")
-    # An axis of one value tells no cell from another, unless there is nothing else to tell.
-    named = [key for key, values in axes.items() if len(values) > 1] or list(axes)
-    for values in itertools.product(*axes.values()):
-        changes = dict(zip(axes, values, strict=True))
-        name = ", ".join(f"{key}={short(changes[key])}" for key in named)
-        levels = {key: short(value) for key, value in changes.items()}
-        yield NamedCell(name or "base", overlay(base, changes), levels=levels)
-
-
-def short(value: Any) -> str:
-    """Write a value of an axis as a part of a cell's name, such as ``linear{pair=joined}``."""
-    if isinstance(value, dict):
-        inner = ",".join(f"{key}={short(item)}" for key, item in value.items() if key != "name")
-        name = str(value.get("name", ""))
-        return f"{name}{{{inner}}}" if inner else name
-    if isinstance(value, list):
-        return "+".join(short(item) for item in value)
-    if isinstance(value, float):
-        return re.sub(r"e([+-]?)0+", r"e\1", repr(value)).replace("e+", "e")  # 1e-05 to 1e-5
-    return str(value).lower() if isinstance(value, bool) else str(value)

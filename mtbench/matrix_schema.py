@@ -40,8 +40,9 @@ def matrix_schema(registry: Registry, warn: Warn) -> Schema:
         definitions |= section.pop("$defs", {})
     values = _values(sections)
     base, axes = _table(values, sections), _axes(values, sections)
-    _replace(whole["properties"], {"base": base, "axes": axes})
-    _replace(definitions["LadderStep"]["properties"], {"set": base})
+    exclude = {"type": "array", "items": {**base, "minProperties": 1}}
+    _replace(whole["properties"], {"base": base, "axes": axes, "exclude": exclude})
+    _replace(definitions["NamedChange"]["properties"], {"set": base})
     return {"$schema": DIALECT, **whole, "$defs": definitions}
 
 

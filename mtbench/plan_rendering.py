@@ -42,10 +42,17 @@ def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have n
 
 
 def as_json(plan: Plan, estimate: Estimate) -> str:
-    """Return a JSON object: ``matrix``, ``plan`` (counts and ``estimate``), ``runs``."""
+    """Return a JSON object: ``matrix``, ``design``, ``plan`` (counts, ``estimate``), ``runs``.
+
+    ``stages``, ``to_come`` and ``remarks`` are of a staged search.
+    """
     value = {
         "matrix": plan.title,
+        "design": plan.design,
         "plan": {**plan.counts(), "estimate": asdict(estimate)},
+        "stages": [asdict(stage) for stage in plan.stages],
+        "to_come": plan.to_come,
+        "remarks": list(plan.remarks),
         "runs": _run_records(plan),
     }
     return json.dumps(value, indent=2, ensure_ascii=False)
@@ -61,7 +68,7 @@ PLAN_FORMATS: Mapping[str, Callable[[Plan, Estimate], str]] = {
 
 
 def _above(plan: Plan, estimate: Estimate) -> list[str]:
-    """Return what is said of all runs: how many there are, and how long they will take."""
+    """Return what is said of all runs: how many, how long they take, where a search stands."""
     counts = plan.counts()
     heading = (
         f"{plan.title}: {_count(counts['cells'], 'cell')}, {_count(counts['runs'], 'run')} "
@@ -70,7 +77,7 @@ def _above(plan: Plan, estimate: Estimate) -> list[str]:
         f"{_count(counts['rejected'], 'cell')} rejected"
         + (f", {counts['broken']} broken" if counts["broken"] else "")
     )
-    return [heading, *filter(None, [estimate.text()])]
+    return [heading, *filter(None, [estimate.text()]), *plan.remarks]
 
 
 def _count(number: int, thing: str) -> str:

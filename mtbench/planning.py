@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from mtbench.attribution import naming
 from mtbench.configuration import Config
+from mtbench.designs import NamedCell, Stage
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
 from mtbench.identity import Identifier, all_entries, canonical, run_key
-from mtbench.matrix import NamedCell
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
 from mtbench.store import State, Store
@@ -44,7 +44,7 @@ class PlannedCell:
         providers: distribution and version behind each component.
         fault: which plugin broke the cell, and how, or None.
         against: name of the cell that it is compared with; empty for none.
-        levels: its place on each axis of a grid.
+        levels: its place on each axis, by the axis's key; none where it comes of no axes.
     """
 
     name: str
@@ -75,12 +75,20 @@ class Plan:
 
     Attributes:
         device: that they are trained on, such as ``"cuda:1"``.
+        design: that made the cells, such as ``"grid"``.
+        stages: of a staged search, as far as they can be told.
+        to_come: most cells that its later stages can add.
+        remarks: what a reader of plan or table must know of the search.
     """
 
     title: str
     seeds: Sequence[int]
     cells: Sequence[PlannedCell]
     device: str = CPU
+    design: str = "grid"
+    stages: Sequence[Stage] = ()
+    to_come: int = 0
+    remarks: Sequence[str] = ()
 
     def runs(self, *states: State) -> list[tuple[PlannedCell, PlannedRun]]:
         """Return the runs in one of the states, each key once, in the plan's order."""
@@ -109,7 +117,8 @@ class Plan:
 
         Raises:
             PluginError: if a plugin broke a cell.
-            NothingToCompare: if there is no run, because every cell was rejected.
+            NothingToCompare: if there is no run, because every cell was rejected, or a search
+                found no cell to go on with.
             RunsMissing: if a run failed or was not trained.
         """
         counts = self.counts()
@@ -124,6 +133,9 @@ class Plan:
             raise NothingToCompare("every cell was rejected; the table says why")
         if missing:
             raise RunsMissing(unscored)
+        for stage in self.stages:
+            if stage.problem:
+                raise NothingToCompare(f"the search ends at {stage.axis}: {stage.problem}")
 
     def counts(self) -> dict[str, int]:
         """Count cells, those without runs by their reason, and runs (each key once) by state."""
@@ -156,6 +168,22 @@ class Planner:
             UsageError: if a cell names something unknown, or data are not where they should be.
             PluginError: if plugins break every cell; it is that of the first one.
         """
+        planned, errors = self.look_up(cells, seeds)
+        if errors and len(errors) == len(cells):
+            raise errors[0]
+        for different in {str(error): error for error in errors}.values():
+            show(different)
+        _check_task_names(cells, planned)
+        return Plan(title, list(seeds), planned, self._device)
+
+    def look_up(
+        self, cells: Sequence[NamedCell], seeds: Sequence[int]
+    ) -> tuple[list[PlannedCell], list[PluginError]]:
+        """Return cells with their runs, and what plugins raised in those that they break.
+
+        Raises:
+            UsageError: if a cell names something unknown, or data are not where they should be.
+        """
         stored = self._store.keys()
         planned: list[PlannedCell] = []
         errors: list[PluginError] = []
@@ -165,12 +193,7 @@ class Planner:
             except PluginError as error:
                 errors.append(error)
                 planned.append(_broken(cell, error))
-        if errors and len(errors) == len(cells):
-            raise errors[0]
-        for different in {str(error): error for error in errors}.values():
-            show(different)
-        _check_task_names(cells, planned)
-        return Plan(title, list(seeds), planned, self._device)
+        return planned, errors
 
     def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
         try:

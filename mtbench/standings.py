@@ -87,7 +87,10 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         metrics=metrics,
         rows=[_row(cell, stored) for cell in plan.cells],
         counts=plan.counts(),
-        remarks=list(_remarks(plan, stored, [r for r in requests if r is not None])),
+        remarks=[
+            *plan.remarks,
+            *_remarks(plan, stored, [r for r in requests if r is not None]),
+        ],
     )
 
 

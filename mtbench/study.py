@@ -1,19 +1,26 @@
 """A study: a matrix file's plan, the training of what is missing, the table."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 
+from mtbench.designs import NamedCell
 from mtbench.devices import CPU, require
 from mtbench.durations import Estimate
 from mtbench.durations import estimate as reckon
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
-from mtbench.matrix import NO_OVERRIDES, Matrix, Overrides, cells, read_matrix, seeds
+from mtbench.matrix import Matrix, arrange, read_matrix, seeds
+from mtbench.overrides import NO_OVERRIDES, Overrides
 from mtbench.planning import Plan, Planner, refreshed
 from mtbench.registry import Registry
 from mtbench.requests import request
+from mtbench.search import Searcher, remarks, winner
 from mtbench.store import Store
+
+Observing = Callable[[Plan], AbstractContextManager[Observer]]
 
 
 def make_plan(
@@ -36,16 +43,58 @@ def make_plan(
         UsageError: if something in the file or the overrides does not fit, or no cell is left.
         PluginError: if a plugin that is needed is broken.
     """
-    table = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
-    chosen = cells(table, overrides)
-    if expression is not None:
-        fits = name_filter(expression)
-        names = [cell.name for cell in chosen]
-        chosen = [cell for cell in chosen if fits(cell.name)]
-        if not chosen:
-            shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
-            raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
-    return Planner(registry, store, device).plan(table.title, chosen, seeds(table, overrides))
+    return _Study(matrix, registry, store, overrides, expression, device=device).plan()
+
+
+class _Study:
+    """A matrix with what is laid over it; what its plans share is read once."""
+
+    def __init__(
+        self,
+        matrix: Path | Matrix,
+        registry: Registry,
+        store: Store,
+        overrides: Overrides,
+        expression: str | None,
+        *,
+        device: str,
+    ) -> None:
+        self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
+        self._planner = Planner(registry, store, device)
+        self._store = store
+        self._overrides = overrides
+        self._expression = expression
+
+    def plan(self) -> Plan:
+        """Return the plan as far as what is stored tells it."""
+        drawn = seeds(self._matrix, self._overrides)
+        searcher = Searcher(self._planner, self._store, drawn)
+        found = arrange(self._matrix, self._overrides, searcher)
+        won = winner(found.stages, found.to_come)
+        cells = [
+            replace(cell, note=searcher.verdict()) if cell.name == won else cell
+            for cell in found.cells
+        ]
+        if self._expression is not None:
+            cells = _fitting(cells, self._expression)
+        return replace(
+            self._planner.plan(self._matrix.title, cells, drawn),
+            design=self._matrix.design,
+            stages=found.stages,
+            to_come=found.to_come,
+            remarks=list(remarks(found.stages, found.to_come)),
+        )
+
+
+def _fitting(cells: Sequence[NamedCell], expression: str) -> list[NamedCell]:
+    """Return the cells whose names an expression fits; who wins a stage it does not change."""
+    fits = name_filter(expression)
+    chosen = [cell for cell in cells if fits(cell.name)]
+    if not chosen:
+        names = [cell.name for cell in cells]
+        shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
+        raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
+    return chosen
 
 
 def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
@@ -65,7 +114,7 @@ def ablate(
     overrides: Overrides = NO_OVERRIDES,
     expression: str | None = None,
     *,
-    observer: Observer,
+    observer: Observer | Observing,
     device: str = CPU,
     jobs: int | None = None,
     plugins: Sequence[Path] = (),
@@ -73,17 +122,38 @@ def ablate(
 ) -> Plan:
     """Train every run of a matrix that is not stored, and return the plan as it then stands.
 
+    A search is trained stage after stage; a run that fails is not tried again in one call.
+
     Args:
         matrix, overrides, expression, device: as for ``make_plan``.
-        observer, jobs, plugins, blocked: as for ``train_missing``.
+        observer: as for ``train_missing``; or a function that is given the plan of what is about
+            to be trained, a stage of a search or the whole, and gives an observer for it.
+        jobs, plugins, blocked: as for ``train_missing``.
 
     Raises:
         UsageError: if something does not fit, or the plan's device is not there.
         PluginError: if a plugin that every cell needs is broken.
     """
-    plan = make_plan(matrix, registry, store, overrides, expression, device=device)
-    train_missing(plan, store, plugins, jobs, observer, blocked=blocked)
-    return refreshed(plan, store)
+    study = _Study(matrix, registry, store, overrides, expression, device=device)
+    plan = study.plan()
+    tried: set[str] = set()
+    while (stage := _next_stage(plan, tried)) is not None:
+        watching = observer(stage) if callable(observer) else nullcontext(observer)
+        with watching as watcher:
+            train_missing(stage, store, plugins, jobs, watcher, blocked=blocked)
+        tried |= {cell.name for cell in stage.cells}
+        plan = study.plan() if plan.stages else refreshed(plan, store)
+    return plan
+
+
+def _next_stage(plan: Plan, tried: set[str]) -> Plan | None:
+    """Return the first stage that has runs to do, or at last all cells; those tried left out."""
+    for names in (*(stage.cells for stage in plan.stages), [cell.name for cell in plan.cells]):
+        cells = [cell for cell in plan.cells if cell.name in {*names} - tried]
+        stage = replace(plan, cells=cells)
+        if stage.to_do():
+            return stage
+    return None
 
 
 def train_missing(

@@ -29,6 +29,7 @@ PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data statistics pseudo_values outcomes standings rendering plan_rendering readme overview catalogue data_tables token_column
     token_cache timings durations bench_rendering scaffold matrix_schema latex
+    designs exclusions overrides search
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

@@ -4,18 +4,18 @@ from typing import Any
 import pytest
 
 from mtbench.configuration import Config
+from mtbench.designs import Choice, NamedCell
 from mtbench.errors import UsageError
 from mtbench.matrix import (
     Matrix,
-    NamedCell,
-    Overrides,
+    arrange,
     cells,
     dotted,
     fully_dotted,
     read_matrix,
     seeds,
-    short,
 )
+from mtbench.overrides import Overrides
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
 from mtbench_builtins.encoders.checkpoints import find
@@ -95,18 +95,40 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
         (f"seeds = 0\n{BASE}", "seeds"),
         (f"seeds = []\n{BASE}", "seeds"),
         (f"seeds = [1, 1]\n{BASE}", "seeds: a seed is given twice"),
-        (f'design = "latter"\n{BASE}', "design: input should be 'grid' or 'ladder' (given: "),
+        (f'design = "latter"\n{BASE}', "design: input should be 'grid', 'one-at"),
         (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
         (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),
         (
             f'design = "ladder"\n{BASE}[axes]\ncombiner = ["sum"]\n[[steps]]\nname = "a"\n',
-            '[axes] belong to design = "grid"',
+            '[axes] belong to design = "grid", "one-at-a-time", "staged"',
         ),
         (
             f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\n[[steps]]\nname = "a"\n',
             "two [[steps]] have one name",
         ),
         (f'design = "ladder"\n{BASE}[[steps]]\nset = {{}}\n', "'steps.0.name' is missing"),
+        (f'design = "staged"\n{BASE}', 'design = "staged" needs [axes]'),
+        (f'design = "one-at-a-time"\n{BASE}', 'design = "one-at-a-time" needs [axes]'),
+        (f'design = "leave-one-out"\n{BASE}', 'design = "leave-one-out" needs [[parts]]'),
+        (f'{BASE}[[parts]]\nname = "a"\n', '[[parts]] belong to design = "leave-one-out"'),
+        (
+            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\n',
+            "the part 'a' sets nothing",
+        ),
+        (
+            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\nset.combiner = "sum"\n'
+            '[[parts]]\nname = "b"\nset.combiner = "rlw"\n',
+            "the parts 'a' and 'b' both set combiner",
+        ),
+        (
+            f'{BASE}[[include]]\nname = "a"\n[[include]]\nname = "a"\n',
+            "two [[include]] have one name",
+        ),
+        (f"{BASE}[[exclude]]\n", "exclude.0: value should have at least 1 item"),
+        (
+            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\n[[exclude]]\ncombiner = "sum"\n',
+            '[[exclude]] belong to design = "grid", "one-at-a-time", "staged"',
+        ),
         (
             f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\nnotes = ""\n',
             "unknown key 'steps.0.notes'; did you mean 'note'? (known: name, note, paper, set)",
@@ -274,28 +296,6 @@ def test_cells_share_nothing_that_can_change(file: Path) -> None:
     first.config["train"]["batch_size"]["sst"] = 1
 
     assert second.config["train"]["batch_size"] == {"sst": 8}
-
-
-@pytest.mark.parametrize(
-    ("value", "expected"),
-    [
-        ("sum", "sum"),
-        (3, "3"),
-        (True, "true"),
-        (0.3, "0.3"),
-        (1e-5, "1e-5"),
-        (2.5e-10, "2.5e-10"),
-        (1e20, "1e20"),
-        (1.0, "1.0"),
-        (["sst", "pd"], "sst+pd"),
-        ([{"name": "sst", "as": "a"}, "pd"], "sst{as=a}+pd"),
-        ({"name": "linear"}, "linear"),
-        ({"name": "linear", "pair": "joined", "dropout": 0.0}, "linear{pair=joined,dropout=0.0}"),
-        ({"dropout": 0.1}, "{dropout=0.1}"),
-    ],
-)
-def test_short(value: object, expected: str) -> None:
-    assert short(value) == expected
 
 
 # --- what the command line lays over it -------------------------------------------------------
@@ -476,6 +476,309 @@ def test_set_holds_in_every_step(file: Path) -> None:
 def test_a_ladder_has_no_axes(file: Path) -> None:
     with pytest.raises(UsageError, match="--axis: a ladder has steps, not axes"):
         cells(read(file, LADDER), Overrides(axes={"combiner": ["sum"]}))
+
+
+# --- the other designs ------------------------------------------------------------------------
+
+AXES_OF_TWO = """
+[axes]
+combiner = ["sum", "pcgrad"]
+"train.lr" = [1e-3, 1e-4, 1e-5]
+"""
+BASED = 'tasks = ["sst"]\ntrain = { lr = 1e-4, epochs = 1 }\n'
+
+
+def test_one_at_a_time_is_compared_with_the_base(file: Path) -> None:
+    made = cells(read(file, f'design = "one-at-a-time"\n[base]\n{BASED}{AXES_OF_TWO}'))
+
+    assert [(cell.name, cell.against) for cell in made] == [
+        ("base", ""),
+        ("combiner=pcgrad", "base"),
+        ("train.lr=0.001", "base"),
+        ("train.lr=1e-5", "base"),
+    ]
+    assert made[3].config["train"] == {"lr": 1e-5, "epochs": 1}
+    assert made[3].config["combiner"] == {"name": "sum"}
+
+
+PARTS = f"""
+design = "leave-one-out"
+[base]
+{BASED}
+[[parts]]
+name = "surgery"
+set = {{ combiner = "pcgrad" }}
+note = "as in the paper"
+paper = {{ sst = 0.4 }}
+[[parts]]
+name = "frozen encoder"
+set = {{ "encoder.mode" = "frozen" }}
+"""
+
+
+def test_leave_one_out_is_compared_with_the_full_cell(file: Path) -> None:
+    full, first, second = cells(read(file, PARTS))
+
+    train = {"lr": 1e-4, "epochs": 1}
+    frozen, pcgrad = {"name": "tiny", "mode": "frozen"}, {"name": "pcgrad"}
+    everything = {"tasks": ["sst"], "train": train, "combiner": pcgrad, "encoder": frozen}
+    assert full == NamedCell("full", everything)
+    assert first == NamedCell(
+        "without surgery",
+        {"tasks": ["sst"], "train": train, "encoder": frozen},
+        "as in the paper",
+        {"sst": 0.4},
+        against="full",
+    )
+    assert second == NamedCell(
+        "without frozen encoder",
+        {"tasks": ["sst"], "train": train, "combiner": pcgrad},
+        against="full",
+    )
+
+
+@pytest.mark.parametrize(
+    ("text", "reference"),
+    [(f'design = "one-at-a-time"\n[base]\n{BASED}{AXES_OF_TWO}', "train.lr=0.001"),
+     (PARTS, "without surgery")],
+)  # fmt: skip
+def test_a_reference_wins_over_that_of_the_design(file: Path, text: str, reference: str) -> None:
+    made = cells(read(file, f'reference = "{reference}"\n{text}'))
+
+    assert {cell.against for cell in made if cell.name != reference} == {reference}
+    assert [cell.against for cell in made if cell.name == reference] == [""]
+
+
+def test_leave_one_out_has_no_axes(file: Path) -> None:
+    with pytest.raises(UsageError, match="--axis: a leave-one-out has parts, not axes"):
+        cells(read(file, PARTS), Overrides(axes={"combiner": ["sum"]}))
+
+
+@pytest.mark.parametrize("design", ["one-at-a-time", "staged"])
+def test_overrides_reach_the_designs_of_axes(file: Path, design: str) -> None:
+    matrix = read(file, f'design = "{design}"\n[base]\n{BASED}{AXES_OF_TWO}')
+    overrides = Overrides(set={"combiner": "rlw"}, axes={"train.lr": [1e-4, 1.0]})
+
+    made = cells(matrix, overrides)
+
+    assert [cell.config["train"]["lr"] for cell in made] == [1e-4, 1.0]
+    assert [cell.config["combiner"] for cell in made] == [{"name": "rlw"}] * 2
+    assert [cell.levels for cell in made] == [{"train.lr": "0.0001"}, {"train.lr": "1.0"}]
+
+
+STAGED = f'design = "staged"\n[base]\n{BASED}{AXES_OF_TWO}'
+
+
+def keep(name: str, then: str = "") -> Any:
+    """Return a chooser that keeps these cells where they are, and nothing else."""
+
+    def choose(made: Any) -> Choice:
+        found = [index for index, cell in enumerate(made) if cell.name in (name, then)]
+        return Choice(found[0] if found else None)
+
+    return choose
+
+
+def test_a_search_whose_runs_are_not_known_is_its_first_stage(file: Path) -> None:
+    found = arrange(read(file, STAGED))
+
+    assert [cell.name for cell in found.cells] == [
+        "combiner=sum, train.lr=0.0001",
+        "combiner=pcgrad, train.lr=0.0001",
+    ]
+    assert found.to_come == 2
+    assert [cell.against for cell in found.cells] == ["", ""]
+
+
+def test_what_is_set_is_in_the_cells_that_a_search_chooses_among(file: Path) -> None:
+    seen: list[Config] = []
+
+    def choose(made: Any) -> Choice:
+        seen.extend(cell.config for cell in made)
+        return Choice(0)
+
+    arrange(read(file, STAGED), Overrides(set={"train.dropout": 0.5}), choose)
+
+    assert len(seen) == 5
+    assert {config["train"]["dropout"] for config in seen} == {0.5}
+
+
+def test_the_reference_of_a_search_may_be_a_cell_of_a_later_stage(file: Path) -> None:
+    later = "combiner=pcgrad, train.lr=1e-5"
+    made = cells(read(file, f'reference = "{later}"\n{STAGED}'))
+
+    assert [cell.against for cell in made] == [later, later]
+    with pytest.raises(UsageError, match=r"unknown cell 'lr' in reference \(known: combiner=pcg"):
+        cells(read(file, f'reference = "lr"\n{STAGED}'))
+
+
+# --- cells that are added, and cells that are left out ------------------------------------------
+
+INCLUDED = """
+[[include]]
+name = "frozen"
+set = { "encoder.mode" = "frozen" }
+note = "only the heads learn"
+paper = { sst = 0.3 }
+"""
+
+
+def test_included_cells_may_be_all_there_is(file: Path) -> None:
+    (made,) = cells(read(file, f"{BASE}{INCLUDED}"))
+
+    assert made == NamedCell(
+        "frozen",
+        {"tasks": ["sst"], "encoder": {"name": "tiny", "mode": "frozen"}},
+        "only the heads learn",
+        {"sst": 0.3},
+    )
+
+
+def test_included_cells_come_last_and_have_no_levels(file: Path) -> None:
+    made = cells(read(file, f'reference = "frozen"\n[base]\n{BASED}{AXES_OF_TWO}{INCLUDED}'))
+
+    assert (len(made), made[-1].name, made[-1].levels) == (7, "frozen", {})
+    assert [cell.against for cell in made] == ["frozen"] * 6 + [""]
+
+
+def test_an_axis_of_the_command_line_adds_a_grid_to_included_cells(file: Path) -> None:
+    matrix = read(file, f"{BASE}{INCLUDED}")
+
+    assert names(matrix, Overrides(axes={"combiner": ["sum", "rlw"]})) == [
+        "combiner=sum",
+        "combiner=rlw",
+        "frozen",
+    ]
+
+
+def test_what_is_set_holds_in_included_cells(file: Path) -> None:
+    (made,) = cells(read(file, f"{BASE}{INCLUDED}"), Overrides(set={"encoder.mode": "finetune"}))
+
+    assert made.config["encoder"]["mode"] == "finetune"
+
+
+@pytest.mark.parametrize("design", ["one-at-a-time", "staged"])
+def test_an_included_cell_has_the_defaults_of_the_axes(file: Path, design: str) -> None:
+    """Else it would differ from the base cell in more than what it sets."""
+    text = f'design = "{design}"\n{BASE}[axes]\n"train.lr" = [1e-3, 1e-4]\n{INCLUDED}'
+    base, *_, frozen = cells(read(file, text))
+
+    assert {key for key in frozen.config if frozen.config[key] != base.config.get(key)} == {
+        "encoder"
+    }
+    assert frozen.against == ("base" if design == "one-at-a-time" else "")
+
+
+@pytest.mark.parametrize(
+    ("design", "name"),
+    [
+        ("grid", "combiner=sum, train.lr=0.001"),
+        ("one-at-a-time", "base"),
+        ("staged", "combiner=pcgrad, train.lr=1e-5"),  # of a stage that may never be
+    ],
+)
+def test_a_name_is_for_one_cell_only(file: Path, design: str, name: str) -> None:
+    text = f'design = "{design}"\n[base]\n{BASED}{AXES_OF_TWO}[[include]]\nname = "{name}"\n'
+
+    with pytest.raises(UsageError, match=f"^two cells are called '{name}'"):
+        cells(read(file, text))
+
+
+EXCLUDED = '[[exclude]]\ncombiner = "pcgrad"\ntrain.lr = 1e-3\n'
+
+
+def test_an_exclusion_leaves_out_the_cells_that_it_fits(file: Path) -> None:
+    whole = names(read(file, f"[base]\n{BASED}{AXES_OF_TWO}"))
+    left = names(read(file, f"[base]\n{BASED}{AXES_OF_TWO}{EXCLUDED}"))
+
+    assert [name for name in whole if name not in left] == ["combiner=pcgrad, train.lr=0.001"]
+    assert [name for name in left if name not in whole] == []
+
+
+def test_an_exclusion_leaves_included_cells_alone(file: Path) -> None:
+    include = '[[include]]\nname = "again"\nset = { combiner = "pcgrad", "train.lr" = 1e-3 }\n'
+
+    assert names(read(file, f"[base]\n{BASED}{AXES_OF_TWO}{EXCLUDED}{include}"))[-1] == "again"
+
+
+def test_a_search_passes_over_what_is_excluded(file: Path) -> None:
+    kept = keep("combiner=pcgrad, train.lr=0.0001")
+
+    assert [cell.name for cell in cells(read(file, f"{STAGED}{EXCLUDED}"), choose=kept)] == [
+        "combiner=sum, train.lr=0.0001",
+        "combiner=pcgrad, train.lr=0.0001",
+        "combiner=pcgrad, train.lr=1e-5",
+    ]
+
+
+@pytest.mark.parametrize(
+    "overrides",
+    [
+        Overrides(set={"combiner": "sum"}),
+        Overrides(axes={"combiner": ["sum", "rlw"]}),
+        Overrides(axes={"train.lr": [1.0]}),
+    ],
+)
+def test_an_exclusion_may_fit_nothing_that_overrides_leave(
+    file: Path, overrides: Overrides
+) -> None:
+    text = f"[base]\n{BASED}{AXES_OF_TWO}"
+
+    assert names(read(file, f"{text}{EXCLUDED}"), overrides) == names(read(file, text), overrides)
+
+
+def test_an_exclusion_fits_what_is_set_in_the_place_of_an_axis(file: Path) -> None:
+    text = f"[base]\n{BASED}{AXES_OF_TWO}{EXCLUDED}"
+
+    assert names(read(file, text), Overrides(set={"combiner": "pcgrad"})) == [
+        "train.lr=0.0001",
+        "train.lr=1e-5",
+    ]
+
+
+@pytest.mark.parametrize("design", ["grid", "one-at-a-time", "staged"])
+@pytest.mark.parametrize(
+    ("exclude", "message"),
+    [
+        ('combinor = "sum"', "unknown key 'combinor' in [[exclude]]; did you mean 'combiner'? ("),
+        (
+            'combiner = "pcgradd"',
+            "unknown value 'pcgradd' in [[exclude]] combiner; did you mean 'pcgrad'? "
+            "(known: pcgrad, sum)",
+        ),
+        ("train.epochs = 2", "unknown value '2' in [[exclude]] train.epochs (known: 1)"),
+    ],
+)
+def test_an_exclusion_that_fits_no_cell(
+    file: Path, design: str, exclude: str, message: str
+) -> None:
+    text = f'design = "{design}"\n[base]\n{BASED}{AXES_OF_TWO}[[exclude]]\n{exclude}\n'
+
+    with pytest.raises(UsageError) as caught:
+        cells(read(file, text))
+    assert str(caught.value).startswith(message)
+
+
+def test_the_base_that_others_are_compared_with_cannot_be_left_out(file: Path) -> None:
+    text = f"""design = "one-at-a-time"
+    [base]\n{BASED}{AXES_OF_TWO}
+    [[exclude]]
+    combiner = "sum"
+    train.lr = 1e-4
+    """
+
+    with pytest.raises(UsageError, match=r"^\[\[exclude\]\] leaves out 'base', which the others"):
+        cells(read(file, text))
+    named = read(file, f'reference = "combiner=pcgrad"\n{text}')
+    assert [cell.name for cell in cells(named) if not cell.against] == ["combiner=pcgrad"]
+
+
+@pytest.mark.parametrize("design", ["grid", "staged"])
+def test_something_must_be_left(file: Path, design: str) -> None:
+    text = f'design = "{design}"\n[base]\n{BASED}{AXES_OF_TWO}[[exclude]]\ntrain.epochs = 1\n'
+
+    with pytest.raises(UsageError, match=r"^\[\[exclude\]\] leaves out every cell of the design"):
+        cells(read(file, text))
 
 
 # --- the matrices that mtbench ships ----------------------------------------------------------

@@ -107,6 +107,34 @@ def test_mistakes(schema: dict[str, Any], text: str, where: str) -> None:
     assert any(path.startswith(where) for path in faults(schema, text))
 
 
+DESIGNS = """
+design = "{design}"
+[base]
+tasks = ["sst"]
+[axes]
+train.lr = [1e-3, 1e-4]
+[[include]]
+name = "frozen"
+set = {{ "encoder.mode" = "frozen" }}
+[[exclude]]
+train.lr = {rate}
+"""
+
+
+@pytest.mark.parametrize("design", ["grid", "one-at-a-time", "staged"])
+def test_designs_of_axes(schema: dict[str, Any], design: str) -> None:
+    assert faults(schema, DESIGNS.format(design=design, rate=1e-3)) == []
+    assert faults(schema, DESIGNS.format(design=design, rate=-1)) == ["$.exclude[0].train.lr"]
+
+
+def test_leave_one_out(schema: dict[str, Any]) -> None:
+    text = 'design = "leave-one-out"\n[base]\n[[parts]]\nname = "a"\nset = { combiner = "%s" }\n'
+
+    assert faults(schema, text % "pcgrad") == []
+    assert faults(schema, text % "pcgradd") == ["$.parts[0].set.combiner"]
+    assert faults(schema, "[base]\n[[exclude]]\n") == ["$.exclude[0]"]
+
+
 def test_models_inside_parameters(install: Callable[..., Path]) -> None:
     install("fake", NESTED.replace("{name}", "one"))
     install("other", NESTED.replace("{name}", "one").replace("int = 5", 'str = ""'))
@@ -176,7 +204,7 @@ def test_it_tells_what_every_key_means(schema: dict[str, Any]) -> None:
         *base.values(),
         *train.values(),
         *base["data"]["properties"].values(),
-        *schema["$defs"]["LadderStep"]["properties"].values(),
+        *schema["$defs"]["NamedChange"]["properties"].values(),
         *(field for table in tables for field in table["properties"].values()),
     ]
     assert [field for field in told if not field.get("description")] == []

@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from mtbench.designs import Stage
 from mtbench.durations import Estimate
 from mtbench.plan_rendering import (
     PLAN_FORMATS,
@@ -127,12 +128,29 @@ def test_a_broken_cell_is_told_from_a_rejected_one() -> None:
 def test_json() -> None:
     value = json.loads(as_json(PLAN, ESTIMATE))
 
-    assert list(value) == ["matrix", "plan", "runs"]
+    assert list(value) == ["matrix", "design", "plan", "stages", "to_come", "remarks", "runs"]
+    assert (value["design"], value["stages"], value["remarks"]) == ("grid", [], [])
     estimate = {"seconds": 90.0, "runs": 2, "unknown": 1, "jobs": 2}
     assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts() | {"estimate": estimate})
     assert list(value["runs"][0]) == ["cell", "seed", "run", "state", "reason"]
     assert [tuple(record.values()) for record in value["runs"]] == RECORDS
     assert "é" in as_json(PLAN, ESTIMATE)
+
+
+def test_a_search_says_where_it_stands() -> None:
+    stage = Stage("train.lr", ["one", "three"])
+    plan = replace(
+        PLAN, design="staged", stages=[stage], to_come=2, remarks=["stage 1", "2 to come"]
+    )
+
+    value = json.loads(as_json(plan, NOTHING))
+    lines = as_text(plan, ESTIMATE).splitlines()
+
+    assert (value["design"], value["to_come"]) == ("staged", 2)
+    assert value["stages"] == [
+        {"axis": "train.lr", "cells": ["one", "three"], "kept": "", "value": "", "problem": ""}
+    ]
+    assert value["remarks"] == lines[2:4] == ["stage 1", "2 to come"]
 
 
 def test_csv_holds_what_json_holds() -> None:

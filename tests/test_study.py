@@ -1,18 +1,21 @@
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from mtbench.configuration import overlay
+from mtbench.designs import NamedCell
 from mtbench.durations import Estimate
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors import Job, Observer, default_jobs
-from mtbench.matrix import NamedCell, Overrides, read_matrix
+from mtbench.matrix import Matrix, read_matrix
+from mtbench.overrides import Overrides
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json
-from mtbench.study import estimate, make_plan, train_missing
+from mtbench.study import ablate, estimate, make_plan, train_missing
 
 MATRIX = """
 title = "a study"
@@ -319,3 +322,200 @@ def test_a_device_must_be_there_where_something_is_to_be_trained(
     )
 
     assert calls == []
+
+
+# --- designs: from matrix to trained plan -------------------------------------------------------
+
+RATES, DROPOUTS = [1e-4, 1e-5, 1e-6], [0.2, 0.3, 0.4]
+
+
+def name(rate: float, dropout: float) -> str:
+    return f"train.lr={str(rate).replace('e-0', 'e-')}, train.dropout={dropout}"
+
+
+@pytest.fixture
+def search(small: dict[str, Any]) -> Matrix:
+    """The paper's search: learning rates first, then dropouts."""
+    return Matrix(
+        title="a search",
+        seeds=2,
+        design="staged",
+        base=overlay(small, {"train.dropout": 0.3}),
+        axes={"train.lr": RATES, "train.dropout": DROPOUTS},
+    )
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], list[list[str]]]:
+    """Give a function that has runs end with what it is told of their cells, 0 for the others.
+
+    It returns the names of the runs that are trained, a call of the executor.
+    """
+
+    def pretend(overall: Mapping[str, Any]) -> list[list[str]]:
+        trained: list[list[str]] = []
+
+        def run_all(jobs: Sequence[Job], at_a_time: int, observer: Observer) -> None:
+            trained.append([job.name for job in jobs])
+            for job in jobs:
+                score = overall.get(job.request["cell"], 0.0)
+                failed = isinstance(score, str)
+                result = {"status": "failed", "error": score} if failed else {"overall": score}
+                folder = job.store.create(job.key)
+                write_json(folder.path / RESULT, {"status": "done", **result})
+
+        monkeypatch.setattr("mtbench.study.run_all", run_all)
+        return trained
+
+    return pretend
+
+
+def test_a_search_trains_stage_after_stage(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    trained = pretended({name(1e-5, 0.3): 0.5, name(1e-5, 0.4): 0.6, name(1e-4, 0.3): 0.4})
+    before = make_plan(search, Registry.load(), store)
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    first = [name(rate, 0.3) for rate in RATES]
+    second = [name(1e-5, 0.2), name(1e-5, 0.4)]
+    assert trained == [
+        [f"{cell} [seed {seed}]" for cell in stage for seed in (0, 1)] for stage in (first, second)
+    ]
+    assert [cell.name for cell in before.cells] == first
+    assert (before.design, before.to_come) == ("staged", 2)
+    assert before.remarks == [
+        "stage 1 (train.lr): 3 cells, whose runs decide what comes next",
+        "up to 2 more cells are still to come",
+    ]
+    assert [cell.name for cell in plan.cells] == [*first, *second]
+    assert {run.state for _, run in plan.runs()} == {"done"}
+    assert plan.to_come == 0
+    assert plan.remarks == [
+        "stage 1 (train.lr): 1e-5 kept, the best of 3 on dev",
+        "stage 2 (train.dropout): 0.4 kept, the best of 3 on dev",
+    ]
+    assert {cell.name: cell.note for cell in plan.cells if cell.note} == {
+        name(1e-5, 0.4): "chosen among 5 configurations on dev (10 runs): "
+        "its dev score is flattered by the choice"
+    }
+    again = ablate(search, Registry.load(), store, observer=Silent())
+    assert (len(trained), keys(again)) == (2, keys(plan))
+
+
+def test_the_first_value_wins_a_tie(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert [stage.value for stage in plan.stages] == ["0.0001", "0.2"]
+
+
+def test_what_fails_in_a_search_cannot_win_and_is_tried_once_a_call(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    broken = pretended({name(1e-4, 0.3): "no", name(1e-6, 0.3): 0.5})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in broken] == [6, 4]
+    assert [stage.value for stage in plan.stages] == ["1e-6", "0.3"]
+    assert "among 4 configurations on dev (8 runs)" in "".join(cell.note for cell in plan.cells)
+    with pytest.raises(RunsMissing):
+        plan.check_complete()
+
+    mended = pretended({name(1e-4, 0.3): 0.9})
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    first = [f"{name(1e-4, 0.3)} [seed {seed}]" for seed in (0, 1)]
+    assert (mended[0], len(mended)) == (first, 2)
+    assert [stage.value for stage in plan.stages] == ["0.0001", "0.3"]
+    plan.check_complete()
+
+
+def test_a_search_that_finds_nothing_to_keep_ends_with_a_line(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({name(rate, 0.3): None for rate in RATES})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert (len(plan.cells), plan.to_come) == (3, 0)
+    problem = "no cell can be kept (3 without a score)"
+    assert plan.remarks == [f"stage 1 (train.lr): {problem}, so the search ends here"]
+    with pytest.raises(NothingToCompare, match=r"^the search ends at train\.lr: no cell can be"):
+        plan.check_complete()
+
+
+def test_an_expression_leaves_a_search_its_candidates(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    trained = pretended({name(1e-4, 0.3): 0.9})
+
+    some = ablate(search, Registry.load(), store, expression="lr=1e-5", observer=Silent())
+    assert ([cell.name for cell in some.cells], some.to_come) == ([name(1e-5, 0.3)], 2)
+    assert trained == [[f"{name(1e-5, 0.3)} [seed {seed}]" for seed in (0, 1)]]
+    ablate(search, Registry.load(), store, observer=Silent())
+    chosen = make_plan(search, Registry.load(), store, expression="dropout=0.2 or lr=1e-5")
+
+    assert [cell.name for cell in chosen.cells] == [name(1e-5, 0.3), name(1e-4, 0.2)]
+    assert [stage.value for stage in chosen.stages] == ["0.0001", "0.3"]
+
+
+def test_more_seeds_open_a_search_again(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+    ablate(search, Registry.load(), store, observer=Silent())
+
+    plan = make_plan(search, Registry.load(), store, Overrides(seeds=3))
+
+    assert (len(plan.cells), len(plan.to_do()), plan.stages[0].kept) == (3, 3, "")
+
+
+def test_each_stage_has_an_observer_of_its_own(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+    seen: list[tuple[int, int]] = []
+
+    @contextmanager
+    def observing(plan: Plan) -> Iterator[Observer]:
+        seen.append((len(plan.cells), len(plan.to_do())))
+        yield Silent()
+        seen.append((0, 0))
+
+    ablate(search, Registry.load(), store, observer=observing)
+
+    assert seen == [(3, 6), (0, 0), (2, 4), (0, 0)]
+
+
+def test_included_cells_are_trained_and_are_no_candidates(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    change = {"name": "no clipping", "set": {"train.clip_norm": 1.0}}
+    matrix = Matrix.model_validate({**search.model_dump(), "include": [change]})
+    trained = pretended({"no clipping": 0.9})
+
+    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in trained] == [6, 4, 2]
+    assert plan.cells[-1].name == "no clipping"
+    assert "among 5 configurations" in "".join(cell.note for cell in plan.cells)
+
+
+@pytest.mark.parametrize("design", ["grid", "one-at-a-time"])
+def test_the_other_designs_are_trained_at_once(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]], design: str
+) -> None:
+    trained = pretended({})
+    matrix = search.model_copy(update={"design": design})
+
+    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in trained] == [2 * len(plan.cells)]
+    assert (plan.design, plan.stages, plan.remarks) == (design, [], [])
+    plan.check_complete()

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractContextManager
 from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtbench.cli.options import format_option, matrix_options, read_plan, seeds_option
+from mtbench.cli.options import format_option, matrix_options, read_plan, read_study, seeds_option
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
+    from mtbench.executors import Observer
     from mtbench.planning import Plan
     from mtbench.store import Store
 
@@ -26,20 +28,26 @@ if TYPE_CHECKING:
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
-    from mtbench.cli.progress import observing
-    from mtbench.planning import faults, refreshed
-    from mtbench.study import train_missing
+    from mtbench.study import ablate as train
+    from mtbench.study import make_plan
 
-    plan, store = read_plan(**given)
+    asked = read_study(**given)
+    store = asked["store"]
     if dry_run:
-        return _print_plan(plan, store, form, jobs)
-    told = faults([cell.fault for cell in plan.cells])
-    if told and plan.to_do():  # before the hours that the others may take
+        return _print_plan(make_plan(**asked), store, form, jobs)
+    files, blocked = given["plugin_files"], given["blocked"]
+    plan = train(**asked, observer=_watching, jobs=jobs, plugins=files, blocked=blocked)
+    return _print_board(plan, store, form)
+
+
+def _watching(plan: Plan) -> AbstractContextManager[Observer]:
+    """Give the observer of what is about to be trained, once it is said what cannot be."""
+    from mtbench.cli.progress import observing
+    from mtbench.planning import faults
+
+    if told := faults([cell.fault for cell in plan.cells]):  # before the hours of the others
         click.echo(f"warning: {told}; the others go on", err=True)
-    with observing(len(plan.to_do())) as observer:
-        files, blocked = given["plugin_files"], given["blocked"]
-        train_missing(plan, store, files, jobs, observer, blocked=blocked)
-    return _print_board(refreshed(plan, store), store, form)
+    return observing(len(plan.to_do()))
 
 
 @click.command()

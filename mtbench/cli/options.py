@@ -13,7 +13,8 @@ import click
 from mtbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from mtbench.matrix import Matrix, Overrides
+    from mtbench.matrix import Matrix
+    from mtbench.overrides import Overrides
     from mtbench.planning import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
@@ -139,7 +140,7 @@ def overrides(
     settings: Sequence[str], axes: Sequence[str], seeds: int | None, data_dir: Path | None
 ) -> Overrides:
     """Read ``--set``, ``--axis``, ``--seeds`` and ``--data``."""
-    from mtbench.matrix import Overrides
+    from mtbench.overrides import Overrides
 
     chosen = read_settings("--set", settings)
     if data_dir is not None:
@@ -215,7 +216,15 @@ def open_store(directory: Path) -> Store:
     return Store(directory)
 
 
-def read_plan(
+def read_plan(**given: Any) -> tuple[Plan, Store]:
+    """Return the plan that a command's options ask for, and the store."""
+    from mtbench.study import make_plan
+
+    asked = read_study(**given)
+    return make_plan(**asked), asked["store"]
+
+
+def read_study(
     *,
     matrix_path: Path | Matrix,
     axes: Sequence[str],
@@ -227,13 +236,15 @@ def read_plan(
     blocked: Sequence[str],
     store_dir: Path,
     seeds: int | None = None,
-) -> tuple[Plan, Store]:
-    """Return the plan that a command's options ask for, and the store."""
+) -> dict[str, Any]:
+    """Return what the functions of ``study`` are given by a command's options."""
     from mtbench.devices import choose
-    from mtbench.study import make_plan
 
-    store = open_store(store_dir)
-    laid_over = overrides(settings, axes, seeds, data_dir)
-    registry = load_registry(plugin_files, blocked)
-    plan = make_plan(matrix_path, registry, store, laid_over, expression, device=choose(device))
-    return plan, store
+    return {
+        "store": open_store(store_dir),
+        "matrix": matrix_path,
+        "overrides": overrides(settings, axes, seeds, data_dir),
+        "registry": load_registry(plugin_files, blocked),
+        "expression": expression,
+        "device": choose(device),
+    }

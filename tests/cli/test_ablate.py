@@ -411,6 +411,64 @@ def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
     assert rest.err.startswith("[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n")
 
 
+# --- a search ---------------------------------------------------------------------------------
+
+SEARCH = """[axes]
+"heads.pd" = ["linear", "cosine"]
+"train.lr" = [1e-2, 1e-9]
+"""
+
+
+@pytest.fixture
+def search(study: Any, tmp_path: Path) -> Path:
+    """The small study as a search, whose first stage has a cell that is rejected."""
+    shared, _, _ = study.matrix.read_text().partition("[axes]")
+    file = tmp_path / "search.toml"
+    file.write_text(f'design = "staged"\n{shared}{SEARCH}')
+    return file
+
+
+def test_a_search_from_its_plan_to_its_table(call: Call, search: Path) -> None:
+    before = call("plan", search)
+    bench = call("bench", search, "--steps", 1, "--format", "json")
+    trained = call("ablate", search, "--format", "json")
+    after = json.loads(call("plan", search, "--format", "json").out)
+    table = call("leaderboard", search, "--format", "markdown")
+
+    assert before.code == 0
+    assert "stage 1 (heads.pd): 2 cells, whose runs decide what comes next" in before.out
+    assert "up to 1 more cell is still to come" in before.out
+    assert bench.code == 0
+    assert [line for line in trained.err.splitlines() if line.startswith("[")] == [
+        "[1/1] heads.pd=linear, train.lr=0.01 [seed 0] ...",
+        "[1/1] heads.pd=linear, train.lr=1e-9 [seed 0] ...",
+    ]
+    board = cells(trained)
+    assert {name: cell["status"] for name, cell in board.items()} == {
+        "heads.pd=linear, train.lr=0.01": "done",
+        "heads.pd=cosine, train.lr=0.01": "rejected",
+        "heads.pd=linear, train.lr=1e-9": "done",
+    }
+    first, second = after["stages"]
+    scores = {name: board[name]["overall"]["mean"] for name in second["cells"]}
+    assert (first["kept"], after["to_come"]) == ("heads.pd=linear, train.lr=0.01", 0)
+    assert scores[second["kept"]] == max(scores.values())
+    verdict = "chosen among 2 configurations on dev (2 runs): its dev score is flattered"
+    assert table.code == 0
+    assert f"- {second['kept']}: {verdict}" in table.out
+    assert "- stage 1 (heads.pd): linear kept, the best of 2 on dev\n" in table.out
+    assert json.loads(trained.out)["remarks"][0] == after["remarks"][0]
+
+
+def test_a_search_without_its_runs_is_what_can_be_told(call: Call, search: Path) -> None:
+    answer = call("leaderboard", search, "--format", "json")
+    dry = call("ablate", search, "--dry-run", "--format", "json")
+
+    assert (answer.code, len(cells(answer))) == (3, 2)
+    assert "up to 1 more cell is still to come" in json.loads(answer.out)["remarks"]
+    assert (dry.code, json.loads(dry.out)["to_come"]) == (0, 1)
+
+
 # --- devices ----------------------------------------------------------------------------------
 
 
