@@ -99,13 +99,14 @@ def test_the_version_of_the_interface_is_on_its_page() -> None:
 
 def test_every_key_is_on_the_matrix_page() -> None:
     text = (ROOT / "docs/matrix.md").read_text(encoding="utf-8")
+    tables, lists = ("axes",), ("steps", "parts", "include", "exclude")
     keys = [
         *(f"train.{name}" for name in TrainConfig.model_fields),
         *(f"data.{name}" for name in DataConfig.model_fields),
-        *(set(Matrix.model_fields) - {"base", "axes", "steps"}),
+        *(set(Matrix.model_fields) - {"base", *tables, *lists}),
         "[base]",
-        "[axes]",
-        "[[steps]]",
+        *(f"[{name}]" for name in tables),
+        *(f"[[{name}]]" for name in lists),
     ]
     assert [key for key in keys if f"`{key}`" not in text] == []
 
@@ -122,3 +123,16 @@ def test_the_matrix_of_the_readme_is_one(tmp_path: Path) -> None:
     from mtbench.matrix import cells, read_matrix
 
     assert len(cells(read_matrix(matrix))) == 8
+
+
+def test_the_designs_of_the_matrix_page_are_matrices(tmp_path: Path) -> None:
+    from mtbench.matrix import arrange, read_matrix
+
+    matrix = tmp_path / "matrix.toml"
+    sizes = []
+    for block in blocks("docs/matrix.md", "toml"):
+        if "[[" in block or "[axes]" in block:
+            matrix.write_text(f'{block}[base]\ntasks = ["sst", "sts"]\n', encoding="utf-8")
+            found = arrange(read_matrix(matrix))
+            sizes.append(len(found.cells) + found.to_come)
+    assert sizes == [5, 3, 5, 6]
