@@ -76,7 +76,7 @@ class _Study:
             for cell in found.cells
         ]
         if self._expression is not None:
-            cells = _fitting(cells, self._expression)
+            cells = _fitting(cells, self._expression, found.to_come)
         return replace(
             self._planner.plan(self._matrix.title, cells, drawn),
             design=self._matrix.design,
@@ -86,14 +86,15 @@ class _Study:
         )
 
 
-def _fitting(cells: Sequence[NamedCell], expression: str) -> list[NamedCell]:
+def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[NamedCell]:
     """Return the cells whose names an expression fits; who wins a stage it does not change."""
     fits = name_filter(expression)
     chosen = [cell for cell in cells if fits(cell.name)]
     if not chosen:
         names = [cell.name for cell in cells]
         shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
-        raise UsageError(f"-k {expression!r} fits no cell (cells: {shown})")
+        later = f"; of a search up to {to_come} are still to come" if to_come else ""
+        raise UsageError(f"-k {expression!r} fits no cell (cells: {shown}{later})")
     return chosen
 
 

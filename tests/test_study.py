@@ -455,6 +455,8 @@ def test_an_expression_leaves_a_search_its_candidates(
 ) -> None:
     trained = pretended({name(1e-4, 0.3): 0.9})
 
+    with pytest.raises(UsageError, match=r"; of a search up to 2 are still to come\)$"):
+        make_plan(search, Registry.load(), store, expression="dropout=0.2")
     some = ablate(search, Registry.load(), store, expression="lr=1e-5", observer=Silent())
     assert ([cell.name for cell in some.cells], some.to_come) == ([name(1e-5, 0.3)], 2)
     assert trained == [[f"{name(1e-5, 0.3)} [seed {seed}]" for seed in (0, 1)]]
