@@ -29,7 +29,8 @@ PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data statistics pseudo_values outcomes standings rendering plan_rendering readme overview catalogue data_tables token_column
     token_cache timings durations bench_rendering scaffold matrix_schema latex
-    designs exclusions overrides search
+    designs exclusions overrides search subjects discrepancies flips dev_texts comparison
+    comparison_rendering
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
@@ -41,7 +42,7 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench"],
+    ["executors", "study", "bench", "addresses"],
     ["testing"],  # the conformance kit, for plugin authors: the core never imports it
     ["cli", "__main__"],
 ]

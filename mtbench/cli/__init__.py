@@ -10,6 +10,7 @@ import click
 from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
 from mtbench.cli.bench import bench
+from mtbench.cli.compare import compare
 from mtbench.cli.data import data
 from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
@@ -47,6 +48,7 @@ COMMANDS = (
     bench,
     status,
     leaderboard,
+    compare,
     evaluate,
     predict,
     data,

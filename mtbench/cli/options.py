@@ -97,15 +97,20 @@ def _blocked(text: str) -> str:
 
 
 def matrix_options(command: Command, *, required: bool = True) -> Command:
-    """Add what every command that takes a matrix takes beside it, ``--seeds`` aside."""
+    """Add a matrix, and what every command that takes one takes beside it, ``--seeds`` aside."""
+    argument = click.argument(
+        "matrix_path",
+        metavar="MATRIX" if required else "[MATRIX]",
+        required=required,
+        type=click.Path(path_type=Path),
+    )
+    return argument(study_options(command))
+
+
+def study_options(command: Command) -> Command:
+    """Add what lies over a matrix, which plugins, data and device there are, and the store."""
     for option in reversed(
         [
-            click.argument(
-                "matrix_path",
-                metavar="MATRIX" if required else "[MATRIX]",
-                required=required,
-                type=click.Path(path_type=Path),
-            ),
             click.option(
                 "--axis",
                 "axes",

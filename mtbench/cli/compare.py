@@ -1,0 +1,92 @@
+"""The command ``compare``."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+
+from mtbench.cli.options import (
+    format_option,
+    load_registry,
+    open_store,
+    overrides,
+    seeds_option,
+    study_options,
+)
+from mtbench.errors import ExitCode
+
+if TYPE_CHECKING:
+    from mtbench.registry import Registry
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b")
+@study_options
+@seeds_option
+@click.option(
+    "--store-b",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Where the runs of B are stored, if elsewhere.",
+)
+@click.option(
+    "--examples",
+    type=click.IntRange(min=0),
+    default=0,
+    metavar="N",
+    help="Show N examples of each kind that flipped, with their sentences.",
+)
+@click.option("--details", is_flag=True, help="Of many cells, show each pair in full.")
+@format_option
+def compare(
+    a: str,
+    b: str,
+    *,
+    axes: Sequence[str],
+    settings: Sequence[str],
+    expression: str | None,
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    blocked: Sequence[str],
+    store_dir: Path,
+    seeds: int | None,
+    store_b: Path | None,
+    examples: int,
+    details: bool,
+    form: str,
+) -> int:
+    """Tell what differs between A and B: settings, surroundings, scores, examples.
+
+    Each is a run (the start of its key), a cell (MATRIX::CELL, or STORE::CELL for one that is
+    stored), or all cells of a matrix or of a store folder, which are paired by their names. A B
+    that starts with :: is a cell of A's matrix or store.
+    """
+    from mtbench.addresses import Reader, check_cells
+    from mtbench.comparison import compare_sides
+    from mtbench.comparison_rendering import COMPARISON_FORMATS
+    from mtbench.devices import choose
+    from mtbench.plugin_files import BESIDE, file_beside
+
+    def registry(matrix: Path) -> Registry:
+        # The option adds the file of the working directory; here each matrix has its own.
+        files = [file for file in plugin_files if file != Path(BESIDE)]
+        return load_registry([*files, *file_beside(matrix)], blocked)
+
+    laid_over = overrides(settings, axes, seeds, data_dir)
+    reader = Reader(registry, laid_over, expression, choose(device))
+    other = None if store_b is None else open_store(store_b)
+    sides = reader.both(a, b, open_store(store_dir), other)
+    for side in sides:
+        check_cells(side)
+    found = compare_sides(*sides, examples=examples, data_dir=data_dir)
+    click.echo(COMPARISON_FORMATS[form](found, details))
+    for side in sides:
+        if side.problem is not None:
+            raise side.problem
+    found.check_compared()
+    return ExitCode.DONE
