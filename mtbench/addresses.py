@@ -34,7 +34,9 @@ class Reader:
     expression: str | None = None
     device: str = CPU
 
-    def both(self, a: str, b: str, store: Store, store_b: Store | None = None) -> tuple[Side, Side]:
+    def both(
+        self, a: str, b: str, store: Store, store_b: Store | None = None
+    ) -> tuple[Side, Side]:
         """Return the sides of a comparison; a ``b`` that starts with ``::`` is in ``a``'s place.
 
         Args:
@@ -77,9 +79,7 @@ class Reader:
 
     def _plan(self, matrix: Path, store: Store, expression: str | None) -> Plan:
         registry = self.registry(matrix)
-        return make_plan(
-            matrix, registry, store, self.overrides, expression, device=self.device
-        )
+        return make_plan(matrix, registry, store, self.overrides, expression, device=self.device)
 
     def _plan_cell(self, matrix: Path, store: Store, name: str) -> Plan:
         """Return the plan of one cell; it looks at as few others as can be."""
@@ -112,4 +112,6 @@ def check_cells(side: Side) -> None:
     """
     if not side.cells:
         told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
-        raise NothingToCompare(f"nothing of {side.title} is stored" + (f" ({told})" if told else ""))
+        raise NothingToCompare(
+            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
+        )

@@ -3,43 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from mtbench.dev_texts import dev_texts
+from mtbench.differences import Difference, adjusted, differences
 from mtbench.discrepancies import Discrepancy, Pairing, configuration, environment, pairing
 from mtbench.errors import NothingToCompare
-from mtbench.flips import Flips, flips
-from mtbench.outcomes import OVERALL, CellOutcomes, Predictions, comparable, predictions
-from mtbench.statistics import Interval, Sample, holm, interval, unpaired_interval
+from mtbench.flips import Flips, cell_flips, with_texts
+from mtbench.outcomes import comparable
 from mtbench.subjects import Side, Subject
-
-
-@dataclass(frozen=True)
-class Difference:
-    """The scores of a task, or the overall ones, and their difference.
-
-    Attributes:
-        what: the task, or ``"overall"``.
-        metric: the task's primary one; empty for the overall.
-        a, b: means over the compared seeds; None where undefined.
-        interval: of B - A; None where nothing can be said.
-        p_adjusted: Holm's, over the tasks; of the overall None.
-        identical: whether A and B made the same of every example in every compared seed.
-        reason: why there is no interval; empty where there is one.
-    """
-
-    what: str
-    metric: str
-    a: float | None
-    b: float | None
-    interval: Interval | None = None
-    p_adjusted: float | None = None
-    identical: bool = False
-    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -149,14 +122,15 @@ def compare_sides(
             absent[cell.name] = str(reason)
     if not pairs:
         reasons = "; ".join(f"{name}: {reason}" for name, reason in [*absent.items()][:3])
-        raise NothingToCompare(f"{a.title} and {b.title} have no cell to compare" + (
-            f" ({reasons})" if reasons else ""
-        ))
+        raise NothingToCompare(
+            f"{a.title} and {b.title} have no cell to compare"
+            + (f" ({reasons})" if reasons else "")
+        )
     return Comparisons(
         a.title,
         b.title,
         pairs,
-        _adjusted([_p(pair) for pair in pairs]),
+        adjusted([_p(pair) for pair in pairs]),
         only_a=[cell.name for cell in a.cells if cell.name not in names[1]],
         only_b=[cell.name for cell in b.cells if cell.name not in names[0]],
         absent=absent,
@@ -166,12 +140,6 @@ def compare_sides(
 
 def _p(pair: Comparison) -> float | None:
     return None if pair.overall.interval is None else pair.overall.interval.p
-
-
-def _adjusted(values: Sequence[float | None]) -> list[float | None]:
-    """Return Holm's adjusted p values of those that there are."""
-    known = iter(holm([value for value in values if value is not None]))
-    return [None if value is None else next(known) for value in values]
 
 
 def compare(
@@ -196,20 +164,11 @@ def compare(
     sides = (a.outcomes, b.outcomes)
     if seeds:
         sides = (a.outcomes.at([s for s, _ in seeds]), b.outcomes.at([s for _, s in seeds]))
-    found = _flips(a, b, seeds, [t for t in tasks if comparable(*sides, t)], examples)
+    shared = [task for task in tasks if comparable(*sides, task)]
+    found = cell_flips(a, b, seeds, shared, shown=examples)
     if examples:
-        found = _with_texts(found, a, data_dir)
+        found = with_texts(found, a, data_dir)
     same = {flip.task for flip in found if flip.identical}
-    differences = [_difference(task, [task], sides, bool(seeds)) for task in tasks]
-    family = _adjusted([None if d.interval is None else d.interval.p for d in differences])
-    differences = [
-        replace(d, p_adjusted=p, identical=d.what in same)
-        for d, p in zip(differences, family, strict=True)
-    ]
-    everything = replace(
-        _difference(OVERALL, tasks, sides, bool(seeds)),
-        identical=len(same) == len(a.metrics) == len(b.metrics),
-    )
     return Comparison(
         a=a,
         b=b,
@@ -217,7 +176,7 @@ def compare(
         configuration=configuration(a, b),
         environment=environment(a, b),
         pairing=pairing(a, b, seeds) if seeds else None,
-        differences=[*differences, everything],
+        differences=differences(tasks, *sides, paired=bool(seeds), identical=same),
         flips=found,
         remarks=list(_remarks(a, b, seeds)),
     )
@@ -240,92 +199,6 @@ def _pairs(a: Subject, b: Subject) -> list[tuple[int, int]]:
 
 def _listed(seeds: Sequence[int] | Mapping[int, Any]) -> str:
     return ", ".join(map(str, seeds))
-
-
-def _difference(
-    what: str, tasks: Sequence[str], sides: tuple[CellOutcomes, CellOutcomes], paired: bool
-) -> Difference:
-    a, b = sides
-    metric = "" if what == OVERALL else a.tasks[what].metric
-    left, right = _samples(a, what, tasks), _samples(b, what, tasks)
-    known = Difference(what, metric, _mean(left), _mean(right))
-    if not comparable(a, b, what):
-        return replace(known, reason=_obstacle(a, b, what))
-    if left is None or right is None:
-        return replace(known, reason="undefined for a run, or of fewer than three examples")
-    if paired:
-        found = interval([other - one for one, other in zip(left, right, strict=True)])
-    else:
-        found = unpaired_interval(right, left)
-    return replace(known, interval=found)
-
-
-def _samples(cell: CellOutcomes, what: str, tasks: Sequence[str]) -> list[Sample] | None:
-    """Return the samples of a task, or of all tasks, in one order for both sides."""
-    if what == OVERALL and set(tasks) != set(cell.tasks):
-        return cell.samples(OVERALL)
-    found = [cell.tasks[task].sample for task in tasks]
-    samples = [sample for sample in found if sample is not None]
-    return samples if len(samples) == len(found) else None
-
-
-def _mean(samples: Sequence[Sample] | None) -> float | None:
-    return None if samples is None else float(np.mean([s.scores.mean() for s in samples]))
-
-
-def _obstacle(a: CellOutcomes, b: CellOutcomes, what: str) -> str:
-    if what == OVERALL:
-        return (
-            "not of the same tasks"
-            if set(a.tasks) != set(b.tasks)
-            else "a task has other dev examples or another metric"
-        )
-    if a.tasks[what].metric != b.tasks[what].metric:
-        return f"another metric: {a.tasks[what].metric} and {b.tasks[what].metric}"
-    return "other dev examples"
-
-
-def _flips(
-    a: Subject, b: Subject, seeds: Sequence[tuple[int, int]], tasks: Sequence[str], shown: int
-) -> list[Flips]:
-    """Return what flipped in each task, where runs are compared in pairs."""
-    if not seeds:
-        return []
-    left = [predictions(a.runs[seed]) for seed, _ in seeds]
-    right = [predictions(b.runs[seed]) for _, seed in seeds]
-    return [
-        flips(
-            task,
-            a.metrics[task],
-            _of(task, left),
-            _of(task, right),
-            shown=shown,
-            classes=_class_names(a, task),
-        )
-        for task in tasks
-    ]
-
-
-def _of(task: str, found: Sequence[Mapping[str, Predictions]]) -> list[Predictions]:
-    return [predicted[task] for predicted in found]
-
-
-def _class_names(subject: Subject, task: str) -> list[str]:
-    """Return the names of a task's classes, where its parameter ``classes`` lists them."""
-    request = next(iter(subject.requests.values()))
-    names = request["config"]["tasks"][task].get("classes")
-    return [str(name) for name in names] if isinstance(names, list) else []
-
-
-def _with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) -> list[Flips]:
-    """Put the sentences into the examples that are shown."""
-    texts, unread = dev_texts(next(iter(subject.runs.values())), data_dir)
-    return [
-        replace(flip, unread=unread[flip.task])
-        if flip.task in unread
-        else replace(flip, most=[replace(e, texts=texts[flip.task][e.id]) for e in flip.most])
-        for flip in found
-    ]
 
 
 def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterator[str]:
@@ -357,9 +230,9 @@ def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterat
 def records(comparison: Comparison) -> list[dict[str, Any]]:
     """Return a record a task and one for the overall, numbers unrounded, None where there is none.
 
-    Their keys: ``cell_a``, ``cell_b``, ``what``, ``metric``, ``a``, ``b``, ``difference`` (B - A),
-    ``low``, ``high``, ``p``, ``p_holm``, ``seeds``, ``examples``, ``over``, ``identical``, ``lost``,
-    ``won``, ``reason``.
+    Their keys: ``cell_a``, ``cell_b``, ``what`` (a task or ``"overall"``), ``metric``, ``a``,
+    ``b``, ``difference`` (B - A), ``low``, ``high``, ``p``, ``p_holm`` (over the tasks),
+    ``seeds``, ``examples``, ``over``, ``identical``, ``lost``, ``won``, ``reason``.
     """
     changed = {flip.task: flip for flip in comparison.flips}
     return [_record(comparison, d, changed.get(d.what)) for d in comparison.differences]

@@ -149,7 +149,8 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
         },
         order={task: _agreement([_both("order", task, pair) for pair in pairs]) for task in tasks},
         examples={
-            task: "same" if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
+            task: "same"
+            if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
             else "different"
             for task in tasks
         },

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any
+from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
-from mtbench.outcomes import Predictions
+from mtbench.dev_texts import dev_texts
+from mtbench.outcomes import Predictions, predictions
+from mtbench.subjects import Subject
 
 OF_CLASSES = ("accuracy", "macro_f1")
 """Metrics of tasks whose predictions are right or wrong; those of the others are near or far."""
@@ -124,9 +126,7 @@ def _first(chosen: NDArray[np.bool_], order: Array, count: int) -> list[int]:
     return [int(place) for place in places[np.argsort(order[places], kind="stable")][:count]]
 
 
-def _example(
-    of: Predictions, left: Array, right: Array, change: Array, place: int
-) -> Example:
+def _example(of: Predictions, left: Array, right: Array, change: Array, place: int) -> Example:
     return Example(
         id=str(of.ids[place]),
         label=float(of.labels[place]),
@@ -134,3 +134,65 @@ def _example(
         b=tuple(right[:, place].tolist()),
         change=float(change[place]),
     )
+
+
+def cell_flips(
+    a: Subject,
+    b: Subject,
+    seeds: Sequence[tuple[int, int]],
+    tasks: Sequence[str],
+    *,
+    shown: int = 0,
+) -> list[Flips]:
+    """Return what changed from one cell to another in each task.
+
+    Args:
+        seeds: of the runs that are compared in pairs, A's and B's; without, nothing is.
+        tasks: whose dev examples both have.
+        shown: as for ``flips``.
+    """
+    if not seeds:
+        return []
+    left = [predictions(a.runs[seed]) for seed, _ in seeds]
+    right = [predictions(b.runs[seed]) for _, seed in seeds]
+    return [
+        flips(
+            task,
+            a.metrics[task],
+            _of(task, left),
+            _of(task, right),
+            shown=shown,
+            classes=_class_names(a, task),
+        )
+        for task in tasks
+    ]
+
+
+def _of(task: str, found: Sequence[Mapping[str, Predictions]]) -> list[Predictions]:
+    return [predicted[task] for predicted in found]
+
+
+def _class_names(subject: Subject, task: str) -> list[str]:
+    """Return the names of a task's classes, where its parameter ``classes`` lists them."""
+    request = next(iter(subject.requests.values()))
+    names = request["config"]["tasks"][task].get("classes")
+    return [str(name) for name in names] if isinstance(names, list) else []
+
+
+def with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) -> list[Flips]:
+    """Put the sentences into the examples that are named, or why there are none.
+
+    Args:
+        subject: whose runs' data are read.
+        data_dir: where they lie now; None for where they lay when its runs were trained.
+
+    Raises:
+        UsageError, PluginError: if a plugin of the run is not there any more, or broken.
+    """
+    texts, unread = dev_texts(next(iter(subject.runs.values())), data_dir)
+    return [
+        replace(flip, unread=unread[flip.task])
+        if flip.task in unread
+        else replace(flip, most=[replace(e, texts=texts[flip.task][e.id]) for e in flip.most])
+        for flip in found
+    ]

@@ -30,6 +30,7 @@ PAPER = """
     data statistics pseudo_values outcomes standings rendering plan_rendering readme overview catalogue data_tables token_column
     token_cache timings durations bench_rendering scaffold matrix_schema latex
     designs exclusions overrides search subjects discrepancies flips dev_texts comparison
+    differences sections flip_rendering
     comparison_rendering
 """
 TORCH = """

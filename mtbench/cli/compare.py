@@ -68,7 +68,7 @@ def compare(
     """
     from mtbench.addresses import Reader, check_cells
     from mtbench.comparison import compare_sides
-    from mtbench.comparison_rendering import COMPARISON_FORMATS
+    from mtbench.comparison_rendering import COMPARISON_FORMATS, IN_SECTIONS
     from mtbench.devices import choose
     from mtbench.plugin_files import BESIDE, file_beside
 
@@ -84,7 +84,8 @@ def compare(
     for side in sides:
         check_cells(side)
     found = compare_sides(*sides, examples=examples, data_dir=data_dir)
-    click.echo(COMPARISON_FORMATS[form](found, details))
+    given = {"details": details} if form in IN_SECTIONS else {}
+    click.echo(COMPARISON_FORMATS[form](found, **given))
     for side in sides:
         if side.problem is not None:
             raise side.problem

@@ -1,0 +1,73 @@
+"""Sections: a text in parts, as it stands in a terminal, in Markdown and in LaTeX."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from mtbench.latex import tabular
+
+Row = dict[str, str]
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading, and under it a table, lines, or both.
+
+    Attributes:
+        table: rows with the same keys, which are the column headings.
+        lines: below the table; one may go on in further lines, parted by line breaks.
+        numbers: whether all columns but the first hold numbers, or words about them at the end.
+    """
+
+    heading: str
+    table: Sequence[Row] = ()
+    lines: Sequence[str] = ()
+    numbers: bool = False
+
+    def text(self) -> str:
+        """Return it for a terminal."""
+        lines = [f"  {line}".replace("\n", "\n      ") for line in self.lines]
+        return "\n".join([self.heading, *self._table("simple", self.table), *lines])
+
+    def markdown(self) -> str:
+        """Return it as Markdown, its heading in bold."""
+        # A text's own bar would open a column.
+        rows = [{key: _escaped(text) for key, text in row.items()} for row in self.table]
+        lines = [f"- {line}".replace("\n", "\n  - ") for line in self.lines]
+        parts = [f"**{self.heading}**", "\n".join(self._table("pipe", rows)), "\n".join(lines)]
+        return "\n\n".join(part for part in parts if part)
+
+    def latex(self) -> str:
+        """Return its table, with heading and lines in comments; all in comments without one."""
+        lines = [part for line in self.lines for part in line.split("\n")]
+        if not self.table:
+            return "\n".join(f"% {line}" for line in [self.heading, *lines])
+        return tabular(self.table, alignment=self._alignment(), above=[self.heading], below=lines)
+
+    def _table(self, style: str, rows: Sequence[Row]) -> list[str]:
+        from tabulate import tabulate
+
+        if not rows:
+            return []
+        table = tabulate(
+            rows,
+            headers="keys",
+            tablefmt=style,
+            disable_numparse=True,
+            colalign=self._alignment(),
+        )
+        return table.splitlines()
+
+    def _alignment(self) -> list[str]:
+        names = list(self.table[0])
+        kind = "right" if self.numbers else "left"
+        return ["left", *("left" if name in WORDS else kind for name in names[1:])]
+
+
+WORDS = ("remark",)
+"""Headings of columns that hold words, whatever the others hold."""
+
+
+def _escaped(text: str) -> str:
+    return text.replace("|", "\\|")
