@@ -44,10 +44,18 @@ class Reader:
             store_b: the same for ``b``, where it is another one.
 
         Raises:
-            UsageError, PluginError, NothingToCompare: as for ``side``.
+            UsageError, PluginError, NothingToCompare: as for ``side``; a ``UsageError`` too if
+                there are overrides, and no matrix that they could lie over.
         """
         if b.startswith(BETWEEN):
             b = a.partition(BETWEEN)[0] + b
+        laid_over = self.overrides
+        changes = laid_over.set.keys() - {"data.dir"} or laid_over.axes or laid_over.seeds
+        if changes and not (_names_matrix(a) or _names_matrix(b)):
+            raise UsageError(
+                "--set, --axis and --seeds change how a matrix is read, and neither "
+                f"{a!r} nor {b!r} names one"
+            )
         return self.side(a, store), self.side(b, store_b or store)
 
     def side(self, address: str, store: Store) -> Side:
@@ -73,7 +81,7 @@ class Reader:
             return of_planned_cell(self._plan_cell(path, store, cell), store, place)
         if (path / REQUEST).is_file():
             return of_run(RunFolder(path.resolve()))
-        if path.exists() or path.suffix == ".toml":
+        if _names_matrix(address):
             return of_plan(self._plan(path, store, self.expression), store, place)
         return of_run(_find(address, store))
 
@@ -92,6 +100,14 @@ class Reader:
 
 def _is_store(path: Path) -> bool:
     return (path / "runs").is_dir() and not (path / "matrix.toml").is_file()
+
+
+def _names_matrix(address: str) -> bool:
+    place, between, _ = address.partition(BETWEEN)
+    path = Path(place)
+    if _is_store(path) or (path / REQUEST).is_file():
+        return False
+    return bool(between) or path.exists() or path.suffix == ".toml"
 
 
 def _find(key: str, store: Store) -> RunFolder:

@@ -135,6 +135,68 @@ def requested(
     return made
 
 
+@pytest.fixture
+def write_stored(tmp_path: Path) -> Callable[..., Any]:
+    """Give a function that writes a stored run by hand, with predictions and their scores."""
+    import numpy as np
+
+    from mtbench.metrics import METRICS
+    from mtbench.store import PREDICTIONS, REQUEST, RESULT, Store, write_json
+
+    def write(
+        tasks: Mapping[str, tuple[str, Sequence[float], Sequence[float]]],
+        *,
+        seed: int = 0,
+        key: str = "",
+        cell: str = "a cell",
+        matrix: str = "a study",
+        store: str = "store",
+        request: Mapping[str, Any] | None = None,
+        hashes: Mapping[str, Any] | None = None,
+        ids: Sequence[str] = (),
+    ) -> Any:
+        """Write a run whose tasks have a metric, labels and predictions each."""
+        identity = {"numerics": 2, "data": {}, "weights": None, "code": {}}
+        config = {"tasks": {task: {"name": task} for task in tasks}, "data": {"dir": None}}
+        asked = {
+            "matrix": matrix,
+            "cell": cell,
+            "seed": seed,
+            "device": "cpu",
+            "config": config,
+            "identity": identity,
+            "plugins": [],
+            "providers": {},
+            "versions": {"mtbench": "0.1.0"},
+            "machine": {"cores": 2},
+            **(request or {}),
+        }
+        scores = {
+            task: {metric: METRICS[metric](predicted, labels)}
+            for task, (metric, labels, predicted) in tasks.items()
+        }
+        values = [value for metrics in scores.values() for value in metrics.values()]
+        known = [value for value in values if value is not None]
+        result = {
+            "status": "done",
+            "scores": {"dev": scores},
+            "overall": sum(known) / len(values) if len(known) == len(values) else None,
+            "hashes": {"initial_weights": {}, **(hashes or {})},
+        }
+        arrays = {}
+        for task, (_, labels, predicted) in tasks.items():
+            arrays[f"{task}.ids"] = np.array(ids or [f"e{i}" for i in range(len(labels))])
+            arrays[f"{task}.labels"] = np.array(labels, float)
+            arrays[f"{task}.predictions"] = np.array(predicted, float)
+        folder = Store(tmp_path / store).create(key or f"{cell} {seed}".replace(" ", "-"))
+        write_json(folder.path / REQUEST, asked)
+        np.savez(folder.path / PREDICTIONS, **arrays)
+        write_json(folder.path / RESULT, result)
+        return folder
+
+    return write
+
+
 @pytest.fixture(autouse=True)
 def free_choice_of_algorithms() -> Iterator[None]:
     """Undo what a run that is prepared in this process asks of torch."""
