@@ -126,14 +126,14 @@ def test_a_cell_of_a_matrix(
     assert side.title == f"{matrix}::combiner=sum"
     with pytest.raises(NothingToCompare, match="combiner=rlw: none of its 2 runs is stored"):
         reader.side(f"{matrix}::combiner=rlw", store)
-    with pytest.raises(UsageError, match="unknown cell 'combiner=sun' in .*did you mean"):
+    with pytest.raises(UsageError, match=r"unknown cell 'combiner=sun' in .*did you mean"):
         reader.side(f"{matrix}::combiner=sun", store)
 
 
 def test_a_rejected_cell_says_why(store: Store, reader: Reader, matrix: Path) -> None:
     matrix.write_text(MATRIX.replace('combiner = ["sum", "rlw"]', '"heads.sst" = ["cosine"]'))
     with pytest.raises(
-        NothingToCompare, match="rejected: .*a cosine needs two sentences, and sst has one"
+        NothingToCompare, match=r"rejected: .*a cosine needs two sentences, and sst has one"
     ):
         reader.side(f"{matrix}::heads.sst=cosine", store)
 

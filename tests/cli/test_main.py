@@ -38,6 +38,7 @@ def test_the_commands() -> None:
         "bench",
         "status",
         "leaderboard",
+        "compare",
         "evaluate",
         "predict",
         "data fetch",
