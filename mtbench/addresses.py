@@ -9,7 +9,8 @@ from pathlib import Path
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, UsageError, unknown
 from mtbench.filtering import name_filter
-from mtbench.matrix import NO_OVERRIDES, Overrides, cells, read_matrix
+from mtbench.matrix import cells, read_matrix
+from mtbench.overrides import NO_OVERRIDES, Overrides
 from mtbench.planning import Plan
 from mtbench.registry import Registry
 from mtbench.store import REQUEST, RunFolder, Store
