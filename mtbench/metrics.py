@@ -65,3 +65,6 @@ METRICS: Mapping[str, Callable[[Values, Values], float | None]] = {
     "pearson": pearson,
     "spearman": spearman,
 }
+
+UP = "↑"
+"""Direction of every metric, as headings have it: larger is better."""

@@ -1,113 +1,80 @@
-"""Renderings of a leaderboard: the same numbers for a terminal, Markdown, LaTeX, CSV and JSON."""
+"""Renderings of a leaderboard: for a terminal, in Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
 
 import json
-import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mtbench.board_tables import Table, tables
+from mtbench.effects import Effect
 from mtbench.latex import tabular
-from mtbench.standings import DIGITS, Leaderboard, Row, Score
-
-UNTRAINED = "untrained"
-
-WORD_WIDTH = 20
-"""Columns that are enough for a word; a longer one may be cut in two."""
-PIPE_WIDTH = 160
-"""Columns of a table that goes to a file or a log, which wrap nothing by themselves."""
+from mtbench.outcomes import OVERALL
+from mtbench.standings import Leaderboard, Row, Score
+from mtbench.statistics import Interval
+from mtbench.terminal import draw
 
 
 def as_json(board: Leaderboard) -> str:
-    """Return the leaderboard as a JSON object: ``matrix``, ``cells``, ``plan``, ``remarks``."""
-    cells = [
-        {
-            "name": row.name,
-            "config": row.config,
-            "scores": {task: asdict(score) for task, score in row.scores.items()},
-            "overall": {k: v for k, v in asdict(row.overall).items() if k != UNTRAINED},
-            "status": row.status,
-            "runs": [asdict(run) for run in row.runs],
-            "reason": row.reason,
-        }
-        for row in board.rows
-    ]
+    """Return the leaderboard as a JSON object, all digits kept.
+
+    Its keys are ``matrix``, ``metrics``, ``cells``, ``effects``, ``detectable``, ``plan``,
+    ``notes`` and ``remarks``.
+    """
     value = {
         "matrix": board.title,
         "metrics": dict(board.metrics),
-        "cells": cells,
+        "cells": [_cell(row) for row in board.rows],
+        "effects": flat_effects(board),
+        "detectable": board.detectable,
         "plan": dict(board.counts),
+        "notes": list(board.notes),
         "remarks": list(board.remarks),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
 
 
 def as_csv(board: Leaderboard) -> str:
-    """Return the leaderboard as CSV: one row a cell, one column a number."""
+    """Return the leaderboard as CSV: one row a cell, one column a number, all digits kept.
+
+    The effects of a grid's axes are not in it: they are no property of a cell.
+    """
     import pandas as pd
 
-    records = [_flat(row, board) for row in board.rows]
-    text: str = pd.DataFrame(records).to_csv(index=False, float_format=f"%.{DIGITS}f")
+    text: str = pd.DataFrame(flat_records(board)).to_csv(index=False)
     return text.rstrip("\n")
 
 
 def as_markdown(board: Leaderboard) -> str:
-    """Return the leaderboard as a Markdown table, with its remarks below."""
-    from tabulate import tabulate
-
-    # A text's own bar would open a column.
-    records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in _cells(board)]
-    table = tabulate(
-        records,
-        headers="keys",
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=_alignment(records),
-    )
-    remarks = "\n".join(f"- {remark}" for remark in board.remarks)
-    return f"### {board.title}\n\n{table}" + (f"\n\n{remarks}" if remarks else "")
+    """Return the leaderboard as Markdown tables, with notes and remarks below."""
+    parts = [f"### {board.title}"]
+    for table in tables(board):
+        parts += [f"#### {table.title}"] if table.title else []
+        parts.append(_pipes(table))
+        parts += ["\n".join(f"- {note}" for note in table.notes)] if table.notes else []
+    if board.remarks:
+        parts += ["#### Remarks", "\n".join(f"- {remark}" for remark in board.remarks)]
+    return "\n\n".join(parts)
 
 
 def as_latex(board: Leaderboard) -> str:
-    """Return the leaderboard as a LaTeX table, with title and remarks in comments."""
-    records = _cells(board)
-    return tabular(
-        records, alignment=_alignment(records), above=[board.title], below=board.remarks
+    """Return the leaderboard as LaTeX tables, with titles, notes and remarks in comments."""
+    shown = tables(board)
+    return "\n\n".join(
+        tabular(
+            table.records,
+            alignment=table.alignment,
+            above=[table.title or board.title],
+            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
+        )
+        for table in shown
     )
 
 
 def as_terminal(board: Leaderboard) -> str:
-    """Return the leaderboard as a table for a terminal, coloured where it is one."""
-    from rich.box import SIMPLE_HEAD
-    from rich.console import Console
-    from rich.table import Table
-    from rich.text import Text
-
-    records = _cells(board)
-    title = board.title
-    if len({record["seeds"] for record in records}) == 1:  # a column less on a narrow terminal
-        title += f" (seeds: {records[0]['seeds']})"
-        records = [{k: v for k, v in record.items() if k != "seeds"} for record in records]
-    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
-    blanks = 2 * len(records[0]) + 1  # between the columns and around them
-    widths = _widths(records, console.width - blanks)
-    # Rich cuts off what does not fit; a terminal wraps it, and nothing is lost.
-    console.width = max(console.width, sum(widths) + blanks)
-    table = Table(
-        title=Text(title, style="table.title"),
-        title_justify="left",
-        box=SIMPLE_HEAD,
-        padding=(0, 1, 0, 0),
-    )
-    for index, (name, width) in enumerate(zip(records[0], widths, strict=True)):
-        text = index in (0, len(widths) - 1)
-        table.add_column(name, justify="left" if text else "right", overflow="fold", width=width)
-    for record in records:
-        table.add_row(*(Text(text, style=_style(text)) for text in record.values()))
-    with console.capture() as capture:
-        console.print(table)
-        for remark in board.remarks:
-            console.print(Text(f"  {remark}", style="dim"))
-    return capture.get().rstrip("\n")
+    """Return the leaderboard as tables for a terminal, coloured where it is one."""
+    return draw(board.title, tables(board), board.remarks)
 
 
 FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
@@ -119,78 +86,145 @@ FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
 }
 
 
-def _alignment(records: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the alignment of each column: numbers to the right, name and status to the left."""
-    return ["left", *["right"] * (len(records[0]) - 2), "left"]
+def _pipes(table: Table) -> str:
+    from tabulate import tabulate
+
+    # A text's own bar would open a column.
+    records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in table.records]
+    text: str = tabulate(
+        records,
+        headers="keys",
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=table.alignment,
+    )
+    return text
 
 
-def _widths(records: Sequence[Mapping[str, str]], available: int) -> list[int]:
-    """Return the widths of a table's columns, the widest narrowed until all fit.
+# --- numbers ----------------------------------------------------------------------------------
 
-    None becomes too narrow for its longest word: a number is never cut in two.
+
+def flat_records(board: Leaderboard) -> list[dict[str, Any]]:
+    """Return one record a cell with the same keys in all, a number each, None where missing.
+
+    Keys are ``cell``, ``status`` and ``reason``; of every task and of ``overall`` the mean under
+    its own name and, behind it, ``_low``, ``_high`` (95 % interval), ``_sd``, ``_n`` (dev
+    examples), ``_gap`` (train minus dev), ``_paper``, and of a task ``_untrained`` and
+    ``_trained_on`` (examples); ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
+    ``difference``, ``difference_low``, ``_high`` and ``_p``; ``delta_m`` with ``_low`` and
+    ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``.
     """
-    columns = [[name, *(record[name] for record in records)] for name in records[0]]
-    widths = [max(map(len, texts)) for texts in columns]
-    words = [[len(word) for text in texts for word in text.split()] for texts in columns]
-    least = [min(WORD_WIDTH, max(lengths)) for lengths in words]
-    while sum(widths) > available and widths != least:
-        wide = [index for index, width in enumerate(widths) if width > least[index]]
-        widths[max(wide, key=widths.__getitem__)] -= 1
-    return widths
+    return [_flat(row, board) for row in board.rows]
 
 
-def _style(text: str) -> str:
-    if text.startswith(("failed", "broken")):
-        return "red"
-    return "dim" if UNTRAINED in text or text == "-" else ""
+def flat_effects(board: Leaderboard) -> list[dict[str, Any]]:
+    """Return one record a level of an axis; see ``effects.Effect``."""
+    return [_flat_effect(effect) for effect in board.effects]
 
 
 def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
-    """Return a row with one column a number, missing ones empty."""
     record: dict[str, Any] = {"cell": row.name}
-    for task in [*board.metrics, "overall"]:
-        score = row.overall if task == "overall" else row.scores.get(task)
-        record[task] = score.mean if score else None
-        record[f"{task}_sd"] = score.sd if score else None
-        record[f"{task}_paper"] = score.paper if score else None
-        if task != "overall":
-            record[f"{task}_untrained"] = score.untrained if score else None
-    return record | {"seeds": len(row.overall.seeds), "status": row.status, "reason": row.reason}
-
-
-def _cells(board: Leaderboard) -> list[dict[str, str]]:
-    """Return the rows as texts, under the headings that people read."""
-    papers = {
-        task
-        for row in board.rows
-        for task, score in [*row.scores.items(), ("overall", row.overall)]
-        if score.paper is not None
+    for task in board.metrics:
+        score = row.scores.get(task)
+        record |= _flat_score(task, score)
+        record[f"{task}_untrained"] = score.untrained if score else None
+        record[f"{task}_trained_on"] = row.cost.examples.get(task) if row.cost else None
+    record |= _flat_score(OVERALL, row.overall)
+    best, worst = row.ranks or (None, None)
+    apart = row.difference
+    return record | {
+        "seeds": len(row.overall.seeds),
+        "rank_best": best,
+        "rank_worst": worst,
+        "against": apart.against if apart else None,
+        **_flat_interval("difference", apart.interval if apart else None),
+        "difference_p": apart.p if apart else None,
+        **_flat_interval("delta_m", row.delta_m),
+        "steps": row.cost.steps if row.cost else None,
+        "minutes": row.cost.minutes if row.cost else None,
+        "peak_mb": row.cost.peak_mb if row.cost else None,
+        "peak_device_mb": row.cost.peak_device_mb if row.cost else None,
+        "status": row.status,
+        "reason": row.reason,
     }
-    records = []
-    for row in board.rows:
-        record = {"cell": row.name}
-        for task in [*board.metrics, "overall"]:
-            score = row.overall if task == "overall" else row.scores.get(task)
-            record[_heading(task, board)] = _text(score)
-            if task in papers:
-                record[f"{task} (paper)"] = _number(score.paper if score else None)
-        record["seeds"] = str(len(row.overall.seeds))
-        record["status"] = f"{row.status}: {row.reason}" if row.reason else row.status
-        records.append(record)
-    return records
 
 
-def _heading(task: str, board: Leaderboard) -> str:
-    return f"{task} {board.metrics[task]}" if task in board.metrics else task
+def _flat_score(name: str, score: Score | None) -> dict[str, Any]:
+    interval = score.interval if score else None
+    return {
+        **_flat_interval(name, interval),
+        name: score.mean if score else None,
+        f"{name}_sd": score.sd if score else None,
+        f"{name}_n": interval.examples if interval else None,
+        f"{name}_gap": score.gap if score else None,
+        f"{name}_paper": score.paper if score else None,
+    }
 
 
-def _text(score: Score | None) -> str:
-    if score is None or not score.seeds:
-        return "-"
-    mean = "undefined" if score.mean is None else _number(score.mean)
-    spread = f" ± {_number(score.sd)}" if score.sd is not None else ""
-    return mean + spread + (f" {UNTRAINED}" if score.untrained else "")
+def _flat_interval(name: str, interval: Interval | None) -> dict[str, float | None]:
+    return {
+        name: interval.estimate if interval else None,
+        f"{name}_low": interval.low if interval else None,
+        f"{name}_high": interval.high if interval else None,
+    }
 
 
-def _number(value: float | None) -> str:
-    return "-" if value is None else f"{value:.{DIGITS}f}"
+def _flat_effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "axis": effect.axis,
+        "level": effect.level,
+        "overall": effect.mean,
+        **_flat_interval("difference", effect.difference),
+        "p": effect.p,
+        "matched": effect.matched,
+        "cells": effect.cells,
+    }
+
+
+def _cell(row: Row) -> dict[str, Any]:
+    apart = row.difference
+    return {
+        "name": row.name,
+        "config": row.config,
+        "scores": {
+            task: _score(score) | {"untrained": score.untrained}
+            for task, score in row.scores.items()
+        },
+        "overall": _score(row.overall),
+        "ranks": list(row.ranks) if row.ranks else None,
+        "difference": apart
+        and {"against": apart.against, "interval": _interval(apart.interval), "p": apart.p},
+        "delta_m": _interval(row.delta_m),
+        "cost": asdict(row.cost) if row.cost else None,
+        "levels": dict(row.levels),
+        "status": row.status,
+        "runs": [asdict(run) for run in row.runs],
+        "reason": row.reason,
+    }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "mean": score.mean,
+        "sd": score.sd,
+        "seeds": list(score.seeds),
+        "paper": score.paper,
+        "interval": _interval(score.interval),
+        "gap": score.gap,
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    """Return an interval for JSON, which has no infinity: without error, no degrees of freedom."""
+    if interval is None:
+        return None
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "error": interval.error,
+        "df": interval.df if interval.error else None,
+        "seeds": interval.seeds,
+        "examples": interval.examples,
+        "over": interval.over,
+    }

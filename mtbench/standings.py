@@ -1,4 +1,6 @@
-"""The leaderboard: the stored scores of a plan's cells, as records."""
+"""The leaderboard: what is known of a plan's cells, as records."""
+
+from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
@@ -6,11 +8,20 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from mtbench.configuration import Config
+from mtbench.costs import Cost, cost, gaps, trained
+from mtbench.effects import Effect, effects
+from mtbench.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.ranking import detectable, pairwise, peers, ranks
+from mtbench.reading import notes
+from mtbench.references import Difference, differences
+from mtbench.relative_gain import Baselines, baselines, delta_m
+from mtbench.remarks import is_done, remarks
+from mtbench.statistics import Interval
 from mtbench.store import REQUEST, RESULT, Store
 
 DIGITS = 3
-"""Digits of a score in every format; a dev set of a thousand rows bears no more."""
+"""Digits of a score for people; a dev set of a thousand rows bears no more."""
 
 Status = Literal["done", "partial", "failed", "running", "missing", "rejected", "broken"]
 
@@ -25,6 +36,9 @@ class Score:
         seeds: one value a stored run, in the order of the seeds; None where undefined.
         paper: the published value, or None.
         untrained: whether no run of the cell trained the task's head.
+        interval: of the mean; None where that is.
+        gap: score on the sample of train minus that on dev, mean over the runs; None where
+            undefined or nothing is stored.
     """
 
     mean: float | None
@@ -32,6 +46,8 @@ class Score:
     seeds: Sequence[float | None]
     paper: float | None
     untrained: bool = False
+    interval: Interval | None = None
+    gap: float | None = None
 
 
 @dataclass(frozen=True)
@@ -43,6 +59,12 @@ class Row:
         overall: mean of the tasks' primary metrics.
         runs: the cell's runs, one a seed.
         reason: why the cell was rejected, is broken or failed; empty otherwise.
+        levels: its place on each axis of a grid.
+        ranks: the best and the worst that the cell may have on the overall; None where it is not
+            ranked.
+        difference: to the cell that it is compared with; None for none.
+        delta_m: relative gain over the single-task cells, in percent; None where there is none.
+        cost: mean over the stored runs; None without any.
     """
 
     name: str
@@ -52,6 +74,11 @@ class Row:
     status: Status
     runs: Sequence[PlannedRun]
     reason: str
+    levels: Mapping[str, str]
+    ranks: tuple[int, int] | None = None
+    difference: Difference | None = None
+    delta_m: Interval | None = None
+    cost: Cost | None = None
 
 
 @dataclass(frozen=True)
@@ -61,7 +88,10 @@ class Leaderboard:
     Attributes:
         metrics: the tasks that occur, each with its primary metric.
         counts: of the plan; see ``Plan.counts``.
-        remarks: what a reader must know to read the table right.
+        notes: how the numbers are to be read.
+        remarks: what was odd about the runs.
+        detectable: minimum detectable difference on the overall; None where nothing is ranked.
+        effects: of the axes of a grid.
     """
 
     title: str
@@ -69,71 +99,157 @@ class Leaderboard:
     rows: Sequence[Row]
     counts: Mapping[str, int]
     remarks: Sequence[str]
+    notes: Sequence[str] = ()
+    detectable: float | None = None
+    effects: Sequence[Effect] = ()
 
 
 def leaderboard(plan: Plan, store: Store) -> Leaderboard:
-    """Read the stored results of a plan."""
+    """Read the stored results of a plan.
+
+    Raises:
+        NothingToCompare: if two runs of a cell were scored on different examples.
+    """
     results = {run.key: store.run(run.key).read(RESULT) for _, run in plan.runs("done", "failed")}
+    stored = {key: result for key, result in results.items() if result is not None}
+    requests = [store.run(key).read(REQUEST) for key in stored if is_done(stored[key])]
     metrics: dict[str, str] = {}
     for cell in plan.cells:
-        for task, entry in cell.tasks.items():
-            metrics.setdefault(task, entry.info.metrics[0])
-    requests = [
-        store.run(key).read(REQUEST) for key, result in results.items() if _is_done(result)
-    ]
-    stored = {key: result for key, result in results.items() if result is not None}
+        for task, metric in _metrics(cell).items():
+            metrics.setdefault(task, metric)
+    outcomes = [cell_outcomes(cell, store) for cell in plan.cells]
+    compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
     return Leaderboard(
         title=plan.title,
         metrics=metrics,
-        rows=[_row(cell, stored) for cell in plan.cells],
+        rows=[
+            _row(place, cell, stored, outcomes[place], compared)
+            for place, cell in enumerate(plan.cells)
+        ],
         counts=plan.counts(),
         remarks=[
             *plan.remarks,
-            *_remarks(plan, stored, [r for r in requests if r is not None]),
+            *remarks(plan, stored, [r for r in requests if r is not None]),
         ],
+        notes=list(notes(plan, outcomes, compared.ranked, compared.detectable, compared.singles)),
+        detectable=compared.detectable,
+        effects=compared.effects,
     )
 
 
-def _is_done(result: Mapping[str, Any] | None) -> bool:
-    return result is not None and result["status"] == "done"
+class _Comparisons:
+    """What is said of cells beside each other, by their places in the plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        outcomes: Sequence[CellOutcomes | None],
+        done: Sequence[Sequence[Mapping[str, Any]]],
+    ) -> None:
+        complete = [
+            cell if cell and len(cell.seeds) == len(planned.runs) else None
+            for planned, cell in zip(plan.cells, outcomes, strict=True)
+        ]
+        places = peers(complete)
+        pairs = pairwise([cell for place in places if (cell := complete[place]) is not None])
+        found = ranks(pairs)
+        self.ranked = dict(zip(places, found, strict=True)) if found else {}
+        self.detectable = detectable(pairs)
+        self.differences = differences(plan, outcomes)
+        self.trained = [trained(results) for results in done]
+        tasks = list(dict.fromkeys(task for cell in plan.cells for task in cell.tasks))
+        self.singles: Baselines = baselines(tasks, outcomes, self.trained)
+        self.effects = effects(
+            [cell.levels for cell in plan.cells],
+            [cell if place in places else None for place, cell in enumerate(complete)],
+            [bool(cell.runs) for cell in plan.cells],
+        )
 
 
-def _row(cell: PlannedCell, results: Mapping[str, Any]) -> Row:
-    runs = [results[run.key] for run in cell.runs if run.key in results]
-    done = [result for result in runs if _is_done(result)]
+def _metrics(cell: PlannedCell) -> dict[str, str]:
+    return {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
+
+
+def _done(cell: PlannedCell, results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the results of a cell's runs that are stored."""
+    found = [results.get(run.key) for run in cell.runs]
+    return [result for result in found if result is not None and is_done(result)]
+
+
+def _row(
+    place: int,
+    cell: PlannedCell,
+    results: Mapping[str, Any],
+    outcomes: CellOutcomes | None,
+    compared: _Comparisons,
+) -> Row:
+    done = _done(cell, results)
+    metrics = _metrics(cell)
+    apart = gaps(done, metrics)
     scores = {
         task: _score(
-            [result["scores"]["dev"][task][entry.info.metrics[0]] for result in done],
+            [result["scores"]["dev"][task][metric] for result in done],
             cell.paper.get(task),
             untrained=bool(done) and all(task in result["untrained"] for result in done),
+            interval=outcomes.interval(task) if outcomes else None,
+            gap=apart[task],
         )
-        for task, entry in cell.tasks.items()
+        for task, metric in metrics.items()
     }
-    errors = [result["error"] for result in runs if not _is_done(result)]
-    reasons = [cell.obstacle[1]] if cell.obstacle else errors
     return Row(
         name=cell.name,
         config=cell.config,
         scores=scores,
-        overall=_score([result["overall"] for result in done], cell.paper.get("overall")),
+        overall=_score(
+            [result["overall"] for result in done],
+            cell.paper.get(OVERALL),
+            interval=outcomes.interval(OVERALL) if outcomes else None,
+            gap=_mean_gap(list(apart.values())),
+        ),
         status=_status(cell, len(done)),
         runs=cell.runs,
-        reason=reasons[0] if reasons else "",
+        reason=next(_reasons(cell, results), ""),
+        levels=cell.levels,
+        ranks=compared.ranked.get(place),
+        difference=compared.differences[place],
+        delta_m=delta_m(outcomes, compared.trained[place], compared.singles.cells),
+        cost=cost(done),
     )
 
 
+def _reasons(cell: PlannedCell, results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a cell has no runs, or what its failed ones died of."""
+    if cell.obstacle:
+        yield cell.obstacle[1]
+    for run in cell.runs:
+        if run.key in results and not is_done(results[run.key]):
+            yield results[run.key]["error"]
+
+
 def _score(
-    values: Sequence[float | None], paper: float | None, *, untrained: bool = False
+    values: Sequence[float | None],
+    paper: float | None,
+    *,
+    untrained: bool = False,
+    interval: Interval | None,
+    gap: float | None,
 ) -> Score:
     defined = [value for value in values if value is not None]
     complete = bool(values) and len(defined) == len(values)
     return Score(
-        mean=round(statistics.fmean(defined), DIGITS) if complete else None,
-        sd=round(statistics.stdev(defined), DIGITS) if complete and len(defined) > 1 else None,
-        seeds=[None if value is None else round(value, DIGITS) for value in values],
+        mean=statistics.fmean(defined) if complete else None,
+        sd=statistics.stdev(defined) if complete and len(defined) > 1 else None,
+        seeds=list(values),
         paper=paper,
         untrained=untrained,
+        interval=interval,
+        gap=gap,
     )
+
+
+def _mean_gap(gaps: Sequence[float | None]) -> float | None:
+    known = [gap for gap in gaps if gap is not None]
+    return statistics.fmean(known) if known and len(known) == len(gaps) else None
 
 
 def _status(cell: PlannedCell, done: int) -> Status:
@@ -147,101 +263,3 @@ def _status(cell: PlannedCell, done: int) -> Status:
     if "running" in states:
         return "running"
     return "partial" if done else "missing"
-
-
-def _remarks(
-    plan: Plan, results: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]
-) -> Iterator[str]:
-    """Yield what a reader must know to read the table right."""
-    done = [result for result in results.values() if _is_done(result)]
-    if not done:
-        return
-    if any(result["untrained"] for result in done):
-        yield (
-            "untrained: the task gave no batch, so its head kept its first weights; "
-            "the score counts towards overall but says nothing about the task"
-        )
-    if len(plan.seeds) == 1:
-        yield "one seed: a difference between rows may be the seed's as well as the cell's"
-    steps = sorted({result["cost"]["steps"] for result in done})
-    if len(steps) > 1:
-        yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"
-    evaluations = sorted({result["evaluations"] for result in done})
-    if evaluations[-1] > 1:
-        yield "selected on dev: each run is the best of several evaluations on dev"
-    if len(evaluations) > 1:
-        yield (
-            f"unequal selection: the runs chose among {evaluations[0]} to {evaluations[-1]} "
-            "evaluations, which favours those with more"
-        )
-    yield from _rows_left_out(done)
-    mixed = _differing([_versions(request) for request in requests])
-    if mixed:
-        yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
-    yield from _same_cells(plan)
-    yield from _equal_cells(plan, results)
-    yield from dict.fromkeys(
-        cell.caveat
-        for cell in plan.cells
-        if cell.caveat and any(_is_done(results.get(run.key)) for run in cell.runs)
-    )
-    notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
-    yield from notes
-
-
-def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
-    """Yield the broken rows that runs did without, the most of any run."""
-    most: dict[tuple[str, str], int] = {}
-    for result in done:
-        for task, splits in result["left_out"].items():
-            for split, count in splits.items():
-                most[task, split] = max(count, most.get((task, split), 0))
-    for (task, split), count in most.items():
-        if count:
-            yield (
-                f"{task}: {count} broken row(s) of {split} left out "
-                "('mtbench data status' lists them)"
-            )
-
-
-def _versions(request: Mapping[str, Any]) -> dict[str, str]:
-    """Return the versions of packages and of the plugins' distributions."""
-    providers = (provider.rpartition(" ") for provider in request["providers"].values())
-    # The harness says its own: that of an editable installation is the one it was installed with.
-    return {**{name: version for name, _, version in providers if name}, **request["versions"]}
-
-
-def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
-    """Return the keys under which two records that have them hold different values."""
-    found: dict[str, set[str]] = {}
-    for record in records:
-        for key, value in record.items():
-            found.setdefault(key, set()).add(value)
-    return sorted(key for key, values in found.items() if len(values) > 1)
-
-
-def _equal_cells(plan: Plan, results: Mapping[str, Any]) -> Iterator[str]:
-    """Yield cells that differ, and whose runs gave the same numbers from the same batches."""
-    names: dict[str, dict[str, str]] = {}
-    for cell in plan.cells:
-        runs = [results[run.key] for run in cell.runs if run.key in results]
-        if runs and all(_is_done(result) for result in runs):
-            outcome = repr([(r["hashes"]["batches"], r["scores"]["dev"]) for r in runs])
-            names.setdefault(outcome, {})[cell.runs[0].key] = cell.name
-    for same in names.values():
-        if len(same) > 1:
-            yield (
-                "the same batches and the same numbers, so what they differ in never came "
-                f"into play: {'; '.join(same.values())}"
-            )
-
-
-def _same_cells(plan: Plan) -> Iterator[str]:
-    """Yield the names under which one and the same cell stands in the table."""
-    names: dict[str, list[str]] = {}
-    for cell in plan.cells:
-        if cell.runs:
-            names.setdefault(cell.runs[0].key, []).append(cell.name)
-    for same in names.values():
-        if len(same) > 1:
-            yield f"one cell under {len(same)} names, trained once: {'; '.join(same)}"

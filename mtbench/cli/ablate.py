@@ -15,6 +15,12 @@ if TYPE_CHECKING:
     from mtbench.planning import Plan
     from mtbench.store import Store
 
+reference_option = click.option(
+    "--reference",
+    metavar="CELL",
+    help="The cell that all others are compared with.  [default: what MATRIX says]",
+)
+
 
 @click.command()
 @matrix_options
@@ -26,18 +32,22 @@ if TYPE_CHECKING:
     help="Runs at a time.  [default: cores/threads; 1 on a CUDA device]",
 )
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
-def ablate(form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
+@reference_option
+def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
+    from mtbench.references import referred
     from mtbench.study import ablate as train
     from mtbench.study import make_plan
 
     asked = read_study(**given)
     store = asked["store"]
+    if reference is not None and not (first := make_plan(**asked)).to_come:
+        referred(first, reference)  # a name that is unknown is told before the hours
     if dry_run:
         return _print_plan(make_plan(**asked), store, form, jobs)
     files, blocked = given["plugin_files"], given["blocked"]
     plan = train(**asked, observer=_watching, jobs=jobs, plugins=files, blocked=blocked)
-    return _print_board(plan, store, form)
+    return _print_board(referred(plan, reference), store, form)
 
 
 def _watching(plan: Plan) -> AbstractContextManager[Observer]:
@@ -64,9 +74,13 @@ def plan(form: str, **given: Any) -> int:
 @seeds_option
 @format_option
 @click.option("--write", is_flag=True, help="Put the table into the README.md beside MATRIX.")
-def leaderboard(form: str, write: bool, **given: Any) -> int:
+@reference_option
+def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
+    from mtbench.references import referred
+
     planned, store = read_plan(**given)
+    planned = referred(planned, reference)
     if write:
         planned.check_complete()  # a table with holes replaces no good one
         from mtbench.readme import write_table

@@ -1,0 +1,82 @@
+"""Costs: what the runs of a cell took, and how far they fit train better than dev."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Cost:
+    """What a run of a cell took, as a mean over its runs.
+
+    Attributes:
+        steps: of the optimiser.
+        examples: of each task that were trained on, one that came again counted again.
+        minutes: from the start of the run to its end.
+        peak_mb: largest resident size of its process, 2^20 bytes; None where unknown.
+        peak_device_mb: most that torch had allocated on a GPU; None without one.
+    """
+
+    steps: float
+    examples: Mapping[str, float]
+    minutes: float | None
+    peak_mb: float | None
+    peak_device_mb: float | None
+
+
+def cost(results: Sequence[Mapping[str, Any]]) -> Cost | None:
+    """Return the mean cost of stored runs, or None for none."""
+    if not results:
+        return None
+    costs = [result["cost"] for result in results]
+    seconds = _mean([cost["seconds"]["total"] for cost in costs])
+    return Cost(
+        steps=statistics.fmean(cost["steps"] for cost in costs),
+        examples={
+            task: statistics.fmean(cost["examples"].get(task, 0) for cost in costs)
+            for task in costs[0]["examples"]
+        },
+        minutes=None if seconds is None else seconds / 60,
+        peak_mb=_mean([cost["peak_memory_mb"] for cost in costs]),
+        peak_device_mb=_mean([cost.get("peak_device_memory_mb") for cost in costs]),
+    )
+
+
+def trained(results: Sequence[Mapping[str, Any]]) -> set[str]:
+    """Return the tasks that any of some runs trained."""
+    return {
+        task
+        for result in results
+        for task, examples in result["cost"]["examples"].items()
+        if examples
+    }
+
+
+def gaps(results: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> dict[str, Any]:
+    """Return each task's score on the sample of train minus that on dev, a mean over runs.
+
+    Args:
+        metrics: of each task the primary one.
+
+    Returns:
+        None for a task that has no run, or one whose score is undefined.
+    """
+    found: dict[str, float | None] = {}
+    for task, metric in metrics.items():
+        pairs = [
+            (result["scores"]["train"][task][metric], result["scores"]["dev"][task][metric])
+            for result in results
+        ]
+        found[task] = _mean(
+            [None if None in pair else float(pair[0]) - float(pair[1]) for pair in pairs]
+        )
+    return found
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    """Return the mean; None of nothing, or where one is None."""
+    known = [value for value in values if value is not None]
+    return statistics.fmean(known) if known and len(known) == len(values) else None
