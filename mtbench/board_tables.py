@@ -9,7 +9,7 @@ from typing import Literal
 from mtbench.effects import Effect
 from mtbench.metrics import UP
 from mtbench.outcomes import OVERALL
-from mtbench.reading import SIGNIFICANT, SINGLE, UNTRAINED
+from mtbench.reading import SIGNIFICANT, SINGLE, UNTRAINED, compared_with
 from mtbench.standings import DIGITS, Leaderboard, Row, Score
 from mtbench.statistics import ALPHA, Interval
 
@@ -66,10 +66,12 @@ COST_NOTES = (
 def _scores(board: Leaderboard) -> list[Record]:
     """Return scores, ranks and differences; a column is left out where it tells nothing."""
     seeds = {len(row.overall.seeds) for row in board.rows if row.overall.seeds}
+    against = [row.difference.against if row.difference else "" for row in board.rows]
     columns = {
         "rank": any(row.ranks for row in board.rows),
         "difference": any(row.difference for row in board.rows),
-        "compared with": not _is_told_below(board.rows),
+        "compared with": any(against)
+        and not compared_with([row.name for row in board.rows], against),
         "delta-m %": any(row.delta_m for row in board.rows),
         "seeds": len(seeds) != 1 or any(not row.overall.seeds for row in board.rows),
         "status": any(row.status != "done" for row in board.rows),
@@ -91,15 +93,6 @@ def _scores(board: Leaderboard) -> list[Record]:
         }
         records.append(record | {name: text for name, text in last.items() if columns[name]})
     return records
-
-
-def _is_told_below(rows: Sequence[Row]) -> bool:
-    """Whether a note says what the differences are to: one cell, or the row above."""
-    against = [row.difference.against if row.difference else "" for row in rows]
-    above = ["", *(row.name for row in rows)]
-    return len({*against} - {""}) < 2 or all(
-        name in ("", before) for name, before in zip(against, above, strict=False)
-    )
 
 
 def _score(score: Score | None, *, several: bool) -> str:

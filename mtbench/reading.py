@@ -96,27 +96,30 @@ def _ranks(plan: Plan, ranked: Mapping[int, tuple[int, int]]) -> str:
 
 def _differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> str:
     """Say what the column of differences is to, and what its mark means."""
+    names = [cell.name for cell in plan.cells]
+    against = [cell.against if cell.against in names else "" for cell in plan.cells]
+    if not any(against):
+        missing = next(cell.against for cell in plan.cells if cell.against)
+        return f"no differences: {missing!r}, which they would be to, is not in this table"
     seeds = max(len(cell.seeds) for cell in cells if cell is not None)
     test = (
         f"{SIGNIFICANT} p < {ALPHA:.2f}, Holm over the column"
         if seeds > 1
         else "one seed, so no test"
     )
-    return f"difference: {compared_with(plan)}, on the overall, paired ({test})"
+    to = compared_with(names, against) or "to the cell named"
+    return f"difference: {to}, on the overall, paired ({test})"
 
 
-def compared_with(plan: Plan) -> str:
-    """Say what the cells of a plan are compared with, where that takes one phrase."""
-    against = {cell.against for cell in plan.cells if cell.against}
-    if len(against) == 1:
-        return f"to {next(iter(against))!r}"
-    return "to the cell named" if not is_ladder(plan) else "to the row above"
+def compared_with(names: Sequence[str], against: Sequence[str]) -> str:
+    """Say in one phrase what cells are compared with; empty where that takes more.
 
-
-def is_ladder(plan: Plan) -> bool:
-    """Whether every cell is compared with the one before it."""
-    names = [cell.name for cell in plan.cells]
-    return all(
-        cell.against in ("", before)
-        for cell, before in zip(plan.cells, ["", *names], strict=False)
-    )
+    Args:
+        names: of the cells, in the order of the table.
+        against: what each is compared with; empty for nothing.
+    """
+    others = {name for name in against if name}
+    if len(others) == 1:
+        return f"to {next(iter(others))!r}"
+    ladder = all(name in ("", above) for name, above in zip(against, ["", *names], strict=False))
+    return "to the row above" if ladder else ""

@@ -30,7 +30,10 @@ def remarks(
             "the score counts towards overall and rank, as in the paper, but says nothing of the task"
         )
     if len(plan.seeds) == 1:
-        yield "one seed: a difference between rows may be the seed's as well as the cell's"
+        yield (
+            "one seed: no ranks, since a difference between rows may be the seed's as well as "
+            "the cell's"
+        )
     steps = sorted({result["cost"]["steps"] for result in done})
     if len(steps) > 1:
         yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"

@@ -5,15 +5,17 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 
 from mtbench.configuration import overlay
+from mtbench.costs import Cost
 from mtbench.matrix import NamedCell
 from mtbench.planning import Plan, PlannedCell, PlannedRun, Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.standings import Leaderboard, Row, Score, leaderboard
-from mtbench.store import REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
 
 BASE = {
     "tasks": [
@@ -40,9 +42,14 @@ class Study:
         return Planner(Registry.load(), self.store).plan("a study", self.cells, self.seeds)
 
     def store_result(
-        self, cell: int, seed: int, result: Mapping[str, Any], **changed: Mapping[str, str]
+        self,
+        cell: int,
+        seed: int,
+        result: Mapping[str, Any],
+        of_dev: Mapping[str, Sequence[float]] | None = None,
+        **changed: Mapping[str, str],
     ) -> RunFolder:
-        """Store the result of a run, with what changed in its request."""
+        """Store the result of a run, with what it predicted and what changed in its request."""
         planned: PlannedCell = self.plan().cells[cell]
         run: PlannedRun = next(run for run in planned.runs if run.seed == seed)
         folder = self.store.run(run.key)
@@ -53,10 +60,27 @@ class Study:
             wanted | {name: wanted[name] | dict(values) for name, values in changed.items()},
         )
         write_json(folder.path / RESULT, result)
+        if result["status"] == "done":
+            np.savez(folder.path / PREDICTIONS, **predicted(**(of_dev or {})))
         return folder
 
     def read(self) -> Leaderboard:
         return leaderboard(self.plan(), self.store)
+
+
+LABELS = {"sst": [1.0, 0.0, 1.0, 0.0], "sts": [0.0, 1.0, 2.0, 5.0]}
+
+
+def predicted(
+    sst: Sequence[float] = (1, 1, 1, 1), sts: Sequence[float] = (0, 2, 1, 3)
+) -> dict[str, Any]:
+    """Return the arrays of a run's predictions on the four dev examples of each task."""
+    arrays: dict[str, Any] = {}
+    for task, values in (("sst", sst), ("sts", sts)):
+        arrays[f"{task}.ids"] = np.array(list("abcd"))
+        arrays[f"{task}.labels"] = np.array(LABELS[task])
+        arrays[f"{task}.predictions"] = np.array(values, float)
+    return arrays
 
 
 @pytest.fixture
@@ -97,9 +121,19 @@ def done(
         "untrained": list(untrained),
         "evaluations": evaluations,
         "hashes": {"batches": batches or f"batches {next(COUNT)}"},
-        "cost": {"steps": steps},
+        "cost": {
+            "steps": steps,
+            "examples": {task: 0 if task in untrained else 4 * steps for task in ("sst", "sts")},
+            "seconds": {"total": 30.0 * steps},
+            "peak_memory_mb": 100.0 + steps,
+        },
         "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
     }
+
+
+def measured(score: Score) -> tuple[Sequence[float | None], float | None, float | None]:
+    """Return a score's values, their mean and their standard deviation."""
+    return score.seeds, score.mean, score.sd
 
 
 def only(board: Leaderboard) -> Row:
@@ -118,23 +152,23 @@ def test_a_row_has_mean_and_spread_over_the_seeds(make: Callable[..., Study]) ->
     row = only(study.read())
 
     # The standard deviation of two values is their difference over the root of two.
-    assert row.scores == {
-        "sst": Score(mean=0.375, sd=0.177, seeds=[0.25, 0.5], paper=None),
-        "sts": Score(mean=0.15, sd=0.354, seeds=[-0.1, 0.4], paper=None),
-    }
-    assert row.overall == Score(mean=0.263, sd=0.265, seeds=[0.075, 0.45], paper=None)
+    root = 2**0.5
+    assert measured(row.scores["sst"]) == (
+        [0.25, 0.5],
+        pytest.approx(0.375),
+        pytest.approx(0.25 / root),
+    )
+    assert measured(row.scores["sts"]) == (
+        [-0.1, 0.4],
+        pytest.approx(0.15),
+        pytest.approx(0.5 / root),
+    )
+    assert measured(row.overall) == (
+        pytest.approx([0.075, 0.45]),
+        pytest.approx(0.2625),
+        pytest.approx(0.375 / root),
+    )
     assert (row.status, row.reason) == ("done", "")
-
-
-def test_the_mean_is_rounded_once(make: Callable[..., Study]) -> None:
-    study = make(seeds=(0, 1, 2))
-    for seed, value in enumerate((0.0006, 0.0006, 0.0)):
-        study.store_result(0, seed, done(value, 0.5))
-
-    score = only(study.read()).scores["sst"]
-
-    # The mean of the rounded values, 0.00067, would be rounded to 0.001.
-    assert (score.mean, score.seeds) == (0.0, [0.001, 0.001, 0.0])
 
 
 def test_seeds_stand_in_the_order_of_the_plan(make: Callable[..., Study]) -> None:
@@ -150,7 +184,7 @@ def test_one_seed_has_no_spread(make: Callable[..., Study]) -> None:
     study = make(seeds=[0])
     study.store_result(0, 0, done(0.5, 0.5))
 
-    assert only(study.read()).scores["sst"] == Score(0.5, None, [0.5], None)
+    assert measured(only(study.read()).scores["sst"]) == ([0.5], 0.5, None)
 
 
 def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]) -> None:
@@ -160,8 +194,9 @@ def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]
 
     row = only(study.read())
 
-    assert row.scores["sts"] == Score(mean=None, sd=None, seeds=[None, 0.3], paper=None)
-    assert row.overall == Score(mean=None, sd=None, seeds=[None, 0.4], paper=None)
+    assert measured(row.scores["sts"]) == ([None, 0.3], None, None)
+    assert measured(row.overall) == ([None, 0.4], None, None)
+    assert (row.scores["sts"].interval, row.overall.interval) == (None, None)
     assert row.scores["sst"].mean == 0.5
     assert row.status == "done"
 
@@ -280,7 +315,7 @@ def test_a_head_is_untrained_where_no_run_trained_it(make: Callable[..., Study])
 
     marks = [{task: score.untrained for task, score in row.scores.items()} for row in board.rows]
     assert marks == [{"sst": False, "sts": True}, {"sst": False, "sts": False}]
-    assert [remark.partition(":")[0] for remark in board.remarks] == ["untrained"]
+    assert [remark.partition(":")[0] for remark in board.remarks] == ["† untrained"]
 
 
 def test_a_study_without_oddities_needs_no_remark(make: Callable[..., Study]) -> None:
@@ -461,8 +496,143 @@ def test_the_scores_of_a_run_that_was_trained(
     row = only(leaderboard(plan, store))
 
     assert row.status == "done"
-    assert row.overall.seeds == [round(result["overall"], 3)]
+    assert row.overall.seeds == [result["overall"]]
     assert {task: score.mean for task, score in row.scores.items()} == {
-        task: round(next(iter(metrics.values())), 3)
-        for task, metrics in result["scores"]["dev"].items()
+        task: next(iter(metrics.values())) for task, metrics in result["scores"]["dev"].items()
     }
+
+
+# --- intervals, ranks, differences ------------------------------------------------------------
+
+
+def test_a_score_has_the_interval_of_what_its_runs_predicted(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.8), {"sst": [1, 1, 1, 1]})  # right, wrong, right, wrong
+    study.store_result(0, 1, done(0.75, 0.8), {"sst": [1, 0, 1, 1]})  # right but for the last
+
+    interval = only(study.read()).scores["sst"].interval
+
+    assert interval is not None
+    assert (interval.estimate, interval.seeds, interval.examples) == (0.625, 2, 4)
+    # MS_seed / 8 = .015625 = MS_residual / 8, and MS_example / 8 = .229167 / 4 = .057292.
+    assert interval.error**2 == pytest.approx(0.057292, abs=1e-6)
+    assert interval.df == pytest.approx(2.3121, abs=1e-3)
+
+
+def test_the_gap_and_the_cost_are_means_over_the_runs(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.8, steps=1))
+    study.store_result(0, 1, done(0.7, 0.6, steps=3))
+
+    row = only(study.read())
+
+    assert row.cost == Cost(2.0, {"sst": 8.0, "sts": 8.0}, 1.0, 102.0, None)
+    gaps = [row.scores["sst"].gap, row.scores["sts"].gap, row.overall.gap]
+    assert gaps == pytest.approx([0.4, 0.3, 0.35])  # train is 1.0 everywhere
+
+
+RIGHT, WRONG = [1, 0, 1, 0], [0, 1, 0, 1]
+
+
+def test_cells_that_are_told_apart_have_ranks_of_their_own(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+        study.store_result(2, seed, done(0.0, 0.8), {"sst": WRONG})
+
+    board = study.read()
+
+    assert [row.ranks for row in board.rows] == [(2, 3), (1, 1), (2, 3)]
+    assert board.detectable is None  # no pair has an error above 0
+
+
+def test_a_cell_that_is_not_complete_takes_no_rank(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+    study.store_result(2, 0, done(0.5, 0.8))
+
+    board = study.read()
+    row = board.rows[2]
+
+    assert [row.ranks for row in board.rows] == [(2, 2), (1, 1), None]
+    assert row.scores["sst"].interval is not None
+    assert row.scores["sst"].interval.over == "examples, this checkpoint only"
+    assert "among 2 of 3 cells, those with all seeds and the tasks sst, sts" in board.notes[1]
+
+
+def test_one_seed_gives_no_ranks_and_no_test(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, seeds=[0])
+    study.cells[1] = replace(study.cells[1], against="cell 0")
+    study.store_result(0, 0, done(0.0, 0.8), {"sst": WRONG})
+    study.store_result(1, 0, done(1.0, 0.8), {"sst": RIGHT})
+
+    board = study.read()
+
+    assert [row.ranks for row in board.rows] == [None, None]
+    apart = board.rows[1].difference
+    assert apart is not None
+    assert apart.interval is not None
+    assert (apart.interval.estimate, apart.p, board.detectable) == (0.5, None, None)
+    assert "over examples, this checkpoint only" in board.notes[0]
+
+
+def test_cells_of_other_tasks_are_not_ranked_among_each_other(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"tasks": [BASE["tasks"][0]]})
+    for seed in (0, 1):
+        for cell in range(3):
+            study.store_result(cell, seed, done(0.5, 0.8))
+
+    assert [row.ranks is None for row in study.read().rows] == [False, False, True]
+
+
+def test_delta_m_is_held_against_the_cells_that_train_one_task(make: Callable[..., Study]) -> None:
+    study = make({}, {"balancer": "round-robin"}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.5, 0.1, untrained=["sts"]), {"sst": RIGHT})
+        study.store_result(1, seed, done(0.2, 0.8, untrained=["sst"]), {"sts": LABELS["sts"]})
+        study.store_result(2, seed, done(1.0, 0.6), {"sst": RIGHT})
+        study.store_result(3, seed, done(0.4, 0.8, untrained=["sts"]))
+
+    board = study.read()
+    gains = [row.delta_m for row in board.rows]
+
+    # The mean of +100 % (sst, of 0.5) and -25 % (sts, of 0.8).
+    assert [gain and gain.estimate for gain in gains] == [None, None, pytest.approx(37.5), None]
+    assert board.notes[-1].endswith("training a task alone (sst: cell 0; sts: cell 1)")
+
+
+def test_without_such_cells_delta_m_is_refused(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5, untrained=["sts"]))
+
+    board = study.read()
+
+    assert only(board).delta_m is None
+    assert board.notes[-1] == (
+        "no delta-m, the gain over single-task cells: no cell trains sts alone"
+    )
+
+
+def test_a_grid_has_the_effects_of_its_axes(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    study.cells = [
+        replace(cell, levels={"train.lr": level})
+        for cell, level in zip(study.cells, ("1e-5", "0.1"), strict=True)
+    ]
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+
+    first, second = study.read().effects
+
+    assert (first.axis, first.level, first.mean) == ("train.lr", "1e-5", pytest.approx(0.4))
+    assert (second.level, second.mean, second.p) == ("0.1", pytest.approx(0.9), 0)
+
+
+def test_nothing_stored_nothing_to_say(make: Callable[..., Study]) -> None:
+    board = make().read()
+
+    assert (board.notes, board.effects, only(board).cost) == ([], [], None)
