@@ -27,7 +27,8 @@ def remarks(
     if any(result["untrained"] for result in done):
         yield (
             f"{UNTRAINED} untrained: the task gave no batch, so its head kept its first weights; "
-            "the score counts towards overall and rank, as in the paper, but says nothing of the task"
+            "the score counts towards overall and rank, as in the paper, but says nothing of the "
+            "task"
         )
     if len(plan.seeds) == 1:
         yield (

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mtbench.configuration import Config
@@ -74,7 +74,7 @@ class Row:
     status: Status
     runs: Sequence[PlannedRun]
     reason: str
-    levels: Mapping[str, str]
+    levels: Mapping[str, str] = field(default_factory=dict)
     ranks: tuple[int, int] | None = None
     difference: Difference | None = None
     delta_m: Interval | None = None

@@ -27,11 +27,11 @@ GROUND = """
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
-    data statistics pseudo_values outcomes standings rendering plan_rendering readme overview catalogue data_tables token_column
-    token_cache timings durations bench_rendering scaffold matrix_schema latex designs exclusions
-    overrides search subjects discrepancies flips dev_texts comparison differences sections
-    flip_rendering comparison_rendering remarks ranking references relative_gain effects costs
-    reading board_tables terminal
+    data statistics pseudo_values outcomes standings rendering plan_rendering readme overview
+    catalogue data_tables token_column token_cache timings durations bench_rendering scaffold
+    matrix_schema latex designs exclusions overrides search subjects discrepancies flips dev_texts
+    comparison differences sections flip_rendering comparison_rendering remarks ranking references
+    relative_gain effects costs reading board_tables terminal
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

@@ -1,40 +1,66 @@
 import csv
 import io
 import json
+import math
 import re
-from collections.abc import Iterator
 from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mtbench.costs import Cost
+from mtbench.effects import Effect
 from mtbench.planning import PlannedRun
-from mtbench.rendering import FORMATS, as_csv, as_json, as_latex, as_markdown, as_terminal
+from mtbench.references import Difference
+from mtbench.rendering import (
+    FORMATS,
+    as_csv,
+    as_json,
+    as_latex,
+    as_markdown,
+    as_terminal,
+    flat_effects,
+    flat_records,
+)
 from mtbench.standings import Leaderboard, Row, Score
+from mtbench.statistics import Interval
 
-COUNTS = {"cells": 5, "rejected": 1, "runs": 6, "stored": 5, "failed": 1, "running": 0, "to_do": 0}
-
-
-def score(*seeds: float | None, paper: float | None = None, untrained: bool = False) -> Score:
-    defined = [value for value in seeds if value is not None]
-    complete = bool(seeds) and len(defined) == len(seeds)
-    mean = round(sum(defined) / len(defined), 3) if complete else None
-    sd = 0.125 if complete and len(defined) > 1 else None
-    return Score(mean, sd, seeds, paper, untrained)
+COUNTS = {"cells": 3, "rejected": 1, "runs": 4, "stored": 4, "failed": 0, "running": 0, "to_do": 0}
 
 
-NOTHING = score()
-RUNS = [PlannedRun("f" * 64, 0, "done"), PlannedRun("e" * 64, 1, "failed")]
+def interval(estimate: float, error: float = 0.01) -> Interval:
+    """Return an interval of 1.96 errors to both sides."""
+    return Interval(estimate, error, 1e9, 2, 40)
+
+
+def score(*seeds: float, paper: float | None = None, untrained: bool = False) -> Score:
+    mean = sum(seeds) / len(seeds) if seeds else None
+    return Score(
+        mean=mean,
+        sd=0.125 if seeds else None,
+        seeds=seeds,
+        paper=paper,
+        untrained=untrained,
+        interval=None if mean is None else interval(mean),
+        gap=0.25 if seeds else None,
+    )
+
+
+RUNS = [PlannedRun("f" * 64, 0, "done"), PlannedRun("e" * 64, 1, "done")]
+COST = Cost(1068.0, {"sst": 8544.0, "sts": 0.0}, 0.75, 658.2, None)
 
 ROWS = [
     Row(
         name="plain",
         config={"combiner": {"name": "sum"}},
-        scores={"sst": score(0.25, 0.5, paper=0.391), "sts": score(-0.1, 0.3, paper=-0.009)},
+        scores={"sst": score(0.25, 0.5, paper=0.391), "sts": score(-0.1, 0.3)},
         overall=score(0.075, 0.4, paper=0.254),
         status="done",
         runs=RUNS,
         reason="",
+        levels={"combiner": "sum"},
+        ranks=(2, 2),
+        cost=COST,
     ),
     Row(
         name='a | pipe, a comma and "quotes"',
@@ -44,34 +70,25 @@ ROWS = [
         status="done",
         runs=RUNS,
         reason="",
-    ),
-    Row(
-        name="undefined",
-        config={},
-        scores={"sst": score(0.5), "sts": score(None)},
-        overall=score(None),
-        status="partial",
-        runs=RUNS,
-        reason="",
+        ranks=(1, 1),
+        difference=Difference("plain", interval(0.1375), 0.0001),
+        delta_m=interval(-4.26, 1.0),
+        cost=replace(COST, peak_mb=None),
     ),
     Row(
         name="rejected",
         config={},
-        scores={"sst": NOTHING, "sts": NOTHING},
-        overall=NOTHING,
+        scores={"sst": score(), "sts": score()},
+        overall=score(),
         status="rejected",
         runs=[],
         reason="no pair",
     ),
-    Row(
-        name="one task",
-        config={},
-        scores={"sst": score(0.1)},
-        overall=score(0.1),
-        status="failed",
-        runs=RUNS,
-        reason="NonFiniteLoss: it is nan",
-    ),
+]
+
+EFFECTS = [
+    Effect("combiner", "sum", 0.25, None, None, 1, 2),
+    Effect("combiner", "pcgrad", 0.375, interval(0.125), 0.0002, 1, 2),
 ]
 
 BOARD = Leaderboard(
@@ -79,291 +96,283 @@ BOARD = Leaderboard(
     metrics={"sst": "accuracy", "sts": "pearson"},
     rows=ROWS,
     counts=COUNTS,
-    remarks=["unequal budget: the cells took from 1 to 2 optimiser steps", "[bold]plain[/bold]"],
+    remarks=["unequal budget: from 1 to 2 optimiser steps", "[bold]plain[/bold]"],
+    notes=["±: half of the 95% interval"],
+    detectable=0.0421,
+    effects=EFFECTS,
 )
 
-HEADINGS = [
-    "cell",
-    "sst accuracy",
-    "sst (paper)",
-    "sts pearson",
-    "sts (paper)",
-    "overall",
-    "overall (paper)",
-    "seeds",
-    "status",
-]
+PLAIN = Leaderboard("t", {"sst": "accuracy"}, ROWS[2:], COUNTS, ["50 % of a_b"])
 
 
-def markdown_rows(text: str) -> list[list[str]]:
-    """Return the cells of the lines of a Markdown table, heading first."""
-    lines = [line for line in text.splitlines() if line.startswith("|")]
-    rows = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines if "---" not in line]
-    return [[text.strip().replace("\\|", "|") for text in row] for row in rows]
+def records_of_csv() -> list[dict[str, str]]:
+    return list(csv.DictReader(io.StringIO(as_csv(BOARD))))
 
 
-def terminal_rows(text: str) -> list[list[str]]:
-    """Return the cells of the lines of a terminal's table, heading first."""
-    table = text.splitlines()
-    rule = next(index for index, line in enumerate(table) if "──" in line)
-    rows = [table[rule - 1], *table[rule + 1 : rule + 1 + len(ROWS)]]
-    return [re.split(r" {2,}", row.strip()) for row in rows]
-
-
-@pytest.fixture
-def wide(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Let no line of a terminal's table be folded."""
-    monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", 400)
-
-
-def records_of_csv(text: str) -> list[dict[str, str]]:
-    return list(csv.DictReader(io.StringIO(text)))
-
-
-def numbers() -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield row, column and what JSON has of every score."""
-    for cell in json.loads(as_json(BOARD))["cells"]:
-        for column, found in [*cell["scores"].items(), ("overall", cell["overall"])]:
-            yield cell["name"], column, found
-
-
-# --- each format ------------------------------------------------------------------------------
-
-
-def test_json_has_the_promised_keys() -> None:
-    value = json.loads(as_json(BOARD))
-
-    assert list(value) == ["matrix", "metrics", "cells", "plan", "remarks"]
-    assert (value["matrix"], value["plan"]) == ("é study", COUNTS)
-    assert value["remarks"] == BOARD.remarks
-    for row, cell in zip(ROWS, value["cells"], strict=True):
-        assert list(cell) == ["name", "config", "scores", "overall", "status", "runs", "reason"]
-        assert (cell["name"], cell["config"], cell["status"], cell["reason"]) == (
-            row.name,
-            row.config,
-            row.status,
-            row.reason,
-        )
-        assert [(run["key"], run["seed"], run["state"]) for run in cell["runs"]] == [
-            (run.key, run.seed, run.state) for run in row.runs
-        ]
-        for task, found in cell["scores"].items():
-            assert found == {
-                "mean": row.scores[task].mean,
-                "sd": row.scores[task].sd,
-                "seeds": list(row.scores[task].seeds),
-                "paper": row.scores[task].paper,
-                "untrained": row.scores[task].untrained,
-            }
-        assert set(cell["overall"]) == {"mean", "sd", "seeds", "paper"}
-
-
-def test_json_knows_no_nan() -> None:
-    def refuse(word: str) -> None:
-        raise AssertionError(word)
-
-    json.loads(as_json(BOARD), parse_constant=refuse)
-
-
-def test_csv_has_one_column_a_number() -> None:
-    heading = as_csv(BOARD).splitlines()[0].split(",")
-
-    assert heading == [
-        "cell",
-        *("sst", "sst_sd", "sst_paper", "sst_untrained"),
-        *("sts", "sts_sd", "sts_paper", "sts_untrained"),
-        *("overall", "overall_sd", "overall_paper"),
-        *("seeds", "status", "reason"),
-    ]
-    names = [record["cell"] for record in records_of_csv(as_csv(BOARD))]
-    assert names == [row.name for row in ROWS]
+# --- for people -------------------------------------------------------------------------------
 
 
 def test_markdown_is_pinned() -> None:
-    board = Leaderboard("t", {"sst": "accuracy"}, [ROWS[4], ROWS[3]], COUNTS, ["a remark"])
-
-    assert as_markdown(board).splitlines() == [
-        "### t",
+    assert as_markdown(BOARD).splitlines() == [
+        "### é study",
         "",
-        "| cell     |   sst accuracy |   overall |   seeds | status                           |",
-        "|:---------|---------------:|----------:|--------:|:---------------------------------|",
-        "| one task |          0.100 |     0.100 |       1 | failed: NonFiniteLoss: it is nan |",
-        "| rejected |              - |         - |       0 | rejected: no pair                |",
+        "| cell                            |   sst accuracy ↑ |   sts pearson ↑ |     overall ↑ "
+        "|   rank |      difference |   delta-m % |   seeds | status            |",
+        "|:--------------------------------|-----------------:|----------------:|--------------:"
+        "|-------:|----------------:|------------:|--------:|:------------------|",
+        "| plain                           |    0.375 ± 0.020 |   0.100 ± 0.020 | 0.238 ± 0.020 "
+        "|      2 |               - |           - |       2 | done              |",
+        '| a \\| pipe, a comma and "quotes" |    0.500 ± 0.020 |  0.250 ± 0.020† | 0.375 ± 0.020 '
+        "|      1 | +0.138 ± 0.020* |  -4.3 ± 2.0 |       2 | done              |",
+        "| rejected                        |                - |               - |             - "
+        "|      - |               - |           - |       0 | rejected: no pair |",
         "",
-        "- a remark",
+        "- ±: half of the 95% interval",
+        "",
+        "#### Cost, and the gap between train and dev",
+        "",
+        "| cell                            |   gap |   steps |   sst examples |   sts examples "
+        "|   minutes |   peak MB |",
+        "|:--------------------------------|------:|--------:|---------------:|---------------:"
+        "|----------:|----------:|",
+        "| plain                           | 0.250 |   1,068 |          8,544 |              0 "
+        "|       0.8 |       658 |",
+        '| a \\| pipe, a comma and "quotes" | 0.250 |   1,068 |          8,544 |              0 '
+        "|       0.8 |         - |",
+        "| rejected                        |     - |       - |              - |              - "
+        "|         - |         - |",
+        "",
+        "- gap: primary metric on a sample of train minus that on dev, mean over the tasks; all "
+        "are means over a cell's runs",
+        "",
+        "#### Main effect of combiner on the overall",
+        "",
+        "| level   |   overall ↑ |      difference |      p |   matched cells |",
+        "|:--------|------------:|----------------:|-------:|----------------:|",
+        "| sum     |       0.250 |               - |      - |          1 of 2 |",
+        "| pcgrad  |       0.375 | +0.125 ± 0.020* | < .001 |          1 of 2 |",
+        "",
+        "- difference: to the axis's first level, over the cells that have a partner there "
+        "with the same levels on all other axes (* p < 0.05, Holm over all axes)",
+        "",
+        "#### As published",
+        "",
+        "| cell                            |   sst accuracy ↑ |   sts pearson ↑ |   overall ↑ |",
+        "|:--------------------------------|-----------------:|----------------:|------------:|",
+        "| plain                           |            0.391 |               - |       0.254 |",
+        '| a \\| pipe, a comma and "quotes" |                - |               - |           - |',
+        "| rejected                        |                - |               - |           - |",
+        "",
+        "#### Remarks",
+        "",
+        "- unequal budget: from 1 to 2 optimiser steps",
+        "- [bold]plain[/bold]",
     ]
 
 
 def test_latex_is_pinned() -> None:
-    board = Leaderboard("a_b", {"sst": "accuracy"}, [ROWS[4], ROWS[3]], COUNTS, ["50 % of a_b"])
-
-    assert as_latex(board).splitlines() == [
+    assert as_latex(replace(PLAIN, title="a_b")).splitlines() == [
         "% a_b",
         r"\begin{tabular}{lrrrl}",
         r"\toprule",
-        r" cell     &   sst accuracy &   overall &   seeds & status                           \\",
+        r" cell     &   sst accuracy $\uparrow$ &   overall $\uparrow$ &   seeds & status "
+        r"           \\",
         r"\midrule",
-        r" one task &          0.100 &     0.100 &       1 & failed: NonFiniteLoss: it is nan \\",
-        r" rejected &              - &         - &       0 & rejected: no pair                \\",
+        r" rejected &                - &           - &       0 & rejected: no pair \\",
         r"\bottomrule",
         r"\end{tabular}",
         "% 50 % of a_b",
     ]
 
 
-def latex_rows(text: str) -> list[list[str]]:
-    """Return the cells of the rows of a LaTeX table, heading first, as people read them."""
+def rows(text: str, form: str) -> list[list[str]]:
+    """Return the cells of all tables, headings too, as people read them."""
+    if form == "markdown":
+        lines = [line for line in text.splitlines() if line.startswith("|") and "--" not in line]
+        found = [re.split(r"(?<!\\)\|", line)[1:-1] for line in lines]
+        return [[cell.strip().replace("\\|", "|") for cell in row] for row in found]
     lines = [line.removesuffix(r" \\") for line in text.splitlines() if line.endswith(r"\\")]
-    for written, read in ((r"$\pm$", "±"), ("$-$", "-"), (r"\textbar{}", "|"), ("{[}", "[")):
+    for written, read in (
+        *((r"$\pm$", "±"), ("$-$", "-"), (r"\textbar{}", "|"), (r"$\uparrow$", "↑")),
+        *((r"\dag{}", "†"), (r"\%", "%"), (r"\ensuremath{<}", "<")),
+    ):
         lines = [line.replace(written, read) for line in lines]
-    return [[text.strip() for text in line.split(" & ")] for line in lines]
+    return [[cell.strip() for cell in line.split(" & ")] for line in lines]
 
 
 def test_latex_and_markdown_have_the_same_cells() -> None:
-    assert latex_rows(as_latex(BOARD)) == markdown_rows(as_markdown(BOARD))
+    assert rows(as_latex(BOARD), "latex") == rows(as_markdown(BOARD), "markdown")
 
 
-@pytest.mark.usefixtures("wide")
-def test_markdown_and_terminal_have_the_same_cells() -> None:
-    heading, *rows = markdown_rows(as_markdown(BOARD))
+def test_latex_has_notes_and_remarks_in_comments() -> None:
+    comments = [line for line in as_latex(BOARD).splitlines() if line.startswith("%")]
 
-    assert heading == HEADINGS
-    assert [len(row) for row in rows] == [len(HEADINGS)] * len(ROWS)
-    assert terminal_rows(as_terminal(BOARD)) == [heading, *rows]
+    assert comments[:2] == ["% é study", "% ±: half of the 95% interval"]
+    assert comments[-1] == "% [bold]plain[/bold]"
 
 
-# --- the same numbers in all ------------------------------------------------------------------
-
-
-def test_csv_has_the_numbers_of_json() -> None:
-    records = {record["cell"]: record for record in records_of_csv(as_csv(BOARD))}
-
-    seen = 0
-    for name, column, found in numbers():
-        for key, suffix in (("mean", ""), ("sd", "_sd"), ("paper", "_paper")):
-            text = records[name][column + suffix]
-            assert (float(text) if text else None) == found[key]
-            seen += found[key] is not None
-        if "untrained" in found:
-            assert records[name][f"{column}_untrained"] == str(found["untrained"])
-    assert seen > 15
-
-
-@pytest.mark.usefixtures("wide")
-@pytest.mark.parametrize("form", ["markdown", "rich", "latex"])
-def test_tables_have_the_numbers_of_json(form: str) -> None:
-    read = {"markdown": markdown_rows, "rich": terminal_rows, "latex": latex_rows}[form]
-    heading, *rows = read(FORMATS[form](BOARD))
-    table = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
-    columns = {"sst": "sst accuracy", "sts": "sts pearson", "overall": "overall"}
-
-    for name, column, found in numbers():
-        text = table[name][columns[column]]
-        if not found["seeds"]:
-            assert text == "-"
-            continue
-        mean, _, spread = text.removesuffix(" untrained").partition(" ± ")
-        assert (None if mean == "undefined" else float(mean)) == found["mean"]
-        assert (float(spread) if spread else None) == found["sd"]
-        assert text.endswith(" untrained") == found.get("untrained", False)
-        paper = table[name][f"{column} (paper)"]
-        assert (None if paper == "-" else float(paper)) == found["paper"]
-        assert int(table[name]["seeds"]) == len(found["seeds"])
-
-
-def test_a_score_has_three_digits_everywhere() -> None:
-    for form in ("markdown", "rich", "latex", "csv"):
-        found = re.findall(r"\d+\.\d+", FORMATS[form](BOARD))
-        assert found
-        assert {len(number.partition(".")[2]) for number in found} == {3}
-
-
-# --- marks ------------------------------------------------------------------------------------
-
-
-def test_marks() -> None:
-    heading, *rows = markdown_rows(as_markdown(BOARD))
-    table = {row[0]: dict(zip(heading, row, strict=True)) for row in rows}
-
-    assert table["plain"]["sst accuracy"] == "0.375 ± 0.125"
-    assert table['a | pipe, a comma and "quotes"']["sts pearson"] == "0.250 ± 0.125 untrained"
-    assert table["undefined"]["sts pearson"] == table["undefined"]["overall"] == "undefined"
-    assert table["rejected"]["status"] == "rejected: no pair"
-    assert table["one task"]["status"] == "failed: NonFiniteLoss: it is nan"
-    assert table["one task"]["sts pearson"] == "-"
-
-
-def test_remarks_stand_below_people_s_tables_as_they_are() -> None:
-    assert as_markdown(BOARD).endswith(
-        "\n\n- unequal budget: the cells took from 1 to 2 optimiser steps\n- [bold]plain[/bold]"
+def test_markdown_and_terminal_have_the_same_words(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtbench.terminal.PIPE_WIDTH", 400)
+    markdown = re.sub(
+        r"^[#-] |^#+|^\|[:|-]+$|(?<!\\)\||\\(?=\|)", " ", as_markdown(BOARD), flags=re.M
     )
-    assert as_terminal(BOARD).splitlines()[-1].strip() == "[bold]plain[/bold]"
 
-
-def test_papers_have_columns_only_where_there_are_any() -> None:
-    board = Leaderboard("t", BOARD.metrics, ROWS[1:], COUNTS, [])
-
-    assert "(paper)" not in as_markdown(board)
-
-
-def test_a_terminal_s_table_says_an_equal_number_of_seeds_once() -> None:
-    board = Leaderboard("t", BOARD.metrics, ROWS[:2], COUNTS, [])
-
-    assert as_terminal(board).startswith("t (seeds: 2)")
-    assert "seeds" not in as_terminal(board).splitlines()[2]
-
-
-def words(text: str) -> list[str]:
-    """Return the words of a table whatever lines they stand on, without its frame."""
-    return sorted(re.findall(r"[^\s─]+", text))
-
-
-@pytest.mark.parametrize("width", [20, 60, 90, 97, 100, 120])
-def test_a_narrow_table_folds_between_words_and_loses_nothing(
-    monkeypatch: pytest.MonkeyPatch, width: int
-) -> None:
-    monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", 400)
-    whole = as_terminal(BOARD)
-    monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", width)
-
-    narrow = as_terminal(BOARD)
-
-    assert words(narrow) == words(whole)
-    assert max(map(len, narrow.splitlines())) < max(map(len, whole.splitlines()))
-
-
-def test_a_table_is_as_wide_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", 120)
-
-    assert max(len(line.rstrip()) for line in as_terminal(BOARD).splitlines()) in (119, 120)
-
-
-def test_the_longest_of_words_is_cut_in_two(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("mtbench.rendering.PIPE_WIDTH", 20)
-    row = Row("x" * 50, {}, {}, NOTHING, "missing", [], "")
-
-    lines = as_terminal(Leaderboard("t", {}, [row], COUNTS, [])).splitlines()
-
-    assert [len(found) for line in lines for found in re.findall("x+", line)] == [20, 20, 10]
-
-
-def test_a_log_gets_no_colours() -> None:
-    assert "\x1b" not in as_terminal(BOARD)
-
-
-def test_a_name_may_hold_markup() -> None:
-    row = Row("[red]x[/red]", {}, {}, NOTHING, "missing", [], "")
-
-    text = as_terminal(Leaderboard("[t]", {}, [row], COUNTS, []))
-
-    assert text.startswith("[t] (seeds: 0)")
-    assert "[red]x[/red]" in text
+    assert re.findall(r"[^\s─]+", as_terminal(BOARD)) == markdown.split()
 
 
 @pytest.mark.parametrize("form", FORMATS)
 def test_a_broken_cell_has_its_reason_in_every_format(form: str) -> None:
-    row = Row("broken one", {}, {}, NOTHING, "broken", [], "head 'a' of b: c")
+    row = Row("broken one", {}, {}, score(), "broken", [], "head 'a' of b: c")
 
     shown = FORMATS[form](replace(BOARD, rows=[*BOARD.rows, row]))
 
     assert shown.count("head 'a' of b: c") == 1
+
+
+# --- for programs -----------------------------------------------------------------------------
+
+
+def test_json_has_the_promised_keys() -> None:
+    value = json.loads(as_json(BOARD))
+
+    assert list(value) == [
+        *("matrix", "metrics", "cells", "effects", "detectable", "plan", "notes", "remarks")
+    ]
+    assert (value["matrix"], value["plan"], value["detectable"]) == ("é study", COUNTS, 0.0421)
+    assert (value["remarks"], value["notes"]) == (BOARD.remarks, BOARD.notes)
+    assert value["effects"] == flat_effects(BOARD)
+    first, second, rejected = value["cells"]
+    for cell in (first, second, rejected):
+        assert list(cell) == [
+            *("name", "config", "scores", "overall", "ranks", "difference", "delta_m", "cost"),
+            *("levels", "status", "runs", "reason"),
+        ]
+    assert (first["levels"], first["ranks"], first["difference"]) == (
+        {"combiner": "sum"},
+        [2, 2],
+        None,
+    )
+    assert (second["difference"]["against"], second["difference"]["p"]) == ("plain", 0.0001)
+    assert [run["key"] for run in first["runs"]] == [run.key for run in RUNS]
+    assert first["cost"]["examples"] == {"sst": 8544.0, "sts": 0.0}
+    assert (rejected["reason"], rejected["cost"], rejected["runs"]) == ("no pair", None, [])
+
+
+def test_json_has_all_of_a_score() -> None:
+    first, second, _ = json.loads(as_json(BOARD))["cells"]
+
+    assert second["scores"]["sts"] | {"interval": None} == {
+        "mean": 0.25,
+        "sd": 0.125,
+        "seeds": [0.3, 0.2],
+        "paper": None,
+        "interval": None,
+        "gap": 0.25,
+        "untrained": True,
+    }
+    found = first["overall"]["interval"]
+    assert (found["estimate"], found["error"]) == (first["overall"]["mean"], 0.01)
+    assert found["df"] == 1e9
+    assert (found["low"], found["high"]) == pytest.approx((0.2179, 0.2571), abs=1e-4)
+    assert (found["seeds"], found["examples"], found["over"]) == (2, 40, "seeds and examples")
+    assert "untrained" not in first["overall"]
+
+
+def test_json_knows_neither_nan_nor_infinity() -> None:
+    def refuse(word: str) -> None:
+        raise AssertionError(word)
+
+    certain = Difference("plain", Interval(0.1, 0.0, math.inf, 2, 40), 0.0)
+    text = as_json(replace(BOARD, rows=[replace(ROWS[0], difference=certain)]))
+
+    (cell,) = json.loads(text, parse_constant=refuse)["cells"]
+    assert (cell["difference"]["interval"]["df"], cell["difference"]["interval"]["low"]) == (
+        None,
+        0.1,
+    )
+
+
+def test_csv_has_one_column_a_number() -> None:
+    def of_score(name: str) -> list[str]:
+        return [name + end for end in ("", "_low", "_high", "_sd", "_n", "_gap", "_paper")]
+
+    assert as_csv(BOARD).splitlines()[0].split(",") == [
+        "cell",
+        *of_score("sst"),
+        *("sst_untrained", "sst_trained_on"),
+        *of_score("sts"),
+        *("sts_untrained", "sts_trained_on"),
+        *of_score("overall"),
+        *("seeds", "rank_best", "rank_worst"),
+        *("against", "difference", "difference_low", "difference_high", "difference_p"),
+        *("delta_m", "delta_m_low", "delta_m_high"),
+        *("steps", "minutes", "peak_mb", "peak_device_mb", "status", "reason"),
+    ]
+
+
+def test_csv_keeps_all_digits() -> None:
+    third = Score(1 / 3, None, [1 / 3], None)
+
+    text = as_csv(replace(BOARD, rows=[replace(ROWS[0], overall=third)]))
+
+    (record,) = csv.DictReader(io.StringIO(text))
+    assert float(record["overall"]) == 1 / 3
+    assert (record["overall_low"], record["overall_n"]) == ("", "")
+
+
+def test_csv_has_the_numbers_of_json() -> None:
+    cells = {cell["name"]: cell for cell in json.loads(as_json(BOARD))["cells"]}
+
+    seen = 0
+    for record in records_of_csv():
+        cell = cells[record["cell"]]
+        for name, found in [*cell["scores"].items(), ("overall", cell["overall"])]:
+            interval = found["interval"] or dict.fromkeys(("low", "high", "examples"))
+            expected = {
+                "": found["mean"],
+                "_sd": found["sd"],
+                "_paper": found["paper"],
+                "_gap": found["gap"],
+                "_low": interval["low"],
+                "_high": interval["high"],
+                "_n": interval["examples"],
+            }
+            for suffix, number in expected.items():
+                text = record[name + suffix]
+                assert (float(text) if text else None) == number
+                seen += number is not None
+    assert seen > 30
+
+
+def test_flat_records_hold_none_where_there_is_nothing() -> None:
+    first, second, rejected = flat_records(BOARD)
+
+    assert {*first} == {*second} == {*rejected}
+    assert (second["against"], second["difference"], second["difference_p"]) == (
+        "plain",
+        0.1375,
+        0.0001,
+    )
+    assert (second["rank_best"], second["rank_worst"], second["delta_m"]) == (1, 1, -4.26)
+    assert (first["sst_trained_on"], first["minutes"], first["against"]) == (8544.0, 0.75, None)
+    known = {key: value for key, value in rejected.items() if value is not None}
+    assert known == {
+        "cell": "rejected",
+        "seeds": 0,
+        "status": "rejected",
+        "reason": "no pair",
+        "sst_untrained": False,
+        "sts_untrained": False,
+    }
+
+
+def test_flat_effects() -> None:
+    first, second = flat_effects(BOARD)
+    expected: dict[str, Any] = {"axis": "combiner", "level": "sum", "overall": 0.25}
+
+    assert first == expected | {
+        **dict.fromkeys(("difference", "difference_low", "difference_high", "p")),
+        "matched": 1,
+        "cells": 2,
+    }
+    assert (second["difference"], second["p"], second["overall"]) == (0.125, 0.0002, 0.375)

@@ -28,6 +28,11 @@ def counts(answer: Any) -> dict[str, int]:
     return {name: count for name, count in found.items() if name != "estimate"}
 
 
+def without_cost(markdown: str) -> str:
+    """Return a leaderboard without the table of what its runs took."""
+    return re.sub(r"#### Cost, .*?(?=####)", "", markdown, flags=re.DOTALL)
+
+
 # --- one study --------------------------------------------------------------------------------
 
 
@@ -108,7 +113,8 @@ def test_runs_in_turn_and_side_by_side_give_the_same_numbers(
 
     answer = call("ablate", study.matrix, "--store", store, "--jobs", 1, "--format", "markdown")
 
-    assert answer.out == study.first.out  # of two at a time
+    of_two_at_a_time = study.first.out
+    assert without_cost(answer.out) == without_cost(of_two_at_a_time) != study.first.out
     compared = 0
     for result in store.rglob("result.json"):
         other = study.store / result.relative_to(store)
@@ -297,6 +303,34 @@ def test_write_puts_the_table_into_the_readme(call: Call, study: Any, tmp_path: 
     assert answer.out.startswith("cell,")
     assert text.startswith("# A study\n\n<!-- mtbench:leaderboard -->\n\n### a small study\n")
     assert study.first.out.strip() in text
+
+
+def test_the_reference_may_be_named(call: Call, study: Any) -> None:
+    given = ("leaderboard", *study.given, "--format", "json")
+
+    plain, named = cells(call(*given)), cells(call(*given, "--reference", DONE[1]))
+
+    assert {cell["difference"] for cell in plain.values()} == {None}
+    assert named[DONE[1]]["difference"] is None
+    apart = named[DONE[0]]["difference"]
+    scores = [named[name]["overall"]["mean"] for name in DONE]
+    assert (apart["against"], apart["p"]) == (DONE[1], None)  # one seed is not tested
+    assert apart["interval"]["over"] == "examples, this checkpoint only"
+    assert apart["interval"]["estimate"] == pytest.approx(scores[0] - scores[1])
+
+
+@pytest.mark.parametrize("command", ["ablate", "leaderboard"])
+def test_a_reference_that_is_no_cell_is_told_before_anything_is_trained(
+    call: Call, study: Any, tmp_path: Path, command: str
+) -> None:
+    store = tmp_path / "store"
+
+    answer = call(command, study.matrix, "--store", store, "--reference", DONE[0][:-1])
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith(f"error: unknown cell {DONE[0][:-1]!r} in --reference; did you ")
+    assert f"mean {DONE[0]!r}?" in answer.err
+    assert not store.exists()
 
 
 def test_a_table_with_holes_is_not_written(call: Call, study: Any) -> None:
