@@ -44,7 +44,7 @@ class Table:
 
 def tables(board: Leaderboard) -> list[Table]:
     """Return what people read of a leaderboard, the scores first."""
-    found = [Table("", _scores(board), board.notes)]
+    found = [Table("", _scores(board), [*board.notes, *_reasons(board.rows)])]
     if any(row.cost for row in board.rows):
         found.append(Table("Cost, and the gap between train and dev", _costs(board), COST_NOTES))
     if board.effects:
@@ -73,7 +73,7 @@ def _scores(board: Leaderboard) -> list[Record]:
         "compared with": any(against)
         and not compared_with([row.name for row in board.rows], against),
         "delta-m %": any(row.delta_m for row in board.rows),
-        "seeds": len(seeds) != 1 or any(not row.overall.seeds for row in board.rows),
+        "seeds": len(seeds) > 1,
         "status": any(row.status != "done" for row in board.rows),
     }
     records = []
@@ -89,10 +89,15 @@ def _scores(board: Leaderboard) -> list[Record]:
             "compared with": row.difference.against if row.difference else NOTHING,
             "delta-m %": _interval(row.delta_m, digits=1, sign="+"),
             "seeds": str(len(row.overall.seeds)),
-            "status": f"{row.status}: {row.reason}" if row.reason else row.status,
+            "status": row.status,
         }
         records.append(record | {name: text for name, text in last.items() if columns[name]})
     return records
+
+
+def _reasons(rows: Sequence[Row]) -> list[str]:
+    """Say why rows have no score: in a column it would leave no room for numbers."""
+    return [f"{row.status}: {row.name}: {row.reason}" for row in rows if row.reason]
 
 
 def _score(score: Score | None, *, several: bool) -> str:

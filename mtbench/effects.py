@@ -52,7 +52,8 @@ def effects(
         planned: whether each has runs.
 
     Returns:
-        Nothing where the cells with runs are no grid: where they differ in which axes they have.
+        Nothing of an axis whose first level shares no combination of the others with another
+        level; nothing at all where the cells with runs are no grid, and differ in their axes.
     """
     axes = {tuple(place) for place, runs in zip(levels, planned, strict=True) if runs}
     if len(axes) != 1:
@@ -69,7 +70,8 @@ def effects(
         values = list(dict.fromkeys(place[axis] for place in grid))
         if len(values) > 1:
             counts = {value: sum(place[axis] == value for place in grid) for value in values}
-            found += _axis(axis, values, counts, usable)
+            effect = list(_axis(axis, values, counts, usable))
+            found += effect if any(level.matched for level in effect) else []
     return _adjusted(found)
 
 

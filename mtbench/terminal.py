@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from mtbench.board_tables import NOTHING, Table
@@ -46,7 +46,7 @@ def _print_table(console: Console, table: Table, title: str) -> None:
     from rich.text import Text
 
     blanks = 2 * len(table.records[0]) + 1  # between the columns and around them
-    widths = _widths(table.records, console.width - blanks)
+    widths = _widths(table, console.width - blanks)
     # Rich cuts off what does not fit; a terminal wraps it, and nothing is lost.
     console.width = max(console.width, sum(widths) + blanks)
     drawn = Drawn(
@@ -58,7 +58,12 @@ def _print_table(console: Console, table: Table, title: str) -> None:
     for name, width, alignment in zip(table.records[0], widths, table.alignment, strict=True):
         drawn.add_column(name, justify=alignment, overflow="fold", width=width)
     for record in table.records:
-        drawn.add_row(*(Text(text, style=_style(text)) for text in record.values()))
+        drawn.add_row(
+            *(
+                Text(_folded(text, width), style=_style(text))
+                for text, width in zip(record.values(), widths, strict=True)
+            )
+        )
     console.print(drawn)
 
 
@@ -72,19 +77,31 @@ def _print_lines(console: Console, lines: Sequence[str]) -> None:
         console.print()
 
 
-def _widths(records: Sequence[Mapping[str, str]], available: int) -> list[int]:
-    """Return the widths of a table's columns, the widest narrowed until all fit.
+def _widths(table: Table, available: int) -> list[int]:
+    """Return the widths of a table's columns, narrowed until all fit: words first, the widest.
 
     None becomes too narrow for its longest word: a number is never cut in two.
     """
-    columns = [[name, *(record[name] for record in records)] for name in records[0]]
+    columns = [[name, *(record[name] for record in table.records)] for name in table.records[0]]
     widths = [max(map(len, texts)) for texts in columns]
     words = [[len(word) for text in texts for word in text.split()] for texts in columns]
     least = [min(WORD_WIDTH, max(lengths)) for lengths in words]
-    while sum(widths) > available and widths != least:
-        wide = [index for index, width in enumerate(widths) if width > least[index]]
-        widths[max(wide, key=widths.__getitem__)] -= 1
+    for alignment in ("left", "right"):
+        while sum(widths) > available:
+            wide = [
+                index
+                for index, width in enumerate(widths)
+                if table.alignment[index] == alignment and width > least[index]
+            ]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
     return widths
+
+
+def _folded(text: str, width: int) -> str:
+    """Break a number that does not fit before its half-width, not behind the sign."""
+    return text if len(text) <= width else text.replace(" ± ", "\n± ")
 
 
 def _style(text: str) -> str:

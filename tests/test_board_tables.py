@@ -101,13 +101,13 @@ def test_a_table_of_one_seed_marks_no_row_for_it() -> None:
 
 def test_seeds_and_status_stand_where_rows_differ() -> None:
     partial = replace(ROW, overall=replace(SCORE, seeds=[0.5]), status="partial")
+    missing = replace(ROW, overall=Score(None, None, [], None), status="missing")
     failed = replace(ROW, status="failed", reason="nan")
 
-    assert [list(r.values())[-2:] for r in scores(ROW, partial)] == [
-        ["2", "done"],
-        ["1", "partial"],
-    ]
-    assert [list(r.values())[-1] for r in scores(ROW, failed)] == ["done", "failed: nan"]
+    assert [[*r.values()][-2:] for r in scores(ROW, partial)] == [["2", "done"], ["1", "partial"]]
+    assert [[*r][3:] for r in scores(ROW, missing)] == [["status"]] * 2
+    assert [[*r.values()][-1] for r in scores(ROW, failed)] == ["done", "failed"]
+    assert tables(board(ROW, failed))[0].notes == ["failed: one: nan"]
 
 
 def test_on_a_gpu_its_memory_counts() -> None:

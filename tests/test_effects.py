@@ -76,12 +76,14 @@ def test_a_cell_without_scores_takes_its_partner_along() -> None:
 
 
 def test_levels_that_share_no_combination_have_no_difference() -> None:
-    found = effects(GRID[:2], [CELLS[0], None], [True, True])
+    found = effects(GRID[:3], [*CELLS[:2], None], [True, True, True])
 
-    assert [(one.axis, one.level, one.mean, one.difference, one.p) for one in found] == [
-        ("y", "1", None, None, None),
-        ("y", "2", None, None, None),
-    ]
+    assert [(one.level, one.matched) for one in found] == [("1", 1), ("2", 1), ("3", 0)]
+    assert (found[2].mean, found[2].difference, found[2].p) == (None, None, None)
+
+
+def test_an_axis_without_any_pair_is_left_out() -> None:
+    assert effects(GRID[:2], [CELLS[0], None], [True, True]) == []
 
 
 def test_all_axes_are_one_family() -> None:

@@ -39,6 +39,18 @@ def test_a_narrow_table_folds_between_words_and_loses_nothing(
     assert max(map(len, narrow.splitlines())) < max(map(len, whole.splitlines()))
 
 
+def test_words_give_way_before_numbers_do(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("mtbench.terminal.PIPE_WIDTH", 105)
+    wide = draw("t", [TABLE], [])
+    monkeypatch.setattr("mtbench.terminal.PIPE_WIDTH", 60)
+    narrow = draw("t", [TABLE], [])
+
+    assert wide.count("+0.186 ± 0.028*") == 2
+    assert "much longer name" not in wide
+    assert re.search(r"\d ± ", narrow) is None
+    assert "± 0.028*" in narrow
+
+
 def test_a_table_is_as_wide_as_it_may_be(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("mtbench.terminal.PIPE_WIDTH", 115)
 
