@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from mtbench.outcomes import OVERALL, CellOutcomes
+from mtbench.outcomes import CellOutcomes
 from mtbench.statistics import Interval, Sample, holm, interval
 
 Levels = Mapping[str, str]
@@ -117,14 +117,14 @@ def _difference(own: Sequence[CellOutcomes], base: Sequence[CellOutcomes]) -> In
 
 def _averaged(cells: Sequence[CellOutcomes]) -> dict[str, Sample]:
     """Return a sample a task, the mean over cells that share seeds, tasks and examples."""
-    samples = [dict(zip(cell.tasks, cell.samples(OVERALL) or [], strict=True)) for cell in cells]
-    return {
-        task: Sample(
-            np.mean([sample[task].scores for sample in samples], axis=0),
-            np.mean([sample[task].outcomes for sample in samples], axis=0),
+    averaged = {}
+    for task in cells[0].tasks:
+        samples = [sample for cell in cells for sample in cell.samples(task) or []]
+        averaged[task] = Sample(
+            np.mean([sample.scores for sample in samples], axis=0),
+            np.mean([sample.outcomes for sample in samples], axis=0),
         )
-        for task in cells[0].tasks
-    }
+    return averaged
 
 
 def _adjusted(found: Sequence[Effect]) -> list[Effect]:

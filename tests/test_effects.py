@@ -113,3 +113,24 @@ def test_what_has_no_runs_may_be_of_another_kind() -> None:
     found = effects([{"x": "p"}, {"x": "q"}, {}], [*CELLS[:2], None], [True, True, False])
 
     assert [one.level for one in found] == ["p", "q"]
+
+
+def test_tasks_are_told_by_name_and_not_by_place() -> None:
+    def of(*tasks: tuple[str, float, int]) -> CellOutcomes:
+        samples = {
+            name: Sample(np.full(2, value), np.full((2, examples), value))
+            for name, value, examples in tasks
+        }
+        return CellOutcomes(
+            "", [0, 1], {name: TaskOutcomes("m", name, sample) for name, sample in samples.items()}
+        )
+
+    _, found = effects(
+        [{"x": "p"}, {"x": "q"}],
+        [of(("a", 0.1, 3), ("b", 0.4, 5)), of(("b", 0.5, 5), ("a", 0.3, 3))],
+        [True, True],
+    )
+
+    assert found.difference is not None
+    assert found.difference.estimate == pytest.approx((0.2 + 0.1) / 2)
+    assert found.difference.examples == 8
