@@ -35,6 +35,7 @@ from mtbench.designs import (
 )
 from mtbench.errors import UsageError, unknown
 from mtbench.overrides import NO_OVERRIDES, Overrides, Start, lay_over
+from mtbench.gate import Gate
 from mtbench.validation import validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
@@ -119,6 +120,7 @@ class Matrix(BaseModel):
         parts: of leave-one-out.
         include: further cells, on top of the base.
         exclude: dotted keys to values; a cell of the axes for which all hold is left out.
+        gate: what ``mtbench check`` holds against the baseline.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -135,6 +137,7 @@ class Matrix(BaseModel):
     parts: list[NamedChange] = []
     include: list[NamedChange] = []
     exclude: list[Annotated[dict[str, Any], BeforeValidator(dotted), Field(min_length=1)]] = []
+    gate: Gate = Gate()
 
     @field_validator("seeds")
     @classmethod

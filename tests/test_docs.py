@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.configuration import DataConfig, TrainConfig
+from mtbench.gate import Gate
 from mtbench.hookspecs import NAMESPACE
 from mtbench.matrix import Matrix, Overrides
 from mtbench.registry import HOOKS, Registry
@@ -99,7 +100,7 @@ def test_the_version_of_the_interface_is_on_its_page() -> None:
 
 def test_every_key_is_on_the_matrix_page() -> None:
     text = (ROOT / "docs/matrix.md").read_text(encoding="utf-8")
-    tables, lists = ("axes",), ("steps", "parts", "include", "exclude")
+    tables, lists = ("axes", "gate"), ("steps", "parts", "include", "exclude")
     keys = [
         *(f"train.{name}" for name in TrainConfig.model_fields),
         *(f"data.{name}" for name in DataConfig.model_fields),
@@ -107,6 +108,7 @@ def test_every_key_is_on_the_matrix_page() -> None:
         "[base]",
         *(f"[{name}]" for name in tables),
         *(f"[[{name}]]" for name in lists),
+        *Gate.model_fields,
     ]
     assert [key for key in keys if f"`{key}`" not in text] == []
 

@@ -31,7 +31,8 @@ PAPER = """
     catalogue data_tables token_column token_cache timings durations bench_rendering scaffold
     matrix_schema latex designs exclusions overrides search subjects discrepancies flips dev_texts
     comparison differences sections flip_rendering comparison_rendering remarks ranking references
-    relative_gain effects costs reading board_tables terminal
+    relative_gain effects costs reading board_tables terminal gate baseline baseline_files
+    verdicts regression obstacles check_rendering junit annotations
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
@@ -43,9 +44,9 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "addresses"],
+    ["executors", "study", "bench", "addresses"], "gatekeeper"],
     ["testing"],  # the conformance kit, for plugin authors: the core never imports it
-    ["cli", "__main__"],
+    ["cli", "__main__", "pytest_plugin"],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -11,6 +11,7 @@ from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
 from mtbench.cli.bench import bench
 from mtbench.cli.compare import compare
+from mtbench.cli.check import check
 from mtbench.cli.data import data
 from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
@@ -49,6 +50,7 @@ COMMANDS = (
     status,
     leaderboard,
     compare,
+    check,
     evaluate,
     predict,
     data,

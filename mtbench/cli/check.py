@@ -1,0 +1,128 @@
+"""The command ``check``: the gate of continuous integration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from mtbench.cli.options import (
+    format_option,
+    load_registry,
+    matrix_options,
+    open_store,
+    overrides,
+    seeds_option,
+)
+from mtbench.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mtbench.gatekeeper import Gatekeeper
+    from mtbench.verdicts import GateReport
+
+
+@click.command()
+@matrix_options
+@seeds_option
+@format_option
+@click.option(
+    "--baseline",
+    metavar="DIR",
+    type=click.Path(path_type=Path, file_okay=False),
+    help="Folder of baseline.json and baseline.npz.  [default: that of MATRIX]",
+)
+@click.option("--update", is_flag=True, help="Write the baseline anew, and compare nothing.")
+@click.option("--strict", is_flag=True, help="Fail, with 4, on what is inconclusive as well.")
+@click.option(
+    "--extend",
+    type=click.IntRange(min=1),
+    metavar="N",
+    help="Train N more seeds of cells that are inconclusive, once.",
+)
+@click.option(
+    "--junit",
+    metavar="FILE",
+    type=click.Path(path_type=Path, dir_okay=False),
+    help="Write the report as JUnit XML too.",
+)
+@click.option(
+    "--jobs",
+    type=click.IntRange(min=1),
+    help="Runs at a time.  [default: cores/threads; 1 on a CUDA device]",
+)
+@click.option("--no-train", is_flag=True, help="Compare what is stored, and train nothing.")
+def check(
+    *,
+    form: str,
+    update: bool,
+    strict: bool,
+    extend: int | None,
+    junit: Path | None,
+    **given: Any,
+) -> int:
+    """Hold MATRIX against its baseline; 0 passed, 4 regressed, 5 nothing to compare."""
+    if update and (strict or extend or junit):
+        raise UsageError("--update compares nothing: leave out --strict, --extend and --junit")
+    keeper = _gatekeeper(**given)
+    if update:
+        for file in keeper.update():
+            click.echo(f"wrote {file}", err=True)
+        return ExitCode.DONE
+    report = keeper.check(strict=strict, extend=extend or 0)
+    _tell(report, form, junit, given["matrix_path"])
+    return report.exit_code
+
+
+def _gatekeeper(
+    *,
+    matrix_path: Path,
+    axes: tuple[str, ...],
+    settings: tuple[str, ...],
+    expression: str | None,
+    data_dir: Path | None,
+    device: str,
+    plugin_files: list[Path],
+    blocked: list[str],
+    store_dir: Path,
+    seeds: int | None,
+    baseline: Path | None,
+    jobs: int | None,
+    no_train: bool,
+) -> Gatekeeper:
+    from mtbench.cli.progress import observing
+    from mtbench.devices import choose
+    from mtbench.gatekeeper import Gatekeeper
+
+    return Gatekeeper(
+        matrix_path,
+        load_registry(plugin_files, blocked),
+        open_store(store_dir),
+        observing,
+        overrides=overrides(settings, axes, seeds, data_dir),
+        expression=expression,
+        device=choose(device),
+        jobs=jobs,
+        plugins=plugin_files,
+        blocked=blocked,
+        train=not no_train,
+        folder=baseline,
+    )
+
+
+def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> None:
+    """Print the report, and write it where else it is wanted."""
+    from mtbench.annotations import on_github, workflow_commands, write_summary
+    from mtbench.check_rendering import CHECK_FORMATS, summary
+
+    click.echo(CHECK_FORMATS[form](report))
+    if form in ("csv", "json"):  # which have no line for people
+        click.echo(summary(report), err=True)
+    if junit is not None:
+        from mtbench.junit import write_junit
+
+        write_junit(junit, report)
+    if on_github():
+        for line in workflow_commands(report, matrix):
+            click.echo(line, err=True)
+        write_summary(report)
