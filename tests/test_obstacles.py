@@ -4,7 +4,9 @@ from pathlib import Path
 import pytest
 
 from mtbench.baseline import Baseline, Measured
+from mtbench.baseline_files import read
 from mtbench.gate import Gate
+from mtbench.matrix import read_matrix
 from mtbench.obstacles import Obstacle, missing, obstacles
 from mtbench.outcomes import CellOutcomes
 from mtbench.planning import Plan
@@ -110,3 +112,11 @@ def test_runs_that_are_missing(plan: Plan, store: Store) -> None:
     assert missing(partly, store) == {
         LINEAR: ("missing", "seed 1 failed: NaN; 1 of 2 runs have no score")
     }
+
+
+def test_the_smoke_study_fits_its_baseline(root: Path, store: Store) -> None:
+    folder = root / "leaderboards" / "smoke"
+    gate = read_matrix(folder).gate
+    found = read(folder)
+    assert found.gate == gate
+    assert obstacles(make_plan(folder, Registry.load(), store), found, gate) == {}

@@ -61,7 +61,7 @@ def check(
     junit: Path | None,
     **given: Any,
 ) -> int:
-    """Hold MATRIX against its baseline; 0 passed, 4 regressed, 5 nothing to compare."""
+    """Hold MATRIX against its baseline, and fail where it regressed."""
     if update and (strict or extend or junit):
         raise UsageError("--update compares nothing: leave out --strict, --extend and --junit")
     keeper = _gatekeeper(**given)

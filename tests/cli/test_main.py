@@ -36,6 +36,7 @@ def test_the_commands() -> None:
         "ablate",
         "plan",
         "bench",
+        "check",
         "status",
         "leaderboard",
         "compare",
