@@ -3,6 +3,7 @@
 import json
 from collections.abc import Callable, Mapping
 
+from mtbench.gate import Mode
 from mtbench.latex import tabular
 from mtbench.standings import DIGITS
 from mtbench.verdicts import Comparison, GateReport, Verdict
@@ -20,15 +21,19 @@ ADVICE: Mapping[Verdict, str] = {
 }
 """What to do, by the gravest verdict."""
 
+MORE: Mapping[Mode, str] = {
+    "exact": "; if it is better and that is meant, write a new baseline with --update",
+    "statistical": ": --extend N runs more seeds, a larger tolerance asks for less",
+}
+"""What to do about what is inconclusive."""
+
 
 def summary(report: GateReport) -> str:
     """Return the report in one line: counts, what fails first and why, what to do."""
     counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts().items())
     advice = ADVICE[report.verdict]
-    if report.verdict == "inconclusive" and report.mode == "statistical":
-        advice += ": --extend N runs more seeds, a larger tolerance asks for less"
-    if report.verdict == "inconclusive" and report.strict:
-        advice = f"--strict: {advice}"
+    if report.verdict == "inconclusive":
+        advice = (f"--strict: {advice}" if report.strict else advice) + MORE[report.mode]
     return (
         f"{report.title}: {counts or 'nothing to compare'}"
         + (f"; {_reasons(report)}" if report.verdict not in ("passed", "inconclusive") else "")

@@ -135,3 +135,12 @@ def test_the_summary_tells_a_few_reasons_once() -> None:
     found = [Comparison(f"{i}", "sst", "broken", 0.0, reason=f"plugin {i % 5}") for i in range(9)]
     line = summary(report(*found))
     assert "9 broken; plugin 0; plugin 1; plugin 2; and 2 more; mend" in line
+
+
+@pytest.mark.parametrize(
+    ("mode", "advice"), [("exact", "write a new baseline"), ("statistical", "--extend N")]
+)
+def test_what_is_inconclusive_has_advice_of_its_way(mode: str, advice: str) -> None:
+    found = Comparison("c", "sst", "inconclusive", 0.0)
+    assert advice in summary(report(found, mode=mode))
+    assert "; --strict: no regression" in summary(report(found, mode=mode, strict=True))

@@ -129,6 +129,8 @@ def study_of_films(films: Path, tmp_path: Path) -> Path:
 def check(call: Call, study_of_films: Path, monkeypatch: pytest.MonkeyPatch) -> Call:
     """Give a function that calls ``check`` on the study, from its folder."""
     monkeypatch.chdir(study_of_films)
+    for name in ("GITHUB_ACTIONS", "GITHUB_STEP_SUMMARY"):
+        monkeypatch.delenv(name, raising=False)
     return lambda *more: call("check", ".", "--device", "cpu", "--store", "store", *more)
 
 
@@ -186,10 +188,7 @@ def test_junit_and_github(
     assert (study_of_films / "summary.md").read_text().startswith("### films: missing\n\n| cell")
 
 
-def test_outside_of_github_nothing_is_annotated(
-    check: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.delenv("GITHUB_ACTIONS", raising=False)
+def test_outside_of_github_nothing_is_annotated(check: Call) -> None:
     answer = check("--set", "train.steps=4", "--no-train")
     assert (answer.code, answer.err) == (3, "")
 
