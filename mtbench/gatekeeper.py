@@ -14,9 +14,10 @@ from mtbench.errors import NothingToCompare, UsageError
 from mtbench.executors import Observer
 from mtbench.filtering import name_filter
 from mtbench.gate import Gate
-from mtbench.matrix import NO_OVERRIDES, Matrix, Overrides, read_matrix
+from mtbench.matrix import Matrix, read_matrix
 from mtbench.obstacles import Obstacle, missing, obstacles
 from mtbench.outcomes import OVERALL
+from mtbench.overrides import NO_OVERRIDES, Overrides
 from mtbench.planning import Plan, refreshed
 from mtbench.registry import Registry
 from mtbench.regression import compare, gated, unfit_seeds

@@ -34,8 +34,8 @@ from mtbench.designs import (
     undecided,
 )
 from mtbench.errors import UsageError, unknown
-from mtbench.overrides import NO_OVERRIDES, Overrides, Start, lay_over
 from mtbench.gate import Gate
+from mtbench.overrides import NO_OVERRIDES, Overrides, Start, lay_over
 from mtbench.validation import validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]

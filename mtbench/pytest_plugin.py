@@ -95,7 +95,7 @@ class Check:
         from mtbench.cli.progress import observing
         from mtbench.devices import choose
         from mtbench.gatekeeper import Gatekeeper
-        from mtbench.matrix import Overrides
+        from mtbench.overrides import Overrides
         from mtbench.plugin_files import file_beside
         from mtbench.store import Store
 

@@ -44,7 +44,7 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "addresses"], "gatekeeper"],
+    ["executors", "study", "bench", "addresses", "gatekeeper"],
     ["testing"],  # the conformance kit, for plugin authors: the core never imports it
     ["cli", "__main__", "pytest_plugin"],
 ]

@@ -10,8 +10,8 @@ import click
 from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
 from mtbench.cli.bench import bench
-from mtbench.cli.compare import compare
 from mtbench.cli.check import check
+from mtbench.cli.compare import compare
 from mtbench.cli.data import data
 from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
