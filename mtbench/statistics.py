@@ -6,15 +6,22 @@ S seeds and E examples has the variance
 
     V = (MS_seed + max(MS_example - MS_residual, 0)) / (S E),
 
-with the mean squares of the two-way analysis of variance and Satterthwaite's degrees of freedom.
-It is what reader studies use, with readers for seeds and cases for examples.
+with the mean squares of the two-way analysis of variance. It is what reader studies use, with
+readers for seeds and cases for examples. The degrees of freedom are Satterthwaite's,
 
-Sources: Satterthwaite 1946, An Approximate Distribution of Estimates of Variance Components,
-equation 17 (degrees of freedom); Dorfman, Berbaum and Metz 1992, Receiver Operating
-Characteristic Rating Analysis (pseudo-values as outcomes); Hillis 2007, A Comparison of
-Denominator Degrees of Freedom Methods for Multiple Observer ROC Analysis, equation 4 (the variance
-of a difference, truncated at 0); Holm 1979, A Simple Sequentially Rejective Multiple Test
-Procedure.
+    df = (sum of parts)^2 / sum(part^2 / df of part),
+
+a function of the expected mean squares, for which the observed ones are put in. Where MS_seed is
+by chance below MS_residual, MS_residual is put in for it: the model expects at least that much,
+and with two or three seeds a V that is small by luck would else count as one that is well known.
+
+docs/statistics.md has the reasons, and the coverage as it was measured. Sources: Satterthwaite
+1946, An Approximate Distribution of Estimates of Variance Components (degrees of freedom);
+Dorfman, Berbaum and Metz 1992, Receiver Operating Characteristic Rating Analysis (pseudo-values
+as outcomes); Hillis 2007, A Comparison of Denominator Degrees of Freedom Methods for Multiple
+Observer ROC Analysis (the variance, truncated at 0); Thompson 1962, The Problem of Negative
+Estimates of Variance Components (mean squares held to what the model expects); Holm 1979, A
+Simple Sequentially Rejective Multiple Test Procedure.
 """
 
 from __future__ import annotations
@@ -34,6 +41,9 @@ ALPHA = 1 - LEVEL
 
 POWER = 0.8
 """With which the minimum detectable difference would be found."""
+
+ROUNDING = 1e-12
+"""Share of the variance that the model expects at least; what is smaller is taken for 0."""
 
 Array = NDArray[np.float64]
 
@@ -131,11 +141,23 @@ class Interval:
 
 
 @dataclass(frozen=True)
-class _Component:
-    """A part of a variance: its size, with sign, and its degrees of freedom."""
+class _Part:
+    """A part of a variance.
+
+    Attributes:
+        size: as it was measured, with sign.
+        df: its degrees of freedom.
+        least: what the model expects of it at least.
+    """
 
     size: float
     df: float
+    least: float = -math.inf
+
+    @property
+    def expected(self) -> float:
+        """What it is taken to be where it tells how sure the variance is."""
+        return max(self.size, self.least)
 
 
 def interval(tasks: Sequence[Sample]) -> Interval | None:
@@ -148,12 +170,11 @@ def interval(tasks: Sequence[Sample]) -> Interval | None:
     Returns:
         None where a task has fewer than two examples.
     """
+    if any(task.outcomes.shape[1] < 2 for task in tasks):
+        return None
     share = 1 / len(tasks)
-    rows = share * np.sum([task.outcomes.mean(axis=1) for task in tasks], axis=0)
-    parts = [*_of_seeds(rows)]
+    parts = list(_of_seeds(tasks, share))
     for task in tasks:
-        if task.outcomes.shape[1] < 2:
-            return None
         parts += _of_examples(task.outcomes.mean(axis=0), [task.outcomes], share)
     return _interval(tasks, [], parts)
 
@@ -164,30 +185,34 @@ def unpaired_interval(tasks: Sequence[Sample], others: Sequence[Sample]) -> Inte
     Args:
         tasks: of the one, with S seeds.
         others: the same tasks and examples of the other, with S' seeds of its own; S and S' are
-            at least 2.
+            at least 2. (With one, its seed adds nothing, and the interval is labelled so.)
 
     Returns:
         None where a task has fewer than two examples.
     """
+    if any(task.outcomes.shape[1] < 2 for task in tasks):
+        return None
     share = 1 / len(tasks)
-    parts: list[_Component] = []
-    for side in (tasks, others):
-        parts += _of_seeds(share * np.sum([t.outcomes.mean(axis=1) for t in side], axis=0))
+    parts = [*_of_seeds(tasks, share), *_of_seeds(others, share)]
     for task, other in zip(tasks, others, strict=True):
-        if task.outcomes.shape[1] < 2:
-            return None
         columns = task.outcomes.mean(axis=0) - other.outcomes.mean(axis=0)
         parts += _of_examples(columns, [task.outcomes, other.outcomes], share)
     return _interval(tasks, others, parts)
 
 
-def _of_seeds(rows: Array) -> Iterator[_Component]:
-    """Yield the seeds' part: MS_seed / (S E), from the means of the seeds."""
+def _of_seeds(tasks: Sequence[Sample], share: float) -> Iterator[_Part]:
+    """Yield the seeds' part: MS_seed / (S E), from the seeds' means over the tasks.
+
+    Args:
+        share: of each task in the mean over tasks.
+    """
+    rows = share * np.sum([task.outcomes.mean(axis=1) for task in tasks], axis=0)
     if len(rows) > 1:
-        yield _Component(float(np.var(rows, ddof=1)) / len(rows), len(rows) - 1)
+        least = share**2 * math.fsum(_of_residuals(task.outcomes) for task in tasks)
+        yield _Part(float(np.var(rows, ddof=1)) / len(rows), len(rows) - 1, least)
 
 
-def _of_examples(columns: Array, sides: Sequence[Array], share: float) -> Sequence[_Component]:
+def _of_examples(columns: Array, sides: Sequence[Array], share: float) -> Sequence[_Part]:
     """Return the examples' part, (MS_example - MS_residual) / (S E), or nothing below 0.
 
     Args:
@@ -195,36 +220,40 @@ def _of_examples(columns: Array, sides: Sequence[Array], share: float) -> Sequen
         sides: the outcomes behind them, (S, E) each.
         share: of the task in the mean over tasks.
     """
-    examples = len(columns)
-    parts = [_Component(share**2 * float(np.var(columns, ddof=1)) / examples, examples - 1)]
+    df = len(columns) - 1
+    parts = [_Part(share**2 * float(np.var(columns, ddof=1)) / len(columns), df)]
     for outcomes in sides:
-        seeds = len(outcomes)
-        if seeds > 1:
-            df = (seeds - 1) * (examples - 1)
-            size = _residual_square(outcomes) / df / (seeds * examples)
-            parts.append(_Component(-(share**2) * size, df))
-    return parts if sum(part.size for part in parts) > 0 else []
+        if len(outcomes) > 1:
+            size = -(share**2) * _of_residuals(outcomes)
+            parts.append(_Part(size, (len(outcomes) - 1) * df))
+    return parts if math.fsum(part.size for part in parts) > 0 else []
 
 
-def _residual_square(outcomes: Array) -> float:
-    """Return the sum of squares that neither seed nor example explains."""
+def _of_residuals(outcomes: Array) -> float:
+    """Return MS_residual / (S E): what neither seed nor example explains."""
+    seeds, examples = outcomes.shape
     rows, columns = outcomes.mean(axis=1, keepdims=True), outcomes.mean(axis=0, keepdims=True)
-    return float(np.square(outcomes - rows - columns + outcomes.mean()).sum())
+    squares = float(np.square(outcomes - rows - columns + outcomes.mean()).sum())
+    return squares / ((seeds - 1) * (examples - 1)) / (seeds * examples)
 
 
 def _interval(
-    tasks: Sequence[Sample], others: Sequence[Sample], parts: Sequence[_Component]
+    tasks: Sequence[Sample], others: Sequence[Sample], parts: Sequence[_Part]
 ) -> Interval:
-    """Put components of variance together, after Satterthwaite."""
-    variance = sum(part.size for part in parts)
-    spread = sum(part.size**2 / part.df for part in parts)
+    """Put parts of a variance together, after Satterthwaite."""
+    variance = math.fsum(part.size for part in parts)
+    expected = math.fsum(part.expected for part in parts)
+    if variance <= ROUNDING * expected:
+        # Seeds whose means are equal by chance, as on a dozen examples, are no certainty.
+        variance = expected
+    spread = math.fsum(part.expected**2 / part.df for part in parts)
     estimate = float(np.mean([task.scores.mean() for task in tasks]))
     if others:
         estimate -= float(np.mean([task.scores.mean() for task in others]))
     return Interval(
         estimate=estimate,
         error=math.sqrt(variance),
-        df=variance**2 / spread if spread else math.inf,
+        df=expected**2 / spread if spread else math.inf,
         seeds=min(len(side[0].scores) for side in (tasks, others) if side),
         examples=sum(task.outcomes.shape[1] for task in tasks),
     )
