@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from zipfile import BadZipFile
 
 import numpy as np
 from numpy.typing import NDArray
@@ -70,9 +72,12 @@ class CellOutcomes:
     tasks: Mapping[str, TaskOutcomes]
 
     def samples(self, what: str) -> list[Sample] | None:
-        """Return the samples of a task, or of all for ``"overall"``; None where one is not."""
-        chosen = self.tasks.values() if what == OVERALL else [self.tasks[what]]
-        samples = [task.sample for task in chosen if task.sample is not None]
+        """Return the sample of a task, or of all for ``"overall"``; None where one is not.
+
+        Those of all are in the order of the tasks' names, which is the same in any two cells.
+        """
+        chosen = sorted(self.tasks) if what == OVERALL else [what]
+        samples = [s for s in (self.tasks[task].sample for task in chosen) if s is not None]
         return samples if samples and len(samples) == len(chosen) else None
 
     def interval(self, what: str) -> Interval | None:
@@ -115,7 +120,8 @@ def outcomes(
         metrics: each task's primary metric.
 
     Raises:
-        NothingToCompare: if two runs were scored on different examples of a task.
+        NothingToCompare: if two runs were scored on different examples of a task, or the
+            predictions of one cannot be read.
     """
     found = {seed: predictions(folder) for seed, folder in folders.items()}
     results = {seed: folder.read(RESULT) or {} for seed, folder in folders.items()}
@@ -135,15 +141,27 @@ def outcomes(
 
 
 def predictions(folder: RunFolder) -> dict[str, Predictions]:
-    """Read what a stored run predicted for dev, a task."""
-    with np.load(folder.path / PREDICTIONS) as arrays:
-        tasks = [name.removesuffix(".ids") for name in arrays if name.endswith(".ids")]
-        return {
-            task: Predictions(
-                arrays[f"{task}.ids"], arrays[f"{task}.labels"], arrays[f"{task}.predictions"]
-            )
-            for task in tasks
-        }
+    """Read what a stored run predicted for dev, a task.
+
+    Raises:
+        NothingToCompare: if the file is not there, or cannot be read.
+    """
+    file = folder.path / PREDICTIONS
+    try:
+        with np.load(file, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        why = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise NothingToCompare(
+            f"run {folder.key[:12]}: {PREDICTIONS} {why}, so nothing is known of its examples; "
+            f"remove {folder.path}, and 'mtbench ablate' trains it again"
+        ) from None
+    return {
+        task: Predictions(
+            arrays[f"{task}.ids"], arrays[f"{task}.labels"], arrays[f"{task}.predictions"]
+        )
+        for task in (name.removesuffix(".ids") for name in arrays if name.endswith(".ids"))
+    }
 
 
 def _task(

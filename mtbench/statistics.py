@@ -231,9 +231,9 @@ def _of_examples(columns: Array, sides: Sequence[Array], share: float) -> Sequen
 
 def _of_residuals(outcomes: Array) -> float:
     """Return MS_residual / (S E): what neither seed nor example explains."""
-    seeds, examples = outcomes.shape
     rows, columns = outcomes.mean(axis=1, keepdims=True), outcomes.mean(axis=0, keepdims=True)
     squares = float(np.square(outcomes - rows - columns + outcomes.mean()).sum())
+    seeds, examples = len(outcomes), len(outcomes.T)
     return squares / ((seeds - 1) * (examples - 1)) / (seeds * examples)
 
 
