@@ -148,7 +148,8 @@ def predictions(folder: RunFolder) -> dict[str, Predictions]:
     """
     file = folder.path / PREDICTIONS
     try:
-        with np.load(file, allow_pickle=False) as stored:
+        # Opened here, since numpy leaves a torn archive open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
             arrays = dict(stored)
     except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
         why = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"

@@ -7,6 +7,7 @@ from hypothesis import strategies as st
 
 from mtbench.metrics import METRICS
 from mtbench.pseudo_values import PSEUDO_VALUES, pseudo_values
+from mtbench.statistics import Sample, interval
 
 CORRELATIONS = ("pearson", "spearman")
 
@@ -99,3 +100,40 @@ def test_their_mean_is_the_metric_but_for_a_small_bias(metric: str) -> None:
     # Fisher's standard error of r is (1 - r^2) / sqrt(n), about 0.018 here.
     if metric == "pearson":
         assert values.std(ddof=1) / 800**0.5 == pytest.approx((1 - score**2) / 800**0.5, rel=0.1)
+
+
+@pytest.mark.parametrize("truth", [0.0, 0.8])
+def test_an_interval_of_them_holds_the_true_correlation(truth: float) -> None:
+    """Of 400 samples of a bivariate normal distribution, 92 % or more."""
+    rng = np.random.default_rng(7)
+    held = []
+    for _ in range(400):
+        labels, noise = rng.standard_normal((2, 200))
+        predicted = truth * labels + (1 - truth**2) ** 0.5 * noise
+        values = pseudo_values("pearson", predicted, labels)
+        assert values is not None
+        score = np.array([np.corrcoef(predicted, labels)[0, 1]])
+        found = interval([Sample(score, values[None])])
+        assert found is not None
+        held.append(found.low <= truth <= found.high)
+    assert np.mean(held) >= 0.92
+
+
+def test_differences_of_two_seeded_cells_hold_the_truth() -> None:
+    """Crossed with seeds that are better or worse, over which the correlation differs."""
+    rng = np.random.default_rng(8)
+    held = []
+    for _ in range(150):
+        labels, common = rng.standard_normal((2, 200))
+        cells = []
+        for _ in range(2):
+            rows = []
+            for _ in range(5):
+                noise = np.exp(0.1 * rng.standard_normal()) * rng.standard_normal(200)
+                rows.append(pseudo_values("pearson", labels + 0.5 * common + 0.5 * noise, labels))
+            made = np.array(rows, float)
+            cells.append(Sample(made.mean(axis=1), made))
+        found = interval([cells[0] - cells[1]])
+        assert found is not None
+        held.append(found.low <= 0 <= found.high)
+    assert np.mean(held) >= 0.9
