@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
+from mtbench.pairing import unpaired
 from mtbench.planning import Plan
 from mtbench.reading import UNTRAINED
 
@@ -50,6 +51,7 @@ def remarks(
     mixed = _differing([_versions(request) for request in requests])
     if mixed:
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
+    yield from unpaired(plan.cells, {k: r for k, r in results.items() if is_done(r)})
     yield from _same_cells(plan)
     yield from _equal_cells(plan, results)
     yield from dict.fromkeys(
