@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from mtbench.devices import CPU
+from mtbench.held_out import told_of_run
 from mtbench.standings import DIGITS
 from mtbench.store import REQUEST, RESULT, RunFolder, Store
 
@@ -54,6 +55,7 @@ def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
         return lines, []
     lines |= {f"cost, {part}": _plain(value) for part, value in result["cost"].items()}
     lines["untrained"] = ", ".join(result["untrained"]) or "none"
+    lines["test labels"] = told_of_run(folder.store.test_uses([folder.key]))
     scores = result["scores"]
     return lines, metric_records(scores, {"dev": result["overall"]})
 

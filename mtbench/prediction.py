@@ -6,6 +6,7 @@ from pathlib import Path
 
 from safetensors.torch import load_file
 
+from mtbench import held_out
 from mtbench.attribution import naming
 from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
@@ -54,12 +55,14 @@ def evaluate(
 ) -> Evaluated:
     """Score a stored run's model on a split; the one reader of test labels.
 
+    That test labels were read is logged in the run's store before anybody sees a score.
+
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where to compute.
 
     Raises:
-        UsageError: if a task has no labels for that split.
+        UsageError: if a task has no labels for that split, or the store cannot be written.
     """
     run = restore(folder, data_dir, device=device)
     tasks = run.resolved.cell.tasks
@@ -68,7 +71,10 @@ def evaluate(
         splits = {task: run.tokenised(task, examples) for task, examples in loaded.items()}
         _, scores = predict_and_score(run.assembled.model, splits)
     left_out = {task: examples.bad_rows for task, examples in loaded.items()}
-    return Evaluated(scores, overall(tasks, scores), left_out)
+    evaluated = Evaluated(scores, overall(tasks, scores), left_out)
+    if split == "test":
+        held_out.log_use(folder, scores, evaluated.overall)
+    return evaluated
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ import json
 import os
 import platform
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -26,6 +26,9 @@ LOG = "log.txt"
 PREDICTIONS = "predictions.npz"
 CHECKPOINT = "checkpoint.safetensors"
 LOCK = "lock"
+
+TEST_USES = "test_uses.jsonl"
+"""A line each time that test labels were read; nothing in mtbench ever takes one away."""
 
 TIMING_FORMAT = 1
 """Raised by hand when the file of a timing changes; older ones are left out."""
@@ -192,6 +195,46 @@ class Store:
         self._make(self.timings)
         with self._writing(), TemporaryFile(dir=self.timings):
             pass
+
+    def log_test_use(self, use: Mapping[str, Any]) -> None:
+        """Add a line to ``test_uses.jsonl``, one process at a time; see ``held_out``.
+
+        Raises:
+            UsageError: if the store cannot be written.
+        """
+        self._make(self.root)
+        line = json.dumps(use, ensure_ascii=False, allow_nan=False).encode() + b"\n"
+        file = self.root / TEST_USES
+        with self._writing(), FileLock(f"{file}.{LOCK}"), file.open("ab+") as log:
+            if log.tell():
+                log.seek(-1, os.SEEK_END)
+                if log.read(1) != b"\n":  # a process died while it wrote
+                    line = b"\n" + line
+            log.write(line)
+            log.flush()
+            os.fsync(log.fileno())
+
+    def test_uses(self, keys: Collection[str] | None = None) -> list[dict[str, Any]]:
+        """Return the lines of ``test_uses.jsonl``, oldest first; torn ones are named on stderr.
+
+        Args:
+            keys: of the runs that are asked for; None for all.
+        """
+        try:
+            lines = (self.root / TEST_USES).read_bytes().splitlines()
+        except FileNotFoundError:
+            return []
+        uses = []
+        for number, line in enumerate(lines, start=1):
+            try:
+                use = json.loads(line)
+            except ValueError:  # no JSON, or no UTF-8
+                use = None
+            if not isinstance(use, dict):
+                sys.stderr.write(f"warning: {self.root / TEST_USES}:{number} left out: torn\n")
+            elif keys is None or use["run"] in keys:
+                uses.append(use)
+        return uses
 
     def _make(self, folder: Path) -> None:
         ignore = self.root / ".gitignore"

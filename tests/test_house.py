@@ -32,7 +32,7 @@ PAPER = """
     matrix_schema latex designs exclusions overrides search subjects discrepancies flips dev_texts
     comparison differences sections flip_rendering comparison_rendering remarks ranking references
     relative_gain effects costs reading board_tables terminal gate baseline baseline_files
-    verdicts regression obstacles check_rendering junit annotations pairing
+    verdicts regression obstacles check_rendering junit annotations pairing held_out
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

@@ -92,8 +92,17 @@ def test_details_of_a_run_that_is_done(store: Store) -> None:
         "cost, steps": "3",
         "cost, seconds": "training 1.235, total 2",
         "untrained": "sts",
+        "test labels": "never read",
     }
     assert table == metric_records(SCORES, {"dev": None})
+
+
+def test_details_tell_how_often_test_labels_were_read(store: Store) -> None:
+    folder = run(store, ONE, result=DONE)
+    for key, time in ((ONE, "2026-01-02"), (TWO, "2026-01-03"), (ONE, "2026-01-04")):
+        store.log_test_use({"run": key, "time": time})
+
+    assert run_details(folder)[0]["test labels"] == "read 2 times, last at 2026-01-04"
 
 
 def test_details_of_a_run_that_failed(store: Store) -> None:

@@ -2,6 +2,7 @@ import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mtbench.evaluation import predict
 from mtbench.prediction import evaluate, restore, submission_text, write_predictions
 from mtbench.protocols import TaskInfo
 from mtbench.runner import execute
-from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, write_json
+from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
 from mtbench_builtins.tasks.quora import Quora
 from mtbench_builtins.tasks.sst import SST
 from mtbench_builtins.tasks.sts import STS
@@ -224,6 +225,37 @@ def test_a_row_that_is_not_scored_is_told(
 def test_files_without_labels_have_no_scores(file_run: tuple[RunFolder, Path]) -> None:
     with pytest.raises(UsageError, match=r"^sst: its test split has no labels; 'mtbench predict'"):
         evaluate(file_run[0], "test")
+
+    assert file_run[0].store.test_uses([file_run[0].key]) == []  # nothing was read
+
+
+def test_scores_of_test_are_logged_before_anybody_sees_them(
+    trained: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = trained()
+    request = folder.read(REQUEST)
+    assert request is not None
+    before = len(folder.store.test_uses())
+
+    evaluated = evaluate(folder, "test")
+
+    *_, use = folder.store.test_uses()
+    assert len(folder.store.test_uses()) == before + 1
+    age = datetime.now(UTC) - datetime.fromisoformat(use.pop("time"))
+    assert timedelta(0) <= age + timedelta(seconds=1) < timedelta(minutes=5)
+    assert use == {
+        "run": folder.key,
+        **{part: request[part] for part in ("matrix", "cell", "seed")},
+        "scores": evaluated.scores,
+        "overall": evaluated.overall,
+    }
+
+    def full(*_: Any) -> None:
+        raise UsageError("the store cannot be written")
+
+    monkeypatch.setattr(Store, "log_test_use", full)
+    with pytest.raises(UsageError, match="cannot be written"):
+        evaluate(folder, "test")
 
 
 # --- what has changed since -------------------------------------------------------------------

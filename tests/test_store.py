@@ -19,6 +19,7 @@ from mtbench.store import (
     REQUEST,
     RESULT,
     TAIL,
+    TEST_USES,
     RunFolder,
     Store,
     machine,
@@ -329,6 +330,53 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
         store.check_timings()
     with pytest.raises(UsageError, match="cannot be written"):
         store.create("a")
+    with pytest.raises(UsageError, match="cannot be written"):
+        store.log_test_use({"run": "a"})
+
+
+def test_uses_of_test_labels_are_read_in_the_order_they_came(store: Store) -> None:
+    uses = [{"run": "b", "cell": "é"}, {"run": "a"}, {"run": "b"}]
+    assert store.test_uses() == []
+
+    for use in uses:
+        store.log_test_use(use)
+
+    assert store.test_uses() == uses
+    assert store.test_uses(["b"]) == [uses[0], uses[2]]
+    assert store.test_uses([]) == []
+    assert (store.root / ".gitignore").is_file()
+
+
+def test_a_torn_use_of_test_labels_is_told_and_spoils_no_other(
+    store: Store, capsys: pytest.CaptureFixture[str]
+) -> None:
+    store.log_test_use({"run": "a"})
+    with (store.root / TEST_USES).open("ab") as file:
+        file.write(b'{"run": "b", "sco')
+
+    store.log_test_use({"run": "c"})
+
+    assert store.test_uses() == [{"run": "a"}, {"run": "c"}]
+    assert capsys.readouterr().err == f"warning: {store.root / TEST_USES}:2 left out: torn\n"
+
+
+def test_processes_take_turns_to_log_a_use(store: Store) -> None:
+    script = """
+import sys
+from pathlib import Path
+from mtbench.store import Store
+store, run = Store(Path(sys.argv[1])), sys.argv[2]
+for number in range(20):
+    store.log_test_use({"run": run, "number": number, "long": "x" * 9000})
+"""
+    started = [
+        subprocess.Popen([sys.executable, "-c", script, store.root, name]) for name in ("a", "b")
+    ]
+
+    assert [process.wait() for process in started] == [0, 0]
+    for name in ("a", "b"):
+        assert [use["number"] for use in store.test_uses([name])] == list(range(20))
+    assert len(store.test_uses()) == 40
 
 
 def test_machine() -> None:

@@ -55,14 +55,17 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @device_option
 @store_option
 def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir: Path) -> int:
-    """Score the model of RUN on a split."""
+    """Score the model of RUN on a split; each reading of test labels is logged in the store."""
     from mtbench.devices import choose
+    from mtbench.held_out import told, uses_of_study
     from mtbench.overview import metric_records
     from mtbench.prediction import evaluate as score
 
     folder = open_store(store_dir).find(run)
     evaluated = score(folder, cast("Split", split), data_dir, device=choose(device))
     print_table("", metric_records({split: evaluated.scores}, {split: evaluated.overall}))
+    if split == "test":
+        click.echo(f"\n{told(uses_of_study(folder))}")
     for task, rows in evaluated.left_out.items():
         _warn(f"the scores of {task} leave out", rows)
     return ExitCode.DONE

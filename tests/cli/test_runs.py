@@ -1,5 +1,6 @@
 import json
 import re
+import shutil
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,6 +9,7 @@ import pytest
 
 from mtbench.prediction import Evaluated, Written
 from mtbench.protocols import BadRow
+from mtbench.store import TEST_USES, Store
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
 
@@ -39,8 +41,8 @@ def result(study: Any, key: str) -> dict[str, Any]:
 
 
 def scores(out: str, *splits: str) -> dict[tuple[str, str], dict[str, str]]:
-    """Return a table of scores, read back, by task and metric."""
-    heading, _, *lines, overall = out.splitlines()
+    """Return a table of scores, read back, by task and metric; what is below it is left out."""
+    heading, _, *lines, overall = out.partition("\n\n")[0].splitlines()
     assert heading.split() == ["task", "metric", *splits]
     assert overall.split()[0] == "overall"
     rows = [line.split() for line in lines]
@@ -144,6 +146,42 @@ def test_evaluate_on_test_agrees_with_the_predictions(
         int(predicted[id_]) == label for id_, label in zip(made.ids, made.labels, strict=True)
     ]
     assert read["sst", "accuracy"] == {"test": f"{sum(right) / len(right):.3f}"}
+
+
+def test_each_reading_of_test_labels_is_logged_and_told(
+    call: Call, study: Any, key: str, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(study.store, tmp_path / "copy", ignore=lambda *_: [TEST_USES]))
+    other = next(each.name for each in (store / "runs").iterdir() if each.name != key)
+    at = ("--store", str(store))
+
+    told = [
+        call("evaluate", each, "--split", "test", *at).out.splitlines()[-1]
+        for each in (key, key, other)
+    ]
+
+    assert told == [
+        "test labels of this study read 1 time so far (1 run)",
+        "test labels of this study read 2 times so far (1 run)",
+        "test labels of this study read 3 times so far (2 runs)",
+    ]
+    uses = Store(store).test_uses()
+    assert [use["run"] for use in uses] == [key, key, other]
+    line = f"test labels: read 2 times, last at {uses[1]['time']}\n"
+    assert line in call("status", key, *at).out
+
+
+def test_dev_and_predictions_of_test_are_no_use_of_test_labels(
+    call: Call, study: Any, key: str, tmp_path: Path
+) -> None:
+    store = Path(shutil.copytree(study.store, tmp_path / "copy", ignore=lambda *_: [TEST_USES]))
+    at = ("--store", str(store))
+
+    assert "test labels" not in call("evaluate", key, *at).out
+    call("predict", key, "--split", "test", "--out", "out", *at)
+
+    assert Store(store).test_uses() == []
+    assert "test labels: never read\n" in call("status", key, *at).out
 
 
 @pytest.mark.parametrize("split", ["dev", "test"])
