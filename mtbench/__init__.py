@@ -1,3 +1,57 @@
-"""A benchmark harness for multi-task learning of sentence embeddings."""
+"""A benchmark harness for multi-task learning of sentence embeddings.
 
-__version__ = "0.1.0"
+The functions here do what the commands of the same names do, for notebooks and scripts. Each name
+is imported when it is first asked for: ``import mtbench`` itself costs nothing.
+"""
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from mtbench.version import __version__
+
+if TYPE_CHECKING:
+    from mtbench.errors import (
+        MtbenchError,
+        NothingToCompare,
+        PluginError,
+        RunsMissing,
+        UsageError,
+    )
+    from mtbench.interface import ablate, leaderboard, plan
+    from mtbench.matrix import Matrix
+
+__all__ = [
+    "Matrix",
+    "MtbenchError",
+    "NothingToCompare",
+    "PluginError",
+    "RunsMissing",
+    "UsageError",
+    "__version__",
+    "ablate",
+    "leaderboard",
+    "plan",
+]
+
+_HOMES = {
+    "Matrix": "mtbench.matrix",
+    "MtbenchError": "mtbench.errors",
+    "NothingToCompare": "mtbench.errors",
+    "PluginError": "mtbench.errors",
+    "RunsMissing": "mtbench.errors",
+    "UsageError": "mtbench.errors",
+    "ablate": "mtbench.interface",
+    "leaderboard": "mtbench.interface",
+    "plan": "mtbench.interface",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -7,6 +7,7 @@ from dataclasses import asdict
 from typing import Any
 
 from mtbench.durations import Estimate
+from mtbench.html import section
 from mtbench.latex import tabular
 from mtbench.planning import Plan, PlannedCell
 
@@ -32,12 +33,17 @@ def as_latex(plan: Plan, estimate: Estimate) -> str:
     return tabular(_cell_records(plan), above=_above(plan, estimate), below=_below(plan))
 
 
+def as_html(plan: Plan, estimate: Estimate) -> str:
+    """Return the plan as an HTML table for a notebook, with the rest of the text around it."""
+    return section(_cell_records(plan), above=_above(plan, estimate), below=_below(plan))
+
+
 def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have no place for it
     """Return one row a run; a cell that is rejected or broken has one row without a run."""
     import pandas as pd
 
     # As objects: such a cell has no seed, which would make floats of the others'.
-    text: str = pd.DataFrame(_run_records(plan), dtype=object).to_csv(index=False)
+    text: str = pd.DataFrame(run_records(plan), dtype=object).to_csv(index=False)
     return text.rstrip("\n")
 
 
@@ -53,7 +59,7 @@ def as_json(plan: Plan, estimate: Estimate) -> str:
         "stages": [asdict(stage) for stage in plan.stages],
         "to_come": plan.to_come,
         "remarks": list(plan.remarks),
-        "runs": _run_records(plan),
+        "runs": run_records(plan),
     }
     return json.dumps(value, indent=2, ensure_ascii=False)
 
@@ -104,7 +110,8 @@ def _cell_record(cell: PlannedCell) -> dict[str, str]:
     return {"cell": cell.name, "runs": cell.obstacle[0] if cell.obstacle else shown}
 
 
-def _run_records(plan: Plan) -> list[dict[str, Any]]:
+def run_records(plan: Plan) -> list[dict[str, Any]]:
+    """Return a record a run; a cell that is rejected or broken has one without a run."""
     records: list[dict[str, Any]] = []
     for cell in plan.cells:
         if cell.obstacle is not None:

@@ -7,6 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mtbench.html import section
 from mtbench.board_tables import Table, tables
 from mtbench.effects import Effect
 from mtbench.latex import tabular
@@ -70,6 +71,21 @@ def as_latex(board: Leaderboard) -> str:
         )
         for table in shown
     )
+
+
+def as_html(board: Leaderboard) -> str:
+    """Return the leaderboard as HTML tables for a notebook, with notes and remarks below."""
+    shown = tables(board)
+    sections = [
+        section(
+            table.records,
+            alignment=table.alignment,
+            above=[table.title or board.title],
+            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
+        )
+        for table in shown
+    ]
+    return f"<div>{''.join(sections)}</div>"
 
 
 def as_terminal(board: Leaderboard) -> str:

@@ -5,10 +5,10 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
-from mtbench import __version__
 from mtbench.devices import CPU
 from mtbench.planning import PlannedCell, PlannedRun
 from mtbench.store import machine
+from mtbench.version import __version__
 
 PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers", "transformers")
 """Packages that numbers pass through; a table that mixes their versions warns."""

@@ -23,7 +23,7 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = """
     errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
-    labels table_files tables layouts tracebacks model_schema blocking
+    labels table_files tables layouts tracebacks model_schema blocking version
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
@@ -32,7 +32,7 @@ PAPER = """
     matrix_schema latex designs exclusions overrides search subjects discrepancies flips dev_texts
     comparison differences sections flip_rendering comparison_rendering remarks ranking references
     relative_gain effects costs reading board_tables terminal gate baseline baseline_files
-    verdicts regression obstacles check_rendering junit annotations pairing held_out
+    verdicts regression obstacles check_rendering junit annotations pairing held_out html views
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
@@ -40,13 +40,13 @@ TORCH = """
 """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
-    ["", *GROUND.split()],  # with the page of hooks, which the api shows beside the specs
+    GROUND.split(),  # with the page of hooks, which the api shows beside the specs
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "addresses", "gatekeeper"],
-    ["testing"],  # the conformance kit, for plugin authors: the core never imports it
-    ["cli", "__main__", "pytest_plugin"],
+    ["executors", "study", "bench", "addresses", "gatekeeper"], ["testing"], # the conformance
+    kit, for plugin authors: the core never imports it ["cli", "__main__", "pytest_plugin"],
+    "arguments"], "interface", ""], package itself shows functions of interface
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

@@ -7,7 +7,6 @@ from typing import Any
 
 import click
 
-from mtbench import __version__
 from mtbench.cli.ablate import ablate, leaderboard, plan
 from mtbench.cli.bench import bench
 from mtbench.cli.check import check
@@ -19,6 +18,7 @@ from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
 from mtbench.errors import ExitCode, MtbenchError
 from mtbench.tracebacks import show
+from mtbench.version import __version__
 
 
 class Commands(click.Group):

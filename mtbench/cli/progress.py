@@ -1,9 +1,10 @@
-"""Progress on stderr: bars on a terminal, plain lines elsewhere."""
+"""Progress on stderr: bars on a terminal and in a notebook, plain lines elsewhere."""
 
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
+from importlib.util import find_spec
 from typing import Any
 
 import click
@@ -20,7 +21,7 @@ WIDTH = 32
 @contextmanager
 def observing(total: int) -> Iterator[Observer]:
     """Give the observer that fits where stderr goes, for so many runs."""
-    if not sys.stderr.isatty():
+    if not (sys.stderr.isatty() or _in_notebook()):
         yield Lines(total)
         return
     from rich.console import Console
@@ -43,6 +44,25 @@ def observing(total: int) -> Iterator[Observer]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield Bars(progress, total)
+
+
+def _in_notebook() -> bool:
+    """Whether this is a notebook's kernel, and one whose notebook can show bars."""
+    if "IPython" not in sys.modules or find_spec("ipywidgets") is None:
+        return False
+    from rich.console import Console
+
+    return Console(stderr=True).is_jupyter
+
+
+class Silence:
+    """Says nothing."""
+
+    def started(self, job: Job) -> None: ...
+
+    def progressed(self, job: Job, event: dict[str, Any]) -> None: ...
+
+    def finished(self, job: Job, result: dict[str, Any]) -> None: ...
 
 
 class Lines:

@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from mtbench.cli.progress import SILENCE_SECONDS, WIDTH, Bars, Lines, observing, outcome
+from mtbench.cli.progress import SILENCE_SECONDS, WIDTH, Bars, Lines, Silence, observing, outcome
 from mtbench.executors import Job
 from mtbench.store import Store
 
@@ -142,3 +142,28 @@ def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
         assert isinstance(observer, Bars)
         observer.started(job())
         observer.finished(job(), DONE)
+
+
+@pytest.mark.parametrize(("widgets", "kind"), [(True, Bars), (False, Lines)])
+def test_a_notebook_has_bars_where_it_can_show_them(
+    monkeypatch: pytest.MonkeyPatch, widgets: bool, kind: type
+) -> None:
+    monkeypatch.setitem(sys.modules, "IPython", sys)
+    monkeypatch.setattr(
+        "mtbench.cli.progress.find_spec", lambda name: sys.__spec__ if widgets else None
+    )
+    monkeypatch.setattr(Console, "is_jupyter", True, raising=False)
+    monkeypatch.setattr(Progress, "__enter__", lambda self: self)
+    monkeypatch.setattr(Progress, "__exit__", lambda *_: None)
+
+    with observing(1) as observer:
+        assert isinstance(observer, kind)
+
+
+def test_silence_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
+    silence = Silence()
+    silence.started(job())
+    silence.progressed(job(), STEP)
+    silence.finished(job(), FAILED)
+
+    assert capfd.readouterr() == ("", "")

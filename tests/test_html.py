@@ -1,0 +1,32 @@
+from xml.etree import ElementTree
+
+from mtbench.html import section
+
+NASTY = "<b>&\"x\"</td> 'y'"
+
+
+def texts(html: str, tag: str) -> list[str]:
+    """Return the texts of the elements of a tag; what is not well-formed cannot be read."""
+    return ["".join(e.itertext()).strip() for e in ElementTree.fromstring(html).iter(tag)]
+
+
+def test_every_text_comes_out_as_it_went_in() -> None:
+    html = section(
+        [{f"c{NASTY}": NASTY, "n": "-0.5 ± 0.1"}, {f"c{NASTY}": "b", "n": "1"}],
+        alignment=["left", "right"],
+        above=[f"title {NASTY}", f"more {NASTY}"],
+        below=[f"one {NASTY}", "two"],
+    )
+
+    assert texts(html, "th") == [f"c{NASTY}", "n"]
+    assert texts(html, "td") == [NASTY, "-0.5 ± 0.1", "b", "1"]
+    assert texts(html, "p") == [f"title {NASTY}", f"more {NASTY}"]
+    assert texts(html, "strong") == [f"title {NASTY}"]
+    assert texts(html, "li") == [f"one {NASTY}", "two"]
+
+
+def test_what_is_not_given_is_not_there() -> None:
+    html = section([])
+
+    assert [element.tag for element in ElementTree.fromstring(html).iter()] == ["div"]
+    assert texts(section([{"a": "1"}]), "td") == ["1"]

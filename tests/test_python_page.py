@@ -1,0 +1,44 @@
+"""The page on Python: its code runs, in order, and its tables are complete."""
+
+import inspect
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mtbench
+from mtbench.views import SCORES
+
+PAGE = Path(__file__).parents[1] / "docs" / "python.md"
+TEXT = PAGE.read_text(encoding="utf-8")
+
+
+def test_the_code_of_the_page_runs(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    names: dict[str, Any] = {}
+    for block in re.findall(r"^```python\n(.*?)^```$", TEXT, re.DOTALL | re.MULTILINE):
+        exec(compile(block, PAGE.name, "exec"), names)
+
+    assert len(names["todo"]) == 4
+    assert names["best"] in {"combiner=sum", "combiner=pcgrad"}
+    assert names["per_seed"].shape == (2, 6)
+    out = capsys.readouterr().out
+    assert out.startswith("two combiners: 2 cells, 4 runs")
+    assert "unknown combiner 'pcgrat'; did you mean 'pcgrad'?" in out
+
+
+def test_every_argument_is_on_the_page() -> None:
+    arguments = [*inspect.signature(mtbench.ablate).parameters][1:]
+    rows = re.findall(r"^\| `(\w+)[=`].*\|$", TEXT, re.MULTILINE)
+    assert [name for name in arguments if name not in rows] == []
+
+
+def test_every_public_name_is_on_the_page() -> None:
+    assert [n for n in mtbench.__all__ if f"mtbench.{n}" not in TEXT and n != "__version__"] == []
+
+
+def test_every_column_of_the_scores_is_on_the_page() -> None:
+    assert [name for name in SCORES if f"`{name}`" not in TEXT] == []
