@@ -1,4 +1,4 @@
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 from mtbench.html import section
 
@@ -7,7 +7,7 @@ NASTY = "<b>&\"x\"</td> 'y'"
 
 def texts(html: str, tag: str) -> list[str]:
     """Return the texts of the elements of a tag; what is not well-formed cannot be read."""
-    return ["".join(e.itertext()).strip() for e in ElementTree.fromstring(html).iter(tag)]
+    return ["".join(e.itertext()).strip() for e in ET.fromstring(html).iter(tag)]
 
 
 def test_every_text_comes_out_as_it_went_in() -> None:
@@ -28,5 +28,5 @@ def test_every_text_comes_out_as_it_went_in() -> None:
 def test_what_is_not_given_is_not_there() -> None:
     html = section([])
 
-    assert [element.tag for element in ElementTree.fromstring(html).iter()] == ["div"]
+    assert [element.tag for element in ET.fromstring(html).iter()] == ["div"]
     assert texts(section([{"a": "1"}]), "td") == ["1"]

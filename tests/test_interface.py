@@ -18,8 +18,11 @@ STUDY: dict[str, Any] = {
     "base": {
         "tasks": [{"name": "sample-sst", "as": "sst", "train": 12, "dev": 6}],
         "encoder": {
-            **{"name": "minbert", "layers": 1, "width": 16},
-            **{"attention_heads": 2, "intermediate": 32},
+            "name": "minbert",
+            "layers": 1,
+            "width": 16,
+            "attention_heads": 2,
+            "intermediate": 32,
         },
         "train": {"batch_size": 4, "steps": 2},
     },
@@ -44,7 +47,12 @@ class Bad(nn.Module):
 def mtbench_heads():
     return [
         HeadSpec(name="bad", summary="not a number", target="mtbenchfile:Bad"),
-        HeadSpec(name="gone", summary="is not there", target="mtbenchfile:Gone"),
+        HeadSpec(
+            name="gone",
+            summary="its parameters are not there",
+            target="mtbenchfile:Bad",
+            parameters="mtbenchfile:Gone",
+        ),
     ]
 """
 
@@ -123,7 +131,7 @@ def test_what_fails_stands_in_the_table_and_raises_when_asked(
         )
 
     assert list(board.frame["status"]) == ["done", "failed", "broken"]
-    assert "finite" in board.frame["reason"][1]
+    assert "NonFiniteLoss" in board.frame["reason"][1]
     assert "Gone" in board.frame["reason"][2]
     with pytest.raises(PluginError, match="1 of 3 cells is broken"):
         board.plan.check_complete()

@@ -3,7 +3,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
-from xml.etree import ElementTree
+from xml.etree import ElementTree as ET
 
 import pandas as pd
 import pytest
@@ -172,7 +172,7 @@ def test_an_unknown_format(fixture: str, request: pytest.FixtureRequest) -> None
 def test_notebooks_get_well_formed_tables(fixture: str, request: pytest.FixtureRequest) -> None:
     show: Callable[[], str] = request.getfixturevalue(fixture)._repr_html_
 
-    element = ElementTree.fromstring(show())
+    element = ET.fromstring(show())
 
     rows = [[(c.text or "").strip() for c in row.iter("td")] for row in element.iter("tr")]
     assert [row[0] for row in rows if row] == [NASTY, REJECTED, UNDEFINED]

@@ -152,7 +152,7 @@ def test_a_notebook_has_bars_where_it_can_show_them(
     monkeypatch.setattr(
         "mtbench.cli.progress.find_spec", lambda name: sys.__spec__ if widgets else None
     )
-    monkeypatch.setattr(Console, "is_jupyter", True, raising=False)
+    monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr(Progress, "__enter__", lambda self: self)
     monkeypatch.setattr(Progress, "__exit__", lambda *_: None)
 
