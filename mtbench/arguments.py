@@ -22,7 +22,7 @@ Place = str | Path
 MatrixLike = Place | Mapping[str, Any] | Matrix
 
 UNTITLED = "untitled"
-CALLER = 3
+CALLER = 4
 """Frames from a warning here to whoever called the function of the interface."""
 
 
@@ -80,24 +80,47 @@ def read_arguments(
         UsageError: if something that was given does not fit.
     """
     table = _matrix(matrix)
-    beside = file_beside(table if isinstance(table, Path) else Path())
+    loaded = load_plugins(table if isinstance(table, Path) else Path(), plugins, blocked)
+    return Asked(
+        matrix=table,
+        registry=loaded.registry,
+        store=Store(Path(store)),
+        overrides=read_overrides(settings or {}, axes or {}, seeds, data),
+        expression=cells,
+        device=choose(device),
+        files=loaded.files,
+        blocked=loaded.blocked,
+    )
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """The plugins that a caller asks for, the file beside the matrix among ``files``."""
+
+    registry: Registry
+    files: Sequence[Path]
+    blocked: Sequence[str]
+
+
+def load_plugins(
+    matrix: Path, plugins: Place | Iterable[Place], blocked: str | Iterable[str]
+) -> Loaded:
+    """Load all plugins but those that are blocked, and warn of every one that is broken.
+
+    Args:
+        matrix: its file, or the folder of that or of a ``mtbenchfile.py``.
+
+    Raises:
+        UsageError: if a file or a name does not fit.
+    """
     given = [plugins] if isinstance(plugins, str | Path) else plugins
-    files = [*map(Path, given), *beside]
+    files = [*map(Path, given), *file_beside(matrix)]
     left_out = [blocked] if isinstance(blocked, str) else list(blocked)
     registry = Registry.load(files, left_out)
     registry.check_blocked(left_out)
     for problem in registry.problems:
         warnings.warn(f"broken plugin {problem}", stacklevel=CALLER)
-    return Asked(
-        matrix=table,
-        registry=registry,
-        store=Store(Path(store)),
-        overrides=_overrides(settings or {}, axes or {}, seeds, data),
-        expression=cells,
-        device=choose(device),
-        files=files,
-        blocked=left_out,
-    )
+    return Loaded(registry, files, left_out)
 
 
 def _matrix(given: MatrixLike) -> Path | Matrix:
@@ -108,12 +131,17 @@ def _matrix(given: MatrixLike) -> Path | Matrix:
     return matrix.model_copy(update={"title": matrix.title or UNTITLED})
 
 
-def _overrides(
+def read_overrides(
     settings: Mapping[str, Any],
     axes: Mapping[str, Sequence[Any]],
     seeds: int | None,
     data: Place | None,
 ) -> Overrides:
+    """Return what is laid over a matrix.
+
+    Raises:
+        UsageError: if an axis is no list of values, or the seeds are no number.
+    """
     if seeds is not None:
         check_count("seeds", seeds)
     for key, values in axes.items():
