@@ -18,6 +18,7 @@ if TYPE_CHECKING:
         UsageError,
     )
     from mtbench.interface import ablate, leaderboard, plan
+    from mtbench.judgements import check, compare
     from mtbench.matrix import Matrix
 
 __all__ = [
@@ -29,6 +30,8 @@ __all__ = [
     "UsageError",
     "__version__",
     "ablate",
+    "check",
+    "compare",
     "leaderboard",
     "plan",
 ]
@@ -41,6 +44,8 @@ _HOMES = {
     "RunsMissing": "mtbench.errors",
     "UsageError": "mtbench.errors",
     "ablate": "mtbench.interface",
+    "check": "mtbench.judgements",
+    "compare": "mtbench.judgements",
     "leaderboard": "mtbench.interface",
     "plan": "mtbench.interface",
 }

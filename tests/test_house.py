@@ -33,6 +33,7 @@ PAPER = """
     comparison differences sections flip_rendering comparison_rendering remarks ranking references
     relative_gain effects costs reading board_tables terminal gate baseline baseline_files
     verdicts regression obstacles check_rendering junit annotations pairing held_out html views
+    judgement_views
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
@@ -46,7 +47,8 @@ FLOORS = [
     RUNS.split(),
     ["executors", "study", "bench", "addresses", "gatekeeper"], ["testing"], # the conformance
     kit, for plugin authors: the core never imports it ["cli", "__main__", "pytest_plugin"],
-    "arguments"], "interface", ""], package itself shows functions of interface
+    "arguments"], "interface", ""], package itself shows functions of interface [ "cli",
+    "judgements", "", ],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

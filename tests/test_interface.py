@@ -197,6 +197,8 @@ def test_a_public_name_is_no_module_and_stays_what_it_is() -> None:
             importlib.import_module(f"mtbench.{name}")
     for name in ("plan", "ablate", "leaderboard"):
         assert getattr(mtbench, name).__module__ == "mtbench.interface"
+    for name in ("compare", "check"):
+        assert getattr(mtbench, name).__module__ == "mtbench.judgements"
 
 
 def test_an_unknown_name() -> None:

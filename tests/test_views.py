@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import numpy as np
 import pandas as pd
 import pytest
 
@@ -15,7 +16,7 @@ from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.rendering import FORMATS
 from mtbench.standings import leaderboard
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import PREDICTIONS, RESULT, Store, write_json
 from mtbench.study import estimate
 from mtbench.views import SCORES, LeaderboardView, PlanView, score_records
 
@@ -40,7 +41,12 @@ def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
         "evaluations": 1,
         "left_out": {},
         "hashes": {"batches": str(accuracy)},
-        "cost": {"steps": 3},
+        "cost": {
+            "steps": 3,
+            "examples": {"sst": 12, "sts": 0},
+            "seconds": {"total": 60.0},
+            "peak_memory_mb": 100.0,
+        },
     }
 
 
@@ -63,8 +69,13 @@ def plan(store: Store) -> Plan:
         first.runs[2].key: outcome(0.23456, 0.25),
         **{run.key: outcome(0.5, None if run.seed == 5 else 0.5) for run in last.runs},
     }
+    ids = np.array([f"example-{row}" for row in range(6)])
+    rows = {"ids": ids, "labels": np.arange(6.0) % 3, "predictions": np.arange(6.0) % 2}
     for key, result in made.items():
-        write_json(store.create(key).path / RESULT, result)
+        folder = store.create(key).path
+        write_json(folder / RESULT, result)
+        arrays = {f"{task}.{part}": row for task in ("sst", "sts") for part, row in rows.items()}
+        np.savez(folder / PREDICTIONS, **arrays)
     return planner.plan("a <study>", cells, [3, 5, 7])
 
 
@@ -175,5 +186,5 @@ def test_notebooks_get_well_formed_tables(fixture: str, request: pytest.FixtureR
     element = ET.fromstring(show())
 
     rows = [[(c.text or "").strip() for c in row.iter("td")] for row in element.iter("tr")]
-    assert [row[0] for row in rows if row] == [NASTY, REJECTED, UNDEFINED]
+    assert [row[0] for row in rows if row][:3] == [NASTY, REJECTED, UNDEFINED]
     assert "".join(next(element.iter("p")).itertext()).startswith("a <study>")
