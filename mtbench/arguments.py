@@ -10,7 +10,8 @@ from typing import Any
 
 from mtbench.devices import choose
 from mtbench.errors import UsageError
-from mtbench.matrix import Matrix, Overrides
+from mtbench.matrix import Matrix
+from mtbench.overrides import Overrides
 from mtbench.planning import Plan
 from mtbench.plugin_files import file_beside
 from mtbench.registry import Registry

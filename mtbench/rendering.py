@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mtbench.html import section
 from mtbench.board_tables import Table, tables
 from mtbench.effects import Effect
+from mtbench.html import section
 from mtbench.latex import tabular
 from mtbench.outcomes import OVERALL
 from mtbench.standings import Leaderboard, Row, Score

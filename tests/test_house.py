@@ -45,10 +45,10 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "addresses", "gatekeeper"], ["testing"], # the conformance
-    kit, for plugin authors: the core never imports it ["cli", "__main__", "pytest_plugin"],
-    "arguments"], "interface", ""], package itself shows functions of interface [ "cli",
-    "judgements", "", ],
+    ["executors", "study", "bench", "addresses", "gatekeeper", "arguments"],
+    ["testing"],  # the conformance kit, for plugin authors: the core never imports it
+    # The package itself shows the functions of interface and judgements.
+    ["cli", "__main__", "pytest_plugin", "interface", "judgements", ""],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

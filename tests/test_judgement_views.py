@@ -1,12 +1,12 @@
 from xml.etree import ElementTree as ET
 
 import pytest
+
 from mtbench.check_rendering import CHECK_FORMATS
 from mtbench.comparison import Comparisons
-from mtbench.verdicts import Comparison, GateReport
-
 from mtbench.errors import UsageError
 from mtbench.judgement_views import CheckView, ComparisonView
+from mtbench.verdicts import Comparison, GateReport
 
 NASTY = 'a <b>cell</b> & "more"'
 REPORT = GateReport(

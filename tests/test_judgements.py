@@ -3,11 +3,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from mtbench.gatekeeper import Gatekeeper
 
 import mtbench
 from mtbench.arguments import read_arguments
 from mtbench.errors import NothingToCompare, UsageError
+from mtbench.gatekeeper import Gatekeeper
 from mtbench.judgements import _silent
 from mtbench.store import RESULT, Store, write_json
 
