@@ -17,9 +17,9 @@ if TYPE_CHECKING:
         RunsMissing,
         UsageError,
     )
-    from mtbench.interface import ablate, leaderboard, plan
-    from mtbench.judgements import check, compare
-    from mtbench.matrix import Matrix
+    from mtbench.matrix.file import Matrix
+    from mtbench.notebook.interface import ablate, leaderboard, plan
+    from mtbench.notebook.judgements import check, compare
 
 __all__ = [
     "Matrix",
@@ -37,17 +37,17 @@ __all__ = [
 ]
 
 _HOMES = {
-    "Matrix": "mtbench.matrix",
+    "Matrix": "mtbench.matrix.file",
     "MtbenchError": "mtbench.errors",
     "NothingToCompare": "mtbench.errors",
     "PluginError": "mtbench.errors",
     "RunsMissing": "mtbench.errors",
     "UsageError": "mtbench.errors",
-    "ablate": "mtbench.interface",
-    "check": "mtbench.judgements",
-    "compare": "mtbench.judgements",
-    "leaderboard": "mtbench.interface",
-    "plan": "mtbench.interface",
+    "ablate": "mtbench.notebook.interface",
+    "check": "mtbench.notebook.judgements",
+    "compare": "mtbench.notebook.judgements",
+    "leaderboard": "mtbench.notebook.interface",
+    "plan": "mtbench.notebook.interface",
 }
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
 from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
-from mtbench.matrix import cells, read_matrix
+from mtbench.matrix.file import cells, read_matrix
 from mtbench.protocols import Task
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver, TaskEntry

@@ -4,9 +4,9 @@ import json
 from collections.abc import Mapping
 from typing import Any
 
+from mtbench.board.standings import DIGITS
 from mtbench.devices import CPU
 from mtbench.held_out import told_of_run
-from mtbench.standings import DIGITS
 from mtbench.store import REQUEST, RESULT, RunFolder, Store
 
 Record = dict[str, str]

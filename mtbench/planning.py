@@ -8,10 +8,10 @@ from typing import Any, Literal
 
 from mtbench.attribution import naming
 from mtbench.configuration import Config
-from mtbench.designs import NamedCell, Stage
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
 from mtbench.identity import Identifier, all_entries, canonical, run_key
+from mtbench.matrix.designs import NamedCell, Stage
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
 from mtbench.store import State, Store

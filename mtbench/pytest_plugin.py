@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, Any
 import pytest
 
 if TYPE_CHECKING:
-    from mtbench.gatekeeper import Gatekeeper
-    from mtbench.verdicts import GateReport
+    from mtbench.gate.gatekeeper import Gatekeeper
+    from mtbench.gate.verdicts import GateReport
 
 
 class InconclusiveWarning(UserWarning):
@@ -46,8 +46,8 @@ class Check:
             given: as for ``keeper``.
         """
         __tracebackhide__ = True
-        from mtbench.check_rendering import as_text, summary
         from mtbench.errors import MtbenchError
+        from mtbench.gate.rendering import as_text, summary
 
         try:
             report = self.keeper(matrix, **given).check(strict=strict, extend=extend)
@@ -94,8 +94,8 @@ class Check:
         from mtbench.cli.options import load_registry
         from mtbench.cli.progress import observing
         from mtbench.devices import choose
-        from mtbench.gatekeeper import Gatekeeper
-        from mtbench.overrides import Overrides
+        from mtbench.gate.gatekeeper import Gatekeeper
+        from mtbench.matrix.overrides import Overrides
         from mtbench.plugin_files import file_beside
         from mtbench.store import Store
 

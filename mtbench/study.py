@@ -5,19 +5,19 @@ from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
 
-from mtbench.designs import NamedCell
 from mtbench.devices import CPU, require
 from mtbench.durations import Estimate
 from mtbench.durations import estimate as reckon
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
-from mtbench.matrix import Matrix, arrange, read_matrix, seeds
-from mtbench.overrides import NO_OVERRIDES, Overrides
+from mtbench.matrix.designs import NamedCell
+from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
+from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
+from mtbench.matrix.search import Searcher, remarks, winner
 from mtbench.planning import Plan, Planner, refreshed
 from mtbench.registry import Registry
 from mtbench.requests import request
-from mtbench.search import Searcher, remarks, winner
 from mtbench.store import Store
 
 Observing = Callable[[Plan], AbstractContextManager[Observer]]

@@ -117,7 +117,7 @@ def requested(
 ) -> Any:
     """Write the request of a small run into a store of its own, and return the run's folder."""
     from mtbench.configuration import overlay
-    from mtbench.matrix import NamedCell
+    from mtbench.matrix.file import NamedCell
     from mtbench.planning import Planner
     from mtbench.registry import Registry
     from mtbench.requests import request

@@ -12,7 +12,7 @@ from mtbench import bench as bench_module
 from mtbench.bench import DEFAULT, MOST, WARM_UP, bench, check_complete
 from mtbench.configuration import overlay
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
-from mtbench.matrix import NamedCell
+from mtbench.matrix.file import NamedCell
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import Store, machine

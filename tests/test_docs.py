@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from mtbench.configuration import DataConfig, TrainConfig
-from mtbench.gate import Gate
 from mtbench.hookspecs import NAMESPACE
-from mtbench.matrix import Matrix, Overrides
+from mtbench.matrix.file import Matrix, Overrides
+from mtbench.matrix.gating import Gate
 from mtbench.registry import HOOKS, Registry
 from mtbench.scaffold import write_study
 from mtbench.specs import API, KINDS, Spec
@@ -122,13 +122,13 @@ def test_every_built_in_is_in_the_readme() -> None:
 def test_the_matrix_of_the_readme_is_one(tmp_path: Path) -> None:
     matrix = tmp_path / "matrix.toml"
     matrix.write_text(blocks("README.md", "toml")[0], encoding="utf-8")
-    from mtbench.matrix import cells, read_matrix
+    from mtbench.matrix.file import cells, read_matrix
 
     assert len(cells(read_matrix(matrix))) == 8
 
 
 def test_the_designs_of_the_matrix_page_are_matrices(tmp_path: Path) -> None:
-    from mtbench.matrix import arrange, read_matrix
+    from mtbench.matrix.file import arrange, read_matrix
 
     matrix = tmp_path / "matrix.toml"
     sizes = []

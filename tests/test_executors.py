@@ -13,7 +13,7 @@ import pytest
 from mtbench import executors
 from mtbench.configuration import overlay
 from mtbench.executors import Job, default_jobs, run_all
-from mtbench.matrix import NamedCell
+from mtbench.matrix.file import NamedCell
 from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request

@@ -27,13 +27,8 @@ GROUND = """
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
-    data statistics pseudo_values outcomes standings rendering plan_rendering readme overview
-    catalogue data_tables token_column token_cache timings durations bench_rendering scaffold
-    matrix_schema latex designs exclusions overrides search subjects discrepancies flips dev_texts
-    comparison differences sections flip_rendering comparison_rendering remarks ranking references
-    relative_gain effects costs reading board_tables terminal gate baseline baseline_files
-    verdicts regression obstacles check_rendering junit annotations pairing held_out html views
-    judgement_views
+    data evidence board held_out plan_rendering html overview catalogue data_tables token_column
+    token_cache timings durations bench_rendering scaffold latex
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
@@ -45,10 +40,10 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "addresses", "gatekeeper", "arguments"],
+    ["executors", "study", "bench", "comparison", "gate"],
     ["testing"],  # the conformance kit, for plugin authors: the core never imports it
-    # The package itself shows the functions of interface and judgements.
-    ["cli", "__main__", "pytest_plugin", "interface", "judgements", ""],
+    # The package itself shows the functions of notebook.
+    ["cli", "__main__", "pytest_plugin", "notebook", ""],
 ]
 FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
 

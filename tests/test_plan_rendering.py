@@ -6,8 +6,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.designs import Stage
 from mtbench.durations import Estimate
+from mtbench.matrix.designs import Stage
 from mtbench.plan_rendering import (
     PLAN_FORMATS,
     SHOWN,

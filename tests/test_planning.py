@@ -11,7 +11,7 @@ from mtbench.configuration import overlay
 from mtbench.data import load
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.identity import canonical, run_key
-from mtbench.matrix import NamedCell, cells, read_matrix
+from mtbench.matrix.file import NamedCell, cells, read_matrix
 from mtbench.planning import Plan, Planner, faults, refreshed
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
@@ -59,7 +59,7 @@ def test_a_key_repeats_in_another_process(store: Store) -> None:
     script = f"""
 from pathlib import Path
 from mtbench.configuration import overlay
-from mtbench.matrix import NamedCell
+from mtbench.matrix.file import NamedCell
 from mtbench.planning import Planner
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash

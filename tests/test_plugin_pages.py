@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 import pytest
 
-from mtbench.matrix import Overrides
+from mtbench.matrix.file import Overrides
 from mtbench.registry import Registry
 from mtbench.scaffold import write_study
 from mtbench.store import Store

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.gatekeeper import Gatekeeper
+from mtbench.gate.gatekeeper import Gatekeeper
+from mtbench.gate.verdicts import Comparison, GateReport, Verdict
 from mtbench.pytest_plugin import Check, InconclusiveWarning
-from mtbench.verdicts import Comparison, GateReport, Verdict
 
 MATRIX = """
 title = "a study"

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mtbench
-from mtbench.views import SCORES
+from mtbench.notebook.views import SCORES
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 TEXT = PAGE.read_text(encoding="utf-8")

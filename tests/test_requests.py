@@ -7,7 +7,7 @@ import pytest
 from mtbench import __version__
 from mtbench.configuration import overlay
 from mtbench.identity import canonical, run_key
-from mtbench.matrix import NamedCell
+from mtbench.matrix.file import NamedCell
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import PACKAGES, request, versions

@@ -15,7 +15,7 @@ from mtbench.configuration import overlay
 from mtbench.errors import UsageError
 from mtbench.evaluation import predict
 from mtbench.gradients import GradientOracle, NonFiniteLoss
-from mtbench.matrix import cells, read_matrix
+from mtbench.matrix.file import cells, read_matrix
 from mtbench.metrics import METRICS
 from mtbench.protocols import Step, TaskInfo
 from mtbench.randomness import derive, stream

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.matrix import cells, read_matrix
+from mtbench.matrix.file import cells, read_matrix
 from mtbench.registry import Registry
 from mtbench.scaffold import write_plugin, write_study
 from mtbench.specs import KINDS

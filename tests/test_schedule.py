@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtbench.errors import PluginError
-from mtbench.matrix import cells, read_matrix
+from mtbench.matrix.file import cells, read_matrix
 from mtbench.protocols import Balancer, Step
 from mtbench.registry import Registry
 from mtbench.schedule import batch_sizes, evaluation_steps, schedule

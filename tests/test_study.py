@@ -6,12 +6,12 @@ from typing import Any
 import pytest
 
 from mtbench.configuration import overlay
-from mtbench.designs import NamedCell
 from mtbench.durations import Estimate
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors import Job, Observer, default_jobs
-from mtbench.matrix import Matrix, read_matrix
-from mtbench.overrides import Overrides
+from mtbench.matrix.designs import NamedCell
+from mtbench.matrix.file import Matrix, read_matrix
+from mtbench.matrix.overrides import Overrides
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json

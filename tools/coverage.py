@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.stats import norm
 
-from mtbench.pseudo_values import pseudo_values
-from mtbench.statistics import ALPHA, Interval, Sample, interval
+from mtbench.evidence.pseudo_values import pseudo_values
+from mtbench.evidence.statistics import ALPHA, Interval, Sample, interval
 
 Array = NDArray[np.float64]
 

@@ -35,7 +35,7 @@ reference_option = click.option(
 @reference_option
 def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
-    from mtbench.references import referred
+    from mtbench.board.references import referred
     from mtbench.study import ablate as train
     from mtbench.study import make_plan
 
@@ -77,15 +77,15 @@ def plan(form: str, **given: Any) -> int:
 @reference_option
 def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
-    from mtbench.references import referred
+    from mtbench.board.references import referred
 
     planned, store = read_plan(**given)
     planned = referred(planned, reference)
     if write:
         planned.check_complete()  # a table with holes replaces no good one
-        from mtbench.readme import write_table
-        from mtbench.rendering import as_markdown
-        from mtbench.standings import leaderboard as read
+        from mtbench.board.readme import write_table
+        from mtbench.board.rendering import as_markdown
+        from mtbench.board.standings import leaderboard as read
 
         file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
         click.echo(f"wrote {file}", err=True)
@@ -102,8 +102,8 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
 
 
 def _print_board(plan: Plan, store: Store, form: str) -> int:
-    from mtbench.rendering import FORMATS
-    from mtbench.standings import leaderboard as read
+    from mtbench.board.rendering import FORMATS
+    from mtbench.board.standings import leaderboard as read
 
     click.echo(FORMATS[form](read(plan, store)))
     plan.check_complete()

@@ -18,8 +18,8 @@ from mtbench.cli.options import (
 from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
-    from mtbench.gatekeeper import Gatekeeper
-    from mtbench.verdicts import GateReport
+    from mtbench.gate.gatekeeper import Gatekeeper
+    from mtbench.gate.verdicts import GateReport
 
 
 @click.command()
@@ -92,7 +92,7 @@ def _gatekeeper(
 ) -> Gatekeeper:
     from mtbench.cli.progress import observing
     from mtbench.devices import choose
-    from mtbench.gatekeeper import Gatekeeper
+    from mtbench.gate.gatekeeper import Gatekeeper
 
     return Gatekeeper(
         matrix_path,
@@ -112,14 +112,14 @@ def _gatekeeper(
 
 def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> None:
     """Print the report, and write it where else it is wanted."""
-    from mtbench.annotations import on_github, workflow_commands, write_summary
-    from mtbench.check_rendering import CHECK_FORMATS, summary
+    from mtbench.gate.annotations import on_github, workflow_commands, write_summary
+    from mtbench.gate.rendering import CHECK_FORMATS, summary
 
     click.echo(CHECK_FORMATS[form](report))
     if form in ("csv", "json"):  # which have no line for people
         click.echo(summary(report), err=True)
     if junit is not None:
-        from mtbench.junit import write_junit
+        from mtbench.gate.junit import write_junit
 
         write_junit(junit, report)
     if on_github():

@@ -66,9 +66,9 @@ def compare(
     stored), or all cells of a matrix or of a store folder, which are paired by their names. A B
     that starts with :: is a cell of A's matrix or store.
     """
-    from mtbench.addresses import Reader, check_cells
-    from mtbench.comparison import compare_sides
-    from mtbench.comparison_rendering import COMPARISON_FORMATS, IN_SECTIONS
+    from mtbench.comparison.addresses import Reader, check_cells
+    from mtbench.comparison.record import compare_sides
+    from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
     from mtbench.devices import choose
     from mtbench.plugin_files import BESIDE, file_beside
 

@@ -13,8 +13,8 @@ import click
 from mtbench.errors import UsageError
 
 if TYPE_CHECKING:
-    from mtbench.matrix import Matrix
-    from mtbench.overrides import Overrides
+    from mtbench.matrix.file import Matrix
+    from mtbench.matrix.overrides import Overrides
     from mtbench.planning import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
@@ -145,7 +145,7 @@ def overrides(
     settings: Sequence[str], axes: Sequence[str], seeds: int | None, data_dir: Path | None
 ) -> Overrides:
     """Read ``--set``, ``--axis``, ``--seeds`` and ``--data``."""
-    from mtbench.overrides import Overrides
+    from mtbench.matrix.overrides import Overrides
 
     chosen = read_settings("--set", settings)
     if data_dir is not None:

@@ -16,7 +16,7 @@ from mtbench.errors import ExitCode, PluginError
 @plugin_option
 def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
     """Print a JSON Schema of matrix files, for editors."""
-    from mtbench.matrix_schema import matrix_schema
+    from mtbench.matrix.schema import matrix_schema
 
     def warn(error: PluginError) -> None:
         click.echo(f"warning: {error}; its parameters are not in the schema", err=True)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from mtbench.cli.options import FORMATS
-from mtbench.comparison_rendering import COMPARISON_FORMATS
+from mtbench.comparison.rendering import COMPARISON_FORMATS
 from mtbench.data import fingerprint, load
 from mtbench_builtins.tasks.sst import SST
 

@@ -3,10 +3,10 @@ from pathlib import Path
 import pytest
 
 from mtbench.bench_rendering import BENCH_FORMATS
+from mtbench.board.rendering import FORMATS as BOARD_FORMATS
 from mtbench.cli.options import FORMATS, load_registry, overrides, parse_value, parse_values
 from mtbench.errors import UsageError
 from mtbench.plan_rendering import PLAN_FORMATS
-from mtbench.rendering import FORMATS as BOARD_FORMATS
 
 
 @pytest.mark.parametrize(

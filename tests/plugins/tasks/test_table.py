@@ -10,7 +10,7 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.data import fingerprint, load
 from mtbench.errors import UsageError
-from mtbench.matrix import NamedCell
+from mtbench.matrix.file import NamedCell
 from mtbench.planning import Plan, Planner
 from mtbench.protocols import SPLITS, Examples
 from mtbench.registry import Registry

@@ -1,0 +1,1 @@
+"""Board: the leaderboard, from stored results to tables."""

@@ -1,0 +1,121 @@
+"""Remarks: what was odd about the runs behind a table."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mtbench.board.reading import UNTRAINED
+from mtbench.evidence.pairing import unpaired
+from mtbench.planning import Plan
+
+
+def is_done(result: Mapping[str, Any] | None) -> bool:
+    """Whether there is a result, and it has scores."""
+    return result is not None and result["status"] == "done"
+
+
+def remarks(
+    plan: Plan, results: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]
+) -> Iterator[str]:
+    """Yield what a reader must know to read the table right.
+
+    Args:
+        results: of the runs that ended, by key.
+        requests: of those that are stored.
+    """
+    done = [result for result in results.values() if is_done(result)]
+    if not done:
+        return
+    if any(result["untrained"] for result in done):
+        yield (
+            f"{UNTRAINED} untrained: the task gave no batch, so its head kept its first weights; "
+            "the score counts towards overall and rank, as in the paper, but says nothing of the "
+            "task"
+        )
+    if len(plan.seeds) == 1:
+        yield (
+            "one seed: no ranks, since a difference between rows may be the seed's as well as "
+            "the cell's"
+        )
+    steps = sorted({result["cost"]["steps"] for result in done})
+    if len(steps) > 1:
+        yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"
+    evaluations = sorted({result["evaluations"] for result in done})
+    if evaluations[-1] > 1:
+        yield "selected on dev: each run is the best of several evaluations on dev"
+    if len(evaluations) > 1:
+        yield (
+            f"unequal selection: the runs chose among {evaluations[0]} to {evaluations[-1]} "
+            "evaluations, which favours those with more"
+        )
+    yield from _rows_left_out(done)
+    mixed = _differing([_versions(request) for request in requests])
+    if mixed:
+        yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
+    yield from unpaired(plan.cells, {k: r for k, r in results.items() if is_done(r)})
+    yield from _same_cells(plan)
+    yield from _equal_cells(plan, results)
+    yield from dict.fromkeys(
+        cell.caveat
+        for cell in plan.cells
+        if cell.caveat and any(is_done(results.get(run.key)) for run in cell.runs)
+    )
+    notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
+    yield from notes
+
+
+def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield the broken rows that runs did without, the most of any run."""
+    most: dict[tuple[str, str], int] = {}
+    for result in done:
+        for task, splits in result["left_out"].items():
+            for split, count in splits.items():
+                most[task, split] = max(count, most.get((task, split), 0))
+    for (task, split), count in most.items():
+        if count:
+            yield (
+                f"{task}: {count} broken row(s) of {split} left out "
+                "('mtbench data status' lists them)"
+            )
+
+
+def _versions(request: Mapping[str, Any]) -> dict[str, str]:
+    """Return the versions of packages and of the plugins' distributions."""
+    providers = (provider.rpartition(" ") for provider in request["providers"].values())
+    # The harness says its own: that of an editable installation is the one it was installed with.
+    return {**{name: version for name, _, version in providers if name}, **request["versions"]}
+
+
+def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
+    """Return the keys under which two records that have them hold different values."""
+    found: dict[str, set[str]] = {}
+    for record in records:
+        for key, value in record.items():
+            found.setdefault(key, set()).add(value)
+    return sorted(key for key, values in found.items() if len(values) > 1)
+
+
+def _equal_cells(plan: Plan, results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield cells that differ, and whose runs gave the same numbers from the same batches."""
+    names: dict[str, dict[str, str]] = {}
+    for cell in plan.cells:
+        runs = [results[run.key] for run in cell.runs if run.key in results]
+        if runs and all(is_done(result) for result in runs):
+            outcome = repr([(r["hashes"]["batches"], r["scores"]["dev"]) for r in runs])
+            names.setdefault(outcome, {})[cell.runs[0].key] = cell.name
+    for same in names.values():
+        if len(same) > 1:
+            yield (
+                "the same batches and the same numbers, so what they differ in never came "
+                f"into play: {'; '.join(same.values())}"
+            )
+
+
+def _same_cells(plan: Plan) -> Iterator[str]:
+    """Yield the names under which one and the same cell stands in the table."""
+    names: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        if cell.runs:
+            names.setdefault(cell.runs[0].key, []).append(cell.name)
+    for same in names.values():
+        if len(same) > 1:
+            yield f"one cell under {len(same)} names, trained once: {'; '.join(same)}"

@@ -1,0 +1,246 @@
+"""Renderings of a leaderboard: for a terminal, in Markdown, LaTeX, CSV and JSON."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from dataclasses import asdict
+from typing import Any
+
+from mtbench.board.effects import Effect
+from mtbench.board.standings import Leaderboard, Row, Score
+from mtbench.board.tables import Table, tables
+from mtbench.board.terminal import draw
+from mtbench.evidence.outcomes import OVERALL
+from mtbench.evidence.statistics import Interval
+from mtbench.html import section
+from mtbench.latex import tabular
+
+
+def as_json(board: Leaderboard) -> str:
+    """Return the leaderboard as a JSON object, all digits kept.
+
+    Its keys are ``matrix``, ``metrics``, ``cells``, ``effects``, ``detectable``, ``plan``,
+    ``notes`` and ``remarks``.
+    """
+    value = {
+        "matrix": board.title,
+        "metrics": dict(board.metrics),
+        "cells": [_cell(row) for row in board.rows],
+        "effects": flat_effects(board),
+        "detectable": board.detectable,
+        "plan": dict(board.counts),
+        "notes": list(board.notes),
+        "remarks": list(board.remarks),
+    }
+    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+
+
+def as_csv(board: Leaderboard) -> str:
+    """Return the leaderboard as CSV: one row a cell, one column a number, all digits kept.
+
+    The effects of a grid's axes are not in it: they are no property of a cell.
+    """
+    import pandas as pd
+
+    text: str = pd.DataFrame(flat_records(board)).to_csv(index=False)
+    return text.rstrip("\n")
+
+
+def as_markdown(board: Leaderboard) -> str:
+    """Return the leaderboard as Markdown tables, with notes and remarks below."""
+    parts = [f"### {board.title}"]
+    for table in tables(board):
+        parts += [f"#### {table.title}"] if table.title else []
+        parts.append(_pipes(table))
+        parts += ["\n".join(f"- {note}" for note in table.notes)] if table.notes else []
+    if board.remarks:
+        parts += ["#### Remarks", "\n".join(f"- {remark}" for remark in board.remarks)]
+    return "\n\n".join(parts)
+
+
+def as_latex(board: Leaderboard) -> str:
+    """Return the leaderboard as LaTeX tables, with titles, notes and remarks in comments."""
+    shown = tables(board)
+    return "\n\n".join(
+        tabular(
+            table.records,
+            alignment=table.alignment,
+            above=[table.title or board.title],
+            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
+        )
+        for table in shown
+    )
+
+
+def as_html(board: Leaderboard) -> str:
+    """Return the leaderboard as HTML tables for a notebook, with notes and remarks below."""
+    shown = tables(board)
+    sections = [
+        section(
+            table.records,
+            alignment=table.alignment,
+            above=[table.title or board.title],
+            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
+        )
+        for table in shown
+    ]
+    return f"<div>{''.join(sections)}</div>"
+
+
+def as_terminal(board: Leaderboard) -> str:
+    """Return the leaderboard as tables for a terminal, coloured where it is one."""
+    return draw(board.title, tables(board), board.remarks)
+
+
+FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
+    "rich": as_terminal,
+    "markdown": as_markdown,
+    "latex": as_latex,
+    "csv": as_csv,
+    "json": as_json,
+}
+
+
+def _pipes(table: Table) -> str:
+    from tabulate import tabulate
+
+    # A text's own bar would open a column.
+    records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in table.records]
+    text: str = tabulate(
+        records,
+        headers="keys",
+        tablefmt="pipe",
+        disable_numparse=True,
+        colalign=table.alignment,
+    )
+    return text
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def flat_records(board: Leaderboard) -> list[dict[str, Any]]:
+    """Return one record a cell with the same keys in all, a number each, None where missing.
+
+    Keys are ``cell``, ``status`` and ``reason``; of every task and of ``overall`` the mean under
+    its own name and, behind it, ``_low``, ``_high`` (95 % interval), ``_sd``, ``_n`` (dev
+    examples), ``_gap`` (train minus dev), ``_paper``, and of a task ``_untrained`` and
+    ``_trained_on`` (examples); ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
+    ``difference``, ``difference_low``, ``_high`` and ``_p``; ``delta_m`` with ``_low`` and
+    ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``.
+    """
+    return [_flat(row, board) for row in board.rows]
+
+
+def flat_effects(board: Leaderboard) -> list[dict[str, Any]]:
+    """Return one record a level of an axis; see ``effects.Effect``."""
+    return [_flat_effect(effect) for effect in board.effects]
+
+
+def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
+    record: dict[str, Any] = {"cell": row.name}
+    for task in board.metrics:
+        score = row.scores.get(task)
+        record |= _flat_score(task, score)
+        record[f"{task}_untrained"] = score.untrained if score else None
+        record[f"{task}_trained_on"] = row.cost.examples.get(task) if row.cost else None
+    record |= _flat_score(OVERALL, row.overall)
+    best, worst = row.ranks or (None, None)
+    apart = row.difference
+    return record | {
+        "seeds": len(row.overall.seeds),
+        "rank_best": best,
+        "rank_worst": worst,
+        "against": apart.against if apart else None,
+        **_flat_interval("difference", apart.interval if apart else None),
+        "difference_p": apart.p if apart else None,
+        **_flat_interval("delta_m", row.delta_m),
+        "steps": row.cost.steps if row.cost else None,
+        "minutes": row.cost.minutes if row.cost else None,
+        "peak_mb": row.cost.peak_mb if row.cost else None,
+        "peak_device_mb": row.cost.peak_device_mb if row.cost else None,
+        "status": row.status,
+        "reason": row.reason,
+    }
+
+
+def _flat_score(name: str, score: Score | None) -> dict[str, Any]:
+    interval = score.interval if score else None
+    return {
+        **_flat_interval(name, interval),
+        name: score.mean if score else None,
+        f"{name}_sd": score.sd if score else None,
+        f"{name}_n": interval.examples if interval else None,
+        f"{name}_gap": score.gap if score else None,
+        f"{name}_paper": score.paper if score else None,
+    }
+
+
+def _flat_interval(name: str, interval: Interval | None) -> dict[str, float | None]:
+    return {
+        name: interval.estimate if interval else None,
+        f"{name}_low": interval.low if interval else None,
+        f"{name}_high": interval.high if interval else None,
+    }
+
+
+def _flat_effect(effect: Effect) -> dict[str, Any]:
+    return {
+        "axis": effect.axis,
+        "level": effect.level,
+        "overall": effect.mean,
+        **_flat_interval("difference", effect.difference),
+        "p": effect.p,
+        "matched": effect.matched,
+        "cells": effect.cells,
+    }
+
+
+def _cell(row: Row) -> dict[str, Any]:
+    apart = row.difference
+    return {
+        "name": row.name,
+        "config": row.config,
+        "scores": {
+            task: _score(score) | {"untrained": score.untrained}
+            for task, score in row.scores.items()
+        },
+        "overall": _score(row.overall),
+        "ranks": list(row.ranks) if row.ranks else None,
+        "difference": apart
+        and {"against": apart.against, "interval": _interval(apart.interval), "p": apart.p},
+        "delta_m": _interval(row.delta_m),
+        "cost": asdict(row.cost) if row.cost else None,
+        "levels": dict(row.levels),
+        "status": row.status,
+        "runs": [asdict(run) for run in row.runs],
+        "reason": row.reason,
+    }
+
+
+def _score(score: Score) -> dict[str, Any]:
+    return {
+        "mean": score.mean,
+        "sd": score.sd,
+        "seeds": list(score.seeds),
+        "paper": score.paper,
+        "interval": _interval(score.interval),
+        "gap": score.gap,
+    }
+
+
+def _interval(interval: Interval | None) -> dict[str, Any] | None:
+    """Return an interval for JSON, which has no infinity: without error, no degrees of freedom."""
+    if interval is None:
+        return None
+    return {
+        "estimate": interval.estimate,
+        "low": interval.low,
+        "high": interval.high,
+        "error": interval.error,
+        "df": interval.df if interval.error else None,
+        "seeds": interval.seeds,
+        "examples": interval.examples,
+        "over": interval.over,
+    }

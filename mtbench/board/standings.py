@@ -1,0 +1,265 @@
+"""The leaderboard: what is known of a plan's cells, as records."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mtbench.board.costs import Cost, cost, gaps, trained
+from mtbench.board.effects import Effect, effects
+from mtbench.board.ranking import detectable, pairwise, peers, ranks
+from mtbench.board.reading import notes
+from mtbench.board.references import Difference, differences
+from mtbench.board.relative_gain import Baselines, baselines, delta_m
+from mtbench.board.remarks import is_done, remarks
+from mtbench.configuration import Config
+from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
+from mtbench.evidence.statistics import Interval
+from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.store import REQUEST, RESULT, Store
+
+DIGITS = 3
+"""Digits of a score for people; a dev set of a thousand rows bears no more."""
+
+Status = Literal["done", "partial", "failed", "running", "missing", "rejected", "broken"]
+
+
+@dataclass(frozen=True)
+class Score:
+    """A score of a cell, on dev.
+
+    Attributes:
+        mean: over the seeds; None where one is undefined or nothing is stored.
+        sd: standard deviation over the seeds; None for fewer than two.
+        seeds: one value a stored run, in the order of the seeds; None where undefined.
+        paper: the published value, or None.
+        untrained: whether no run of the cell trained the task's head.
+        interval: of the mean; None where that is.
+        gap: score on the sample of train minus that on dev, mean over the runs; None where
+            undefined or nothing is stored.
+    """
+
+    mean: float | None
+    sd: float | None
+    seeds: Sequence[float | None]
+    paper: float | None
+    untrained: bool = False
+    interval: Interval | None = None
+    gap: float | None = None
+
+
+@dataclass(frozen=True)
+class Row:
+    """A cell of the leaderboard.
+
+    Attributes:
+        scores: primary metric of each task.
+        overall: mean of the tasks' primary metrics.
+        runs: the cell's runs, one a seed.
+        reason: why the cell was rejected, is broken or failed; empty otherwise.
+        levels: its place on each axis of a grid.
+        ranks: the best and the worst that the cell may have on the overall; None where it is not
+            ranked.
+        difference: to the cell that it is compared with; None for none.
+        delta_m: relative gain over the single-task cells, in percent; None where there is none.
+        cost: mean over the stored runs; None without any.
+    """
+
+    name: str
+    config: Config
+    scores: Mapping[str, Score]
+    overall: Score
+    status: Status
+    runs: Sequence[PlannedRun]
+    reason: str
+    levels: Mapping[str, str] = field(default_factory=dict)
+    ranks: tuple[int, int] | None = None
+    difference: Difference | None = None
+    delta_m: Interval | None = None
+    cost: Cost | None = None
+
+
+@dataclass(frozen=True)
+class Leaderboard:
+    """A table of cells.
+
+    Attributes:
+        metrics: the tasks that occur, each with its primary metric.
+        counts: of the plan; see ``Plan.counts``.
+        notes: how the numbers are to be read.
+        remarks: what was odd about the runs.
+        detectable: minimum detectable difference on the overall; None where nothing is ranked.
+        effects: of the axes of a grid.
+    """
+
+    title: str
+    metrics: Mapping[str, str]
+    rows: Sequence[Row]
+    counts: Mapping[str, int]
+    remarks: Sequence[str]
+    notes: Sequence[str] = ()
+    detectable: float | None = None
+    effects: Sequence[Effect] = ()
+
+
+def leaderboard(plan: Plan, store: Store) -> Leaderboard:
+    """Read the stored results of a plan.
+
+    Raises:
+        NothingToCompare: if two runs of a cell were scored on different examples.
+    """
+    results = {run.key: store.run(run.key).read(RESULT) for _, run in plan.runs("done", "failed")}
+    stored = {key: result for key, result in results.items() if result is not None}
+    requests = [store.run(key).read(REQUEST) for key in stored if is_done(stored[key])]
+    metrics: dict[str, str] = {}
+    for cell in plan.cells:
+        for task, metric in _metrics(cell).items():
+            metrics.setdefault(task, metric)
+    outcomes = [cell_outcomes(cell, store) for cell in plan.cells]
+    compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
+    return Leaderboard(
+        title=plan.title,
+        metrics=metrics,
+        rows=[
+            _row(place, cell, stored, outcomes[place], compared)
+            for place, cell in enumerate(plan.cells)
+        ],
+        counts=plan.counts(),
+        remarks=[
+            *plan.remarks,
+            *remarks(plan, stored, [r for r in requests if r is not None]),
+        ],
+        notes=list(notes(plan, outcomes, compared.ranked, compared.detectable, compared.singles)),
+        detectable=compared.detectable,
+        effects=compared.effects,
+    )
+
+
+class _Comparisons:
+    """What is said of cells beside each other, by their places in the plan."""
+
+    def __init__(
+        self,
+        plan: Plan,
+        outcomes: Sequence[CellOutcomes | None],
+        done: Sequence[Sequence[Mapping[str, Any]]],
+    ) -> None:
+        complete = [
+            cell if cell and len(cell.seeds) == len(planned.runs) else None
+            for planned, cell in zip(plan.cells, outcomes, strict=True)
+        ]
+        places = peers(complete)
+        pairs = pairwise([cell for place in places if (cell := complete[place]) is not None])
+        found = ranks(pairs)
+        self.ranked = dict(zip(places, found, strict=True)) if found else {}
+        self.detectable = detectable(pairs)
+        self.differences = differences(plan, outcomes)
+        self.trained = [trained(results) for results in done]
+        tasks = list(dict.fromkeys(task for cell in plan.cells for task in cell.tasks))
+        self.singles: Baselines = baselines(tasks, outcomes, self.trained)
+        self.effects = effects(
+            [cell.levels for cell in plan.cells],
+            [cell if place in places else None for place, cell in enumerate(complete)],
+            [bool(cell.runs) for cell in plan.cells],
+        )
+
+
+def _metrics(cell: PlannedCell) -> dict[str, str]:
+    return {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
+
+
+def _done(cell: PlannedCell, results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
+    """Return the results of a cell's runs that are stored."""
+    found = [results.get(run.key) for run in cell.runs]
+    return [result for result in found if result is not None and is_done(result)]
+
+
+def _row(
+    place: int,
+    cell: PlannedCell,
+    results: Mapping[str, Any],
+    outcomes: CellOutcomes | None,
+    compared: _Comparisons,
+) -> Row:
+    done = _done(cell, results)
+    metrics = _metrics(cell)
+    apart = gaps(done, metrics)
+    scores = {
+        task: _score(
+            [result["scores"]["dev"][task][metric] for result in done],
+            cell.paper.get(task),
+            untrained=bool(done) and all(task in result["untrained"] for result in done),
+            interval=outcomes.interval(task) if outcomes else None,
+            gap=apart[task],
+        )
+        for task, metric in metrics.items()
+    }
+    return Row(
+        name=cell.name,
+        config=cell.config,
+        scores=scores,
+        overall=_score(
+            [result["overall"] for result in done],
+            cell.paper.get(OVERALL),
+            interval=outcomes.interval(OVERALL) if outcomes else None,
+            gap=_mean_gap(list(apart.values())),
+        ),
+        status=_status(cell, len(done)),
+        runs=cell.runs,
+        reason=next(_reasons(cell, results), ""),
+        levels=cell.levels,
+        ranks=compared.ranked.get(place),
+        difference=compared.differences[place],
+        delta_m=delta_m(outcomes, compared.trained[place], compared.singles.cells),
+        cost=cost(done),
+    )
+
+
+def _reasons(cell: PlannedCell, results: Mapping[str, Any]) -> Iterator[str]:
+    """Yield why a cell has no runs, or what its failed ones died of."""
+    if cell.obstacle:
+        yield cell.obstacle[1]
+    for run in cell.runs:
+        if run.key in results and not is_done(results[run.key]):
+            yield results[run.key]["error"]
+
+
+def _score(
+    values: Sequence[float | None],
+    paper: float | None,
+    *,
+    untrained: bool = False,
+    interval: Interval | None,
+    gap: float | None,
+) -> Score:
+    defined = [value for value in values if value is not None]
+    complete = bool(values) and len(defined) == len(values)
+    return Score(
+        mean=statistics.fmean(defined) if complete else None,
+        sd=statistics.stdev(defined) if complete and len(defined) > 1 else None,
+        seeds=list(values),
+        paper=paper,
+        untrained=untrained,
+        interval=interval,
+        gap=gap,
+    )
+
+
+def _mean_gap(gaps: Sequence[float | None]) -> float | None:
+    known = [gap for gap in gaps if gap is not None]
+    return statistics.fmean(known) if known and len(known) == len(gaps) else None
+
+
+def _status(cell: PlannedCell, done: int) -> Status:
+    if cell.obstacle is not None:
+        return cell.obstacle[0]
+    states = {run.state for run in cell.runs}
+    if states == {"done"}:
+        return "done"
+    if "failed" in states:
+        return "failed"
+    if "running" in states:
+        return "running"
+    return "partial" if done else "missing"

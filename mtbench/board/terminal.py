@@ -1,0 +1,110 @@
+"""Terminal: tables of texts drawn for a terminal, coloured where it is one."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
+
+from mtbench.board.reading import UNTRAINED
+from mtbench.board.tables import NOTHING, Table
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+WORD_WIDTH = 20
+"""Columns that are enough for a word; a longer one may be cut in two."""
+PIPE_WIDTH = 160
+"""Columns of a table that goes to a file or a log, which wrap nothing by themselves."""
+
+
+def draw(title: str, tables: Sequence[Table], remarks: Sequence[str]) -> str:
+    """Return tables below each other, with a title above and remarks below.
+
+    A table is as wide as the terminal at most, as long as no word must be cut in two.
+    """
+    from rich.console import Console
+    from rich.text import Text
+
+    console = Console(highlight=False, width=None if sys.stdout.isatty() else PIPE_WIDTH)
+    width = console.width
+    with console.capture() as capture:
+        for table in tables:
+            console.width = width
+            _print_table(console, table, table.title or title)
+            console.width = width
+            _print_lines(console, table.notes)
+        if remarks:
+            console.print(Text("Remarks", style="table.title"))
+            _print_lines(console, remarks)
+    return "\n".join(line.rstrip() for line in capture.get().rstrip("\n").splitlines())
+
+
+def _print_table(console: Console, table: Table, title: str) -> None:
+    from rich.box import SIMPLE_HEAD
+    from rich.table import Table as Drawn
+    from rich.text import Text
+
+    blanks = 2 * len(table.records[0]) + 1  # between the columns and around them
+    widths = _widths(table, console.width - blanks)
+    # Rich cuts off what does not fit; a terminal wraps it, and nothing is lost.
+    console.width = max(console.width, sum(widths) + blanks)
+    drawn = Drawn(
+        title=Text(title, style="table.title"),
+        title_justify="left",
+        box=SIMPLE_HEAD,
+        padding=(0, 1, 0, 0),
+    )
+    for name, width, alignment in zip(table.records[0], widths, table.alignment, strict=True):
+        drawn.add_column(name, justify=alignment, overflow="fold", width=width)
+    for record in table.records:
+        drawn.add_row(
+            *(
+                Text(_folded(text, width), style=_style(text))
+                for text, width in zip(record.values(), widths, strict=True)
+            )
+        )
+    console.print(drawn)
+
+
+def _print_lines(console: Console, lines: Sequence[str]) -> None:
+    from rich.padding import Padding
+    from rich.text import Text
+
+    for line in lines:
+        console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+    if lines:
+        console.print()
+
+
+def _widths(table: Table, available: int) -> list[int]:
+    """Return the widths of a table's columns, narrowed until all fit: words first, the widest.
+
+    None becomes too narrow for its longest word: a number is never cut in two.
+    """
+    columns = [[name, *(record[name] for record in table.records)] for name in table.records[0]]
+    widths = [max(map(len, texts)) for texts in columns]
+    words = [[len(word) for text in texts for word in text.split()] for texts in columns]
+    least = [min(WORD_WIDTH, max(lengths)) for lengths in words]
+    for alignment in ("left", "right"):
+        while sum(widths) > available:
+            wide = [
+                index
+                for index, width in enumerate(widths)
+                if table.alignment[index] == alignment and width > least[index]
+            ]
+            if not wide:
+                break
+            widths[max(wide, key=widths.__getitem__)] -= 1
+    return widths
+
+
+def _folded(text: str, width: int) -> str:
+    """Break a number that does not fit before its half-width, not behind the sign."""
+    return text if len(text) <= width else text.replace(" ± ", "\n± ")
+
+
+def _style(text: str) -> str:
+    if text.startswith(("failed", "broken")):
+        return "red"
+    return "dim" if UNTRAINED in text or text == NOTHING else ""

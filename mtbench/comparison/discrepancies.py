@@ -1,0 +1,197 @@
+"""Discrepancies: where the records of two cells' runs differ, and whether the runs are paired."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import Any, Literal
+
+from mtbench.comparison.subjects import Record, Subject
+from mtbench.devices import CPU
+from mtbench.store import CHECKPOINT, RunFolder
+
+Agreement = Literal["same", "different", "other shape", "not recorded"]
+"""Of two hashes; a module of another shape cannot have the same weights."""
+
+
+@dataclass(frozen=True)
+class Discrepancy:
+    """A key under which two sides hold different values.
+
+    Attributes:
+        key: with dots, such as ``"heads.sts.name"``.
+        a, b: JSON values; None where a side has none. Where the runs of a side differ, all its
+            values, as a text.
+    """
+
+    key: str
+    a: Any
+    b: Any
+
+
+@dataclass(frozen=True)
+class Pairing:
+    """What the compared runs have in common, seed by seed.
+
+    Attributes:
+        weights: first weights, by module that is in both.
+        order: order of the training examples, by task that is in both.
+        examples: of dev, by task that is in both.
+    """
+
+    weights: Mapping[str, Agreement]
+    order: Mapping[str, Agreement]
+    examples: Mapping[str, Agreement]
+
+
+def configuration(a: Subject, b: Subject) -> list[Discrepancy]:
+    """Return the settings that differ; where the data lie is none of them."""
+    return _differing(a, b, _settings)
+
+
+def environment(a: Subject, b: Subject) -> list[Discrepancy]:
+    """Return what else differs: versions, machine, device, data, ``NUMERICS``, source code.
+
+    Provider, source and data of a component count where both have the same one in its place;
+    that it is another one, the configuration tells.
+    """
+    one, other = (next(iter(side.requests.values())) for side in (a, b))
+    parts = [
+        part
+        for part in one["providers"]
+        if part in other["providers"] and _name(part, one) == _name(part, other)
+    ]
+    return _differing(a, b, partial(_surroundings, parts))
+
+
+def _differing(
+    a: Subject, b: Subject, read: Callable[[Record], Mapping[str, Any]]
+) -> list[Discrepancy]:
+    left, right = _values(a, read), _values(b, read)
+    return [
+        Discrepancy(key, _shown(left.get(key)), _shown(right.get(key)))
+        for key in dict.fromkeys([*left, *right])
+        if left.get(key) != right.get(key)
+    ]
+
+
+def _values(subject: Subject, read: Callable[[Record], Mapping[str, Any]]) -> dict[str, list[Any]]:
+    """Return the different values that the runs of a side have under each key, None aside."""
+    found: dict[str, list[Any]] = {}
+    for request in subject.requests.values():
+        for key, value in read(request).items():
+            values = found.setdefault(key, [])
+            if value is not None and value not in values:
+                values.append(value)
+    return {key: sorted(values, key=str) for key, values in found.items() if values}
+
+
+def _shown(values: Sequence[Any] | None) -> Any:
+    if not values:
+        return None
+    return values[0] if len(values) == 1 else " / ".join(map(str, values))
+
+
+def _settings(request: Record) -> dict[str, Any]:
+    return {key: value for key, value in _flat(request["config"]) if key != "data.dir"}
+
+
+def _surroundings(parts: Sequence[str], request: Record) -> dict[str, Any]:
+    identity = request["identity"]
+    digests = dict(_flat(identity["data"], "tasks."))
+    return {
+        **{f"version of {package}": version for package, version in request["versions"].items()},
+        **{f"plugin of {part}": request["providers"].get(part) for part in parts},
+        **{f"source of {part}": identity["code"].get(part) for part in parts},
+        **{
+            f"{split} data of {task.removeprefix('tasks.')}": digest
+            for task, _, split, digest in ((*key.rpartition("."), d) for key, d in digests.items())
+            if task in parts
+        },
+        "checkpoint": identity["weights"],
+        "NUMERICS": identity["numerics"],
+        "device": request.get("device", CPU),
+        **{f"machine, {part}": value for part, value in request["machine"].items()},
+        "data.dir": request["config"]["data"]["dir"],
+    }
+
+
+def _name(part: str, request: Record) -> str:
+    """Return the name of the component in a place, such as ``"heads.sts"``."""
+    section, dot, task = part.partition(".")
+    table = request["config"][section]
+    return str((table[task] if dot else table)["name"])
+
+
+def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]]:
+    for key, value in table.items():
+        if isinstance(value, Mapping):
+            yield from _flat(value, f"{above}{key}.")
+        else:
+            yield f"{above}{key}", value
+
+
+def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing:
+    """Return what pairs of runs have in common.
+
+    Args:
+        seeds: of the runs that are compared, A's and B's.
+    """
+    pairs = [(a.results[one]["hashes"], b.results[other]["hashes"]) for one, other in seeds]
+    modules = [m for m in _of("initial_weights", a) if m in _of("initial_weights", b)]
+    tasks = [task for task in a.metrics if task in b.metrics]
+    folders = [(a.runs[one], b.runs[other]) for one, other in seeds]
+    return Pairing(
+        weights={
+            module: _weights(module, [_both("initial_weights", module, p) for p in pairs], folders)
+            for module in modules
+        },
+        order={task: _agreement([_both("order", task, pair) for pair in pairs]) for task in tasks},
+        examples={
+            task: "same"
+            if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
+            else "different"
+            for task in tasks
+        },
+    )
+
+
+def _of(kind: str, subject: Subject) -> Mapping[str, str]:
+    hashes: Mapping[str, str] = next(iter(subject.results.values()))["hashes"].get(kind, {})
+    return hashes
+
+
+def _both(kind: str, name: str, pair: tuple[Record, Record]) -> tuple[str | None, str | None]:
+    one, other = (hashes.get(kind, {}).get(name) for hashes in pair)
+    return one, other
+
+
+def _agreement(pairs: Sequence[tuple[str | None, str | None]]) -> Agreement:
+    if not pairs or any(None in pair for pair in pairs):
+        return "not recorded"
+    return "same" if all(one == other for one, other in pairs) else "different"
+
+
+def _weights(
+    module: str,
+    pairs: Sequence[tuple[str | None, str | None]],
+    folders: Sequence[tuple[RunFolder, RunFolder]],
+) -> Agreement:
+    found = _agreement(pairs)
+    if found == "different" and any(_shapes(a, module) != _shapes(b, module) for a, b in folders):
+        return "other shape"
+    return found
+
+
+def _shapes(folder: RunFolder, module: str) -> dict[str, list[int]] | None:
+    """Return the shapes of a module's trained tensors; None where the checkpoint is gone."""
+    from safetensors import safe_open
+
+    if not (folder.path / CHECKPOINT).is_file():
+        return None
+    section, _, task = module.partition(".")
+    starts = (f"heads.{task}_head.", f"poolings.{task}_pooling.") if task else (f"{section}.",)
+    with safe_open(folder.path / CHECKPOINT, framework="numpy") as file:
+        names = [name for name in file.keys() if name.startswith(starts)]  # noqa: SIM118
+        return {name: list(file.get_slice(name).get_shape()) for name in names}

@@ -1,0 +1,227 @@
+"""Subjects: the cells that a comparison is between, each with its stored runs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any
+
+from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
+from mtbench.evidence.outcomes import CellOutcomes, outcomes
+from mtbench.identity import canonical
+from mtbench.planning import Plan, PlannedCell
+from mtbench.store import REQUEST, RESULT, RunFolder, Store
+
+Record = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Subject:
+    """A cell, and those of its runs that have a score.
+
+    Attributes:
+        name: of the cell.
+        address: what the command line calls it.
+        runs: that are stored, by seed; at least one.
+        missing: seeds whose runs have no score.
+        remark: what a reader must know of the choice of the runs; empty for nothing.
+    """
+
+    name: str
+    address: str
+    runs: Mapping[int, RunFolder]
+    missing: Sequence[int] = ()
+    remark: str = ""
+
+    @cached_property
+    def requests(self) -> Mapping[int, Record]:
+        """What the runs were asked for, by seed."""
+        return {seed: folder.read(REQUEST) or {} for seed, folder in self.runs.items()}
+
+    @cached_property
+    def results(self) -> Mapping[int, Record]:
+        """What is stored of the runs, by seed."""
+        return {seed: folder.read(RESULT) or {} for seed, folder in self.runs.items()}
+
+    @cached_property
+    def metrics(self) -> Mapping[str, str]:
+        """Each task's primary metric, which is the first of those that are stored."""
+        result = next(iter(self.results.values()))
+        return {task: next(iter(scores)) for task, scores in result["scores"]["dev"].items()}
+
+    @cached_property
+    def outcomes(self) -> CellOutcomes:
+        """What the runs made of dev."""
+        return outcomes(self.name, self.runs, self.metrics)
+
+
+@dataclass(frozen=True)
+class Side:
+    """One side of a comparison.
+
+    Attributes:
+        title: what it is called.
+        cells: those with stored runs, of different names.
+        single: whether it is one cell that was asked for, and not all of a matrix or store.
+        absent: cells of which nothing is stored, and why.
+        problem: what is to be raised when all is told: a broken plugin, or missing runs.
+    """
+
+    title: str
+    cells: Sequence[Subject]
+    single: bool = False
+    absent: Mapping[str, str] = field(default_factory=dict)
+    problem: MtbenchError | None = None
+
+    def cell(self, name: str) -> Subject:
+        """Return the cell of a name.
+
+        Raises:
+            UsageError: if it has none of that name; it tells the nearest.
+        """
+        for subject in self.cells:
+            if subject.name == name:
+                return subject
+        raise unknown("cell", name, [s.name for s in self.cells], where=self.title)
+
+
+def of_run(folder: RunFolder) -> Side:
+    """Return a side that is one stored run.
+
+    Raises:
+        NothingToCompare: if it has no score.
+    """
+    request = folder.read(REQUEST)
+    if folder.state() != "done" or request is None:
+        raise NothingToCompare(f"run {folder.key[:12]} is {folder.state()}, so it has no score")
+    address = f"run {folder.key[:12]} ({request['cell']} [seed {request['seed']}])"
+    return Side(address, [Subject(request["cell"], address, {request["seed"]: folder})], True)
+
+
+def of_plan(plan: Plan, store: Store, title: str) -> Side:
+    """Return a side that is all cells of a plan."""
+    subjects, absent = [], {}
+    for cell in plan.cells:
+        if any(run.state == "done" for run in cell.runs):
+            subjects.append(_planned(cell, store, f"{title}::{cell.name}"))
+        else:
+            absent[cell.name] = _reason(cell)
+    return Side(title, subjects, absent=absent, problem=_problem(plan))
+
+
+def of_planned_cell(plan: Plan, store: Store, title: str) -> Side:
+    """Return a side that is the one cell of a plan.
+
+    Raises:
+        PluginError: if a plugin broke it.
+        NothingToCompare: if it was rejected, or none of its runs is stored.
+    """
+    (cell,) = plan.cells
+    if cell.fault is not None:
+        raise PluginError(cell.fault)
+    side = of_plan(plan, store, title)
+    if cell.name in side.absent:
+        raise NothingToCompare(f"{title}::{cell.name}: {side.absent[cell.name]}")
+    return Side(f"{title}::{cell.name}", side.cells, True, problem=side.problem)
+
+
+def _planned(cell: PlannedCell, store: Store, address: str) -> Subject:
+    return Subject(
+        name=cell.name,
+        address=address,
+        runs={run.seed: store.run(run.key) for run in cell.runs if run.state == "done"},
+        missing=[run.seed for run in cell.runs if run.state != "done"],
+    )
+
+
+def _reason(cell: PlannedCell) -> str:
+    if cell.obstacle is not None:
+        return ": ".join(cell.obstacle)
+    return f"none of its {len(cell.runs)} runs is stored; 'mtbench ablate' trains them"
+
+
+def _problem(plan: Plan) -> MtbenchError | None:
+    """Return what stands in the way of a complete comparison, as the other commands say it."""
+    try:
+        plan.check_complete()
+    except NothingToCompare:
+        return None  # of which the comparison itself has the say
+    except (PluginError, RunsMissing) as error:
+        return error
+    return None
+
+
+def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
+    """Return a side that is all cells of a store, whatever matrices they were trained for.
+
+    Runs of one matrix title and cell name are a cell. They may be of several versions: other
+    code, data or settings under the same name, which make other keys. The version that holds
+    the newest result is taken, and what is older is told.
+
+    Args:
+        fits: keeps the cells whose names it likes.
+    """
+    versions: dict[tuple[str, str], dict[str, list[RunFolder]]] = {}
+    for key in sorted(store.keys()):
+        folder = store.run(key)
+        if (request := folder.read(REQUEST)) is None:
+            continue  # made and given up before anything was written
+        named = versions.setdefault((request["matrix"], request["cell"]), {})
+        named.setdefault(canonical(request["identity"]), []).append(folder)
+    cells = [cell for _, cell in versions]
+    subjects, absent = [], {}
+    for (matrix, cell), found in sorted(versions.items()):
+        name = cell if cells.count(cell) == 1 else f"{matrix}::{cell}"
+        if fits is not None and not fits(name):
+            continue
+        subject = _newest(name, f"{store.root}::{name}", list(found.values()))
+        if subject is None:
+            absent[name] = "none of its runs has a score"
+        else:
+            subjects.append(subject)
+    missing = sum(len(subject.missing) for subject in subjects)
+    problem = RunsMissing(
+        f"{missing} run(s) of {store.root} have no score; 'mtbench status RUN --log' tells why "
+        "one failed"
+    )
+    return Side(str(store.root), subjects, absent=absent, problem=problem if missing else None)
+
+
+def of_stored_cell(store: Store, name: str) -> Side:
+    """Return a side that is one cell of a store, by the name it was trained under.
+
+    Raises:
+        UsageError: if there is none of that name; it tells the nearest.
+        NothingToCompare: if none of its runs has a score.
+    """
+    whole = of_store(store)
+    if name in whole.absent:
+        raise NothingToCompare(f"{store.root}::{name}: {whole.absent[name]}")
+    subject = whole.cell(name)
+    return Side(
+        subject.address, [subject], True, problem=whole.problem if subject.missing else None
+    )
+
+
+def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) -> Subject | None:
+    """Return the version of a cell that holds the newest result, or None where none has any."""
+    times = [max(map(_time, version)) for version in versions]
+    if max(times) == 0:
+        return None
+    chosen = versions[times.index(max(times))]
+    seeds = {folder: (folder.read(REQUEST) or {})["seed"] for folder in chosen}
+    ordered = sorted(chosen, key=seeds.__getitem__)
+    older = len(versions) - 1
+    return Subject(
+        name=name,
+        address=address,
+        runs={seeds[folder]: folder for folder in ordered if folder.state() == "done"},
+        missing=[seeds[folder] for folder in ordered if folder.state() != "done"],
+        remark=f"{older} other version(s) of it are stored; this is the newest" if older else "",
+    )
+
+
+def _time(folder: RunFolder) -> float:
+    """Return when a run got its score, in seconds; 0 where it has none."""
+    return (folder.path / RESULT).stat().st_mtime if folder.state() == "done" else 0.0

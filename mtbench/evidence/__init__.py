@@ -1,0 +1,1 @@
+"""Evidence: what seeds and examples say about a difference."""

@@ -1,0 +1,211 @@
+"""Outcomes: what stored runs made of each example of dev."""
+
+from __future__ import annotations
+
+import hashlib
+import zlib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from zipfile import BadZipFile
+
+import numpy as np
+from numpy.typing import NDArray
+
+from mtbench.errors import NothingToCompare
+from mtbench.evidence.pseudo_values import pseudo_values
+from mtbench.evidence.statistics import Interval, Sample, interval
+from mtbench.planning import PlannedCell
+from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store
+
+OVERALL = "overall"
+"""What the mean of the tasks' primary metrics is called beside the tasks."""
+
+
+@dataclass(frozen=True)
+class Predictions:
+    """What a run predicted for the dev set of a task.
+
+    Attributes:
+        ids: in ascending order, (E,).
+        labels: in the task's own terms, (E,).
+        predicted: as the labels, (E,).
+    """
+
+    ids: NDArray[np.str_]
+    labels: NDArray[np.float64]
+    predicted: NDArray[np.float64]
+
+    def fingerprint(self) -> str:
+        """Return the SHA-256 of ids and labels: which examples they are."""
+        digest = hashlib.sha256("\0".join(self.ids.tolist()).encode())
+        digest.update(np.ascontiguousarray(self.labels, dtype="<f8").tobytes())
+        return digest.hexdigest()
+
+
+@dataclass(frozen=True)
+class TaskOutcomes:
+    """What the runs of a cell, one a seed, made of a task.
+
+    Attributes:
+        metric: the primary one, which the scores are of.
+        examples: fingerprint of the dev set.
+        sample: scores and outcomes; None where the metric is undefined for one of the runs.
+    """
+
+    metric: str
+    examples: str
+    sample: Sample | None
+
+
+@dataclass(frozen=True)
+class CellOutcomes:
+    """What the runs of a cell made of its tasks.
+
+    Attributes:
+        name: of the cell.
+        seeds: of the runs that are stored, in the plan's order.
+        tasks: by name.
+    """
+
+    name: str
+    seeds: Sequence[int]
+    tasks: Mapping[str, TaskOutcomes]
+
+    def samples(self, what: str) -> list[Sample] | None:
+        """Return the sample of a task, or of all for ``"overall"``; None where one is not.
+
+        Those of all are in the order of the tasks' names, which is the same in any two cells.
+        """
+        chosen = sorted(self.tasks) if what == OVERALL else [what]
+        samples = [s for s in (self.tasks[task].sample for task in chosen) if s is not None]
+        return samples if samples and len(samples) == len(chosen) else None
+
+    def interval(self, what: str) -> Interval | None:
+        """Return the interval of a task's mean, or of the overall; None where undefined."""
+        samples = self.samples(what)
+        return interval(samples) if samples else None
+
+    def at(self, seeds: Sequence[int]) -> CellOutcomes:
+        """Return the outcomes of some of the seeds, in that order."""
+        places = [list(self.seeds).index(seed) for seed in seeds]
+        return CellOutcomes(
+            self.name,
+            list(seeds),
+            {
+                name: TaskOutcomes(
+                    task.metric,
+                    task.examples,
+                    task.sample.at(places) if task.sample is not None else None,
+                )
+                for name, task in self.tasks.items()
+            },
+        )
+
+
+def cell_outcomes(cell: PlannedCell, store: Store) -> CellOutcomes | None:
+    """Return what the stored runs of a planned cell made of dev, or None where none is stored."""
+    folders = {run.seed: store.run(run.key) for run in cell.runs if run.state == "done"}
+    metrics = {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
+    return outcomes(cell.name, folders, metrics) if folders else None
+
+
+def outcomes(
+    name: str, folders: Mapping[int, RunFolder], metrics: Mapping[str, str]
+) -> CellOutcomes:
+    """Read what stored runs made of dev.
+
+    Args:
+        name: of their cell.
+        folders: of the runs, by seed; all are stored.
+        metrics: each task's primary metric.
+
+    Raises:
+        NothingToCompare: if two runs were scored on different examples of a task, or the
+            predictions of one cannot be read.
+    """
+    found = {seed: predictions(folder) for seed, folder in folders.items()}
+    results = {seed: folder.read(RESULT) or {} for seed, folder in folders.items()}
+    return CellOutcomes(
+        name,
+        list(folders),
+        {
+            task: _task(
+                f"{task} of {name}",
+                metric,
+                [result["scores"]["dev"][task][metric] for result in results.values()],
+                [predicted[task] for predicted in found.values()],
+            )
+            for task, metric in metrics.items()
+        },
+    )
+
+
+def predictions(folder: RunFolder) -> dict[str, Predictions]:
+    """Read what a stored run predicted for dev, a task.
+
+    Raises:
+        NothingToCompare: if the file is not there, or cannot be read.
+    """
+    file = folder.path / PREDICTIONS
+    try:
+        # Opened here, since numpy leaves a torn archive open.
+        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
+            arrays = dict(stored)
+    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
+        why = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
+        raise NothingToCompare(
+            f"run {folder.key[:12]}: {PREDICTIONS} {why}, so nothing is known of its examples; "
+            f"remove {folder.path}, and 'mtbench ablate' trains it again"
+        ) from None
+    return {
+        task: Predictions(
+            arrays[f"{task}.ids"], arrays[f"{task}.labels"], arrays[f"{task}.predictions"]
+        )
+        for task in (name.removesuffix(".ids") for name in arrays if name.endswith(".ids"))
+    }
+
+
+def _task(
+    where: str, metric: str, scores: Sequence[float | None], found: Sequence[Predictions]
+) -> TaskOutcomes:
+    fingerprints = {predicted.fingerprint() for predicted in found}
+    if len(fingerprints) > 1:
+        raise NothingToCompare(f"the runs of {where} were scored on different examples")
+    rows = [pseudo_values(metric, predicted.predicted, predicted.labels) for predicted in found]
+    defined = [row for row in rows if row is not None]
+    known = [score for score in scores if score is not None]
+    complete = len(defined) == len(known) == len(found)
+    sample = Sample(np.array(known, float), np.stack(defined)) if complete else None
+    return TaskOutcomes(metric, fingerprints.pop(), sample)
+
+
+def difference(a: CellOutcomes, b: CellOutcomes, what: str = OVERALL) -> Interval | None:
+    """Return the interval of a minus b, of a task or of the overall, over their common seeds.
+
+    Returns:
+        None where nothing can be said: no seed in common, the task is not in both (for the
+        overall: they have not the same tasks), its examples differ, or a score is undefined.
+    """
+    if not comparable(a, b, what):
+        return None
+    seeds = [seed for seed in a.seeds if seed in b.seeds]
+    if not seeds:
+        return None
+    left, right = a.at(seeds).samples(what), b.at(seeds).samples(what)
+    if left is None or right is None:
+        return None
+    return interval([one - other for one, other in zip(left, right, strict=True)])
+
+
+def comparable(a: CellOutcomes, b: CellOutcomes, what: str = OVERALL) -> bool:
+    """Whether two cells were scored with the same metrics on the same examples."""
+    if what != OVERALL and not (what in a.tasks and what in b.tasks):
+        return False
+    names = [{*cell.tasks} if what == OVERALL else {what} for cell in (a, b)]
+    if names[0] != names[1]:
+        return False
+    return all(
+        (a.tasks[task].metric, a.tasks[task].examples)
+        == (b.tasks[task].metric, b.tasks[task].examples)
+        for task in names[0]
+    )

@@ -1,0 +1,1 @@
+"""Gate: a study held against the baseline that is committed beside it."""

@@ -1,0 +1,77 @@
+"""Annotations: the gate's report where a workflow of GitHub Actions shows it."""
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+
+from mtbench.errors import UsageError
+from mtbench.gate.rendering import as_markdown, describe
+from mtbench.gate.verdicts import CODES, Comparison, GateReport
+
+MOST = 10
+"""Annotations of a step and level that GitHub shows; there are no more in all."""
+
+
+def on_github(environment: Mapping[str, str] = os.environ) -> bool:
+    """Whether this process is a step of a workflow."""
+    return environment.get("GITHUB_ACTIONS") == "true"
+
+
+def workflow_commands(report: GateReport, file: Path) -> list[str]:
+    """Return the lines that annotate a file, at most ``MOST``, the gravest first.
+
+    What fails the gate is an error, what is inconclusive a warning otherwise.
+
+    Args:
+        file: what the annotations are on: the matrix.
+    """
+    order = list(CODES)
+    open_ones = [one for one in report.comparisons if one.verdict != "passed"]
+    open_ones.sort(key=lambda one: order.index(one.verdict))
+    shown = open_ones if len(open_ones) <= MOST else open_ones[: MOST - 1]
+    lines = [_command(report, one, file) for one in shown]
+    if len(shown) < len(open_ones):
+        more = f"{len(open_ones) - len(shown)} more are not passed; the step's summary has all"
+        lines.append(f"::{_level(report, open_ones[-1])}{_properties(report, file)}::{more}")
+    if not report.comparisons:
+        lines.append(f"::error{_properties(report, file)}::nothing to compare")
+    return lines
+
+
+def write_summary(report: GateReport, environment: Mapping[str, str] = os.environ) -> None:
+    """Append the report to the step's summary, where there is one.
+
+    Raises:
+        UsageError: if it cannot be written.
+    """
+    name = environment.get("GITHUB_STEP_SUMMARY")
+    if not name:
+        return
+    try:
+        with Path(name).open("a", encoding="utf-8") as file:
+            file.write(as_markdown(report) + "\n\n")
+    except OSError as error:
+        raise UsageError(f"GITHUB_STEP_SUMMARY={name}: cannot be written: {error}") from None
+
+
+def _command(report: GateReport, one: Comparison, file: Path) -> str:
+    return f"::{_level(report, one)}{_properties(report, file)}::{_data(describe(one))}"
+
+
+def _level(report: GateReport, one: Comparison) -> str:
+    return "warning" if one.verdict == "inconclusive" and not report.strict else "error"
+
+
+def _properties(report: GateReport, file: Path) -> str:
+    pairs = {"file": file.as_posix(), "title": f"mtbench check: {report.title}"}
+    return " " + ",".join(f"{name}={_property(value)}" for name, value in pairs.items())
+
+
+def _data(text: str) -> str:
+    """Escape a message: a line break would end the command."""
+    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+
+
+def _property(text: str) -> str:
+    """Escape a property, which a colon or a comma would end as well."""
+    return _data(text).replace(":", "%3A").replace(",", "%2C")

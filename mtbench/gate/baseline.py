@@ -1,0 +1,97 @@
+"""The baseline: what a study measured, to be held against what it measures later."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+
+import numpy as np
+
+from mtbench.devices import type_of
+from mtbench.errors import NothingToCompare
+from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, cell_outcomes
+from mtbench.evidence.statistics import Sample
+from mtbench.matrix.gating import Gate
+from mtbench.planning import Plan, PlannedCell
+from mtbench.store import REQUEST, Store
+
+
+@dataclass(frozen=True)
+class Measured:
+    """A cell, as it was measured.
+
+    Attributes:
+        outcomes: of its runs.
+        keys: of the runs, one a seed.
+        data: fingerprints of its data, a task and split.
+    """
+
+    outcomes: CellOutcomes
+    keys: Sequence[str]
+    data: Mapping[str, Mapping[str, str]]
+
+
+@dataclass(frozen=True)
+class Baseline:
+    """What a study measured.
+
+    Attributes:
+        date: on which it was written, in UTC.
+        device: type of the device.
+        environment: versions of packages, and the machine; several values of one are joined.
+        gate: the settings at that time.
+        cells: by name.
+    """
+
+    title: str
+    date: str
+    device: str
+    environment: Mapping[str, str]
+    gate: Gate
+    cells: Mapping[str, Measured]
+
+
+def measured(cell: PlannedCell, store: Store) -> Measured | None:
+    """Return what the stored runs of a cell measured, or None where none is stored.
+
+    Outcomes are rounded as the file rounds them, so that what did not change is equal to it.
+    """
+    found = cell_outcomes(cell, store)
+    if found is None:
+        return None
+    tasks = {
+        name: TaskOutcomes(task.metric, task.examples, task.sample and rounded(task.sample))
+        for name, task in found.tasks.items()
+    }
+    keys = [run.key for run in cell.runs if run.state == "done"]
+    return Measured(CellOutcomes(found.name, found.seeds, tasks), keys, cell.identity["data"])
+
+
+def rounded(sample: Sample) -> Sample:
+    """Return a sample with its outcomes as 32-bit floats hold them."""
+    return Sample(sample.scores, sample.outcomes.astype(np.float32).astype(np.float64))
+
+
+def current(plan: Plan, store: Store, gate: Gate) -> Baseline:
+    """Return what the stored runs of a plan make a baseline of; cells without runs are left out.
+
+    Raises:
+        NothingToCompare: if no cell has runs.
+    """
+    found = {cell.name: measured(cell, store) for cell in plan.cells}
+    cells = {name: cell for name, cell in found.items() if cell is not None}
+    if not cells:
+        raise NothingToCompare("no run is stored, so there is no baseline")
+    keys = [key for cell in cells.values() for key in cell.keys]
+    today = datetime.now(UTC).date().isoformat()
+    return Baseline(plan.title, today, type_of(plan.device), environment(keys, store), gate, cells)
+
+
+def environment(keys: Sequence[str], store: Store) -> dict[str, str]:
+    """Return what stored runs were trained with: versions of packages, and the machine."""
+    found: dict[str, set[str]] = {}
+    for request in (store.run(key).read(REQUEST) or {} for key in keys):
+        for name, value in {**request.get("versions", {}), **request.get("machine", {})}.items():
+            found.setdefault(name, set()).add(str(value))
+    return {name: " or ".join(sorted(values)) for name, values in sorted(found.items())}

@@ -1,0 +1,226 @@
+"""The gatekeeper: trains what a study lacks, and holds it against the study's baseline."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Container, Iterator, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from mtbench.devices import CPU
+from mtbench.errors import NothingToCompare, UsageError
+from mtbench.evidence.outcomes import OVERALL
+from mtbench.evidence.statistics import ALPHA
+from mtbench.executors import Observer
+from mtbench.filtering import name_filter
+from mtbench.gate import baseline_files
+from mtbench.gate.baseline import Baseline, current, environment, measured
+from mtbench.gate.obstacles import Obstacle, missing, obstacles
+from mtbench.gate.regression import compare, gated, unfit_seeds
+from mtbench.gate.verdicts import Comparison, GateReport
+from mtbench.matrix.file import Matrix, read_matrix
+from mtbench.matrix.gating import Gate
+from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
+from mtbench.planning import Plan, refreshed
+from mtbench.registry import Registry
+from mtbench.store import Store
+from mtbench.study import make_plan, train_missing
+
+Observing = Callable[[int], AbstractContextManager[Observer]]
+"""Gives the observer of so many runs."""
+
+
+@dataclass(frozen=True)
+class Gatekeeper:
+    """A study, the store of its runs, and how to train those that are not there.
+
+    Attributes:
+        matrix: the study's file, or the folder of that.
+        overrides, expression, device: as for ``study.make_plan``.
+        jobs, plugins, blocked: as for ``study.train_missing``.
+        train: whether what is not stored is trained.
+        folder: of the baseline; None for that of the matrix.
+    """
+
+    matrix: Path
+    registry: Registry
+    store: Store
+    observing: Observing
+    overrides: Overrides = NO_OVERRIDES
+    expression: str | None = None
+    device: str = CPU
+    jobs: int | None = None
+    plugins: Sequence[Path] = ()
+    blocked: Sequence[str] = ()
+    train: bool = True
+    folder: Path | None = None
+
+    @property
+    def place(self) -> Path:
+        """The folder of the baseline."""
+        if self.folder is not None:
+            return self.folder
+        return self.matrix if self.matrix.is_dir() else self.matrix.parent
+
+    def check(self, *, strict: bool = False, extend: int = 0) -> GateReport:
+        """Hold the study against its baseline.
+
+        Args:
+            strict: whether what is inconclusive fails.
+            extend: further seeds for the cells that are inconclusive, once. Each of the two
+                looks then gives half as many false alarms.
+
+        Raises:
+            UsageError: if something does not fit.
+            NothingToCompare: if there is no baseline, or a gated metric is in no cell.
+            PluginError: if plugins break every cell.
+        """
+        matrix = read_matrix(self.matrix)
+        if extend and matrix.gate.mode == "exact":
+            raise UsageError('--extend: more seeds belong to [gate] mode = "statistical"')
+        alpha = ALPHA / 2 if extend else ALPHA
+        then = self._chosen(baseline_files.read(self.place))
+        plan = self._plan(matrix)
+        matrix.gate.check_known(_metrics(plan, then))
+        plan = self._trained(plan, obstacles(plan, then, matrix.gate))
+        found = look(plan, self.store, then, matrix.gate, alpha)
+        undecided = {one.cell for one in found if _undecided(one)}
+        if extend and undecided:
+            plan = self._extended(plan, matrix, then, undecided, extend)
+            again = look(plan, self.store, then, matrix.gate, alpha)
+            pairs = zip(found, again, strict=True)
+            found = [new if _undecided(old) else old for old, new in pairs]
+        remarks = list(_remarks(plan, then, matrix.gate, self.store))
+        return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, remarks)
+
+    def update(self) -> list[Path]:
+        """Write the baseline anew, and return its files.
+
+        Raises:
+            UsageError: if something does not fit, or only some cells are chosen.
+            NothingToCompare: if no gated metric is defined, or there is one seed, for the
+                statistical way.
+            RunsMissing: if a run failed or is missing.
+            PluginError: if a plugin is broken.
+        """
+        if self.expression is not None:
+            raise UsageError(
+                "-k: --update writes all cells of a matrix, or those left out would be lost"
+            )
+        matrix = read_matrix(self.matrix)
+        gate = matrix.gate
+        plan = self._plan(matrix)
+        gate.check_known(_metrics(plan))
+        if unfit := unfit_seeds(gate.mode, plan.seeds, plan.seeds):
+            raise NothingToCompare(unfit)
+        plan = self._trained(plan)
+        plan.check_complete()
+        made = current(plan, self.store, gate)
+        if not any(
+            cell.outcomes.samples(metric)
+            for cell in made.cells.values()
+            for metric in gated(gate, cell)
+        ):
+            raise NothingToCompare("every gated metric is undefined, so there is no baseline")
+        return baseline_files.write(self.place, made)
+
+    def _plan(self, matrix: Matrix, overrides: Overrides | None = None) -> Plan:
+        return make_plan(
+            matrix,
+            self.registry,
+            self.store,
+            self.overrides if overrides is None else overrides,
+            self.expression,
+            device=self.device,
+        )
+
+    def _chosen(self, then: Baseline) -> Baseline:
+        """Return the part of a baseline that the expression chooses."""
+        if self.expression is None:
+            return then
+        fits = name_filter(self.expression)
+        return replace(then, cells={n: cell for n, cell in then.cells.items() if fits(n)})
+
+    def _trained(self, plan: Plan, barred: Container[str] = ()) -> Plan:
+        """Train what is missing of the cells that are not barred."""
+        if not self.train:
+            return plan
+        part = replace(plan, cells=[cell for cell in plan.cells if cell.name not in barred])
+        with self.observing(len(part.to_do())) as observer:
+            train_missing(
+                part, self.store, self.plugins, self.jobs, observer, blocked=self.blocked
+            )
+        return refreshed(plan, self.store)
+
+    def _extended(
+        self, plan: Plan, matrix: Matrix, then: Baseline, names: Container[str], count: int
+    ) -> Plan:
+        """Train some cells of a plan with further seeds, those of the baseline first."""
+        more = further(plan.seeds, then, count)
+        matrix = matrix.model_copy(update={"seeds": [*plan.seeds, *more]})
+        wider = self._plan(matrix, replace(self.overrides, seeds=None))
+        cells = [
+            wide if wide.name in names else cell
+            for cell, wide in zip(plan.cells, wider.cells, strict=True)
+        ]
+        return self._trained(replace(plan, cells=cells), obstacles(plan, then, matrix.gate))
+
+
+def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:
+    """Hold what is stored of a plan against a baseline, every gated metric of every cell."""
+    barred = obstacles(plan, then, gate)
+    barred |= {name: found for name, found in missing(plan, store).items() if name not in barred}
+    now = {
+        cell.name: found
+        for cell in plan.cells
+        if cell.name not in barred and (found := measured(cell, store)) is not None
+    }
+    compared: dict[str, list[Comparison]] = {}
+    for one in compare(now, then.cells, gate, alpha):
+        compared.setdefault(one.cell, []).append(one)
+    rows = []
+    for name in dict.fromkeys([*then.cells, *(cell.name for cell in plan.cells)]):
+        if name in barred:
+            rows += [_barred(name, metric, barred[name], gate) for metric in gate.metrics]
+        rows += compared.get(name, [])
+    return rows
+
+
+def _barred(cell: str, metric: str, obstacle: Obstacle, gate: Gate) -> Comparison:
+    tolerance = gate.tolerance_of(metric)
+    return Comparison(cell, metric, obstacle.verdict, tolerance, reason=obstacle.reason)
+
+
+def further(used: Sequence[int], then: Baseline, count: int) -> list[int]:
+    """Return so many seeds that are not used yet: first those that the baseline has."""
+    known = dict.fromkeys(seed for cell in then.cells.values() for seed in cell.outcomes.seeds)
+    fresh = [seed for seed in known if seed not in used]
+    first = max([*used, *known]) + 1
+    return [*fresh, *range(first, first + count)][:count]
+
+
+def _undecided(one: Comparison) -> bool:
+    """Whether more seeds may decide what is inconclusive."""
+    return one.verdict == "inconclusive" and one.p is not None
+
+
+def _metrics(plan: Plan, then: Baseline | None = None) -> set[str]:
+    """Return what can be gated."""
+    tasks = {task for cell in plan.cells for task in cell.tasks}
+    if then is not None:
+        tasks |= {task for cell in then.cells.values() for task in cell.outcomes.tasks}
+    return {OVERALL, *tasks}
+
+
+def _remarks(plan: Plan, then: Baseline, gate: Gate, store: Store) -> Iterator[str]:
+    """Yield what differs beside the numbers: the settings, the environment."""
+    if gate != then.gate:
+        yield "[gate] is not what it was when the baseline was written; today's is used"
+    now = environment([run.key for _, run in plan.runs("done")], store)
+    changed = [
+        f"{name} {then.environment[name]} then, {value} now"
+        for name, value in now.items()
+        if then.environment.get(name, value) != value
+    ]
+    if changed:
+        yield f"environment: {'; '.join(changed)}"

@@ -1,0 +1,89 @@
+"""Obstacles: why a cell cannot be held against a baseline, told before anything is trained."""
+
+from collections.abc import Iterator, Mapping
+from typing import NamedTuple
+
+from mtbench.devices import type_of
+from mtbench.gate.baseline import Baseline, Measured
+from mtbench.gate.regression import unfit_seeds
+from mtbench.gate.verdicts import Verdict
+from mtbench.matrix.gating import Gate
+from mtbench.planning import Plan, PlannedCell
+from mtbench.store import RESULT, Store
+
+
+class Obstacle(NamedTuple):
+    """The verdict on all metrics of a cell, and why."""
+
+    verdict: Verdict
+    reason: str
+
+
+def obstacles(plan: Plan, then: Baseline, gate: Gate) -> dict[str, Obstacle]:
+    """Return the cells that cannot be compared, whatever their runs give, by name.
+
+    A cell that the matrix rejects and the baseline has not is none of them: there is nothing to
+    measure.
+    """
+    found: dict[str, Obstacle] = {}
+    cells = {cell.name: cell for cell in plan.cells}
+    for name in dict.fromkeys([*then.cells, *cells]):
+        reason = _obstacle(cells.get(name), then.cells.get(name), plan, then, gate)
+        if reason is not None:
+            found[name] = reason
+    return found
+
+
+def missing(plan: Plan, store: Store) -> dict[str, Obstacle]:
+    """Return the cells that have not all their runs, by name."""
+    found = {}
+    for cell in plan.cells:
+        waiting = [run for run in cell.runs if run.state != "done"]
+        if waiting:
+            run = waiting[0]
+            error = (store.run(run.key).read(RESULT) or {}).get("error", "")
+            words = f"failed: {error}" if run.state == "failed" else f"is {run.state}"
+            others = f"; {len(waiting)} of {len(cell.runs)} runs have no score"
+            found[cell.name] = Obstacle("missing", f"seed {run.seed} {words}{others}")
+    return found
+
+
+def _obstacle(
+    cell: PlannedCell | None, was: Measured | None, plan: Plan, then: Baseline, gate: Gate
+) -> Obstacle | None:
+    if cell is None:
+        return Obstacle("incomparable", "in the baseline, and not in the matrix")
+    if cell.fault is not None:
+        return Obstacle("broken", cell.fault)
+    if cell.rejection is not None:
+        return Obstacle("incomparable", f"rejected: {cell.rejection}") if was else None
+    if was is None:
+        return Obstacle("incomparable", "not in the baseline; 'mtbench check --update' adds it")
+    reason = next(_reasons(cell, was, plan, then, gate), None)
+    return Obstacle("incomparable", reason) if reason else None
+
+
+def _reasons(
+    cell: PlannedCell, was: Measured, plan: Plan, then: Baseline, gate: Gate
+) -> Iterator[str]:
+    """Yield what keeps two measurements of a cell from being compared."""
+    if type_of(plan.device) != then.device:
+        yield f"measured on {plan.device} now, on {then.device} in the baseline"
+    if changed := _changed(cell.identity["data"], was.data):
+        yield f"the data changed: {changed}"
+    if unfit := unfit_seeds(gate.mode, [run.seed for run in cell.runs], was.outcomes.seeds):
+        yield unfit
+
+
+def _changed(now: Mapping[str, Mapping[str, str]], then: Mapping[str, Mapping[str, str]]) -> str:
+    """Return the tasks and splits whose fingerprints differ, in words; empty for none."""
+    tasks = dict.fromkeys([*then, *now])
+    parts = {
+        task: [
+            split
+            for split in dict.fromkeys([*then.get(task, {}), *now.get(task, {})])
+            if then.get(task, {}).get(split) != now.get(task, {}).get(split)
+        ]
+        for task in tasks
+    }
+    return ", ".join(f"{task} ({', '.join(splits)})" for task, splits in parts.items() if splits)

@@ -1,0 +1,1 @@
+"""Matrix: a file of a study, to the cells it makes."""

@@ -1,0 +1,82 @@
+"""Exclusions: the cells of a design that a study leaves out."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+from mtbench.configuration import Config
+from mtbench.errors import UsageError, unknown
+from mtbench.matrix.designs import NamedCell, short
+
+WHERE = "[[exclude]]"
+
+Exclusion = Mapping[str, Any]
+"""Dotted keys to values; a cell is left out where all of them hold."""
+
+
+def holds(exclusion: Exclusion, cell: NamedCell) -> bool:
+    """Whether all that an exclusion says holds in a cell.
+
+    The value of an axis is meant as the axis writes it. Any other key is looked up in the
+    configuration as it is written; there a component's name holds whatever its parameters, and
+    a table where each of its keys does.
+    """
+    return all(_has(cell, key, value) for key, value in exclusion.items())
+
+
+def check(exclusions: Sequence[Exclusion], cells: Sequence[NamedCell]) -> None:
+    """Make sure that each exclusion leaves out a cell.
+
+    Raises:
+        UsageError: naming the nearest key or value that there is.
+    """
+    for exclusion in exclusions:
+        if any(holds(exclusion, cell) for cell in cells):
+            continue
+        for key, value in exclusion.items():
+            if not any(_has(cell, key, value) for cell in cells):
+                raise _mistaken(key, value, cells)
+        said = ", ".join(f"{key}={short(value)}" for key, value in exclusion.items())
+        raise UsageError(f"{WHERE} {said}: no cell of the design has all of these")
+
+
+def _mistaken(key: str, value: Any, cells: Sequence[NamedCell]) -> UsageError:
+    keys = {name for cell in cells for name in (*cell.levels, *_keys(cell.config))}
+    if key not in keys:
+        return unknown("key", key, keys, where=WHERE)
+    found = {
+        cell.levels[key] if key in cell.levels else short(_value(cell.config, key))
+        for cell in cells
+    }
+    return unknown("value", short(value), found, where=f"{WHERE} {key}")
+
+
+def _has(cell: NamedCell, key: str, value: Any) -> bool:
+    if key in cell.levels:
+        return cell.levels[key] == short(value)
+    found = _value(cell.config, key)
+    if isinstance(found, dict) and isinstance(value, str):
+        return found.get("name") == value
+    if isinstance(found, dict) and isinstance(value, dict):
+        return all(found.get(name) == item for name, item in value.items())
+    return bool(found == value)
+
+
+def _value(config: Config, key: str) -> Any:
+    """Return what a dotted key leads to, or None; a component's parameter is one key below it."""
+    value: Any = config
+    parts = key.split(".")
+    while parts:
+        if not isinstance(value, dict):
+            return None
+        rest = ".".join(parts)
+        if rest in value:
+            return value[rest]
+        value, parts = value.get(parts[0]), parts[1:]
+    return value
+
+
+def _keys(table: Mapping[str, Any], above: str = "") -> Iterator[str]:
+    for name, value in table.items():
+        yield f"{above}{name}"
+        if isinstance(value, dict):
+            yield from _keys(value, f"{above}{name}.")

@@ -1,0 +1,1 @@
+"""Notebook: the commands as functions, for notebooks and scripts."""

@@ -1,0 +1,105 @@
+"""Views of judgements: what a notebook or a script is given of a comparison and of a check."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from typing import TYPE_CHECKING, Any
+
+from mtbench.comparison.record import Comparisons, records
+from mtbench.comparison.rendering import COMPARISON_FORMATS
+from mtbench.errors import unknown
+from mtbench.evidence.outcomes import OVERALL
+from mtbench.gate.rendering import CHECK_FORMATS
+from mtbench.gate.verdicts import GateReport
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+class _View:
+    """Shows the text of the terminal, in a notebook as it stands there."""
+
+    def render(self, form: str = "rich") -> str:
+        raise NotImplementedError
+
+    def __repr__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        return f"<pre>{escape(self.render())}</pre>"
+
+
+@dataclass(frozen=True, repr=False)
+class ComparisonView(_View):
+    """Two sides held against each other.
+
+    Attributes:
+        comparisons: what was found, a pair of cells each; ``comparisons.check_compared()`` raises
+            where no score can be compared.
+    """
+
+    comparisons: Comparisons
+
+    def render(self, form: str = "rich") -> str:
+        """Return it as ``mtbench compare --format`` prints it.
+
+        Raises:
+            UsageError: if there is no such format.
+        """
+        _check_format(form, COMPARISON_FORMATS)
+        return COMPARISON_FORMATS[form](self.comparisons)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a pair of cells and task, ``overall`` among them, numbers unrounded.
+
+        Columns: those of ``comparison.records``, and ``p_holm_cells``, the p value of an overall
+        difference adjusted over the pairs.
+        """
+        import pandas as pd
+
+        found = zip(self.comparisons.pairs, self.comparisons.adjusted, strict=True)
+        rows = [
+            record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
+            for pair, adjusted in found
+            for record in records(pair)
+        ]
+        numbers = ("a", "b", "difference", "low", "high", "p", "p_holm", "p_holm_cells")
+        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+
+
+@dataclass(frozen=True, repr=False)
+class CheckView(_View):
+    """A study held against its baseline.
+
+    Attributes:
+        report: what the gate found; ``report.verdict``, ``report.failed``.
+    """
+
+    report: GateReport
+
+    def render(self, form: str = "rich") -> str:
+        """Return it as ``mtbench check --format`` prints it.
+
+        Raises:
+            UsageError: if there is no such format.
+        """
+        _check_format(form, CHECK_FORMATS)
+        return CHECK_FORMATS[form](self.report)
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a cell and gated metric; the columns are the fields of ``verdicts.Comparison``."""
+        import pandas as pd
+
+        numbers = ("tolerance", "baseline", "now", "difference", "low", "high", "bound", "p")
+        frame = pd.DataFrame(self.report.records())
+        return frame.astype(dict.fromkeys(numbers, float)) if len(frame) else frame
+
+
+def _check_format(form: str, known: Mapping[str, Any]) -> None:
+    if form not in known:
+        raise unknown("format", form, known)

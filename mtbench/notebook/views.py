@@ -1,0 +1,163 @@
+"""Views: what a notebook or a script is given of a plan and of a leaderboard."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from mtbench.board.rendering import FORMATS, as_html, flat_records
+from mtbench.board.standings import Leaderboard
+from mtbench.durations import Estimate
+from mtbench.errors import unknown
+from mtbench.evidence.outcomes import OVERALL
+from mtbench.plan_rendering import PLAN_FORMATS, run_records
+from mtbench.plan_rendering import as_html as plan_as_html
+from mtbench.planning import Plan, PlannedCell
+from mtbench.store import RESULT, Store
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+SCORES = ("cell", "task", "metric", "seed", "score", "untrained", "key")
+"""Columns of ``LeaderboardView.scores``."""
+
+
+@dataclass(frozen=True, repr=False)
+class PlanView:
+    """The plan of a matrix.
+
+    Attributes:
+        plan: its cells and runs; ``plan.check_sound()`` raises where a plugin broke a cell.
+        estimate: how long the runs that are to do will take.
+    """
+
+    plan: Plan
+    estimate: Estimate
+
+    def __repr__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        return plan_as_html(self.plan, self.estimate)
+
+    def render(self, form: str = "rich") -> str:
+        """Return it as ``mtbench plan --format`` prints it.
+
+        Raises:
+            UsageError: if there is no such format.
+        """
+        _check_format(form, PLAN_FORMATS)
+        return _plain(PLAN_FORMATS[form](self.plan, self.estimate))
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a run: ``cell``, ``seed``, ``state``, ``key``, ``reason``.
+
+        A cell that is rejected or broken has one row, without seed and key, and with the reason.
+        """
+        import pandas as pd
+
+        columns = ["cell", "seed", "state", "run", "reason"]
+        frame = pd.DataFrame(run_records(self.plan), columns=columns)
+        return frame.astype({"seed": "Int64"}).rename(columns={"run": "key"})
+
+
+@dataclass(frozen=True, repr=False)
+class LeaderboardView:
+    """The leaderboard of a matrix.
+
+    Attributes:
+        board: what the table says.
+        plan: what it is of; ``plan.check_complete()`` raises where a run has no score.
+        records: a record a cell, task and seed; see ``scores``.
+    """
+
+    board: Leaderboard
+    plan: Plan
+    records: Sequence[Mapping[str, Any]]
+
+    def __repr__(self) -> str:
+        return self.render()
+
+    def _repr_html_(self) -> str:
+        return as_html(self.board)
+
+    def render(self, form: str = "rich") -> str:
+        """Return it as ``mtbench leaderboard --format`` prints it.
+
+        Raises:
+            UsageError: if there is no such format.
+        """
+        _check_format(form, FORMATS)
+        return _plain(FORMATS[form](self.board))
+
+    @cached_property
+    def frame(self) -> pd.DataFrame:
+        """A row a cell, numbers unrounded; those that are not there, or undefined, are NaN.
+
+        Columns: ``cell``; for each task and ``overall`` the mean over the seeds under its name,
+        the standard deviation (``_sd``) and the published score (``_paper``), for a task also
+        whether no run trained its head (``_untrained``); ``seeds``, how many runs are stored;
+        ``status``; ``reason``.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(flat_records(self.board))
+
+    @cached_property
+    def scores(self) -> pd.DataFrame:
+        """A row a cell, task and seed, ``overall`` among the tasks; only runs that are stored.
+
+        Columns: ``cell``, ``task``, ``metric`` (empty for ``overall``), ``seed``, ``score`` on
+        dev (NaN where undefined), ``untrained``, ``key`` of the run.
+        """
+        import pandas as pd
+
+        return pd.DataFrame(list(self.records), columns=list(SCORES)).astype({"score": float})
+
+
+def score_records(plan: Plan, store: Store) -> list[dict[str, Any]]:
+    """Return what ``LeaderboardView.scores`` has a row for, unrounded, in the plan's order."""
+    return [record for cell in plan.cells for record in _scores_of(cell, store)]
+
+
+def _scores_of(cell: PlannedCell, store: Store) -> list[dict[str, Any]]:
+    metrics = {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
+    records = []
+    for run in cell.runs:
+        result = store.run(run.key).read(RESULT) if run.state == "done" else None
+        if result is None:
+            continue
+        told = {"cell": cell.name, "seed": run.seed, "key": run.key}
+        records += [
+            told
+            | {"task": task, "metric": metric, "score": result["scores"]["dev"][task][metric]}
+            | {"untrained": task in result["untrained"]}
+            for task, metric in metrics.items()
+        ]
+        whole = {"task": OVERALL, "metric": "", "score": result["overall"]}
+        records.append(told | whole | {"untrained": bool(result["untrained"])})
+    return records
+
+
+def _summary(values: Sequence[float | None]) -> tuple[float | None, float | None]:
+    """Return mean and standard deviation; None where one is undefined or they are too few."""
+    defined = [value for value in values if value is not None]
+    if not values or len(defined) < len(values):
+        return None, None
+    return statistics.fmean(defined), statistics.stdev(defined) if len(defined) > 1 else None
+
+
+def _check_format(form: str, known: Mapping[str, Any]) -> None:
+    if form not in known:
+        raise unknown("format", form, known)
+
+
+def _plain(text: str) -> str:
+    """Return a text without the colours that it has where stdout is a terminal."""
+    from rich.text import Text
+
+    return Text.from_ansi(text).plain

@@ -1,0 +1,638 @@
+import itertools
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtbench.board.costs import Cost
+from mtbench.board.standings import Leaderboard, Row, Score, leaderboard
+from mtbench.configuration import overlay
+from mtbench.matrix.file import NamedCell
+from mtbench.planning import Plan, PlannedCell, PlannedRun, Planner
+from mtbench.registry import Registry
+from mtbench.requests import request
+from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
+
+BASE = {
+    "tasks": [
+        {"name": "sample-sst", "as": "sst", "train": 6, "dev": 4, "test": 4},
+        {"name": "sample-sts", "as": "sts", "train": 6, "dev": 4, "test": 4},
+    ],
+    "train": {"steps": 1},
+}
+
+FAILED = {"status": "failed", "error": "NonFiniteLoss: no", "traceback": "Traceback ..."}
+
+
+class Study:
+    """A plan of cells, whose results a test stores as it likes."""
+
+    def __init__(self, root: Path, changes: Sequence[Mapping[str, Any]], seeds: Sequence[int]):
+        self.store = Store(root)
+        self.cells = [
+            NamedCell(f"cell {i}", overlay(BASE, change)) for i, change in enumerate(changes)
+        ]
+        self.seeds = seeds
+
+    def plan(self) -> Plan:
+        return Planner(Registry.load(), self.store).plan("a study", self.cells, self.seeds)
+
+    def store_result(
+        self,
+        cell: int,
+        seed: int,
+        result: Mapping[str, Any],
+        of_dev: Mapping[str, Sequence[float]] | None = None,
+        **changed: Mapping[str, str],
+    ) -> RunFolder:
+        """Store the result of a run, with what it predicted and what changed in its request."""
+        planned: PlannedCell = self.plan().cells[cell]
+        run: PlannedRun = next(run for run in planned.runs if run.seed == seed)
+        folder = self.store.run(run.key)
+        folder.path.mkdir(parents=True, exist_ok=True)
+        wanted = request(planned, run, [])
+        write_json(
+            folder.path / REQUEST,
+            wanted | {name: wanted[name] | dict(values) for name, values in changed.items()},
+        )
+        write_json(folder.path / RESULT, result)
+        if result["status"] == "done":
+            np.savez(folder.path / PREDICTIONS, **predicted(**(of_dev or {})))
+        return folder
+
+    def read(self) -> Leaderboard:
+        return leaderboard(self.plan(), self.store)
+
+
+LABELS = {"sst": [1.0, 0.0, 1.0, 0.0], "sts": [0.0, 1.0, 2.0, 5.0]}
+
+
+def predicted(
+    sst: Sequence[float] = (1, 1, 1, 1), sts: Sequence[float] = (0, 2, 1, 3)
+) -> dict[str, Any]:
+    """Return the arrays of a run's predictions on the four dev examples of each task."""
+    arrays: dict[str, Any] = {}
+    for task, values in (("sst", sst), ("sts", sts)):
+        arrays[f"{task}.ids"] = np.array(list("abcd"))
+        arrays[f"{task}.labels"] = np.array(LABELS[task])
+        arrays[f"{task}.predictions"] = np.array(values, float)
+    return arrays
+
+
+@pytest.fixture
+def make(tmp_path: Path) -> Callable[..., Study]:
+    """Give a function that makes a study of changes to the base, one cell each."""
+
+    def study(*changes: Mapping[str, Any], seeds: Sequence[int] = (0, 1)) -> Study:
+        return Study(tmp_path / "store", changes or [{}], seeds)
+
+    return study
+
+
+COUNT = itertools.count()
+
+
+def done(
+    sst: float | None,
+    sts: float | None,
+    *,
+    untrained: Sequence[str] = (),
+    steps: int = 1,
+    evaluations: int = 1,
+    left_out: Mapping[str, Mapping[str, int]] | None = None,
+    batches: str | None = None,
+) -> dict[str, Any]:
+    """Return a result with these primary metrics."""
+    complete = sst is not None and sts is not None
+    return {
+        "status": "done",
+        "scores": {
+            "dev": {
+                "sst": {"accuracy": sst, "macro_f1": 0.9},
+                "sts": {"pearson": sts, "spearman": 0.9},
+            },
+            "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
+        },
+        "overall": (sst + sts) / 2 if complete else None,
+        "untrained": list(untrained),
+        "evaluations": evaluations,
+        "hashes": {"batches": batches or f"batches {next(COUNT)}"},
+        "cost": {
+            "steps": steps,
+            "examples": {task: 0 if task in untrained else 4 * steps for task in ("sst", "sts")},
+            "seconds": {"total": 30.0 * steps},
+            "peak_memory_mb": 100.0 + steps,
+        },
+        "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
+    }
+
+
+def measured(score: Score) -> tuple[Sequence[float | None], float | None, float | None]:
+    """Return a score's values, their mean and their standard deviation."""
+    return score.seeds, score.mean, score.sd
+
+
+def only(board: Leaderboard) -> Row:
+    (row,) = board.rows
+    return row
+
+
+# --- numbers ----------------------------------------------------------------------------------
+
+
+def test_a_row_has_mean_and_spread_over_the_seeds(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.25, -0.1))
+    study.store_result(0, 1, done(0.5, 0.4))
+
+    row = only(study.read())
+
+    # The standard deviation of two values is their difference over the root of two.
+    root = 2**0.5
+    assert measured(row.scores["sst"]) == (
+        [0.25, 0.5],
+        pytest.approx(0.375),
+        pytest.approx(0.25 / root),
+    )
+    assert measured(row.scores["sts"]) == (
+        [-0.1, 0.4],
+        pytest.approx(0.15),
+        pytest.approx(0.5 / root),
+    )
+    assert measured(row.overall) == (
+        pytest.approx([0.075, 0.45]),
+        pytest.approx(0.2625),
+        pytest.approx(0.375 / root),
+    )
+    assert (row.status, row.reason) == ("done", "")
+
+
+def test_seeds_stand_in_the_order_of_the_plan(make: Callable[..., Study]) -> None:
+    study = make(seeds=(3, 0))
+    study.store_result(0, 0, done(0.1, 0.1))
+    study.store_result(0, 3, done(0.9, 0.9))
+
+    assert only(study.read()).scores["sst"].seeds == [0.9, 0.1]
+    assert [run.seed for run in only(study.read()).runs] == [3, 0]
+
+
+def test_one_seed_has_no_spread(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.store_result(0, 0, done(0.5, 0.5))
+
+    assert measured(only(study.read()).scores["sst"]) == ([0.5], 0.5, None)
+
+
+def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, None))
+    study.store_result(0, 1, done(0.5, 0.3))
+
+    row = only(study.read())
+
+    assert measured(row.scores["sts"]) == ([None, 0.3], None, None)
+    assert measured(row.overall) == ([None, 0.4], None, None)
+    assert (row.scores["sts"].interval, row.overall.interval) == (None, None)
+    assert row.scores["sst"].mean == 0.5
+    assert row.status == "done"
+
+
+def test_published_scores_stand_beside_the_measured(
+    make: Callable[..., Study], tmp_path: Path
+) -> None:
+    study = make(seeds=[0])
+    study.cells = [NamedCell("one", study.cells[0].config, "a note", {"sst": 0.391, "overall": 0})]
+    study.store_result(0, 0, done(0.5, 0.5))
+
+    row = only(study.read())
+
+    assert (row.scores["sst"].paper, row.scores["sts"].paper, row.overall.paper) == (
+        0.391,
+        None,
+        0,
+    )
+
+
+def test_metrics_are_those_of_all_cells_in_their_order(make: Callable[..., Study]) -> None:
+    pd = {"name": "sample-pd", "as": "pd", "train": 6, "dev": 4, "test": 4}
+    study = make({}, {"tasks": [pd, BASE["tasks"][0]]})
+
+    board = study.read()
+
+    assert board.metrics == {"sst": "accuracy", "sts": "pearson", "pd": "accuracy"}
+    assert [list(row.scores) for row in board.rows] == [["sst", "sts"], ["pd", "sst"]]
+
+
+# --- status -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("results", "status", "reason"),
+    [
+        ([None, None], "missing", ""),
+        ([done(0.5, 0.5), None], "partial", ""),
+        ([done(0.5, 0.5), FAILED], "failed", "NonFiniteLoss: no"),
+        ([FAILED, None], "failed", "NonFiniteLoss: no"),
+        ([done(0.5, 0.5)] * 2, "done", ""),
+    ],
+)
+def test_status(
+    make: Callable[..., Study], results: Sequence[Any], status: str, reason: str
+) -> None:
+    study = make()
+    for seed, result in enumerate(results):
+        if result:
+            study.store_result(0, seed, result)
+
+    row = only(study.read())
+
+    assert (row.status, row.reason) == (status, reason)
+    good = [result for result in results if result and result["status"] == "done"]
+    assert len(row.overall.seeds) == len(good)
+    assert (row.overall.mean is None) == (not good)
+
+
+def test_a_broken_cell_has_its_fault_and_no_score(make: Callable[..., Study]) -> None:
+    study = make()
+    plan = study.plan()
+    broken = replace(plan.cells[0], name="x", tasks={}, runs=[], fault="head 'a' of b: c")
+
+    board = leaderboard(replace(plan, cells=[*plan.cells, broken]), study.store)
+
+    assert list(board.metrics) == ["sst", "sts"]
+    row = board.rows[1]
+    assert (row.status, row.reason, row.scores) == ("broken", "head 'a' of b: c", {})
+    assert row.overall.mean is None
+
+
+def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
+    study = make()
+    folder = study.store_result(0, 0, {"status": "done"})
+    (folder.path / RESULT).unlink()
+
+    with folder.lock():
+        assert only(study.read()).status == "running"
+    assert only(study.read()).status == "missing"
+
+
+def test_a_failed_run_of_an_unfinished_cell_never_scores(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, FAILED)
+
+    row = only(study.read())
+
+    nothing = Score(mean=None, sd=None, seeds=[], paper=None)
+    assert (row.scores, row.overall) == ({"sst": nothing, "sts": nothing}, nothing)
+
+
+def test_a_rejected_cell_has_its_reason_and_no_score(make: Callable[..., Study]) -> None:
+    study = make({}, {"heads.sst": "cosine"})
+
+    plain, rejected = study.read().rows
+
+    assert (plain.status, rejected.status) == ("missing", "rejected")
+    assert rejected.reason == study.plan().cells[1].rejection
+    assert "sst" in rejected.reason
+    assert (rejected.overall.seeds, rejected.runs) == ([], [])
+    assert study.read().counts == study.plan().counts()
+
+
+# --- marks and remarks ------------------------------------------------------------------------
+
+
+def test_a_head_is_untrained_where_no_run_trained_it(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    study.store_result(0, 0, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(0, 1, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(1, 0, done(0.5, 0.1, untrained=["sts"]))
+    study.store_result(1, 1, done(0.5, 0.1))
+
+    board = study.read()
+
+    marks = [{task: score.untrained for task, score in row.scores.items()} for row in board.rows]
+    assert marks == [{"sst": False, "sts": True}, {"sst": False, "sts": False}]
+    assert [remark.partition(":")[0] for remark in board.remarks] == ["† untrained"]
+
+
+def test_a_study_without_oddities_needs_no_remark(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    for cell in (0, 1):
+        for seed in (0, 1):
+            study.store_result(cell, seed, done(0.5, 0.5))
+
+    assert study.read().remarks == []
+
+
+def test_nothing_stored_nothing_to_remark(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.store_result(0, 0, FAILED)
+
+    assert study.read().remarks == []
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "remarks"),
+    [
+        (
+            {"steps": 2},
+            {"steps": 10},
+            ["unequal budget: the cells took from 2 to 10 optimiser steps"],
+        ),
+        (
+            {"evaluations": 3},
+            {"evaluations": 3},
+            ["selected on dev: each run is the best of several evaluations on dev"],
+        ),
+        (
+            {"evaluations": 1},
+            {"evaluations": 3},
+            [
+                "selected on dev: each run is the best of several evaluations on dev",
+                "unequal selection: the runs chose among 1 to 3 evaluations, "
+                "which favours those with more",
+            ],
+        ),
+        (
+            {"left_out": {"sst": {"train": 2, "dev": 0}, "sts": {"train": 0, "dev": 0}}},
+            {"left_out": {"sst": {"train": 3, "dev": 0}, "sts": {"train": 0, "dev": 1}}},
+            [
+                "sst: 3 broken row(s) of train left out ('mtbench data status' lists them)",
+                "sts: 1 broken row(s) of dev left out ('mtbench data status' lists them)",
+            ],
+        ),
+    ],
+)
+def test_remarks_on_how_runs_were_made(
+    make: Callable[..., Study],
+    first: dict[str, Any],
+    second: dict[str, Any],
+    remarks: Sequence[str],
+) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5, **first))
+    study.store_result(0, 1, done(0.5, 0.5, **second))
+
+    assert study.read().remarks == remarks
+
+
+def test_one_seed_is_remarked(make: Callable[..., Study]) -> None:
+    study = make(seeds=[5])
+    study.store_result(0, 5, done(0.5, 0.5))
+
+    (remark,) = study.read().remarks
+    assert remark.startswith("one seed: ")
+
+
+@pytest.mark.parametrize(
+    ("changed", "named"),
+    [
+        ({"versions": {"torch": "1.0", "numpy": "1.0"}}, "numpy, torch"),
+        ({"versions": {"mtbench": "0.0"}}, "mtbench"),
+        ({"providers": {"heads.sst": "mtbench-heads 1.0"}}, None),
+    ],
+)
+def test_mixed_versions_are_remarked(
+    make: Callable[..., Study], changed: dict[str, dict[str, str]], named: str | None
+) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5))
+    study.store_result(0, 1, done(0.5, 0.5), **changed)
+
+    expected = [f"mixed versions: the runs were made with different {named}"] if named else []
+    assert study.read().remarks == expected
+
+
+def test_versions_of_one_plugin_are_told_apart(make: Callable[..., Study]) -> None:
+    study = make()
+    for seed, version in enumerate(("1.0", "1.1")):
+        providers = {"heads.sst": f"mtbench-heads {version}"}
+        study.store_result(0, seed, done(0.5, 0.5), providers=providers)
+
+    assert study.read().remarks == [
+        "mixed versions: the runs were made with different mtbench-heads"
+    ]
+
+
+def test_versions_of_runs_that_failed_do_not_count(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5))
+    study.store_result(0, 1, FAILED, versions={"torch": "1.0"})
+
+    assert study.read().remarks == []
+
+
+def test_one_cell_under_two_names_is_remarked(make: Callable[..., Study]) -> None:
+    study = make({}, {}, {"train.lr": 0.1})
+    for cell in (0, 2):
+        for seed in (0, 1):
+            study.store_result(cell, seed, done(0.5, 0.5))
+
+    board = study.read()
+
+    assert board.remarks == ["one cell under 2 names, trained once: cell 0; cell 1"]
+    assert board.rows[0].scores == board.rows[1].scores
+
+
+def test_cells_that_came_to_the_same_are_remarked(make: Callable[..., Study]) -> None:
+    study = make({}, {"balancer": "round-robin"}, {"train.lr": 0.1}, seeds=[0])
+    study.store_result(0, 0, done(0.5, 0.5, batches="all"))
+    study.store_result(1, 0, done(0.5, 0.5, batches="all"))
+    study.store_result(2, 0, done(0.5, 0.4, batches="all"))
+
+    (remark,) = [remark for remark in study.read().remarks if "same" in remark]
+
+    assert remark.startswith("the same batches and the same numbers")
+    assert remark.endswith("never came into play: cell 0; cell 1")
+
+
+def test_notes_come_last(make: Callable[..., Study]) -> None:
+    study = make(seeds=[0])
+    study.cells = [NamedCell("one", study.cells[0].config, "what it is"), *study.cells]
+    study.store_result(0, 0, done(0.5, 0.5, steps=3))
+
+    assert study.read().remarks[-1] == "one: what it is"
+
+
+def test_what_an_encoder_has_its_readers_know_is_said_once_and_of_stored_cells_only(
+    make: Callable[..., Study], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    entry = Registry.load().find("encoder", "tiny")
+    told = replace(entry, spec=replace(entry.spec, caveat=lambda cell: f"of {len(cell.tasks)}"))
+    find = Registry.find
+    monkeypatch.setattr(
+        Registry,
+        "find",
+        lambda self, kind, name: told if name == "tiny" else find(self, kind, name),
+    )
+    study = make({}, {"combiner": "pcgrad"}, {"combiner": "pcgrad", "train.steps": 2}, seeds=[0])
+    assert "of 2" not in study.read().remarks
+
+    study.store_result(2, 0, FAILED)
+    assert "of 2" not in study.read().remarks
+
+    for i in range(2):
+        study.store_result(i, 0, done(0.5, 0.5))
+
+    assert study.read().remarks.count("of 2") == 1
+
+
+# --- a real one -------------------------------------------------------------------------------
+
+
+def test_the_scores_of_a_run_that_was_trained(
+    trained: Callable[..., RunFolder], small: dict[str, Any], tmp_path: Path
+) -> None:
+    folder = trained()
+    result = folder.read(RESULT)
+    assert result is not None
+    store = Store(tmp_path / "store")
+    shutil.copytree(folder.path, store.run(folder.key).path)
+
+    plan = Planner(Registry.load(), store).plan("", [NamedCell("one", small)], [0])
+    row = only(leaderboard(plan, store))
+
+    assert row.status == "done"
+    assert row.overall.seeds == [result["overall"]]
+    assert {task: score.mean for task, score in row.scores.items()} == {
+        task: next(iter(metrics.values())) for task, metrics in result["scores"]["dev"].items()
+    }
+
+
+# --- intervals, ranks, differences ------------------------------------------------------------
+
+
+def test_a_score_has_the_interval_of_what_its_runs_predicted(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.8), {"sst": [1, 1, 1, 1]})  # right, wrong, right, wrong
+    study.store_result(0, 1, done(0.75, 0.8), {"sst": [1, 0, 1, 1]})  # right but for the last
+
+    interval = only(study.read()).scores["sst"].interval
+
+    assert interval is not None
+    assert (interval.estimate, interval.seeds, interval.examples) == (0.625, 2, 4)
+    # MS_seed / 8 = .015625 = MS_residual / 8, and MS_example / 8 = .229167 / 4 = .057292.
+    assert interval.error**2 == pytest.approx(0.057292, abs=1e-6)
+    assert interval.df == pytest.approx(2.3121, abs=1e-3)
+
+
+def test_the_gap_and_the_cost_are_means_over_the_runs(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.8, steps=1))
+    study.store_result(0, 1, done(0.7, 0.6, steps=3))
+
+    row = only(study.read())
+
+    assert row.cost == Cost(2.0, {"sst": 8.0, "sts": 8.0}, 1.0, 102.0, None)
+    gaps = [row.scores["sst"].gap, row.scores["sts"].gap, row.overall.gap]
+    assert gaps == pytest.approx([0.4, 0.3, 0.35])  # train is 1.0 everywhere
+
+
+RIGHT, WRONG = [1, 0, 1, 0], [0, 1, 0, 1]
+
+
+def test_cells_that_are_told_apart_have_ranks_of_their_own(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+        study.store_result(2, seed, done(0.0, 0.8), {"sst": WRONG})
+
+    board = study.read()
+
+    assert [row.ranks for row in board.rows] == [(2, 3), (1, 1), (2, 3)]
+    assert board.detectable is None  # no pair has an error above 0
+
+
+def test_a_cell_that_is_not_complete_takes_no_rank(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+    study.store_result(2, 0, done(0.5, 0.8))
+
+    board = study.read()
+    row = board.rows[2]
+
+    assert [row.ranks for row in board.rows] == [(2, 2), (1, 1), None]
+    assert row.scores["sst"].interval is not None
+    assert row.scores["sst"].interval.over == "examples, this checkpoint only"
+    assert "among 2 of 3 cells, those with all seeds and the tasks sst, sts" in board.notes[1]
+
+
+def test_one_seed_gives_no_ranks_and_no_test(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, seeds=[0])
+    study.cells[1] = replace(study.cells[1], against="cell 0")
+    study.store_result(0, 0, done(0.0, 0.8), {"sst": WRONG})
+    study.store_result(1, 0, done(1.0, 0.8), {"sst": RIGHT})
+
+    board = study.read()
+
+    assert [row.ranks for row in board.rows] == [None, None]
+    apart = board.rows[1].difference
+    assert apart is not None
+    assert apart.interval is not None
+    assert (apart.interval.estimate, apart.p, board.detectable) == (0.5, None, None)
+    assert "over examples, this checkpoint only" in board.notes[0]
+
+
+def test_cells_of_other_tasks_are_not_ranked_among_each_other(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"tasks": [BASE["tasks"][0]]})
+    for seed in (0, 1):
+        for cell in range(3):
+            study.store_result(cell, seed, done(0.5, 0.8))
+
+    assert [row.ranks is None for row in study.read().rows] == [False, False, True]
+
+
+def test_delta_m_is_held_against_the_cells_that_train_one_task(make: Callable[..., Study]) -> None:
+    study = make({}, {"balancer": "round-robin"}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.5, 0.1, untrained=["sts"]), {"sst": RIGHT})
+        study.store_result(1, seed, done(0.2, 0.8, untrained=["sst"]), {"sts": LABELS["sts"]})
+        study.store_result(2, seed, done(1.0, 0.6), {"sst": RIGHT})
+        study.store_result(3, seed, done(0.4, 0.8, untrained=["sts"]))
+
+    board = study.read()
+    gains = [row.delta_m for row in board.rows]
+
+    # The mean of +100 % (sst, of 0.5) and -25 % (sts, of 0.8).
+    assert [gain and gain.estimate for gain in gains] == [None, None, pytest.approx(37.5), None]
+    assert board.notes[-1].endswith("training a task alone (sst: cell 0; sts: cell 1)")
+
+
+def test_without_such_cells_delta_m_is_refused(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5, untrained=["sts"]))
+
+    board = study.read()
+
+    assert only(board).delta_m is None
+    assert board.notes[-1] == (
+        "no delta-m, the gain over single-task cells: no cell trains sts alone"
+    )
+
+
+def test_a_grid_has_the_effects_of_its_axes(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    study.cells = [
+        replace(cell, levels={"train.lr": level})
+        for cell, level in zip(study.cells, ("1e-5", "0.1"), strict=True)
+    ]
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
+        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
+
+    first, second = study.read().effects
+
+    assert (first.axis, first.level, first.mean) == ("train.lr", "1e-5", pytest.approx(0.4))
+    assert (second.level, second.mean, second.p) == ("0.1", pytest.approx(0.9), 0)
+
+
+def test_nothing_stored_nothing_to_say(make: Callable[..., Study]) -> None:
+    board = make().read()
+
+    assert (board.notes, board.effects, only(board).cost) == ([], [], None)

@@ -1,0 +1,172 @@
+import csv
+import io
+import json
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+import pytest
+
+from mtbench.comparison.record import Comparisons, compare_sides
+from mtbench.comparison.rendering import (
+    COMPARISON_FORMATS,
+    IN_SECTIONS,
+    as_csv,
+    as_json,
+    as_markdown,
+    as_text,
+)
+from mtbench.comparison.subjects import Side, Subject
+
+Write = Callable[..., Any]
+
+A = {0: [1, 1, 0, 0], 1: [1, 0, 0, 0]}
+B = {0: [1, 1, 1, 0], 1: [1, 1, 1, 0]}
+
+
+@pytest.fixture
+def cell(write_stored: Write) -> Callable[..., Subject]:
+    def write(name: str, seeds: Mapping[int, Sequence[float]], combiner: str) -> Subject:
+        request = {
+            "config": {
+                "tasks": {"pd": {"name": "pd"}},
+                "combiner": {"name": combiner},
+                "data": {"dir": None},
+            },
+            "identity": {
+                "numerics": 2,
+                "data": {},
+                "weights": {"sum": "a" * 64, "pcgrad": "b" * 64}[combiner],
+                "code": {},
+            },
+        }
+        hashes = {"initial_weights": {"encoder": "e"}}
+        runs = {
+            seed: write_stored(
+                {"pd": ("accuracy", [1, 1, 1, 1], predicted)},
+                seed=seed,
+                key=f"{name}-{combiner}-{seed}",
+                request=request,
+                hashes=hashes,
+            )
+            for seed, predicted in seeds.items()
+        }
+        return Subject(name, f"m::{name}", runs)
+
+    return write
+
+
+@pytest.fixture
+def pair(cell: Callable[..., Subject]) -> Comparisons:
+    a, b = cell("a|b", A, "sum"), cell("c", B, "pcgrad")
+    return compare_sides(Side("m::a|b", [a], True), Side("m::c", [b], True), examples=0)
+
+
+@pytest.fixture
+def many(cell: Callable[..., Subject]) -> Comparisons:
+    x, y = cell("x", A, "sum"), cell("y", A, "sum")
+    better = Subject("y", "n::y", cell("y", B, "pcgrad").runs)
+    return compare_sides(
+        Side("m", [x, y, cell("only here", A, "sum")], absent={"v": "rejected: no sense"}),
+        Side("n", [x, better]),
+    )
+
+
+def lines(text: str) -> list[str]:
+    return [" ".join(line.split()) for line in text.splitlines()]
+
+
+def test_two_cells_are_told_in_sections(pair: Comparisons) -> None:
+    assert lines(as_text(pair)) == [
+        "a|b (A) and c (B)",
+        "A: m::a|b, seeds 0, 1",
+        "B: m::c, seeds 0, 1",
+        "",
+        "configuration",
+        "key A B",
+        "------------- --- ------",
+        "combiner.name sum pcgrad",
+        "",
+        "environment",
+        "key A B",
+        "---------- ------------ ------------",
+        "checkpoint aaaaaaaaaaaa bbbbbbbbbbbb",
+        "",
+        "pairing",
+        "first weights: same (encoder)",
+        "order of the training examples: not recorded (pd)",
+        "dev examples: same (pd)",
+        "",
+        "scores on dev, over seeds and examples",
+        "task A B B - A 95 % interval p p (Holm)",
+        "----------- ----- ----- ------- ---------------- ----- ----------",
+        "pd accuracy 0.375 0.750 +0.375 -0.532 to +1.282 0.241 0.241",
+        "overall 0.375 0.750 +0.375 -0.532 to +1.282 0.241 -",
+        "",
+        "right and wrong (pairs of a seed and an example)",
+        "task A right, B wrong A wrong, B right both right both wrong lost in most seeds "
+        "won in most seeds",
+        "------ ------------------ ------------------ ------------ ------------ "
+        "-------------------- -------------------",
+        "pd 0 3 3 2 0 1",
+    ]
+
+
+def test_many_cells_are_a_table(many: Comparisons) -> None:
+    shown = lines(as_text(many))
+    assert shown == [
+        "overall on dev, cell by cell",
+        "cell seeds A B B - A 95 % interval p p (Holm) remark",
+        shown[2],
+        "x 2 0.375 0.375 +0.000 +0.000 to +0.000 1.000 1.000 identical outcomes",
+        "y 2 0.375 0.750 +0.375 -0.532 to +1.282 0.241 0.482",
+        "A: m",
+        "B: n",
+        "p (Holm) is adjusted over the cells",
+        "only in A: only here",
+        "not compared: v: rejected: no sense",
+        "A and B are the same stored runs (x)",
+    ]
+
+
+@pytest.mark.parametrize("form", IN_SECTIONS)
+def test_details_add_every_pair_in_full(many: Comparisons, form: str) -> None:
+    short, long = (COMPARISON_FORMATS[form](many, details=d) for d in (False, True))
+    assert long.startswith(short)
+    assert long.count("scores on dev") == 2
+    assert "identical outcomes: every example of dev, in every compared seed" in long
+
+
+def test_markdown_escapes_a_cells_bar(pair: Comparisons) -> None:
+    assert as_markdown(pair).startswith("**a|b (A) and c (B)**\n\n- A: m::a|b")
+    assert "| combiner.name | sum" in as_markdown(pair)
+
+
+def test_csv_is_a_row_a_cell_and_task_with_all_digits(many: Comparisons) -> None:
+    rows = list(csv.DictReader(io.StringIO(as_csv(many))))
+    assert [(row["cell_a"], row["what"], row["identical"]) for row in rows] == [
+        ("x", "pd", "True"),
+        ("x", "overall", "True"),
+        ("y", "pd", "False"),
+        ("y", "overall", "False"),
+    ]
+    assert float(rows[3]["difference"]) == 0.375
+    assert float(rows[3]["low"]) == pytest.approx(-0.532476879)
+    assert [row["p_holm_cells"] != "" for row in rows] == [False, True, False, True]
+
+
+def test_json_has_all_of_it(many: Comparisons) -> None:
+    value = json.loads(as_json(many))
+    assert (value["only_a"], value["only_b"]) == (["only here"], [])
+    assert value["absent"] == {"v": "rejected: no sense"}
+    pair = value["pairs"][1]
+    assert pair["a"] == {
+        "address": "m::y",
+        "cell": "y",
+        "runs": {"0": "y-sum-0", "1": "y-sum-1"},
+    }
+    assert pair["seeds"] == [[0, 0], [1, 1]]
+    assert pair["configuration"] == [{"key": "combiner.name", "a": "sum", "b": "pcgrad"}]
+    assert pair["environment"] == [{"key": "checkpoint", "a": "a" * 64, "b": "b" * 64}]
+    assert pair["pairing"]["examples"] == {"pd": "same"}
+    assert pair["flips"][0]["counts"] == {"both": 3, "a": 0, "b": 3, "none": 2}
+    assert pair["p_holm_cells"] == pytest.approx(2 * pair["scores"][1]["p"])

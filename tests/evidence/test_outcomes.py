@@ -1,0 +1,209 @@
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtbench.errors import NothingToCompare
+from mtbench.evidence.outcomes import (
+    OVERALL,
+    CellOutcomes,
+    TaskOutcomes,
+    comparable,
+    difference,
+    outcomes,
+    predictions,
+)
+from mtbench.evidence.statistics import Sample, interval
+from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store, write_json
+
+METRICS = {"sst": "accuracy", "sts": "pearson"}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Callable[..., RunFolder]:
+    """Give a function that stores what a run predicted, by hand."""
+
+    def write(
+        name: str,
+        sst: Sequence[float] = (0, 1, 1, 0),
+        sts: Sequence[float] = (0.1, 2, 3.5, 4),
+        *,
+        ids: Sequence[str] = ("a", "b", "c", "d"),
+        labels: Sequence[float] = (0, 1, 0, 0),
+        pearson: float | None = 0.9,
+    ) -> RunFolder:
+        folder = Store(tmp_path).create(name)
+        np.savez_compressed(
+            folder.path / PREDICTIONS,
+            **{
+                "sst.ids": np.array(ids),
+                "sst.labels": np.array(labels),
+                "sst.predictions": np.array(sst),
+                "sts.ids": np.array(["w", "x", "y", "z"]),
+                "sts.labels": np.array([0.0, 2.0, 3.0, 5.0]),
+                "sts.predictions": np.array(sts),
+            },
+        )
+        scores = {
+            "sst": {"accuracy": float(np.equal(sst, labels).mean())},
+            "sts": {"pearson": pearson},
+        }
+        write_json(folder.path / RESULT, {"status": "done", "scores": {"dev": scores}})
+        return folder
+
+    return write
+
+
+def test_outcomes_are_a_row_a_seed_in_the_order_given(store: Callable[..., RunFolder]) -> None:
+    found = outcomes("a cell", {3: store("3"), 0: store("0", sst=(1, 1, 0, 0))}, METRICS)
+
+    assert (found.name, found.seeds) == ("a cell", [3, 0])
+    sample = found.tasks["sst"].sample
+    assert sample is not None
+    assert sample.outcomes.tolist() == [[1, 1, 0, 1], [0, 1, 1, 1]]
+    assert sample.scores.tolist() == [0.75, 0.75]
+    (only,) = found.at([0]).samples("sst") or []
+    assert only.outcomes.tolist() == [[0, 1, 1, 1]]
+
+
+def test_a_real_run(trained: Callable[..., Any]) -> None:
+    folders = {seed: trained(seed=seed) for seed in (0, 1)}
+    metrics = {"sst": "accuracy", "pd": "accuracy", "sts": "pearson"}
+
+    found = outcomes("a cell", folders, metrics)
+
+    for row, folder in enumerate(folders.values()):
+        result = folder.read(RESULT)
+        for task, metric in metrics.items():
+            sample = found.tasks[task].sample
+            assert sample is not None
+            assert sample.scores[row] == result["scores"]["dev"][task][metric]
+            assert sample.outcomes.shape == (2, 12)
+            if metric == "accuracy":
+                assert sample.outcomes[row].mean() == pytest.approx(sample.scores[row])
+    overall = found.interval(OVERALL)
+    assert overall is not None
+    mean = np.mean([folder.read(RESULT)["overall"] for folder in folders.values()])
+    assert (overall.estimate, overall.examples) == (pytest.approx(mean), 36)
+
+
+def test_runs_of_other_examples_are_refused_with_task_and_cell(
+    store: Callable[..., RunFolder],
+) -> None:
+    for other in ({"ids": ("a", "b", "c", "e")}, {"labels": (0, 1, 1, 0)}):
+        with pytest.raises(NothingToCompare, match="sst of my cell were scored on different"):
+            outcomes("my cell", {0: store("0"), 1: store("1", **other)}, METRICS)
+
+
+def test_an_undefined_metric_of_one_run_leaves_the_task_and_the_overall_out(
+    store: Callable[..., RunFolder],
+) -> None:
+    constant = store("1", sts=(1, 1, 1, 1), pearson=None)
+
+    found = outcomes("a cell", {0: store("0"), 1: constant}, METRICS)
+
+    assert found.tasks["sts"].sample is None
+    assert (found.interval("sts"), found.interval(OVERALL)) == (None, None)
+    assert found.interval("sst") is not None
+    assert difference(found, found, "sts") is None
+    assert found.at([0]).tasks["sts"].sample is None
+
+
+def damage(folder: RunFolder, how: str) -> None:
+    file = folder.path / PREDICTIONS
+    content = file.read_bytes()
+    if how == "missing":
+        file.unlink()
+    elif how == "pickle":
+        np.savez(file, **{"sst.ids": np.array([{}], dtype=object)})
+    else:
+        torn: Mapping[str, bytes] = {
+            "empty": b"",
+            "cut": content[: len(content) // 2],
+            "zeros": bytes(len(content)),
+            "text": b"no archive",
+        }
+        file.write_bytes(torn[how])
+
+
+@pytest.mark.parametrize("how", ["missing", "empty", "cut", "zeros", "text", "pickle"])
+def test_predictions_that_cannot_be_read_are_one_line(
+    store: Callable[..., RunFolder], how: str
+) -> None:
+    folder = store("0123456789abcdef")
+    damage(folder, how)
+
+    with pytest.raises(NothingToCompare) as caught:
+        predictions(folder)
+
+    message = str(caught.value)
+    assert message.startswith("run 0123456789ab: predictions.npz ")
+    assert ("is not there" in message) == (how == "missing")
+    assert "\n" not in message
+    shutil.rmtree(folder.path)  # what the message says to do
+    assert folder.state() == "missing"
+
+
+# --- differences ------------------------------------------------------------------------------
+
+
+def cell(
+    name: str,
+    tasks: Mapping[str, np.ndarray],
+    seeds: Sequence[int] = (0, 1),
+    *,
+    metric: str = "accuracy",
+    examples: str = "dev",
+) -> CellOutcomes:
+    made = {
+        task: TaskOutcomes(metric, f"{examples} {task}", Sample(rows.mean(axis=1), rows))
+        for task, rows in tasks.items()
+    }
+    return CellOutcomes(name, list(seeds), made)
+
+
+def rows(number: int, seeds: int = 2, examples: int = 6) -> np.ndarray:
+    return np.random.default_rng(number).integers(0, 2, (seeds, examples)).astype(float)
+
+
+def test_a_difference_is_of_common_seeds_whatever_their_order() -> None:
+    left, right = rows(0, 3), rows(1, 3)
+    a, b = cell("a", {"sst": left}, (0, 1, 2)), cell("b", {"sst": right}, (2, 7, 0))
+    d = left[[0, 2]] - right[[2, 0]]
+
+    assert difference(a, b, "sst") == interval([Sample(d.mean(axis=1), d)])
+    assert difference(a, cell("c", {"sst": right}, (7, 8, 9)), "sst") is None
+
+
+def test_the_overall_pairs_tasks_by_name_not_by_place() -> None:
+    first, second = rows(0, examples=6), rows(1, examples=9)
+    a = cell("a", {"x": first, "y": second})
+    b = cell("b", {"y": second, "x": first})
+
+    found = difference(a, b)
+
+    assert found is not None
+    assert (found.estimate, found.error) == (0, 0)
+
+
+def test_only_the_same_metrics_on_the_same_examples_are_compared() -> None:
+    a = cell("a", {"x": rows(0), "y": rows(1)})
+    fewer = cell("b", {"x": rows(2)})
+    other_metric = cell("c", {"x": rows(0), "y": rows(1)}, metric="macro_f1")
+    other_examples = cell("d", {"x": rows(0), "y": rows(1)}, examples="another dev")
+
+    assert comparable(a, a)
+    assert comparable(a, fewer, "x")
+    assert difference(a, fewer, "x") is not None
+    for other, what in [
+        (fewer, OVERALL),
+        (fewer, "y"),
+        (other_metric, "x"),
+        (other_examples, "x"),
+    ]:
+        assert not comparable(a, other, what)
+        assert difference(a, other, what) is None
+        assert difference(other, a, what) is None

@@ -1,0 +1,300 @@
+"""The gatekeeper over runs that are made up, each example right or wrong by a chance."""
+
+import zlib
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from mtbench.errors import NothingToCompare, RunsMissing, UsageError
+from mtbench.evidence.statistics import ALPHA
+from mtbench.gate import gatekeeper
+from mtbench.gate.gatekeeper import Gatekeeper
+from mtbench.gate.verdicts import GateReport
+from mtbench.matrix.file import Overrides
+from mtbench.planning import Plan
+from mtbench.registry import Registry
+from mtbench.store import PREDICTIONS, REQUEST, RESULT, Store, write_json
+
+MATRIX = """
+title = "a study"
+seeds = 3
+[base]
+tasks = ["sample-sst"]
+train = {{ steps = 2 }}
+[axes]
+combiner = ["sum", "dwa"]
+[gate]
+{gate}
+"""
+SUM, DWA = "combiner=sum", "combiner=dwa"
+EXAMPLES = 4000
+LABELS = np.arange(EXAMPLES) % 2
+
+
+class Trainer:
+    """In the place of training: runs of cells with an accuracy each, .8 where none is said."""
+
+    def __init__(self) -> None:
+        self.accuracies: dict[str, float] = {}
+        self.failing: set[tuple[str, int]] = set()
+        self.trained: list[tuple[str, int]] = []
+        self.luck = 0
+        self.version = "1"
+
+    def __call__(self, plan: Plan, store: Store, *_: object, **__: object) -> None:
+        for cell, run in plan.to_do():
+            self.trained.append((cell.name, run.seed))
+            folder = store.create(run.key)
+            write_json(folder.path / REQUEST, {"versions": {"torch": self.version}})
+            if (cell.name, run.seed) in self.failing:
+                write_json(folder.path / RESULT, {"status": "failed", "error": "NaN"})
+                continue
+            generator = np.random.default_rng(
+                [zlib.crc32(cell.name.encode()), run.seed, self.luck]
+            )
+            right = generator.random(EXAMPLES) < self.accuracies.get(cell.name, 0.8)
+            predicted = np.where(right, LABELS, 1 - LABELS)
+            arrays: dict[str, Any] = {
+                "sample-sst.ids": np.array([f"{i:05}" for i in range(EXAMPLES)]),
+                "sample-sst.labels": LABELS,
+                "sample-sst.predictions": predicted,
+            }
+            np.savez(folder.path / PREDICTIONS, **arrays)
+            scores = {"dev": {"sample-sst": {"accuracy": float(right.mean())}}}
+            write_json(folder.path / RESULT, {"status": "done", "scores": scores})
+
+
+@pytest.fixture
+def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
+    made = Trainer()
+    monkeypatch.setattr(gatekeeper, "train_missing", made)
+    return made
+
+
+@contextmanager
+def observing(total: int) -> Iterator[Any]:
+    yield None
+
+
+@pytest.fixture
+def keeper(tmp_path: Path, trainer: Trainer) -> Callable[..., Gatekeeper]:
+    """Give a function that makes a gatekeeper; each has a store of its own."""
+    stores = iter(range(100))
+
+    def make(gate: str = "", matrix: str = MATRIX, **given: Any) -> Gatekeeper:
+        (tmp_path / "matrix.toml").write_text(matrix.format(gate=gate))
+        store = given.pop("store", None) or Store(tmp_path / f"store{next(stores)}")
+        return Gatekeeper(tmp_path, Registry.load(), store, observing, **given)
+
+    return make
+
+
+def verdicts(report: GateReport) -> dict[str, str]:
+    return {one.cell: one.verdict for one in report.comparisons}
+
+
+# --- check ------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("mode", ["exact", "statistical"])
+def test_what_did_not_change_passes(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path, mode: str
+) -> None:
+    gate = f'mode = "{mode}"'
+    assert [file.name for file in keeper(gate).update()] == ["baseline.json", "baseline.npz"]
+    assert (tmp_path / "baseline.json").is_file()
+
+    report = keeper(gate).check()
+
+    assert verdicts(report) == {SUM: "passed", DWA: "passed"}
+    assert {one.reason for one in report.comparisons} == {"identical"}
+    assert (report.exit_code, report.remarks, report.title) == (0, [], "a study")
+    assert len(trainer.trained) == 12
+
+
+@pytest.mark.parametrize("mode", ["exact", "statistical"])
+def test_a_drop_is_found(keeper: Callable[..., Gatekeeper], trainer: Trainer, mode: str) -> None:
+    gate = f'mode = "{mode}"\ntolerance = 0.01'
+    keeper(gate).update()
+    trainer.accuracies[DWA] = 0.7
+
+    report = keeper(gate).check()
+
+    assert verdicts(report) == {SUM: "passed", DWA: "regressed"}
+    assert report.exit_code == 4
+
+
+def test_another_draw_is_inconclusive(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    trainer.luck = 2
+    checks = keeper()
+    assert verdicts(checks.check()) == {SUM: "inconclusive", DWA: "inconclusive"}
+    assert (checks.check().exit_code, checks.check(strict=True).exit_code) == (0, 4)
+
+
+def test_a_baseline_may_lie_elsewhere(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
+) -> None:
+    elsewhere = tmp_path / "elsewhere"
+    keeper(folder=elsewhere).update()
+    assert keeper(folder=elsewhere).check().exit_code == 0
+    with pytest.raises(NothingToCompare, match="there is no baseline"):
+        keeper().check()
+
+
+def test_nothing_is_trained_where_that_is_asked(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    first = keeper()
+    first.update()
+    report = keeper(train=False).check()
+    assert (verdicts(report), report.exit_code) == ({SUM: "missing", DWA: "missing"}, 3)
+    assert keeper(train=False, store=first.store).check().exit_code == 0
+    assert len(trainer.trained) == 6
+
+
+def test_a_failed_run_is_missing(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    trainer.failing.add((DWA, 1))
+    report = keeper().check()
+    assert verdicts(report) == {SUM: "passed", DWA: "missing"}
+    assert report.exit_code == 3
+    assert report.comparisons[1].reason == "seed 1 failed: NaN; 1 of 3 runs have no score"
+
+
+def test_some_cells_may_be_chosen(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    report = keeper(expression="dwa").check()
+    assert verdicts(report) == {DWA: "passed"}
+
+
+def test_cells_on_one_side_only(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    trainer.trained.clear()
+    other = MATRIX.replace('"dwa"', '"rlw"')
+
+    report = keeper(matrix=other).check()
+
+    assert verdicts(report) == {SUM: "passed", DWA: "incomparable", "combiner=rlw": "incomparable"}
+    assert report.exit_code == 5
+    assert {cell for cell, _ in trainer.trained} == {SUM}  # of the others nothing can be told
+
+
+def test_a_metric_that_no_cell_has(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    with pytest.raises(NothingToCompare, match="unknown metric 'sample-ssst'"):
+        keeper('metrics = ["sample-ssst"]').check()
+    assert len(trainer.trained) == 6
+
+
+def test_one_seed_is_no_gate(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    one = Overrides(seeds=1)
+    with pytest.raises(NothingToCompare, match="one seed tells no change from chance"):
+        keeper(overrides=one).update()
+    keeper().update()
+    trainer.trained.clear()
+    report = keeper(overrides=one).check()
+    assert (report.exit_code, trainer.trained) == (5, [])
+    assert "one seed tells no change from chance" in report.comparisons[0].reason
+
+
+def test_what_differs_beside_the_numbers_is_remarked(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper("tolerance = 0.5").update()
+    trainer.version = "2"
+    assert list(keeper("tolerance = 0.1").check().remarks) == [
+        "[gate] is not what it was when the baseline was written; today's is used",
+        "environment: torch 1 then, 2 now",
+    ]
+
+
+# --- more seeds -------------------------------------------------------------------------------
+
+
+def test_more_seeds_are_run_once_where_it_is_undecided(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper("tolerance = 0.02", overrides=Overrides(seeds=8)).update()
+    trainer.trained.clear()
+    trainer.accuracies[DWA] = 0.77
+
+    report = keeper("tolerance = 0.01", overrides=Overrides(seeds=2)).check(extend=4)
+
+    assert verdicts(report)[SUM] == "passed"
+    assert trainer.trained == [
+        *((cell, seed) for cell in (SUM, DWA) for seed in (0, 1)),
+        *((DWA, seed) for seed in (2, 3, 4, 5)),
+    ]
+    assert report.alpha == ALPHA / 2
+    assert report.comparisons[1].reason == ""  # the baseline has these seeds too
+
+
+def test_seeds_that_the_baseline_has_not_are_said(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper().update()
+    trainer.luck = 2
+    report = keeper().check(extend=2)
+    assert {one.reason for one in report.comparisons} == {
+        "unpaired: seeds 0, 1, 2, 3, 4 now, 0, 1, 2 in the baseline"
+    }
+
+
+def test_a_verdict_of_the_first_look_stands(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper(overrides=Overrides(seeds=4)).update()
+    trainer.trained.clear()
+    trainer.accuracies[DWA] = 0.6
+    trainer.luck = 2
+    report = keeper().check(extend=1)
+    assert verdicts(report)[DWA] == "regressed"
+    assert (DWA, 3) not in trainer.trained
+    assert (SUM, 3) in trainer.trained
+
+
+def test_seeds_of_the_baseline_come_first(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
+) -> None:
+    keeper().update()
+    then = gatekeeper.baseline_files.read(tmp_path)
+    assert gatekeeper.further([0, 1, 2], then, 2) == [3, 4]
+    assert gatekeeper.further([5], then, 4) == [0, 1, 2, 6]
+
+
+def test_the_exact_way_takes_no_more_seeds(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    with pytest.raises(UsageError, match="--extend"):
+        keeper('mode = "exact"').check(extend=1)
+
+
+# --- update -----------------------------------------------------------------------------------
+
+
+def test_holes_replace_no_baseline(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
+) -> None:
+    keeper().update()
+    before = (tmp_path / "baseline.json").read_bytes()
+    trainer.failing.add((SUM, 0))
+    with pytest.raises(RunsMissing, match="1 of 6 runs have no score"):
+        keeper().update()
+    with pytest.raises(UsageError, match="-k"):
+        keeper(expression="sum").update()
+    assert (tmp_path / "baseline.json").read_bytes() == before
+
+
+def test_a_baseline_may_have_more_seeds_than_the_matrix(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper(overrides=Overrides(seeds=5)).update()
+    assert keeper().check().exit_code == 0
+    report = keeper('mode = "exact"').check()
+    assert report.exit_code == 5
+    assert "other seeds 0, 1, 2 now, 0, 1, 2, 3, 4" in report.comparisons[0].reason

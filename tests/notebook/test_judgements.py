@@ -1,0 +1,135 @@
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+import mtbench
+from mtbench.errors import NothingToCompare, UsageError
+from mtbench.gate.gatekeeper import Gatekeeper
+from mtbench.notebook.arguments import read_arguments
+from mtbench.notebook.judgements import _silent
+from mtbench.store import RESULT, Store, write_json
+
+MATRIX = """
+title = "a gated study"
+seeds = 1
+[base]
+tasks = [{ name = "sample-sst", as = "sst", train = 12, dev = 12 }]
+encoder = { name = "minbert", layers = 1, width = 16, attention_heads = 2, intermediate = 32 }
+train = { batch_size = 4, steps = 2, lr = 1e-2 }
+[axes]
+"heads.sst" = ["linear", "mlp"]
+[gate]
+mode = "exact"
+"""
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
+    """The matrix of a study that is trained and has a baseline, and how to look at it."""
+    folder = tmp_path_factory.mktemp("study")
+    matrix = folder / "matrix.toml"
+    matrix.write_text(MATRIX)
+    given: dict[str, Any] = {"store": folder / "store", "device": "cpu"}
+    mtbench.ablate(matrix, progress=False, **given)
+    nothing: dict[str, Any] = dict.fromkeys(("data", "settings", "axes", "seeds", "cells"))
+    asked = read_arguments(matrix, plugins=(), blocked=(), **nothing, **given)
+    Gatekeeper(matrix, asked.registry, asked.store, _silent, device="cpu").update()
+    return matrix, given
+
+
+def test_compare_of_two_cells(study: tuple[Path, dict[str, Any]]) -> None:
+    matrix, given = study
+
+    view = mtbench.compare(f"{matrix}::heads.sst=linear", "::heads.sst=mlp", **given)
+
+    scores = mtbench.leaderboard(matrix, **given).frame.set_index("cell")["sst"]
+    assert view.frame[["what", "a", "b"]].values.tolist() == [
+        [what, scores["heads.sst=linear"], scores["heads.sst=mlp"]] for what in ("sst", "overall")
+    ]
+    assert repr(view).startswith("heads.sst=linear (A) and heads.sst=mlp (B)\n")
+    view.comparisons.check_compared()
+
+
+def test_compare_of_a_matrix_with_itself_is_identical(study: tuple[Path, dict[str, Any]]) -> None:
+    matrix, given = study
+
+    frame = mtbench.compare(matrix, matrix, cells="mlp", **given).frame
+
+    assert list(frame["cell_a"]) == list(frame["cell_b"]) == ["heads.sst=mlp"] * 2
+    assert frame["identical"].all()
+
+
+def test_what_cannot_be_compared(study: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
+    matrix, given = study
+
+    with pytest.raises(UsageError, match=r"unknown cell 'heads\.sst=mpl' in .*; did you mean"):
+        mtbench.compare(f"{matrix}::heads.sst=mpl", "::heads.sst=mlp", **given)
+    with pytest.raises(NothingToCompare, match="is stored"):
+        mtbench.compare(matrix, matrix, store=tmp_path / "empty", device="cpu")
+    with pytest.raises(UsageError, match=r"^examples: expected a number from 1"):
+        mtbench.compare(matrix, matrix, examples=-1, **given)
+
+
+def test_check_of_an_unchanged_study_passes(study: tuple[Path, dict[str, Any]]) -> None:
+    matrix, given = study
+
+    view = mtbench.check(matrix, progress=False, **given)
+
+    assert (view.report.verdict, view.report.failed) == ("passed", False)
+    assert list(view.frame["cell"]) == ["heads.sst=linear", "heads.sst=mlp"]
+    assert view.frame["difference"].tolist() == [0.0, 0.0]
+
+
+def test_check_trains_nothing_where_it_is_told_not_to(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    matrix, _ = study
+
+    view = mtbench.check(matrix, store=tmp_path, device="cpu", train=False, progress=False)
+
+    assert (view.report.verdict, view.report.failed) == ("missing", True)
+    assert Store(tmp_path).keys() == set()
+
+
+def test_check_needs_a_file_and_its_baseline(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    matrix, given = study
+    dictionary: Any = {"base": {}}
+
+    with pytest.raises(UsageError, match=r"^matrix: a check needs a file"):
+        mtbench.check(dictionary)
+    with pytest.raises(NothingToCompare, match="there is no baseline"):
+        mtbench.check(matrix, baseline=tmp_path, train=False, **given)
+    for name in ("jobs", "extend"):
+        with pytest.raises(UsageError, match=rf"^{name}: expected a number from 1"):
+            mtbench.check(matrix, **{name: -2}, **given)
+
+
+def test_a_run_that_is_worse_is_a_regression(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    """The baseline of a better model: the stored run is worse in its place."""
+    matrix, given = study
+    baseline = json.loads((matrix.parent / "baseline.json").read_text())
+    text = json.dumps(baseline)
+    assert "heads.sst=mlp" in text
+    store = Store(given["store"])
+    for key in store.keys():  # noqa: SIM118 - a store is no mapping
+        result = store.run(key).read(RESULT)
+        assert result is not None
+        worse = {**result, "overall": result["overall"] - 0.5}
+        worse["scores"] = json.loads(json.dumps(result["scores"]))
+        worse["scores"]["dev"]["sst"]["accuracy"] -= 0.5
+        target = Store(tmp_path).create(key)
+        for file in store.run(key).path.iterdir():
+            if file.name != RESULT:
+                (target.path / file.name).write_bytes(file.read_bytes())
+        write_json(target.path / RESULT, worse)
+
+    view = mtbench.check(matrix, store=tmp_path, device="cpu", progress=False)
+
+    assert (view.report.verdict, view.report.failed) == ("regressed", True)
+    assert view.frame["difference"].tolist() == pytest.approx([-0.5, -0.5])
