@@ -159,10 +159,12 @@ class _Comparisons:
         self.trained = [trained(results) for results in done]
         tasks = list(dict.fromkeys(task for cell in plan.cells for task in cell.tasks))
         self.singles: Baselines = baselines(tasks, outcomes, self.trained)
+        # Further cells that a matrix includes stand on no axis.
+        grid = [n for n, cell in enumerate(plan.cells) if cell.levels and plan.design == "grid"]
         self.effects = effects(
-            [cell.levels for cell in plan.cells],
-            [cell if place in places else None for place, cell in enumerate(complete)],
-            [bool(cell.runs) for cell in plan.cells],
+            [plan.cells[place].levels for place in grid],
+            [complete[place] if place in places else None for place in grid],
+            [bool(plan.cells[place].runs) for place in grid],
         )
 
 

@@ -28,13 +28,14 @@ SINGLES = {"a": A, "b": B}
 
 
 def test_the_first_cell_that_trains_a_task_alone_is_its_baseline() -> None:
-    again = cell("again", {"a": [[1, 1], [1, 0]]})
+    rows = [[1.0, 1.0, 1.0, 0.0] * 30, [1.0, 1.0, 0.0, 1.0] * 30]
+    a, b, again = (cell(name, {name[-1]: rows}) for name in ("only a", "only b", "again a"))
 
     found = baselines(
-        ["a", "b"], [JOINT, A, None, B, again], [{"a", "b"}, {"a"}, {"b"}, {"b"}, {"a"}]
+        ["a", "b"], [JOINT, a, None, b, again], [{"a", "b"}, {"a"}, {"b"}, {"b"}, {"a"}]
     )
 
-    assert (found.refusal, found.cells) == ("", SINGLES)
+    assert (found.refusal, found.cells) == ("", {"a": a, "b": b})
 
 
 @pytest.mark.parametrize(
@@ -52,12 +53,19 @@ def test_without_a_baseline_of_every_task_delta_m_is_refused(
     assert (found.cells, found.refusal) == ({}, refusal)
 
 
+def test_of_one_task_there_is_nothing_to_gain() -> None:
+    found = baselines(["a"], [A], [{"a"}])
+
+    assert (found.cells, found.refusal) == ({}, "there is one task")
+
+
 def test_nothing_is_taken_relative_to_a_score_near_0() -> None:
     rare = [[1.0] + [0.0] * 99, [0.0] * 98 + [1.0, 0.0]]
     unsure = [[1.0, 0.0, -0.8, 0.6]] * 2
 
     for rows in (rare, unsure):
-        found = baselines(["a"], [cell("weak", {"a": rows})], [{"a"}])
+        weak = cell("weak", {"a": rows})
+        found = baselines(["a", "b"], [weak, B], [{"a"}, {"b"}])
 
         assert found.cells == {}
         assert found.refusal.startswith("a trained alone (weak) scores 0.")

@@ -632,6 +632,32 @@ def test_a_grid_has_the_effects_of_its_axes(make: Callable[..., Study]) -> None:
     assert (second.level, second.mean, second.p) == ("0.1", pytest.approx(0.9), 0)
 
 
+def test_what_a_grid_includes_stands_on_no_axis(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    levels = ({"train.lr": "1e-5"}, {"train.lr": "0.1"}, {})
+    study.cells = [replace(c, levels=own) for c, own in zip(study.cells, levels, strict=True)]
+    for cell, seed in itertools.product(range(3), (0, 1)):
+        study.store_result(cell, seed, done(1.0, 0.8))
+
+    assert [effect.level for effect in study.read().effects] == ["1e-5", "0.1"]
+
+
+def test_a_search_has_no_main_effects(make: Callable[..., Study]) -> None:
+    study = make({}, {"train.lr": 0.1})
+    for seed in (0, 1):
+        study.store_result(0, seed, done(0.0, 0.8))
+        study.store_result(1, seed, done(1.0, 0.8))
+    plan = study.plan()
+    cells = [replace(cell, levels={"x": str(n)}) for n, cell in enumerate(plan.cells)]
+
+    boards = [
+        leaderboard(replace(plan, cells=cells, design=design), study.store)
+        for design in ("grid", "staged")
+    ]
+
+    assert [len(board.effects) for board in boards] == [2, 0]
+
+
 def test_nothing_stored_nothing_to_say(make: Callable[..., Study]) -> None:
     board = make().read()
 
