@@ -17,6 +17,8 @@ from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
 from mtbench.store import State, Store
 from mtbench.tracebacks import show
 
+Cells = Sequence[NamedCell]
+
 TOLD = 3
 """Faults of plugins that the last line of a command tells; the table has all."""
 
@@ -161,8 +163,10 @@ class Planner:
         self._identifier = Identifier()
         self._device = device
 
-    def plan(self, title: str, cells: Sequence[NamedCell], seeds: Sequence[int]) -> Plan:
+    def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
         """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
+
+        ``beside`` are further cells of the matrix, which are not planned.
 
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
@@ -173,7 +177,7 @@ class Planner:
             raise errors[0]
         for different in {str(error): error for error in errors}.values():
             show(different)
-        _check_task_names(cells, planned)
+        _check_task_names(cells, beside)
         return Plan(title, list(seeds), planned, self._device)
 
     def look_up(
@@ -262,12 +266,9 @@ def faults(found: Sequence[str | None]) -> str:
     return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
 
 
-def _check_task_names(cells: Sequence[NamedCell], planned: Sequence[PlannedCell]) -> None:
+def _check_task_names(cells: Cells, beside: Cells) -> None:
     """Refuse a head or a published score for a task that is in no cell: nothing would use it."""
-    tasks = {task for cell in planned for task in cell.tasks}
-    for cell, made in zip(cells, planned, strict=True):
-        if made.fault is not None:
-            tasks |= set(map(task_name, cell.config["tasks"]))
+    tasks = {task_name(task) for cell in [*cells, *beside] for task in cell.config["tasks"]}
     for cell in cells:
         for name in cell.config.get("heads", {}):
             if name not in tasks:

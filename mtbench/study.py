@@ -78,7 +78,7 @@ class _Study:
         if self._expression is not None:
             cells = _fitting(cells, self._expression, found.to_come)
         return replace(
-            self._planner.plan(self._matrix.title, cells, drawn),
+            self._planner.plan(self._matrix.title, cells, drawn, beside=found.cells),
             design=self._matrix.design,
             stages=found.stages,
             to_come=found.to_come,

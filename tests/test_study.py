@@ -125,6 +125,20 @@ def test_an_expression_keeps_the_cells_it_fits(
     assert [cell.name for cell in plan.cells] == names
 
 
+def test_a_head_may_be_of_a_task_that_only_other_cells_have(store: Store) -> None:
+    alone = {"tasks": ["sample-sst"], "balancer": {"name": "single", "task": "sample-sst"}}
+    matrix = Matrix(
+        base={"tasks": ["sample-sst", "sample-sts"], "heads": {"sample-sts": "cosine"}},
+        include=[{"name": "together"}, {"name": "alone", "set": alone}],
+    )
+
+    plan = make_plan(matrix, Registry.load(), store, expression="alone")
+
+    assert [list(cell.tasks) for cell in plan.cells] == [["sample-sst"]]
+    with pytest.raises(UsageError, match="unknown task 'sample-sts' in heads"):
+        make_plan(matrix, Registry.load(), store, Overrides(set={"tasks": ["sample-sst"]}))
+
+
 def test_an_expression_that_fits_nothing_names_the_cells(planned: Callable[..., Plan]) -> None:
     with pytest.raises(UsageError) as caught:
         planned(Overrides(), "cagrad")

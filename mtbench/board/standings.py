@@ -17,6 +17,7 @@ from mtbench.board.remarks import is_done, remarks
 from mtbench.configuration import Config
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
+from mtbench.held_out import told
 from mtbench.planning import Plan, PlannedCell, PlannedRun
 from mtbench.store import REQUEST, RESULT, Store
 
@@ -130,6 +131,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         remarks=[
             *plan.remarks,
             *remarks(plan, stored, [r for r in requests if r is not None]),
+            *filter(None, [told(store.test_uses([*stored]), what="these runs")]),
         ],
         notes=list(notes(plan, outcomes, compared.ranked, compared.detectable, compared.singles)),
         detectable=compared.detectable,

@@ -658,6 +658,17 @@ def test_a_search_has_no_main_effects(make: Callable[..., Study]) -> None:
     assert [len(board.effects) for board in boards] == [2, 0]
 
 
+def test_readings_of_test_labels_stand_under_the_table(make: Callable[..., Study]) -> None:
+    study = make()
+    folder = study.store_result(0, 0, done(0.5, 0.5))
+    assert not any("test labels" in remark for remark in study.read().remarks)
+
+    for run in (folder.key, folder.key, "another study's"):
+        study.store.log_test_use({"run": run})
+
+    assert study.read().remarks[-1] == ("test labels of these runs read 2 times so far (1 run)")
+
+
 def test_nothing_stored_nothing_to_say(make: Callable[..., Study]) -> None:
     board = make().read()
 
