@@ -63,6 +63,7 @@ def test_the_entry_points(wheel: ZipFile) -> None:
     parser.read_string(wheel.read(f"mtbench-{__version__}.dist-info/entry_points.txt").decode())
     assert {section: dict(parser[section]) for section in parser.sections()} == {
         "console_scripts": {"mtbench": "mtbench.cli:main"},
+        "pytest11": {"mtbench": "mtbench.pytest_plugin"},
         "mtbench": {
             "tasks": "mtbench_builtins.tasks",
             "encoders": "mtbench_builtins.encoders",

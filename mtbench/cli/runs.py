@@ -55,7 +55,7 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @device_option
 @store_option
 def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir: Path) -> int:
-    """Score the model of RUN on a split; each reading of test labels is logged in the store."""
+    """Score the model of RUN on a split; readings of test labels are logged."""
     from mtbench.devices import choose
     from mtbench.held_out import told, uses_of_study
     from mtbench.overview import metric_records
