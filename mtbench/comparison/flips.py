@@ -53,6 +53,8 @@ class Flips:
             whose mean absolute error grew.
         won: the same the other way round.
         examples: E.
+        identical: whether the same was predicted for every example with every seed. Of classes
+            that is more than that none flipped: two wrong predictions may differ.
         most: some of those that changed, the most first; first what was lost, then what was won.
         classes: the names of the classes, where the task has some.
         unread: why there are no sentences; empty where there are, or none were asked for.
@@ -64,14 +66,10 @@ class Flips:
     lost: int
     won: int
     examples: int
+    identical: bool
     most: Sequence[Example] = ()
     classes: Sequence[str] = ()
     unread: str = ""
-
-    @property
-    def identical(self) -> bool:
-        """Whether no outcome changed."""
-        return not (self.lost or self.won or self.counts.get("a") or self.counts.get("b"))
 
 
 def flips(
@@ -115,6 +113,7 @@ def flips(
         lost=int(lost.sum()),
         won=int(won.sum()),
         examples=len(labels),
+        identical=np.array_equal(left, right),
         most=[_example(a[0], left, right, change, place) for place in places],
         classes=classes,
     )

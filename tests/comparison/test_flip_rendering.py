@@ -4,12 +4,12 @@ from mtbench.comparison.flips import Example, Flips
 COUNTS = {"both": 4, "a": 5, "b": 3, "none": 0}
 LOST = Example("e0", 1, (1, 1, 1), (0, 0, 1), 2 / 3, ("A  text.\nIt goes on.",))
 NEARER = Example("e9", 2.5, (1.0, 2.0), (2.5, 2.5), -1.25, ("One.", "Other."))
-OF_CLASSES = Flips("pd", "accuracy", COUNTS, 2, 1, 4, [LOST])
-OF_SCORES = Flips("sts", "pearson", {}, 7, 9, 20, [NEARER])
+OF_CLASSES = Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST])
+OF_SCORES = Flips("sts", "pearson", {}, 7, 9, 20, False, [NEARER])
 
 
 def test_counts_and_majorities_are_a_table() -> None:
-    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4)], 3)
+    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 3)
     assert section.heading == "right and wrong (pairs of a seed and an example)"
     assert section.table == [
         {
@@ -25,7 +25,7 @@ def test_counts_and_majorities_are_a_table() -> None:
 
 
 def test_of_one_seed_there_is_no_majority() -> None:
-    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4)], 1)
+    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 1)
     assert section.heading == "right and wrong"
     assert list(section.table[0]) == [
         *("task", "A right, B wrong", "A wrong, B right", "both right", "both wrong")
@@ -46,13 +46,13 @@ def test_an_example_is_shown_with_label_predictions_and_sentences() -> None:
 
 
 def test_classes_have_their_names() -> None:
-    named = Flips("pd", "accuracy", COUNTS, 2, 1, 4, [LOST], classes=["no", "yes"])
+    named = Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST], classes=["no", "yes"])
     *_, section = flip_sections([named], 3)
     assert section.lines[0].startswith("e0: A right, B wrong; label yes; A yes; B no, no, yes\n")
 
 
 def test_that_there_are_no_sentences_has_its_reason() -> None:
     *_, section = flip_sections(
-        [Flips("pd", "accuracy", COUNTS, 2, 1, 4, [LOST], unread="dev has changed")], 3
+        [Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST], unread="dev has changed")], 3
     )
     assert section.lines[0] == "no sentences: dev has changed"

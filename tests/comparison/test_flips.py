@@ -68,3 +68,16 @@ def test_a_cell_against_itself_has_no_flips(metric: str) -> None:
     found = flips("t", metric, a, a, shown=3)
     assert found.identical
     assert (found.lost, found.won, list(found.most)) == (0, 0, [])
+
+
+@pytest.mark.parametrize("metric", ["accuracy", "macro_f1"])
+def test_other_wrong_classes_are_no_flip_and_not_identical(metric: str) -> None:
+    found = flips("sst", metric, made([0, 1, 2], [0, 1, 3]), made([0, 1, 2], [0, 1, 4]), shown=3)
+    assert (found.lost, found.won, found.counts["none"]) == (0, 0, 1)
+    assert not found.identical
+
+
+def test_scores_as_far_from_the_label_on_the_other_side_are_not_identical() -> None:
+    found = flips("sts", "pearson", made([1, 2], [0.5, 2]), made([1, 2], [1.5, 2]))
+    assert (found.lost, found.won) == (0, 0)
+    assert not found.identical
