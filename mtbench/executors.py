@@ -164,7 +164,7 @@ class _Attempt:
         try:
             with folder.lock(timeout=0):
                 if folder.state() != "done":
-                    write_json(folder.path / RESULT, failed)
+                    folder.end(failed)
         except Timeout:
             pass  # another process trains the run, and its result will count
         return failed

@@ -33,7 +33,7 @@ from mtbench.schedule import evaluation_steps, schedule
 from mtbench.segments import Segments
 from mtbench.selection import Selection
 from mtbench.specs import CombinerSpec
-from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, renamed, write_json
+from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder, renamed
 from mtbench.token_cache import TokenCache
 from mtbench.training import Trainer, TrainingRecord
 
@@ -183,7 +183,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
         }
-        write_json(folder.path / RESULT, result)
+        folder.end(result)
 
 
 def load_data(run: Run) -> RunData:

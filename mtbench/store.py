@@ -9,6 +9,7 @@ import sys
 from collections.abc import Collection, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any, Literal
@@ -87,6 +88,11 @@ class RunFolder:
         if result is not None:
             return "failed" if result["status"] == "failed" else "done"
         return "running" if self._is_locked() else "missing"
+
+    def end(self, result: Mapping[str, Any]) -> None:
+        """Write the result of the run, and when that was (``ended``, UTC) beside its status."""
+        ended = datetime.now(UTC).isoformat(timespec="milliseconds")
+        write_json(self.path / RESULT, {"status": result["status"], "ended": ended, **result})
 
     def last_event(self) -> dict[str, Any] | None:
         """Return the newest event of the history, or None; only the end of the file is read."""

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtbench.errors import MtbenchError
 from mtbench.runner import execute
-from mtbench.store import LOG, REQUEST, RESULT, RunFolder, write_json
+from mtbench.store import LOG, REQUEST, RunFolder
 from mtbench.tracebacks import summary
 
 
@@ -34,7 +34,7 @@ def main(folder: str, request: str) -> None:
         except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             sys.stderr.write(text)
-            write_json(run.path / RESULT, failure(error, text))
+            run.end(failure(error, text))
 
 
 def failure(error: BaseException, text: str) -> dict[str, object]:

@@ -42,8 +42,9 @@ def result_of(folder: RunFolder) -> dict[str, Any]:
 
 
 def numbers_of(folder: RunFolder) -> dict[str, Any]:
-    """Return a result without what the machine's load decides."""
+    """Return a result without what the machine's load and clock decide."""
     result = result_of(folder)
+    del result["ended"]
     cost = {k: v for k, v in result["cost"].items() if k not in ("seconds", "peak_memory_mb")}
     return {**result, "cost": cost}
 

@@ -2,6 +2,7 @@ import contextlib
 import subprocess
 import sys
 from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -160,6 +161,7 @@ def test_a_failure_is_a_result_with_its_traceback(
     result = folder.read(RESULT)
     assert result is not None
     assert result["error"] == "ArithmeticError: the loss of task 'pd' is nan at step 2"
+    assert datetime.now(UTC) - datetime.fromisoformat(result["ended"]) < timedelta(minutes=5)
     assert result["traceback"].startswith("Traceback (most recent call last):")
     assert "in execute" in result["traceback"]
     assert folder.log() == result["traceback"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import cached_property
 from typing import Any
 
@@ -156,8 +157,8 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
     """Return a side that is all cells of a store, whatever matrices they were trained for.
 
     Runs of one matrix title and cell name are a cell. They may be of several versions: other
-    code, data or settings under the same name, which make other keys. The version that holds
-    the newest result is taken, and what is older is told.
+    code, data or settings under the same name, which make other keys. The version whose run
+    ended last is taken, and a remark names that run.
 
     Args:
         fits: keeps the cells whose names it likes.
@@ -205,23 +206,34 @@ def of_stored_cell(store: Store, name: str) -> Side:
 
 
 def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) -> Subject | None:
-    """Return the version of a cell that holds the newest result, or None where none has any."""
-    times = [max(map(_time, version)) for version in versions]
-    if max(times) == 0:
+    """Return the version of a cell whose run ended last, or None where none has a score."""
+    scored = [folder for version in versions for folder in version if folder.state() == "done"]
+    if not scored:
         return None
-    chosen = versions[times.index(max(times))]
+    newest = max(scored, key=_ended)
+    chosen = next(version for version in versions if newest in version)
     seeds = {folder: (folder.read(REQUEST) or {})["seed"] for folder in chosen}
     ordered = sorted(chosen, key=seeds.__getitem__)
-    older = len(versions) - 1
     return Subject(
         name=name,
         address=address,
         runs={seeds[folder]: folder for folder in ordered if folder.state() == "done"},
         missing=[seeds[folder] for folder in ordered if folder.state() != "done"],
-        remark=f"{older} other version(s) of it are stored; this is the newest" if older else "",
+        remark=(
+            f"{len(versions)} versions of it are stored; taken: that of run {newest.key[:12]}, "
+            "which ended last"
+            if len(versions) > 1
+            else ""
+        ),
     )
 
 
-def _time(folder: RunFolder) -> float:
-    """Return when a run got its score, in seconds; 0 where it has none."""
-    return (folder.path / RESULT).stat().st_mtime if folder.state() == "done" else 0.0
+def _ended(folder: RunFolder) -> float:
+    """Return when a run got its score, in seconds.
+
+    Results of before mtbench recorded it have the time of their file, which a copy changes.
+    """
+    ended = (folder.read(RESULT) or {}).get("ended")
+    if ended is None:
+        return (folder.path / RESULT).stat().st_mtime
+    return datetime.fromisoformat(ended).timestamp()

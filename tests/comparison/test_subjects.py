@@ -85,11 +85,23 @@ def test_of_several_versions_the_one_with_the_newest_result_is_taken(
 
     (cell,) = of_store(store).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "old0", 1: "old1"}
-    assert cell.remark == "1 other version(s) of it are stored; this is the newest"
+    assert cell.remark == "2 versions of it are stored; taken: that of run old1, which ended last"
 
     os.utime(new.path / RESULT, (400, 400))
     (cell,) = of_store(store).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "new"}
+
+
+def test_a_copy_does_not_change_which_version_is_taken(write_stored: Write, store: Store) -> None:
+    """What is copied file by file has its files' times in any order."""
+    for key, ended, copied in (("old", "09:59:59.999", 200), ("new", "10:00:00.000", 100)):
+        folder = write_stored(TASKS, key=key, request=identity(combiner=key))
+        result = folder.read(RESULT)
+        write_json(folder.path / RESULT, result | {"ended": f"2026-01-02T{ended}+00:00"})
+        os.utime(folder.path / RESULT, (copied, copied))
+
+    (cell,) = of_store(store).cells
+    assert [folder.key for folder in cell.runs.values()] == ["new"]
 
 
 def test_a_failed_run_is_missing_and_told_in_the_end(write_stored: Write, store: Store) -> None:
