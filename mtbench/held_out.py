@@ -34,15 +34,23 @@ def log_use(
 
 
 def uses_of_study(folder: RunFolder) -> list[Use]:
-    """Return the readings of test labels for all runs of a run's matrix, oldest first."""
+    """Return the readings for all runs that were trained for a run's matrix, oldest first.
+
+    A run that several matrices share counts for the one that trained it, whoever else shows it.
+    """
     matrix = (folder.read(REQUEST) or {}).get("matrix")
     return [use for use in folder.store.test_uses() if use["matrix"] == matrix]
 
 
-def told(uses: Sequence[Use], *, what: str = "this study") -> str:
-    """Say in one line how often test labels were read; empty where they never were."""
+def told(uses: Sequence[Use], *, what: str = "") -> str:
+    """Say in one line how often test labels were read; empty where they never were.
+
+    Args:
+        what: whose they are; without, the runs of the matrix that the first was trained for.
+    """
     if not uses:
         return ""
+    what = what or f"runs trained for {uses[0]['matrix']!r}"
     runs = len({use["run"] for use in uses})
     return f"test labels of {what} read {_times(len(uses))} so far ({_counted(runs, 'run')})"
 

@@ -88,10 +88,16 @@ def test_uses_of_a_study_are_those_of_its_matrix(tmp_path: Path) -> None:
 
 
 def test_what_is_told() -> None:
-    uses = [{"run": ONE, "time": "then"}, {"run": ONE, "time": "later"}, {"run": TWO}]
+    uses = [
+        {"run": ONE, "time": "then", "matrix": "a study"},
+        {"run": ONE, "time": "later"},
+        {"run": TWO},
+    ]
 
     assert told([]) == ""
-    assert told(uses[:1]) == "test labels of this study read 1 time so far (1 run)"
+    assert told(uses[:1]) == (
+        "test labels of runs trained for 'a study' read 1 time so far (1 run)"
+    )
     assert told(uses, what="these cells") == (
         "test labels of these cells read 3 times so far (2 runs)"
     )

@@ -160,10 +160,11 @@ def test_each_reading_of_test_labels_is_logged_and_told(
         for each in (key, key, other)
     ]
 
+    title = json.loads((store / "runs" / key / "run.json").read_text())["matrix"]
     assert told == [
-        "test labels of this study read 1 time so far (1 run)",
-        "test labels of this study read 2 times so far (1 run)",
-        "test labels of this study read 3 times so far (2 runs)",
+        f"test labels of runs trained for {title!r} read 1 time so far (1 run)",
+        f"test labels of runs trained for {title!r} read 2 times so far (1 run)",
+        f"test labels of runs trained for {title!r} read 3 times so far (2 runs)",
     ]
     uses = Store(store).test_uses()
     assert [use["run"] for use in uses] == [key, key, other]
