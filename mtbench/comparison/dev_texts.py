@@ -25,21 +25,23 @@ def dev_texts(
         data_dir: where the data lie now; None for where they lay when the run was trained.
 
     Returns:
-        The sentences by task and id; and, for a task whose data are not there any more or have
-        changed since, why it has none.
+        The sentences by task and id; and, for a task whose data or plugin are not there any more
+        or whose data have changed since, why it has none.
 
     Raises:
-        UsageError: if a plugin file of the run is not there any more.
         PluginError: if a plugin that it needs is broken.
     """
     request = folder.read(REQUEST) or {}
-    files, blocked = [Path(file) for file in request["plugins"]], request.get("blocked", ())
-    check_stored(files, blocked, run=f"run {folder.key[:12]}")
     config = as_written(request["config"])
-    # Tasks and data are all that is wanted: an encoder's plugin may be gone.
-    resolved = Resolver(Registry.load(files, blocked)).resolve(
-        {"tasks": config["tasks"], "data": config["data"]}
-    )
+    files, blocked = [Path(file) for file in request["plugins"]], request.get("blocked", ())
+    try:
+        check_stored(files, blocked, run=f"run {folder.key[:12]}")
+        # Tasks and data are all that is wanted: an encoder's plugin may be gone.
+        resolved = Resolver(Registry.load(files, blocked)).resolve(
+            {"tasks": config["tasks"], "data": config["data"]}
+        )
+    except UsageError as error:
+        return {}, dict.fromkeys(request["config"]["tasks"], str(error))
     place = data_dir or (Path(config["data"]["dir"]) if config["data"]["dir"] else None)
     found: dict[str, Texts] = {}
     unread: dict[str, str] = {}

@@ -186,7 +186,7 @@ def with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) 
         data_dir: where they lie now; None for where they lay when its runs were trained.
 
     Raises:
-        UsageError, PluginError: if a plugin of the run is not there any more, or broken.
+        PluginError: if a plugin of the run is broken.
     """
     texts, unread = dev_texts(next(iter(subject.runs.values())), data_dir)
     return [

@@ -6,7 +6,6 @@ from typing import Any
 import pytest
 
 from mtbench.comparison.dev_texts import dev_texts
-from mtbench.errors import UsageError
 from mtbench.evidence.outcomes import predictions
 from mtbench.store import REQUEST, write_json
 
@@ -66,11 +65,21 @@ def test_an_encoder_that_is_gone_hides_no_sentence(run: Any) -> None:
     assert len(dev_texts(run)[0]["sst"]) == 6
 
 
-def test_a_plugin_file_that_is_gone_is_named(run: Any, tmp_path: Path) -> None:
+def test_a_plugin_file_that_is_gone_is_the_reason(run: Any, tmp_path: Path) -> None:
     request = json.loads((run.path / REQUEST).read_text())
     write_json(run.path / REQUEST, request | {"plugins": [str(tmp_path / "gone.py")]})
-    with pytest.raises(UsageError, match=r"gone\.py, is not there any more"):
-        dev_texts(run)
+    texts, unread = dev_texts(run)
+    assert (texts, list(unread)) == ({}, ["sst"])
+    assert unread["sst"].endswith("gone.py, is not there any more")
+
+
+def test_a_task_that_is_known_no_more_is_the_reason(run: Any) -> None:
+    request = json.loads((run.path / REQUEST).read_text())
+    request["config"]["tasks"]["sst"]["name"] = "of-a-plugin-that-is-gone"
+    write_json(run.path / REQUEST, request)
+    texts, unread = dev_texts(run)
+    assert (texts, list(unread)) == ({}, ["sst"])
+    assert "of-a-plugin-that-is-gone" in unread["sst"]
 
 
 def test_the_real_dev_sets_are_read(cs224n: Path, request_run: Callable[..., Any]) -> None:
