@@ -130,6 +130,31 @@ def test_a_cell_of_a_matrix(
         reader.side(f"{matrix}::combiner=sun", store)
 
 
+def test_a_cell_may_lack_a_task_that_the_base_has_a_head_for(
+    write_stored: Write, store: Store, reader: Reader, matrix: Path
+) -> None:
+    matrix.write_text(
+        MATRIX.partition("[axes]")[0]
+        .replace("[base]\n", '[base]\nheads.sts = "relu-cosine"\n')
+        .replace("test = 4 }]", 'test = 4 }, { name = "sample-sts", as = "sts" }]')
+        + """
+[[include]]
+name = "sst alone"
+set = { tasks = ["sample-sst"], balancer = { name = "single", task = "sample-sst" } }
+[[include]]
+name = "together"
+"""
+    )
+    plan = make_plan(matrix, Registry.load(), store)
+    for cell in plan.cells:
+        for run in cell.runs:
+            write_stored(TASKS, key=run.key, seed=run.seed)
+
+    a, b = reader.both(f"{matrix}::sst alone", "::together", store)
+
+    assert (names(a), names(b)) == (["sst alone"], ["together"])
+
+
 def test_a_rejected_cell_says_why(store: Store, reader: Reader, matrix: Path) -> None:
     matrix.write_text(MATRIX.replace('combiner = ["sum", "rlw"]', '"heads.sst" = ["cosine"]'))
     with pytest.raises(
