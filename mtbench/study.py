@@ -1,6 +1,6 @@
 """A study: a matrix file's plan, the training of what is missing, the table."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -21,6 +21,9 @@ from mtbench.requests import request
 from mtbench.store import Store
 
 Observing = Callable[[Plan], AbstractContextManager[Observer]]
+
+Barring = Callable[[Plan], Collection[str]]
+"""Gives the names of the cells of a plan that are not to be trained."""
 
 
 def make_plan(
@@ -43,10 +46,10 @@ def make_plan(
         UsageError: if something in the file or the overrides does not fit, or no cell is left.
         PluginError: if a plugin that is needed is broken.
     """
-    return _Study(matrix, registry, store, overrides, expression, device=device).plan()
+    return Study(matrix, registry, store, overrides, expression, device=device).plan()
 
 
-class _Study:
+class Study:
     """A matrix with what is laid over it; what its plans share is read once."""
 
     def __init__(
@@ -84,6 +87,36 @@ class _Study:
             to_come=found.to_come,
             remarks=list(remarks(found.stages, found.to_come)),
         )
+
+    def train(
+        self,
+        plan: Plan,
+        *,
+        observer: Observer | Observing,
+        jobs: int | None = None,
+        plugins: Sequence[Path] = (),
+        blocked: Sequence[str] = (),
+        barred: Barring = lambda plan: (),
+    ) -> Plan:
+        """Train what a plan of this study lacks, stage after stage; return it as it then stands.
+
+        A run that fails is not tried again in one call.
+
+        Args:
+            observer, jobs, plugins, blocked: as for ``ablate``.
+            barred: asked before each stage which cells are not to be trained.
+
+        Raises:
+            UsageError: if something does not fit, or the plan's device is not there.
+        """
+        tried: set[str] = set()
+        while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
+            watching = observer(stage) if callable(observer) else nullcontext(observer)
+            with watching as watcher:
+                train_missing(stage, self._store, plugins, jobs, watcher, blocked=blocked)
+            tried |= {cell.name for cell in stage.cells}
+            plan = self.plan() if plan.stages else refreshed(plan, self._store)
+        return plan
 
 
 def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[NamedCell]:
@@ -135,22 +168,16 @@ def ablate(
         UsageError: if something does not fit, or the plan's device is not there.
         PluginError: if a plugin that every cell needs is broken.
     """
-    study = _Study(matrix, registry, store, overrides, expression, device=device)
-    plan = study.plan()
-    tried: set[str] = set()
-    while (stage := _next_stage(plan, tried)) is not None:
-        watching = observer(stage) if callable(observer) else nullcontext(observer)
-        with watching as watcher:
-            train_missing(stage, store, plugins, jobs, watcher, blocked=blocked)
-        tried |= {cell.name for cell in stage.cells}
-        plan = study.plan() if plan.stages else refreshed(plan, store)
-    return plan
+    study = Study(matrix, registry, store, overrides, expression, device=device)
+    return study.train(
+        study.plan(), observer=observer, jobs=jobs, plugins=plugins, blocked=blocked
+    )
 
 
-def _next_stage(plan: Plan, tried: set[str]) -> Plan | None:
-    """Return the first stage that has runs to do, or at last all cells; those tried left out."""
+def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
+    """Return the first stage that has runs to do, or at last all cells; some left out."""
     for names in (*(stage.cells for stage in plan.stages), [cell.name for cell in plan.cells]):
-        cells = [cell for cell in plan.cells if cell.name in {*names} - tried]
+        cells = [cell for cell in plan.cells if cell.name in {*names} - left_out]
         stage = replace(plan, cells=cells)
         if stage.to_do():
             return stage

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, UsageError
+from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import ALPHA
 from mtbench.executors import Observer
@@ -21,10 +21,10 @@ from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan, refreshed
+from mtbench.planning import Plan, refreshed, widened
 from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan, train_missing
+from mtbench.study import Barring, Study, train_missing
 
 Observing = Callable[[int], AbstractContextManager[Observer]]
 """Gives the observer of so many runs."""
@@ -80,13 +80,15 @@ class Gatekeeper:
             raise UsageError('--extend: more seeds belong to [gate] mode = "statistical"')
         alpha = ALPHA / 2 if extend else ALPHA
         then = self._chosen(baseline_files.read(self.place))
-        plan = self._plan(matrix)
+        study = self._study(matrix)
+        plan = study.plan()
         matrix.gate.check_known(_metrics(plan, then))
-        plan = self._trained(plan, obstacles(plan, then, matrix.gate))
+        if self.train:
+            plan = self._trained(study, plan, lambda plan: obstacles(plan, then, matrix.gate))
         found = look(plan, self.store, then, matrix.gate, alpha)
         undecided = {one.cell for one in found if _undecided(one)}
         if extend and undecided:
-            plan = self._extended(plan, matrix, then, undecided, extend)
+            plan = self._extended(plan, then, undecided, extend)
             again = look(plan, self.store, then, matrix.gate, alpha)
             pairs = zip(found, again, strict=True)
             found = [new if _undecided(old) else old for old, new in pairs]
@@ -109,12 +111,16 @@ class Gatekeeper:
             )
         matrix = read_matrix(self.matrix)
         gate = matrix.gate
-        plan = self._plan(matrix)
+        study = self._study(matrix)
+        plan = study.plan()
         gate.check_known(_metrics(plan))
         if unfit := unfit_seeds(gate.mode, plan.seeds, plan.seeds):
             raise NothingToCompare(unfit)
-        plan = self._trained(plan)
+        if self.train:
+            plan = self._trained(study, plan)
         plan.check_complete()
+        if plan.to_come:
+            raise RunsMissing(f"the search is not at its end: {plan.remarks[-1]}")
         made = current(plan, self.store, gate)
         if not any(
             cell.outcomes.samples(metric)
@@ -124,12 +130,12 @@ class Gatekeeper:
             raise NothingToCompare("every gated metric is undefined, so there is no baseline")
         return baseline_files.write(self.place, made)
 
-    def _plan(self, matrix: Matrix, overrides: Overrides | None = None) -> Plan:
-        return make_plan(
+    def _study(self, matrix: Matrix) -> Study:
+        return Study(
             matrix,
             self.registry,
             self.store,
-            self.overrides if overrides is None else overrides,
+            self.overrides,
             self.expression,
             device=self.device,
         )
@@ -141,29 +147,32 @@ class Gatekeeper:
         fits = name_filter(self.expression)
         return replace(then, cells={n: cell for n, cell in then.cells.items() if fits(n)})
 
-    def _trained(self, plan: Plan, barred: Container[str] = ()) -> Plan:
-        """Train what is missing of the cells that are not barred."""
-        if not self.train:
-            return plan
-        part = replace(plan, cells=[cell for cell in plan.cells if cell.name not in barred])
-        with self.observing(len(part.to_do())) as observer:
-            train_missing(
-                part, self.store, self.plugins, self.jobs, observer, blocked=self.blocked
-            )
-        return refreshed(plan, self.store)
+    def _trained(self, study: Study, plan: Plan, barred: Barring = lambda plan: ()) -> Plan:
+        """Train what is missing of the cells that are not barred, all stages of a search."""
+        return study.train(
+            plan,
+            observer=lambda part: self.observing(len(part.to_do())),
+            jobs=self.jobs,
+            plugins=self.plugins,
+            blocked=self.blocked,
+            barred=barred,
+        )
 
     def _extended(
-        self, plan: Plan, matrix: Matrix, then: Baseline, names: Container[str], count: int
+        self, plan: Plan, then: Baseline, names: Container[str], count: int
     ) -> Plan:
-        """Train some cells of a plan with further seeds, those of the baseline first."""
+        """Train some cells of a plan, and no other, with further seeds: the baseline's first."""
         more = further(plan.seeds, then, count)
-        matrix = matrix.model_copy(update={"seeds": [*plan.seeds, *more]})
-        wider = self._plan(matrix, replace(self.overrides, seeds=None))
-        cells = [
-            wide if wide.name in names else cell
-            for cell, wide in zip(plan.cells, wider.cells, strict=True)
+        wider = [
+            widened(cell, more, self.store) if cell.name in names else cell for cell in plan.cells
         ]
-        return self._trained(replace(plan, cells=cells), obstacles(plan, then, matrix.gate))
+        part = replace(plan, cells=[cell for cell in wider if cell.name in names])
+        if self.train and part.to_do():
+            with self.observing(len(part.to_do())) as observer:
+                train_missing(
+                    part, self.store, self.plugins, self.jobs, observer, blocked=self.blocked
+                )
+        return refreshed(replace(plan, cells=wider), self.store)
 
 
 def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:

@@ -51,6 +51,8 @@ def missing(plan: Plan, store: Store) -> dict[str, Obstacle]:
 def _obstacle(
     cell: PlannedCell | None, was: Measured | None, plan: Plan, then: Baseline, gate: Gate
 ) -> Obstacle | None:
+    if cell is None and plan.to_come:
+        return Obstacle("incomparable", "in the baseline, and the search has not come to it")
     if cell is None:
         return Obstacle("incomparable", "in the baseline, and not in the matrix")
     if cell.fault is not None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mtbench import study
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.statistics import ALPHA
 from mtbench.gate import gatekeeper
@@ -65,13 +66,16 @@ class Trainer:
             }
             np.savez(folder.path / PREDICTIONS, **arrays)
             scores = {"dev": {"sample-sst": {"accuracy": float(right.mean())}}}
-            write_json(folder.path / RESULT, {"status": "done", "scores": scores})
+            overall = float(right.mean())
+            result = {"status": "done", "overall": overall, "scores": scores}
+            write_json(folder.path / RESULT, result)
 
 
 @pytest.fixture
 def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
     made = Trainer()
-    monkeypatch.setattr(gatekeeper, "train_missing", made)
+    for module in (study, gatekeeper):
+        monkeypatch.setattr(module, "train_missing", made)
     return made
 
 
@@ -272,6 +276,76 @@ def test_the_exact_way_takes_no_more_seeds(
 ) -> None:
     with pytest.raises(UsageError, match="--extend"):
         keeper('mode = "exact"').check(extend=1)
+
+
+def test_no_run_but_further_seeds_is_trained_again(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper().update()
+    trainer.trained.clear()
+    trainer.luck = 2
+    trainer.failing.add((SUM, 1))
+    report = keeper().check(extend=1)
+    assert verdicts(report)[SUM] == "missing"
+    assert trainer.trained.count((SUM, 1)) == 1
+    assert (DWA, 3) in trainer.trained
+
+
+# --- a search ---------------------------------------------------------------------------------
+
+SEARCH = MATRIX.replace("[base]", 'design = "staged"\n[base]') + "tolerance = 0.02\n"
+SEARCH = SEARCH.replace("[gate]", '"train.lr" = [1e-3, 1e-4]\n[gate]')
+FIRST = {"combiner=sum, train.lr=0.001", "combiner=dwa, train.lr=0.001"}
+SECOND = "combiner=dwa, train.lr=0.0001"
+
+
+@pytest.fixture
+def favoured(trainer: Trainer) -> Trainer:
+    """Have the first stage end with the second cell."""
+    trainer.accuracies["combiner=dwa, train.lr=0.001"] = 0.9
+    return trainer
+
+
+def test_a_search_is_measured_to_its_end(
+    keeper: Callable[..., Gatekeeper], favoured: Trainer
+) -> None:
+    keeper(matrix=SEARCH).update()
+    assert {cell for cell, _ in favoured.trained} == {*FIRST, SECOND}
+    favoured.trained.clear()
+
+    report = keeper(matrix=SEARCH).check()
+
+    assert {cell for cell, _ in favoured.trained} == {*FIRST, SECOND}
+    assert verdicts(report) == dict.fromkeys([*FIRST, SECOND], "passed")
+
+
+def test_a_later_stage_may_regress_alone(
+    keeper: Callable[..., Gatekeeper], favoured: Trainer
+) -> None:
+    keeper(matrix=SEARCH).update()
+    favoured.accuracies[SECOND] = 0.6
+    report = keeper(matrix=SEARCH).check()
+    assert verdicts(report) == {**dict.fromkeys(FIRST, "passed"), SECOND: "regressed"}
+
+
+def test_cells_that_a_search_has_not_come_to(
+    keeper: Callable[..., Gatekeeper], favoured: Trainer
+) -> None:
+    keeper(matrix=SEARCH).update()
+    report = keeper(matrix=SEARCH, train=False).check()
+    assert verdicts(report) == {**dict.fromkeys(FIRST, "missing"), SECOND: "incomparable"}
+    assert report.exit_code == 3
+    last = report.comparisons[-1]
+    assert last.reason == "in the baseline, and the search has not come to it"
+
+
+def test_a_search_takes_more_seeds(keeper: Callable[..., Gatekeeper], favoured: Trainer) -> None:
+    keeper(matrix=SEARCH).update()
+    favoured.luck = 2
+    favoured.accuracies[SECOND] = 0.78
+    report = keeper(matrix=SEARCH).check(extend=1)
+    assert len(report.comparisons) == 3
+    assert (SECOND, 3) in favoured.trained
 
 
 # --- update -----------------------------------------------------------------------------------
