@@ -292,14 +292,6 @@ def refreshed(plan: Plan, store: Store) -> Plan:
     )
 
 
-def widened(cell: PlannedCell, seeds: Sequence[int], store: Store) -> PlannedCell:
-    """Return a cell that can be trained with runs of further seeds."""
-    text = canonical(cell.identity)
-    keys = {seed: run_key(text, seed) for seed in seeds}
-    more = [PlannedRun(key, seed, store.run(key).state()) for seed, key in keys.items()]
-    return replace(cell, runs=[*cell.runs, *more])
-
-
 def _providers(resolved: Resolved) -> dict[str, str]:
     return {
         part: f"{entry.provider.distribution} {entry.provider.version}".rstrip()

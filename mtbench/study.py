@@ -96,7 +96,7 @@ class Study:
         jobs: int | None = None,
         plugins: Sequence[Path] = (),
         blocked: Sequence[str] = (),
-        barred: Barring = lambda plan: (),
+        barred: Barring = lambda _: (),
     ) -> Plan:
         """Train what a plan of this study lacks, stage after stage; return it as it then stands.
 

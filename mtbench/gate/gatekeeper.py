@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Container, Iterator, Sequence
+from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import NamedTuple
 
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
@@ -14,20 +15,29 @@ from mtbench.evidence.statistics import ALPHA
 from mtbench.executors import Observer
 from mtbench.filtering import name_filter
 from mtbench.gate import baseline_files
-from mtbench.gate.baseline import Baseline, current, environment, measured
-from mtbench.gate.obstacles import Obstacle, missing, obstacles
+from mtbench.gate.baseline import Baseline, current, measured
+from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
 from mtbench.gate.regression import compare, gated, unfit_seeds
+from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
+from mtbench.identity import canonical, run_key
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan, refreshed, widened
+from mtbench.planning import Plan, PlannedCell, PlannedRun, refreshed
 from mtbench.registry import Registry
 from mtbench.store import Store
 from mtbench.study import Barring, Study, train_missing
 
 Observing = Callable[[int], AbstractContextManager[Observer]]
 """Gives the observer of so many runs."""
+
+
+class Written(NamedTuple):
+    """A baseline's files, and what is to be known of it."""
+
+    files: Sequence[Path]
+    remarks: Sequence[str]
 
 
 @dataclass(frozen=True)
@@ -80,6 +90,7 @@ class Gatekeeper:
             raise UsageError('--extend: more seeds belong to [gate] mode = "statistical"')
         alpha = ALPHA / 2 if extend else ALPHA
         then = self._chosen(baseline_files.read(self.place))
+        before = self._stored()
         study = self._study(matrix)
         plan = study.plan()
         matrix.gate.check_known(_metrics(plan, then))
@@ -92,14 +103,15 @@ class Gatekeeper:
             again = look(plan, self.store, then, matrix.gate, alpha)
             pairs = zip(found, again, strict=True)
             found = [new if _undecided(old) else old for old, new in pairs]
-        remarks = list(_remarks(plan, then, matrix.gate, self.store))
-        return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, remarks)
+        told = list(remarks(plan, then, matrix.gate, self.store, before))
+        return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
 
-    def update(self) -> list[Path]:
-        """Write the baseline anew, and return its files.
+    def update(self) -> Written:
+        """Write the baseline anew.
 
         Raises:
-            UsageError: if something does not fit, or only some cells are chosen.
+            UsageError: if something does not fit, only some cells are chosen, or settings or
+                axes would make them another study's.
             NothingToCompare: if no gated metric is defined, or there is one seed, for the
                 statistical way.
             RunsMissing: if a run failed or is missing.
@@ -108,6 +120,12 @@ class Gatekeeper:
         if self.expression is not None:
             raise UsageError(
                 "-k: --update writes all cells of a matrix, or those left out would be lost"
+            )
+        laid_over = {*self.overrides.axes, *self.overrides.set} - {"data.dir"}
+        if laid_over:
+            raise UsageError(
+                "--update writes the baseline of the matrix as its file says: leave out "
+                f"--axis and --set ({', '.join(sorted(laid_over))})"
             )
         matrix = read_matrix(self.matrix)
         gate = matrix.gate
@@ -128,7 +146,13 @@ class Gatekeeper:
             for metric in gated(gate, cell)
         ):
             raise NothingToCompare("every gated metric is undefined, so there is no baseline")
-        return baseline_files.write(self.place, made)
+        told = [*unmeasured(plan, None, gate), *undefined(made)]
+        return Written(baseline_files.write(self.place, made), told)
+
+    def _stored(self) -> set[str]:
+        """Return the keys of the runs that have a score."""
+        keys = self.store.keys()
+        return {key for key in keys if self.store.run(key).state() == "done"}
 
     def _study(self, matrix: Matrix) -> Study:
         return Study(
@@ -147,7 +171,7 @@ class Gatekeeper:
         fits = name_filter(self.expression)
         return replace(then, cells={n: cell for n, cell in then.cells.items() if fits(n)})
 
-    def _trained(self, study: Study, plan: Plan, barred: Barring = lambda plan: ()) -> Plan:
+    def _trained(self, study: Study, plan: Plan, barred: Barring = lambda _: ()) -> Plan:
         """Train what is missing of the cells that are not barred, all stages of a search."""
         return study.train(
             plan,
@@ -158,13 +182,11 @@ class Gatekeeper:
             barred=barred,
         )
 
-    def _extended(
-        self, plan: Plan, then: Baseline, names: Container[str], count: int
-    ) -> Plan:
+    def _extended(self, plan: Plan, then: Baseline, names: Container[str], count: int) -> Plan:
         """Train some cells of a plan, and no other, with further seeds: the baseline's first."""
         more = further(plan.seeds, then, count)
         wider = [
-            widened(cell, more, self.store) if cell.name in names else cell for cell in plan.cells
+            _widened(cell, more, self.store) if cell.name in names else cell for cell in plan.cells
         ]
         part = replace(plan, cells=[cell for cell in wider if cell.name in names])
         if self.train and part.to_do():
@@ -188,9 +210,11 @@ def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> 
     for one in compare(now, then.cells, gate, alpha):
         compared.setdefault(one.cell, []).append(one)
     rows = []
-    for name in dict.fromkeys([*then.cells, *(cell.name for cell in plan.cells)]):
+    cells = {cell.name: cell for cell in plan.cells}
+    for name in dict.fromkeys([*then.cells, *cells]):
         if name in barred:
-            rows += [_barred(name, metric, barred[name], gate) for metric in gate.metrics]
+            own = own_metrics(cells.get(name), then.cells.get(name), gate)
+            rows += [_barred(name, metric, barred[name], gate) for metric in own]
         rows += compared.get(name, [])
     return rows
 
@@ -208,6 +232,14 @@ def further(used: Sequence[int], then: Baseline, count: int) -> list[int]:
     return [*fresh, *range(first, first + count)][:count]
 
 
+def _widened(cell: PlannedCell, seeds: Sequence[int], store: Store) -> PlannedCell:
+    """Return a cell that can be trained with runs of further seeds."""
+    text = canonical(cell.identity)
+    keys = {seed: run_key(text, seed) for seed in seeds}
+    more = [PlannedRun(key, seed, store.run(key).state()) for seed, key in keys.items()]
+    return replace(cell, runs=[*cell.runs, *more])
+
+
 def _undecided(one: Comparison) -> bool:
     """Whether more seeds may decide what is inconclusive."""
     return one.verdict == "inconclusive" and one.p is not None
@@ -219,17 +251,3 @@ def _metrics(plan: Plan, then: Baseline | None = None) -> set[str]:
     if then is not None:
         tasks |= {task for cell in then.cells.values() for task in cell.outcomes.tasks}
     return {OVERALL, *tasks}
-
-
-def _remarks(plan: Plan, then: Baseline, gate: Gate, store: Store) -> Iterator[str]:
-    """Yield what differs beside the numbers: the settings, the environment."""
-    if gate != then.gate:
-        yield "[gate] is not what it was when the baseline was written; today's is used"
-    now = environment([run.key for _, run in plan.runs("done")], store)
-    changed = [
-        f"{name} {then.environment[name]} then, {value} now"
-        for name, value in now.items()
-        if then.environment.get(name, value) != value
-    ]
-    if changed:
-        yield f"environment: {'; '.join(changed)}"

@@ -4,11 +4,13 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from mtbench.devices import type_of
+from mtbench.evidence.outcomes import OVERALL
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.regression import unfit_seeds
 from mtbench.gate.verdicts import Verdict
 from mtbench.matrix.gating import Gate
 from mtbench.planning import Plan, PlannedCell
+from mtbench.resolution import task_name
 from mtbench.store import RESULT, Store
 
 
@@ -32,6 +34,24 @@ def obstacles(plan: Plan, then: Baseline, gate: Gate) -> dict[str, Obstacle]:
         if reason is not None:
             found[name] = reason
     return found
+
+
+def own_metrics(cell: PlannedCell | None, was: Measured | None, gate: Gate) -> list[str]:
+    """Return the gated metrics that a cell has or had, measured or not."""
+    tasks = set(was.outcomes.tasks) if was else set()
+    if cell is not None:  # the tasks of a broken one are as they were written
+        tasks |= {task_name(task) for task in cell.config["tasks"]}
+    return [metric for metric in gate.metrics if metric == OVERALL or metric in tasks]
+
+
+def ungated(plan: Plan, then: Mapping[str, Measured], gate: Gate) -> list[str]:
+    """Name the cells that have none of the gated metrics; those rejected are not looked at."""
+    cells = {cell.name: cell for cell in plan.cells if cell.rejection is None}
+    return [
+        name
+        for name in dict.fromkeys([*then, *cells])
+        if not own_metrics(cells.get(name), then.get(name), gate)
+    ]
 
 
 def missing(plan: Plan, store: Store) -> dict[str, Obstacle]:

@@ -3,6 +3,7 @@
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from mtbench.gate.verdicts import GateReport
 from mtbench.matrix.file import Overrides
 from mtbench.planning import Plan
 from mtbench.registry import Registry
+from mtbench.requests import versions
 from mtbench.store import PREDICTIONS, REQUEST, RESULT, Store, write_json
 
 MATRIX = """
@@ -59,14 +61,16 @@ class Trainer:
             )
             right = generator.random(EXAMPLES) < self.accuracies.get(cell.name, 0.8)
             predicted = np.where(right, LABELS, 1 - LABELS)
-            arrays: dict[str, Any] = {
-                "sample-sst.ids": np.array([f"{i:05}" for i in range(EXAMPLES)]),
-                "sample-sst.labels": LABELS,
-                "sample-sst.predictions": predicted,
-            }
+            arrays: dict[str, Any] = {}
+            for task in cell.tasks:
+                arrays |= {
+                    f"{task}.ids": np.array([f"{i:05}" for i in range(EXAMPLES)]),
+                    f"{task}.labels": LABELS,
+                    f"{task}.predictions": predicted,
+                }
             np.savez(folder.path / PREDICTIONS, **arrays)
-            scores = {"dev": {"sample-sst": {"accuracy": float(right.mean())}}}
             overall = float(right.mean())
+            scores = {"dev": {task: {"accuracy": overall} for task in cell.tasks}}
             result = {"status": "done", "overall": overall, "scores": scores}
             write_json(folder.path / RESULT, result)
 
@@ -109,7 +113,7 @@ def test_what_did_not_change_passes(
     keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path, mode: str
 ) -> None:
     gate = f'mode = "{mode}"'
-    assert [file.name for file in keeper(gate).update()] == ["baseline.json", "baseline.npz"]
+    assert [file.name for file in keeper(gate).update().files] == ["baseline.json", "baseline.npz"]
     assert (tmp_path / "baseline.json").is_file()
 
     report = keeper(gate).check()
@@ -204,6 +208,79 @@ def test_one_seed_is_no_gate(keeper: Callable[..., Gatekeeper], trainer: Trainer
     report = keeper(overrides=one).check()
     assert (report.exit_code, trainer.trained) == (5, [])
     assert "one seed tells no change from chance" in report.comparisons[0].reason
+
+
+TWO_TASKS = """
+title = "a study"
+seeds = 3
+design = "ladder"
+[base]
+tasks = ["sample-sst", "sample-pd"]
+train = { steps = 2 }
+[[steps]]
+name = "both"
+[[steps]]
+name = "pd"
+set = { tasks = ["sample-pd"] }
+[gate]
+metrics = ["sample-sst"]
+"""
+
+
+def test_a_cell_without_a_gated_metric_is_named(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
+) -> None:
+    told = "1 cell is not gated, without any metric of [gate] (sample-sst): pd"
+    (tmp_path / "matrix.toml").write_text(TWO_TASKS)
+    first = Gatekeeper(tmp_path, Registry.load(), Store(tmp_path / "s"), observing)
+    assert list(first.update().remarks) == [told]
+    report = first.check()
+    assert verdicts(report) == {"both": "passed"}
+    assert told in report.remarks
+    trainer.failing |= {("both", 0), ("pd", 0)}
+    failed = replace(first, store=Store(tmp_path / "other")).check()
+    assert [(one.cell, one.metric, one.verdict) for one in failed.comparisons] == [
+        ("both", "sample-sst", "missing")
+    ]
+
+
+@pytest.mark.parametrize("given", [{"axes": {"balancer": ["cycle"]}}, {"set": {"train.steps": 3}}])
+def test_an_update_writes_no_other_study(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path, given: dict[str, Any]
+) -> None:
+    (key,) = next(iter(given.values()))
+    with pytest.raises(UsageError, match=rf"leave out --axis and --set \({key}\)"):
+        keeper(overrides=Overrides(**given)).update()
+    assert trainer.trained == []
+    assert not (tmp_path / "baseline.json").exists()
+    keeper(overrides=Overrides(set={"data.dir": str(tmp_path)})).update()  # of --data
+
+
+def test_stored_runs_of_other_versions_are_remarked(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    first = keeper()
+    first.update()
+    told = (
+        "6 of 6 runs were stored before this call, by other versions than are installed, of "
+        f"which they tell nothing: torch 1 stored, {versions()['torch']} installed"
+    )
+    assert list(first.check().remarks) == [told]
+    assert list(keeper().check().remarks) == []  # trained now
+    trainer.version = versions()["torch"]
+    second = keeper()
+    second.check()
+    assert not any("stored before" in remark for remark in second.check().remarks)
+
+
+def test_other_keys_are_remarked(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
+    keeper().update()
+    assert not any("keys" in remark for remark in keeper().check().remarks)
+    other = keeper(matrix=MATRIX.replace("steps = 2", "steps = 3"), overrides=Overrides(seeds=2))
+    assert list(other.check().remarks) == [
+        "4 of 4 runs have other keys than in the baseline, since settings, data or source "
+        f"changed: {SUM}; {DWA}"
+    ]
 
 
 def test_what_differs_beside_the_numbers_is_remarked(

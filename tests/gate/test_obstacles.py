@@ -3,10 +3,10 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.evidence.outcomes import CellOutcomes
+from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.baseline_files import read
-from mtbench.gate.obstacles import Obstacle, missing, obstacles
+from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics, ungated
 from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.planning import Plan
@@ -89,6 +89,23 @@ def test_a_measured_cell_that_is_rejected_now(plan: Plan, then: Baseline) -> Non
 def test_a_broken_plugin(plan: Plan, then: Baseline) -> None:
     broken = replace(plan, cells=[replace(plan.cells[0], fault="plugin x: no")])
     assert obstacles(broken, then, Gate()) == {LINEAR: ("broken", "plugin x: no")}
+
+
+def test_a_cell_has_the_metrics_of_its_tasks_then_and_now(plan: Plan, then: Baseline) -> None:
+    cell, was = plan.cells[0], then.cells[LINEAR]
+    gate = Gate(metrics=["sample-sts", "overall", "other"])
+    assert own_metrics(cell, None, gate) == ["sample-sts", "overall"]
+    broken = replace(cell, tasks={}, fault="no", config={"tasks": ["sample-sts"]})
+    assert own_metrics(broken, None, gate) == ["sample-sts", "overall"]
+    other = TaskOutcomes("accuracy", "0", None)
+    had = replace(was, outcomes=replace(was.outcomes, tasks={"other": other}))
+    assert own_metrics(cell, had, gate) == gate.metrics
+    assert own_metrics(None, had, gate) == ["overall", "other"]
+
+
+def test_cells_that_no_metric_gates(plan: Plan, then: Baseline) -> None:
+    assert ungated(plan, then.cells, Gate(metrics=["sample-sts"])) == []
+    assert ungated(plan, {}, Gate(metrics=["other"])) == [LINEAR]  # not the one that is rejected
 
 
 def test_seeds_that_do_not_fit(plan: Plan, then: Baseline) -> None:
