@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -66,9 +68,16 @@ def check(
         raise UsageError("--update compares nothing: leave out --strict, --extend and --junit")
     keeper = _gatekeeper(**given)
     if update:
-        for file in keeper.update():
+        written = keeper.update()
+        for remark in written.remarks:
+            click.echo(f"warning: {remark}", err=True)
+        for file in written.files:
             click.echo(f"wrote {file}", err=True)
         return ExitCode.DONE
+    if junit is not None:
+        from mtbench.gate.junit import check_writable
+
+        check_writable(junit)  # before the hours of training
     report = keeper.check(strict=strict, extend=extend or 0)
     _tell(report, form, junit, given["matrix_path"])
     return report.exit_code
@@ -113,16 +122,23 @@ def _gatekeeper(
 def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> None:
     """Print the report, and write it where else it is wanted."""
     from mtbench.gate.annotations import on_github, workflow_commands, write_summary
+    from mtbench.gate.junit import write_junit
     from mtbench.gate.rendering import CHECK_FORMATS, summary
 
     click.echo(CHECK_FORMATS[form](report))
     if form in ("csv", "json"):  # which have no line for people
         click.echo(summary(report), err=True)
-    if junit is not None:
-        from mtbench.gate.junit import write_junit
-
-        write_junit(junit, report)
     if on_github():
         for line in workflow_commands(report, matrix):
             click.echo(line, err=True)
-        write_summary(report)
+        _try(partial(write_summary, report))
+    if junit is not None:
+        _try(partial(write_junit, junit, report))
+
+
+def _try(write: Callable[[], None]) -> None:
+    """Write a copy of the report; the verdict stands where that cannot be."""
+    try:
+        write()
+    except UsageError as error:
+        click.echo(f"warning: {error}", err=True)

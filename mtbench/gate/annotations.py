@@ -23,8 +23,9 @@ def workflow_commands(report: GateReport, file: Path) -> list[str]:
     What fails the gate is an error, what is inconclusive a warning otherwise.
 
     Args:
-        file: what the annotations are on: the matrix.
+        file: what the annotations are on: the matrix, its file or the folder of that.
     """
+    file = file / "matrix.toml" if file.is_dir() else file
     order = list(CODES)
     open_ones = [one for one in report.comparisons if one.verdict != "passed"]
     open_ones.sort(key=lambda one: order.index(one.verdict))

@@ -5,6 +5,7 @@ which GitLab, Azure and others read as well.
 """
 
 import re
+import tempfile
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
@@ -15,6 +16,20 @@ from mtbench.store import renamed
 
 NOT_XML = re.compile("[^\t\n\r\u0020-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 """Characters that XML 1.0 cannot hold, escaped or not."""
+
+
+def check_writable(file: Path) -> None:
+    """Make the folder of a report, and make sure that one can be written there.
+
+    Raises:
+        UsageError: if not.
+    """
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryFile(dir=file.parent):
+            pass
+    except OSError as error:
+        raise UsageError(f"--junit {file}: cannot be written: {error}") from None
 
 
 def write_junit(file: Path, report: GateReport) -> None:

@@ -219,8 +219,50 @@ def test_junit_and_github(
     (case,) = ET.parse(study_of_films / "junit.xml").getroot().iter("testcase")
     assert (case.attrib["name"], case[0].tag) == ("overall", "error")
     (line,) = answer.err.splitlines()
-    assert line.startswith("::error file=")
+    assert line == (
+        "::error file=matrix.toml,title=mtbench check%3A films::overall of base missing "
+        "(seed 0 is missing; 2 of 2 runs have no score)"
+    )
     assert (study_of_films / "summary.md").read_text().startswith("### films: missing\n\n| cell")
+
+
+def test_what_cannot_be_written_leaves_the_verdict(
+    check: Call, study_of_films: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GITHUB_ACTIONS", "true")
+    monkeypatch.setenv("GITHUB_STEP_SUMMARY", str(study_of_films))
+
+    answer = check("--set", "train.steps=4", "--no-train")
+
+    assert answer.code == 3
+    annotation, warning = answer.err.splitlines()
+    assert annotation.startswith("::error ")
+    assert warning.startswith(f"warning: GITHUB_STEP_SUMMARY={study_of_films}: cannot be written")
+
+
+def test_a_report_that_cannot_be_written_is_told_before_training(
+    check: Call, study_of_films: Path
+) -> None:
+    stored = sorted((study_of_films / "store" / "runs").iterdir())
+    answer = check("--set", "train.steps=4", "--junit", "matrix.toml/gate.xml")
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: --junit matrix.toml/gate.xml: cannot be written")
+    assert sorted((study_of_films / "store" / "runs").iterdir()) == stored
+
+
+def test_an_update_names_what_is_undefined(check: Call, study_of_films: Path) -> None:
+    """Pearson's correlation with a target that is constant on dev."""
+    matrix = study_of_films / "matrix.toml"
+    matrix.write_text(
+        matrix.read_text().replace("classes = [0, 1]", "range = [0, 1]")
+        + '\n[[base.tasks]]\nname = "sample-sst"\ntrain = 32\n[gate]\n'
+        'metrics = ["films", "sample-sst"]\n'
+    )
+    file = study_of_films / "films-dev.tsv"
+    file.write_text(file.read_text().replace("\t0", "\t1"))
+    answer = check("--update")
+    assert answer.code == 0, answer.err
+    assert "warning: undefined, so that no check can judge it: films of base\n" in answer.err
 
 
 def test_outside_of_github_nothing_is_annotated(check: Call) -> None:

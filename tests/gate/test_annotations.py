@@ -32,6 +32,13 @@ def test_a_command_by_hand() -> None:
     ]
 
 
+def test_a_folder_is_annotated_at_its_matrix(tmp_path: Path) -> None:
+    (line,) = workflow_commands(report("regressed"), tmp_path)
+    file = f"{tmp_path.as_posix()}/matrix.toml"
+    title = "mtbench check%3A sums%3A a%2C b"
+    assert line == f"::error file={file},title={title}::overall of cell 0 regressed"
+
+
 def test_what_is_inconclusive_warns_unless_strict() -> None:
     for strict, level in ((False, "::warning "), (True, "::error ")):
         (line,) = workflow_commands(report("inconclusive", strict=strict), MATRIX)
