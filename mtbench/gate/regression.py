@@ -25,7 +25,7 @@ from mtbench.evidence.statistics import (
     unpaired_interval,
 )
 from mtbench.gate.baseline import Measured
-from mtbench.gate.verdicts import Comparison, Verdict
+from mtbench.gate.verdicts import UNDEFINED, Comparison, Verdict
 from mtbench.matrix.gating import Gate, Mode
 
 
@@ -161,7 +161,7 @@ def _samples(
     left, right = now.samples(one.metric), then.samples(one.metric)
     one = replace(one, baseline=_mean(right), now=_mean(left))
     if right is None:
-        one = replace(one, reason="undefined in the baseline" + ("" if left else ", and now"))
+        one = replace(one, reason=UNDEFINED + ("" if left else ", and now"))
     elif left is None:
         one = _incomparable(one, "undefined now")
     return one, left, right

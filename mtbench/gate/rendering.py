@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Mapping
 
 from mtbench.board.standings import DIGITS
-from mtbench.gate.verdicts import Comparison, GateReport, Verdict
+from mtbench.gate.verdicts import UNDEFINED, Comparison, GateReport, Verdict
 from mtbench.latex import tabular
 from mtbench.matrix.gating import Mode
 
@@ -33,11 +33,23 @@ def summary(report: GateReport) -> str:
     counts = ", ".join(f"{count} {verdict}" for verdict, count in report.counts().items())
     advice = ADVICE[report.verdict]
     if report.verdict == "inconclusive":
-        advice = (f"--strict: {advice}" if report.strict else advice) + MORE[report.mode]
+        advice = (f"--strict: {advice}" if report.strict else advice) + _more(report)
     return (
         f"{report.title}: {counts or 'nothing to compare'}"
         + (f"; {_reasons(report)}" if report.verdict not in ("passed", "inconclusive") else "")
         + (f"; {advice}" if advice else "")
+    )
+
+
+def _more(report: GateReport) -> str:
+    """Return what to do about what is inconclusive, by the reasons that there are."""
+    found = [one for one in report.comparisons if one.verdict == "inconclusive"]
+    undefined = [one for one in found if one.reason.startswith(UNDEFINED)]
+    return (MORE[report.mode] if len(undefined) < len(found) else "") + (
+        f"; {len(undefined)} undefined in the baseline, which no seed decides: write a new one "
+        "with --update, or leave the metric out of [gate]"
+        if undefined
+        else ""
     )
 
 

@@ -23,6 +23,10 @@ CODES: Mapping[Verdict, ExitCode] = {
 """What the command answers to each verdict; of several, to the first in this order."""
 
 
+UNDEFINED = "undefined in the baseline"
+"""Begins the reason of a verdict that no number of seeds will change."""
+
+
 @dataclass(frozen=True)
 class Comparison:
     """A gated metric of a cell, now and in the baseline.

@@ -144,3 +144,15 @@ def test_what_is_inconclusive_has_advice_of_its_way(mode: str, advice: str) -> N
     found = Comparison("c", "sst", "inconclusive", 0.0)
     assert advice in summary(report(found, mode=mode))
     assert "; --strict: no regression" in summary(report(found, mode=mode, strict=True))
+
+
+@pytest.mark.parametrize("mode", ["exact", "statistical"])
+def test_what_was_undefined_needs_a_new_baseline_and_no_seeds(mode: str) -> None:
+    old = Comparison("c", "sts", "inconclusive", 0.0, reason="undefined in the baseline")
+    told = "ruled out; 1 undefined in the baseline, which no seed decides: write a new one with "
+    assert told in summary(report(old, mode=mode))
+    assert "--extend" not in summary(report(old, mode=mode))
+    other = Comparison("d", "sts", "inconclusive", 0.0, difference=0.1)
+    line = summary(report(old, other, mode="statistical"))
+    assert "--extend N" in line
+    assert "; 1 undefined in the baseline" in line
