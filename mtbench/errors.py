@@ -83,20 +83,25 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
     return words[matches[0]] if matches else None
 
 
+SHOWN = 10
+"""Known words that an error names at most."""
+
+
 def unknown(what: str, given: str, known: Iterable[str], *, where: str = "") -> UsageError:
     """Say in one line what was given, what is nearest and what is known.
 
     Args:
         what: the kind of thing, such as ``"head"``.
         given: the word that is not known.
-        known: the words that are.
+        known: the words that are; the first in the alphabet are shown.
         where: the place it was given, such as ``"[base]"``; empty where there is only one.
     """
     words = sorted(known)
     guess = nearest(given, words)
+    shown = ", ".join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
     return UsageError(
         f"unknown {what} {given!r}"
         + (f" in {where}" if where else "")
         + (f"; did you mean {guess!r}?" if guess else "")
-        + (f" (known: {', '.join(words)})" if words else " (none is known)")
+        + (f" (known: {shown})" if words else " (none is known)")
     )

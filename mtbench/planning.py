@@ -80,7 +80,7 @@ class Plan:
         design: that made the cells, such as ``"grid"``.
         stages: of a staged search, as far as they can be told.
         to_come: most cells that its later stages can add.
-        remarks: what a reader of plan or table must know of the search.
+        remarks: what a reader of plan or table must know of the search, or of the reference.
     """
 
     title: str

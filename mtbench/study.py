@@ -85,7 +85,7 @@ class Study:
             design=self._matrix.design,
             stages=found.stages,
             to_come=found.to_come,
-            remarks=list(remarks(found.stages, found.to_come)),
+            remarks=[*remarks(found.stages, found.to_come), *filter(None, [found.remark])],
         )
 
     def train(

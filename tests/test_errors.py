@@ -68,3 +68,10 @@ def test_unknown_makes_no_wild_guess() -> None:
 def test_unknown_takes_known_words_from_an_iterator_and_may_have_none() -> None:
     assert "did you mean 'sst'?" in str(unknown("task", "sts", iter(["sst"])))
     assert str(unknown("task", "sst", [])) == "unknown task 'sst' (none is known)"
+
+
+def test_of_many_known_words_ten_are_shown() -> None:
+    words = [f"{number:02}" for number in range(12)]
+
+    assert str(unknown("number", "x", words[:10])).endswith("08, 09)")
+    assert str(unknown("number", "x", words)).endswith("08, 09, ...)")

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from mtbench.errors import unknown
 from mtbench.evidence.outcomes import CellOutcomes, difference
 from mtbench.evidence.statistics import Interval, holm
 from mtbench.planning import Plan
@@ -26,24 +25,6 @@ class Difference:
     against: str
     interval: Interval | None
     p: float | None
-
-
-def referred(plan: Plan, name: str | None) -> Plan:
-    """Return the plan with every other cell compared with the one of that name.
-
-    Args:
-        name: None for what the matrix says.
-
-    Raises:
-        UsageError: if the plan has no such cell.
-    """
-    if name is None:
-        return plan
-    names = [cell.name for cell in plan.cells]
-    if name not in names:
-        raise unknown("cell", name, names, where="--reference")
-    cells = [replace(cell, against="" if cell.name == name else name) for cell in plan.cells]
-    return replace(plan, cells=cells)
 
 
 def differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> list[Difference | None]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import AbstractContextManager
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -35,19 +36,22 @@ reference_option = click.option(
 @reference_option
 def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
-    from mtbench.board.references import referred
     from mtbench.study import ablate as train
     from mtbench.study import make_plan
 
-    asked = read_study(**given)
+    asked = _read_study(reference, **given)
     store = asked["store"]
-    if reference is not None and not (first := make_plan(**asked)).to_come:
-        referred(first, reference)  # a name that is unknown is told before the hours
     if dry_run:
         return _print_plan(make_plan(**asked), store, form, jobs)
     files, blocked = given["plugin_files"], given["blocked"]
     plan = train(**asked, observer=_watching, jobs=jobs, plugins=files, blocked=blocked)
-    return _print_board(referred(plan, reference), store, form)
+    return _print_board(plan, store, form)
+
+
+def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
+    """Return what the functions of ``study`` are given, the reference among it."""
+    asked = read_study(**given)
+    return asked | {"overrides": replace(asked["overrides"], reference=reference)}
 
 
 def _watching(plan: Plan) -> AbstractContextManager[Observer]:
@@ -77,10 +81,10 @@ def plan(form: str, **given: Any) -> int:
 @reference_option
 def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
-    from mtbench.board.references import referred
+    from mtbench.study import make_plan
 
-    planned, store = read_plan(**given)
-    planned = referred(planned, reference)
+    asked = _read_study(reference, **given)
+    planned, store = make_plan(**asked), asked["store"]
     if write:
         planned.check_complete()  # a table with holes replaces no good one
         from mtbench.board.readme import write_table

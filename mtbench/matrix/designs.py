@@ -148,11 +148,13 @@ class Search:
         cells: of all stages, each once.
         stages: those whose cells are known; the last of them may be undecided.
         to_come: most cells that the later stages can add.
+        remark: what a reader must know of what the cells are compared with.
     """
 
     cells: Sequence[NamedCell]
     stages: Sequence[Stage]
     to_come: int
+    remark: str = ""
 
 
 def staged(
@@ -219,13 +221,39 @@ def defaults(base: Config, axes: Axes) -> dict[str, Any]:
     }
 
 
+def named(axes: Axes) -> Iterator[str]:
+    """Yield the names of a grid's cells, in its order, without making the cells."""
+    for values in itertools.product(*axes.values()):
+        yield _name(axes, dict(zip(axes, values, strict=True)))
+
+
+def is_named(name: str, axes: Axes) -> bool:
+    """Whether a cell of a grid has that name; told axis by axis, however many cells there are."""
+    if not axes:
+        return name == BASE
+    left = {f"{name}, "}
+    for key in _telling(axes):
+        starts = [f"{key}={short(value)}, " for value in axes[key]]
+        left = {rest[len(start) :] for rest in left for start in starts if rest.startswith(start)}
+    return "" in left
+
+
 def _at(base: Config, axes: Axes, values: Mapping[str, Any]) -> NamedCell:
-    """Return the cell with these values, named after the axes that have more than one."""
-    # An axis of one value tells no cell from another, unless there is nothing else to tell.
-    named = [key for key, axis in axes.items() if len(axis) > 1] or list(axes)
-    name = ", ".join(f"{key}={short(values[key])}" for key in named)
+    """Return the cell with these values."""
     levels = {key: short(value) for key, value in values.items()}
-    return NamedCell(name or BASE, overlay(base, values), levels=levels)
+    return NamedCell(_name(axes, values), overlay(base, values), levels=levels)
+
+
+def _name(axes: Axes, values: Mapping[str, Any]) -> str:
+    return ", ".join(f"{key}={short(values[key])}" for key in _telling(axes)) or BASE
+
+
+def _telling(axes: Axes) -> list[str]:
+    """Return the axes that cells are named after.
+
+    One of a single value tells no cell from another, unless there is nothing else to tell.
+    """
+    return [key for key, axis in axes.items() if len(axis) > 1] or list(axes)
 
 
 def short(value: Any) -> str:

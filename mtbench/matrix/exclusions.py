@@ -5,7 +5,8 @@ from typing import Any
 
 from mtbench.configuration import Config
 from mtbench.errors import UsageError, unknown
-from mtbench.matrix.designs import NamedCell, short
+from mtbench.matrix.designs import Axes, NamedCell, grid, short
+from mtbench.matrix.overrides import other_budget
 
 WHERE = "[[exclude]]"
 
@@ -21,6 +22,35 @@ def holds(exclusion: Exclusion, cell: NamedCell) -> bool:
     a table where each of its keys does.
     """
     return all(_has(cell, key, value) for key, value in exclusion.items())
+
+
+def deciding(exclusion: Exclusion, base: Config, axes: Axes) -> list[NamedCell]:
+    """Return cells of a grid among which an exclusion fits one if it fits any cell of the grid.
+
+    There are as many as the values of the axes that can decide it: of an axis that the exclusion
+    names those that it means, of the others those whose settings reach what it names.
+    """
+    meant = {
+        key: [value for value in axes[key] if short(value) == short(exclusion[key])]
+        for key in exclusion.keys() & axes.keys()
+    }
+    mistaken = next((key for key in exclusion if key in meant and not meant[key]), None)
+    others = exclusion.keys() - axes.keys()
+    chosen = {
+        key: values
+        if key == mistaken or any(_reaches(key, other) for other in others)
+        else meant.get(key) or values[:1]
+        for key, values in axes.items()
+    }
+    return list(grid(base, chosen))
+
+
+def _reaches(axis: str, key: str) -> bool:
+    """Whether the values of an axis may change what another key leads to."""
+    return any(
+        f"{key}.".startswith(f"{changed}.") or f"{changed}.".startswith(f"{key}.")
+        for changed in filter(None, (axis, other_budget(axis)))
+    )
 
 
 def check(exclusions: Sequence[Exclusion], cells: Sequence[NamedCell]) -> None:

@@ -1,7 +1,6 @@
 """The matrix file: a base configuration, axes and a design, to the cells they make."""
 
 import tomllib
-from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -17,7 +16,7 @@ from pydantic import (
 )
 
 from mtbench.configuration import overlay
-from mtbench.errors import UsageError, unknown
+from mtbench.errors import UsageError
 from mtbench.matrix import exclusions
 from mtbench.matrix.designs import (
     BASE,
@@ -35,7 +34,9 @@ from mtbench.matrix.designs import (
     undecided,
 )
 from mtbench.matrix.gating import Gate
-from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over
+from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
+from mtbench.matrix.references import Names, compared
+from mtbench.matrix.spellings import dotted, fully_dotted
 from mtbench.validation import validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
@@ -52,35 +53,6 @@ NEEDS = {"ladder": "steps", "leave-one-out": "parts", "one-at-a-time": "axes", "
 
 REFERENCES = {"one-at-a-time": BASE, "leave-one-out": FULL}
 """The cell that those of a design are compared with where the file names none."""
-
-
-def dotted(table: Any) -> Any:
-    """Flatten ``{heads: {sts: ...}}`` to ``{"heads.sts": ...}``: TOML takes both spellings.
-
-    A table below a component, with a ``name`` or not, is a value and stays whole.
-    """
-    if not isinstance(table, dict):
-        return table
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if key in ("heads", "train", "data") and isinstance(value, dict):
-            flat |= {f"{key}.{inner}": item for inner, item in value.items()}
-        else:
-            flat[key] = value
-    return flat
-
-
-def fully_dotted(table: Any) -> Any:
-    """Flatten the tables of ``[axes]`` whole: an axis is a list, so each of them is a key."""
-    if not isinstance(table, dict):
-        return table
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{inner}": item for inner, item in fully_dotted(value).items()}
-        else:
-            flat[key] = value
-    return flat
 
 
 class NamedChange(BaseModel):
@@ -170,8 +142,12 @@ def _check_parts(parts: list[NamedChange]) -> None:
         if not part.set:
             raise ValueError(f"the part {part.name!r} sets nothing")
         for key in part.set:
-            if (other := setters.setdefault(key, part.name)) != part.name:
-                raise ValueError(f"the parts {other!r} and {part.name!r} both set {key}")
+            either = sorted(
+                {key, other_budget(key) or key}
+            )  # of two budgets: one removes the other
+            if (other := setters.setdefault(either[0], part.name)) != part.name:
+                said = " or ".join(either)
+                raise ValueError(f"the parts {other!r} and {part.name!r} both set {said}")
 
 
 def _written(key: str) -> str:
@@ -234,9 +210,12 @@ def arrange(
     check_axes(start.axes)
     if matrix.exclude:
         file = lay_over(matrix.base, matrix.axes, NO_OVERRIDES)
-        one_by_one = matrix.design == "one-at-a-time"
-        design = one_at_a_time if one_by_one else grid  # of which a search has a part
-        exclusions.check(matrix.exclude, list(design(file.base, file.axes)))
+        for exclusion in matrix.exclude:
+            if matrix.design == "one-at-a-time":
+                possible = list(one_at_a_time(file.base, file.axes))
+            else:  # a grid, of which a search has a part
+                possible = exclusions.deciding(exclusion, file.base, file.axes)
+            exclusions.check([exclusion], possible)
 
     def finish(made: Iterable[NamedCell]) -> list[NamedCell]:
         held = [replace(cell, config=overlay(cell.config, start.settings)) for cell in made]
@@ -249,7 +228,11 @@ def arrange(
     if matrix.exclude and not search.cells:
         raise UsageError("[[exclude]] leaves out every cell of the design")
     made = [*search.cells, *_included(matrix, start)]
-    return replace(search, cells=_compared(made, matrix, start))
+    names = Names([c.name for c in made], start.axes if matrix.design == "staged" else None)
+    names.check_distinct([change.name for change in matrix.include])
+    reference, remark = _reference(matrix, overrides, names)
+    cells = made if reference is None else compared(made, reference)
+    return replace(search, cells=cells, remark=remark)
 
 
 def _designed(matrix: Matrix, start: Start) -> Iterator[NamedCell]:
@@ -273,26 +256,30 @@ def _included(matrix: Matrix, start: Start) -> Iterator[NamedCell]:
         yield NamedCell(change.name, config, change.note, change.paper)
 
 
-def _compared(cells: list[NamedCell], matrix: Matrix, start: Start) -> list[NamedCell]:
-    """Have every cell compared with the reference, itself aside.
+def _reference(matrix: Matrix, overrides: Overrides, names: Names) -> tuple[str | None, str]:
+    """Return what all cells are compared with, None for what the design says, and a remark.
 
     Raises:
-        UsageError: if there is no such cell, or two cells have one name.
+        UsageError: if there is no such cell.
     """
-    names = [cell.name for cell in cells]
-    if matrix.design == "staged":  # before its cells are trained, not when they are known
-        later = [cell.name for cell in grid(start.base, start.axes)]
-        names = [*later, *(change.name for change in matrix.include)]
-    if twice := [name for name, count in Counter(names).items() if count > 1]:
-        raise UsageError(f"two cells are called {twice[0]!r}; a name is for one only")
+    if (chosen := overrides.reference) is not None:
+        if chosen not in names:
+            raise names.unknown(chosen, where="--reference")
+        return chosen, ""
     reference = matrix.reference or REFERENCES.get(matrix.design, "")
     if not reference:
-        return cells
-    if reference not in names and not matrix.reference:
+        return None, ""
+    if reference in names:
+        return reference, ""
+    if overrides != NO_OVERRIDES:
+        arrange(matrix)  # which tells what is no cell of the file itself
+        return "", (
+            f"no differences: what was laid over the matrix leaves no cell called {reference!r}, "
+            "which they would be to (--reference CELL compares with another)"
+        )
+    if not matrix.reference:
         raise UsageError(
             f"[[exclude]] leaves out {reference!r}, which the others are compared with "
             "(reference = NAME compares them with another)"
         )
-    if reference not in names:
-        raise unknown("cell", reference, names, where="reference")
-    return [replace(cell, against=reference if cell.name != reference else "") for cell in cells]
+    raise names.unknown(reference, where="reference")

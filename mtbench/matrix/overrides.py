@@ -17,11 +17,14 @@ class Overrides:
         set: dotted keys to values; they hold in every cell, whatever an axis or a step says.
         axes: further axes, or other values for an axis of the file.
         seeds: how many, in place of the file's.
+        reference: the cell that all others are compared with, whatever the file says; None for
+            what it says.
     """
 
     set: Mapping[str, Any] = field(default_factory=dict)
     axes: Mapping[str, Sequence[Any]] = field(default_factory=dict)
     seeds: int | None = None
+    reference: str | None = None
 
 
 NO_OVERRIDES = Overrides()
@@ -48,7 +51,7 @@ def lay_over(base: Mapping[str, Any], axes: Axes, overrides: Overrides) -> Start
     Raises:
         UsageError: if a key leads nowhere, or the overrides contradict each other.
     """
-    both = overrides.set.keys() & {*overrides.axes, *map(_other_budget, overrides.axes)}
+    both = overrides.set.keys() & {*overrides.axes, *map(other_budget, overrides.axes)}
     if both:
         raise UsageError(f"--set and --axis contradict each other on {', '.join(sorted(both))}")
     # An axis of the command line varies what its --set has put there.
@@ -63,7 +66,7 @@ def lay_over(base: Mapping[str, Any], axes: Axes, overrides: Overrides) -> Start
     return Start(start, left, settings)
 
 
-def _other_budget(key: str) -> str:
+def other_budget(key: str) -> str:
     """Return the key that setting this one removes, if there is one."""
     section, _, name = key.partition(".")
     return f"train.{BUDGETS[name]}" if section == "train" and name in BUDGETS else ""

@@ -3,8 +3,7 @@ from collections.abc import Sequence
 import numpy as np
 import pytest
 
-from mtbench.board.references import differences, referred
-from mtbench.errors import UsageError
+from mtbench.board.references import differences
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.planning import Plan, PlannedCell
@@ -23,22 +22,6 @@ def cell(*rows: Sequence[float], name: str = "") -> CellOutcomes:
     outcomes = np.array(rows)
     sample = Sample(outcomes.mean(axis=1), outcomes)
     return CellOutcomes(name, list(range(len(rows))), {"a": TaskOutcomes("m", "dev", sample)})
-
-
-def against(found: Plan) -> dict[str, str]:
-    return {cell.name: cell.against for cell in found.cells}
-
-
-def test_a_reference_of_the_command_line_wins() -> None:
-    ladder = plan(one="", two="one", three="two")
-
-    assert against(referred(ladder, "two")) == {"one": "two", "two": "", "three": "two"}
-    assert referred(ladder, None) is ladder
-
-
-def test_a_reference_that_is_no_cell_is_told() -> None:
-    with pytest.raises(UsageError, match=r"cell 'thre' in --reference; did you mean 'three'\?"):
-        referred(plan(one="", three=""), "thre")
 
 
 def test_differences_are_this_cell_minus_the_other() -> None:

@@ -494,6 +494,18 @@ def test_a_search_from_its_plan_to_its_table(call: Call, search: Path) -> None:
     assert json.loads(trained.out)["remarks"][0] == after["remarks"][0]
 
 
+def test_the_mistaken_reference_of_a_search_is_told_before_anything_is_trained(
+    call: Call, search: Path, tmp_path: Path
+) -> None:
+    store = tmp_path / "empty"
+
+    answer = call("ablate", search, "--store", store, "--reference", "heads.pd=linaer")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err.startswith("error: unknown cell 'heads.pd=linaer' in --reference")
+    assert not store.exists()
+
+
 def test_a_search_without_its_runs_is_what_can_be_told(call: Call, search: Path) -> None:
     answer = call("leaderboard", search, "--format", "json")
     dry = call("ablate", search, "--dry-run", "--format", "json")

@@ -5,7 +5,7 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.errors import UsageError
 from mtbench.matrix.designs import NamedCell, grid
-from mtbench.matrix.exclusions import check, holds
+from mtbench.matrix.exclusions import check, deciding, holds
 
 AXES = {
     "combiner": ["sum", "pcgrad"],
@@ -90,3 +90,32 @@ def test_what_holds_one_by_one_and_never_together() -> None:
         match=r"^\[\[exclude\]\] combiner=pcgrad, heads.sts.dropout=0.3: no cell of the design",
     ):
         check([{"combiner": "pcgrad", "heads.sts.dropout": 0.3}], chosen)
+
+
+EXCLUSIONS = [
+    {"combiner": "pcgrad", "heads.sts.dropout": 0.3},
+    {"combiner": "pcgradd", "heads.sts.dropout": 0.3},
+    {"heads.sts.pair": "joined", "combiner": "pcgrad"},
+    {"heads.sts.pair": "apart"},
+    {"encoder.mode": "frozen"},
+    {"train.batch_size.sts": 8, "heads.sts": "linear"},
+    {"train.epochs": 3},
+]
+
+
+@pytest.mark.parametrize("exclusion", EXCLUSIONS, ids=str)
+def test_few_cells_decide_what_the_whole_grid_would(exclusion: dict[str, Any]) -> None:
+    few = deciding(exclusion, BASE, AXES)
+
+    assert any(holds(exclusion, cell) for cell in few) == bool(left_out(exclusion))
+    assert len(few) < len(CELLS)
+
+
+def test_of_two_budgets_the_axis_of_one_decides_about_the_other() -> None:
+    base = overlay(BASE, {"train.epochs": 3})
+    cells = deciding({"train.epochs": 3}, base, {"train.steps": [5], "train.lr": [1, 2, 3]})
+
+    assert [holds({"train.epochs": 3}, cell) for cell in cells] == [False]
+    assert (
+        len(deciding({"train.epochs": 3}, base, {"train.steps": [5, 6], "train.lr": [1, 2]})) == 2
+    )

@@ -10,8 +10,6 @@ from mtbench.matrix.file import (
     Matrix,
     arrange,
     cells,
-    dotted,
-    fully_dotted,
     read_matrix,
     seeds,
 )
@@ -121,6 +119,11 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
             "the parts 'a' and 'b' both set combiner",
         ),
         (
+            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\nset.train.steps = 1\n'
+            '[[parts]]\nname = "b"\nset.train.epochs = 1\n',
+            "the parts 'a' and 'b' both set train.epochs or train.steps",
+        ),
+        (
             f'{BASE}[[include]]\nname = "a"\n[[include]]\nname = "a"\n',
             "two [[include]] have one name",
         ),
@@ -155,25 +158,6 @@ def test_seeds(file: Path, written: str, expected: list[int]) -> None:
 
 
 # --- two spellings of one key -----------------------------------------------------------------
-
-
-def test_tables_of_a_step_become_dotted_keys() -> None:
-    table = {
-        "heads": {"sts": {"name": "linear"}, "pd": {"dropout": 0.3}},
-        "train": {"lr": 1, "batch_size": {"sst": 8}},
-        "data.fraction": 0.5,
-        "encoder": {"mode": "frozen"},
-    }
-
-    assert dotted(table) == {
-        "heads.sts": {"name": "linear"},
-        "heads.pd": {"dropout": 0.3},
-        "train.lr": 1,
-        "train.batch_size": {"sst": 8},
-        "data.fraction": 0.5,
-        "encoder": {"mode": "frozen"},
-    }
-    assert dotted("x") == fully_dotted("x") == "x"
 
 
 AXES = {
@@ -547,6 +531,73 @@ def test_a_reference_wins_over_that_of_the_design(file: Path, text: str, referen
 
     assert {cell.against for cell in made if cell.name != reference} == {reference}
     assert [cell.against for cell in made if cell.name == reference] == [""]
+
+
+REFERRED = f'reference = "combiner=sum, train.lr=0.001"\n[base]\n{BASED}{AXES_OF_TWO}'
+
+
+@pytest.mark.parametrize("design", ["grid", "staged"])
+@pytest.mark.parametrize(
+    "overrides",
+    [Overrides(set={"combiner": "sum"}), Overrides(axes={"train.dropout": [0.1, 0.2]})],
+)
+def test_a_reference_that_overrides_rename_is_dropped_with_a_remark(
+    file: Path, design: str, overrides: Overrides
+) -> None:
+    found = arrange(read(file, f'design = "{design}"\n{REFERRED}'), overrides)
+
+    assert {cell.against for cell in found.cells} == {""}
+    assert found.remark.startswith("no differences: what was laid over the matrix leaves no cell")
+
+
+def test_overrides_that_leave_the_reference_keep_it(file: Path) -> None:
+    found = arrange(read(file, REFERRED), Overrides(set={"train.dropout": 0.5}))
+
+    assert [cell.against for cell in found.cells].count("combiner=sum, train.lr=0.001") == 5
+    assert found.remark == ""
+
+
+def test_a_mistaken_reference_is_told_under_overrides_too(file: Path) -> None:
+    matrix = read(file, REFERRED.replace("=sum,", "=sun,"))
+
+    with pytest.raises(
+        UsageError, match=r"unknown cell 'combiner=sun, .* did you mean 'combiner=s"
+    ):
+        cells(matrix, Overrides(set={"combiner": "sum"}))
+
+
+def test_a_reference_of_the_command_line_wins(file: Path) -> None:
+    ladder = cells(read(file, f'reference = "one"\n{LADDER}'), Overrides(reference="two"))
+    renamed = arrange(
+        read(file, REFERRED), Overrides(set={"combiner": "sum"}, reference="train.lr=1e-5")
+    )
+
+    assert [cell.against for cell in ladder] == ["two", "", "two", "two"]
+    assert [cell.against for cell in renamed.cells] == ["train.lr=1e-5", "train.lr=1e-5", ""]
+    assert renamed.remark == ""
+
+
+@pytest.mark.parametrize("design", ["grid", "staged", "one-at-a-time"])
+def test_a_reference_of_the_command_line_must_be_a_cell(file: Path, design: str) -> None:
+    matrix = read(file, f'design = "{design}"\n[base]\n{BASED}{AXES_OF_TWO}')
+
+    with pytest.raises(UsageError, match=r"unknown cell 'train.lr=1e-6' in --reference"):
+        cells(matrix, Overrides(reference="train.lr=1e-6"))
+
+
+def test_the_names_of_a_large_search_are_not_counted_out(file: Path) -> None:
+    axes = "".join(f"encoder.p{n} = [0, 1, 2, 3, 4, 5, 6, 7]\n" for n in range(20))  # 8**20 cells
+    base = f'design = "staged"\n[base]\ntasks = ["sst"]\n[axes]\n{axes}'
+    last = ", ".join(f"encoder.p{n}=7" for n in range(20))
+    exclude = "[[exclude]]\nencoder.p3 = 2\nencoder.p19 = 7\nencoder.name = "
+
+    found = arrange(read(file, f'reference = "{last}"\n{base}{exclude}"tiny"\n'))
+
+    assert ({cell.against for cell in found.cells}, found.to_come) == ({last}, 19 * 7)
+    with pytest.raises(UsageError, match=r"unknown cell 'x' in reference \(known: .*, \.\.\.\)$"):
+        arrange(read(file, f'reference = "x"\n{base}'))
+    with pytest.raises(UsageError, match=r"^unknown value 'tyni' in \[\[exclude\]\] encoder.name"):
+        arrange(read(file, f'{base}{exclude}"tyni"\n'))
 
 
 def test_leave_one_out_has_no_axes(file: Path) -> None:

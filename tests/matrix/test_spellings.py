@@ -1,0 +1,30 @@
+from mtbench.matrix.spellings import dotted, fully_dotted
+
+
+def test_tables_of_a_step_become_dotted_keys() -> None:
+    table = {
+        "heads": {"sts": {"name": "linear"}, "pd": {"dropout": 0.3}},
+        "train": {"lr": 1, "batch_size": {"sst": 8}},
+        "data.fraction": 0.5,
+        "encoder": {"mode": "frozen"},
+    }
+
+    assert dotted(table) == {
+        "heads.sts": {"name": "linear"},
+        "heads.pd": {"dropout": 0.3},
+        "train.lr": 1,
+        "train.batch_size": {"sst": 8},
+        "data.fraction": 0.5,
+        "encoder": {"mode": "frozen"},
+    }
+    assert dotted("x") == fully_dotted("x") == "x"
+
+
+def test_tables_of_axes_become_dotted_keys_to_their_lists() -> None:
+    table = {"heads": {"sts": {"dropout": [0.0]}}, "train.lr": [1], "encoder": {"mode": ["a"]}}
+
+    assert fully_dotted(table) == {
+        "heads.sts.dropout": [0.0],
+        "train.lr": [1],
+        "encoder.mode": ["a"],
+    }
