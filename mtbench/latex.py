@@ -8,6 +8,7 @@ MATHEMATICS = {
     r"↑": r"$\\uparrow$",
     r"†": r"\\dag{}",
     r"‡": r"\\ddag{}",
+    r"‖": r"$\\parallel$",
     r"\|": r"\\textbar{}",  # in TeX's old font encoding it is a dash
     r"(?<![\w.])-(?=\d)": "$-$",  # a minus, and not the hyphen of a word or of 1e-3
     r"(?m)^ ([\[*])": r" {\1}",  # which the line break before it would take as its argument

@@ -27,6 +27,10 @@ DATA_VARIABLE = "MTBENCH_DATA"
 """Environment variable that names the folder of the data sets where no configuration does."""
 
 
+COLUMNS = frozenset("overall cell seeds against difference steps minutes status reason".split())
+"""Columns of the leaderboard's CSV beside those of tasks, as far as a task could be so called."""
+
+
 def default_data_folder() -> Path | None:
     """Return the folder that the environment names, or None."""
     folder = os.environ.get(DATA_VARIABLE)
@@ -129,10 +133,10 @@ class Resolver:
             table = _task_table(reference)
             name = task_name(reference)
             table.pop("as", None)
-            if not NAME.fullmatch(name) or name == "overall":
+            if not NAME.fullmatch(name) or name in COLUMNS:
                 raise UsageError(
                     f"tasks: {name!r} cannot be a task's name: expected lower-case words joined "
-                    "by '-', and not 'overall'"
+                    "by '-', and no column of the leaderboard, such as 'overall'"
                 )
             if name in tasks:
                 raise UsageError(f"tasks: {name!r} is given twice; tell them apart with 'as'")

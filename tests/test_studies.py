@@ -15,7 +15,7 @@ from mtbench.matrix.file import cells, read_matrix
 
 ROOT = Path(__file__).resolve().parents[1]
 STUDIES = sorted(file.parent for file in (ROOT / "leaderboards").glob("*/matrix.toml"))
-MARKS = re.compile("[*†‡]")
+MARKS = re.compile("[*†‡‖]")
 
 Table = dict[str, dict[str, str]]
 

@@ -13,6 +13,8 @@ UNTRAINED = "†"
 """Marks the score of a head that was not trained."""
 SINGLE = "‡"
 """Marks a score of one seed, in a table of several."""
+FEWER = "‖"
+"""Marks an overall over fewer tasks than the table has."""
 SIGNIFICANT = "*"
 """Marks a difference that is told apart from 0."""
 
@@ -36,6 +38,9 @@ def notes(
     if not stored:
         return
     yield _intervals(stored)
+    tasks = {task for cell in plan.cells for task in cell.tasks}
+    if any(cell.tasks.keys() != tasks for cell in stored):
+        yield f"{FEWER} overall of fewer tasks than the table has: not comparable"
     if ranked:
         yield _ranks(plan, ranked)
     if detectable is not None:

@@ -26,7 +26,7 @@ def as_json(board: Leaderboard) -> str:
     value = {
         "matrix": board.title,
         "metrics": dict(board.metrics),
-        "cells": [_cell(row) for row in board.rows],
+        "cells": [_cell(row, board) for row in board.rows],
         "effects": flat_effects(board),
         "detectable": board.detectable,
         "plan": dict(board.counts),
@@ -125,8 +125,9 @@ def flat_records(board: Leaderboard) -> list[dict[str, Any]]:
 
     Keys are ``cell``, ``status`` and ``reason``; of every task and of ``overall`` the mean under
     its own name and, behind it, ``_low``, ``_high`` (95 % interval), ``_sd``, ``_n`` (dev
-    examples), ``_gap`` (train minus dev), ``_paper``, and of a task ``_untrained`` and
-    ``_trained_on`` (examples); ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
+    examples), ``_gap`` (train minus dev), ``_paper``, of a task ``_untrained`` and
+    ``_trained_on`` (examples), and ``overall_all_tasks``, whether it is over every task of the
+    table; ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
     ``difference``, ``difference_low``, ``_high`` and ``_p``; ``delta_m`` with ``_low`` and
     ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``.
     """
@@ -146,6 +147,7 @@ def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
         record[f"{task}_untrained"] = score.untrained if score else None
         record[f"{task}_trained_on"] = row.cost.examples.get(task) if row.cost else None
     record |= _flat_score(OVERALL, row.overall)
+    record[f"{OVERALL}_all_tasks"] = board.has_all_tasks(row)
     best, worst = row.ranks or (None, None)
     apart = row.difference
     return record | {
@@ -197,7 +199,7 @@ def _flat_effect(effect: Effect) -> dict[str, Any]:
     }
 
 
-def _cell(row: Row) -> dict[str, Any]:
+def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
     apart = row.difference
     return {
         "name": row.name,
@@ -206,7 +208,7 @@ def _cell(row: Row) -> dict[str, Any]:
             task: _score(score) | {"untrained": score.untrained}
             for task, score in row.scores.items()
         },
-        "overall": _score(row.overall),
+        "overall": _score(row.overall) | {"all_tasks": board.has_all_tasks(row)},
         "ranks": list(row.ranks) if row.ranks else None,
         "difference": apart
         and {"against": apart.against, "interval": _interval(apart.interval), "p": apart.p},

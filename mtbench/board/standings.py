@@ -15,6 +15,7 @@ from mtbench.board.references import Difference, differences
 from mtbench.board.relative_gain import Baselines, baselines, delta_m
 from mtbench.board.remarks import is_done, remarks
 from mtbench.configuration import Config
+from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
 from mtbench.held_out import told
@@ -104,12 +105,15 @@ class Leaderboard:
     detectable: float | None = None
     effects: Sequence[Effect] = ()
 
+    def has_all_tasks(self, row: Row) -> bool:
+        """Whether a row's overall is over every task of the table."""
+        return row.scores.keys() == self.metrics.keys()
+
 
 def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     """Read the stored results of a plan.
 
-    Raises:
-        NothingToCompare: if two runs of a cell were scored on different examples.
+    A cell whose predictions cannot be read has means without intervals, and a remark.
     """
     results = {run.key: store.run(run.key).read(RESULT) for _, run in plan.runs("done", "failed")}
     stored = {key: result for key, result in results.items() if result is not None}
@@ -118,7 +122,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     for cell in plan.cells:
         for task, metric in _metrics(cell).items():
             metrics.setdefault(task, metric)
-    outcomes = [cell_outcomes(cell, store) for cell in plan.cells]
+    outcomes, unread = _outcomes(plan, store)
     compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
     return Leaderboard(
         title=plan.title,
@@ -130,6 +134,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         counts=plan.counts(),
         remarks=[
             *plan.remarks,
+            *unread,
             *remarks(plan, stored, [r for r in requests if r is not None]),
             *filter(None, [told(store.test_uses([*stored]), what="these runs")]),
         ],
@@ -137,6 +142,19 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         detectable=compared.detectable,
         effects=compared.effects,
     )
+
+
+def _outcomes(plan: Plan, store: Store) -> tuple[list[CellOutcomes | None], list[str]]:
+    """Return what each cell made of dev, None where that cannot be told, and why it cannot."""
+    found: list[CellOutcomes | None] = []
+    unread: list[str] = []
+    for cell in plan.cells:
+        try:
+            found.append(cell_outcomes(cell, store))
+        except NothingToCompare as error:
+            found.append(None)
+            unread.append(f"no interval and no rank: {cell.name}: {error}")
+    return found, unread
 
 
 class _Comparisons:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from mtbench.board.effects import Effect
-from mtbench.board.reading import SIGNIFICANT, SINGLE, UNTRAINED, compared_with
+from mtbench.board.reading import FEWER, SIGNIFICANT, SINGLE, UNTRAINED, compared_with
 from mtbench.board.standings import DIGITS, Leaderboard, Row, Score
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import ALPHA, Interval
@@ -82,7 +82,8 @@ def _scores(board: Leaderboard) -> list[Record]:
         record = {"cell": row.name}
         for task, metric in board.metrics.items():
             record[f"{task} {metric} {UP}"] = _score(row.scores.get(task), several=several)
-        record[f"{OVERALL} {UP}"] = _score(row.overall, several=several)
+        fewer = row.overall.mean is not None and not board.has_all_tasks(row)
+        record[f"{OVERALL} {UP}"] = _score(row.overall, several=several) + FEWER * fewer
         last = {
             "rank": _rank(row.ranks),
             "difference": _difference(row),

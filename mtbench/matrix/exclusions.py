@@ -35,7 +35,9 @@ def deciding(exclusion: Exclusion, base: Config, axes: Axes) -> list[NamedCell]:
         for key in exclusion.keys() & axes.keys()
     }
     mistaken = next((key for key in exclusion if key in meant and not meant[key]), None)
-    others = exclusion.keys() - axes.keys()
+    others = [
+        part for key in exclusion.keys() - axes.keys() for part in _asked(key, exclusion[key])
+    ]
     chosen = {
         key: values
         if key == mistaken or any(_reaches(key, other) for other in others)
@@ -43,6 +45,13 @@ def deciding(exclusion: Exclusion, base: Config, axes: Axes) -> list[NamedCell]:
         for key, values in axes.items()
     }
     return list(grid(base, chosen))
+
+
+def _asked(key: str, value: Any) -> list[str]:
+    """Return the keys that are looked at where an exclusion has this one; see ``holds``."""
+    if isinstance(value, dict):
+        return [f"{key}.{name}" for name in value]
+    return [f"{key}.name"] if isinstance(value, str) else [key]
 
 
 def _reaches(axis: str, key: str) -> bool:

@@ -589,7 +589,7 @@ def test_the_names_of_a_large_search_are_not_counted_out(file: Path) -> None:
     axes = "".join(f"encoder.p{n} = [0, 1, 2, 3, 4, 5, 6, 7]\n" for n in range(20))  # 8**20 cells
     base = f'design = "staged"\n[base]\ntasks = ["sst"]\n[axes]\n{axes}'
     last = ", ".join(f"encoder.p{n}=7" for n in range(20))
-    exclude = "[[exclude]]\nencoder.p3 = 2\nencoder.p19 = 7\nencoder.name = "
+    exclude = '[[exclude]]\n"encoder.p3" = 2\n"encoder.p19" = 7\n"encoder.name" = '
 
     found = arrange(read(file, f'reference = "{last}"\n{base}{exclude}"tiny"\n'))
 
