@@ -27,7 +27,9 @@ DATA_VARIABLE = "MTBENCH_DATA"
 """Environment variable that names the folder of the data sets where no configuration does."""
 
 
-COLUMNS = frozenset("overall cell seeds against difference steps minutes status reason".split())
+COLUMNS = frozenset(
+    ["overall", "cell", "seeds", "against", "difference", "steps", "minutes", "status", "reason"]
+)
 """Columns of the leaderboard's CSV beside those of tasks, as far as a task could be so called."""
 
 

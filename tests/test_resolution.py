@@ -160,6 +160,9 @@ def test_the_order_of_the_tasks_stays() -> None:
         ([{"as": "x"}], "tasks: expected a name in {}"),
         (["sst", "sst"], "tasks: 'sst' is given twice; tell them apart with 'as'"),
         (["sst", {"name": "pd", "as": "sst"}], "tasks: 'sst' is given twice"),
+        ([{"name": "sst", "as": "overall"}], "tasks: 'overall' cannot be a task's name"),
+        ([{"name": "sst", "as": "seeds"}], "tasks: 'seeds' cannot be a task's name"),
+        ([{"name": "sst", "as": "difference"}], "tasks: 'difference' cannot be a task's name"),
         (["stss"], "unknown task 'stss'; did you mean 'sts'? (known: cfimdb, pd, sample-pd, "),
         (
             [{"name": "sample-sst", "trian": 3}],

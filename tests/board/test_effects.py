@@ -75,6 +75,16 @@ def test_a_cell_without_scores_takes_its_partner_along() -> None:
     assert y_3.difference.estimate == pytest.approx(0.2)
 
 
+def test_the_first_level_has_the_mean_of_its_matched_cells() -> None:
+    cells = [*CELLS[:3], None, *CELLS[4:]]
+
+    first, second, *_ = effects(GRID, cells, [True] * 6)
+
+    # Of .1, .2 and .3 the first has no partner.
+    assert (first.matched, second.matched) == (2, 2)
+    assert first.mean == pytest.approx(0.25 + 0.2 / 3)
+
+
 def test_levels_that_share_no_combination_have_no_difference() -> None:
     found = effects(GRID[:3], [*CELLS[:2], None], [True, True, True])
 

@@ -1,4 +1,5 @@
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -56,6 +57,18 @@ def test_what_intervals_are_over(cells: Sequence[CellOutcomes], said: str) -> No
     first, *_ = read(cells)
 
     assert first == f"±: half of the 95% interval of the mean, {said}"
+
+
+@pytest.mark.parametrize("seeds", [1, 2])
+def test_an_overall_of_fewer_tasks_is_told(seeds: int) -> None:
+    found = plan("", "")
+    tasks: Any = {"sst": None, "sts": None}
+    found = replace(found, cells=[found.cells[0], replace(found.cells[1], tasks=tasks)])
+
+    _, told, _ = notes(found, [cell(seeds)] * 2, ranked={}, detectable=None, singles=REFUSED)
+
+    assert told == "‖ overall of fewer tasks than the table has: not comparable"
+    assert not any("‖" in note for note in read([cell(seeds)] * 2))
 
 
 def test_ranks_say_among_which_cells() -> None:

@@ -72,6 +72,26 @@ def test_nothing_is_taken_relative_to_a_score_near_0() -> None:
     assert np.mean(unsure) > SMALLEST
 
 
+@pytest.mark.parametrize(("score", "refused"), [(0.049, True), (0.051, False)])
+def test_a_small_score_is_refused_however_sure_it_is(score: float, refused: bool) -> None:
+    weak = cell("weak", {"a": [[score] * 100] * 2})
+    sure = cell("sure", {"b": [[0.5] * 100] * 2})
+
+    found = baselines(["a", "b"], [weak, sure], [{"a"}, {"b"}])
+
+    assert found.refusal.startswith("a trained alone (weak) scores 0.049") == refused
+    assert bool(found.cells) != refused
+
+
+def test_a_cell_that_left_one_of_its_tasks_untrained_has_no_delta_m() -> None:
+    rows = [[1.0, 0.0, 1.0, 1.0]] * 2
+    three = cell("three", dict.fromkeys("abc", rows))
+    singles = {task: cell(task, {task: rows}) for task in "abc"}
+
+    assert delta_m(three, {*"ab"}, singles) is None
+    assert delta_m(three, {*"abc"}, singles) is not None
+
+
 def test_delta_m_is_the_mean_relative_change_in_percent() -> None:
     found = delta_m(JOINT, {"a", "b"}, SINGLES)
 

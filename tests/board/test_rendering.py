@@ -24,6 +24,8 @@ from mtbench.board.rendering import (
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.statistics import Interval
 from mtbench.planning import PlannedRun
+from mtbench.registry import NAME
+from mtbench.resolution import COLUMNS
 
 COUNTS = {"cells": 3, "rejected": 1, "runs": 4, "stored": 4, "failed": 0, "running": 0, "to_do": 0}
 
@@ -293,6 +295,21 @@ def test_json_knows_neither_nan_nor_infinity() -> None:
     )
 
 
+def test_an_overall_of_fewer_tasks_is_told() -> None:
+    row = replace(ROWS[0], scores={"sst": ROWS[0].scores["sst"]})
+    board = replace(BOARD, rows=[ROWS[0], row])
+
+    assert [record["overall_all_tasks"] for record in flat_records(board)] == [True, False]
+    cells = json.loads(as_json(board))["cells"]
+    assert [cell["overall"]["all_tasks"] for cell in cells] == [True, False]
+
+
+def test_no_task_can_be_called_like_a_column() -> None:
+    columns = {name for name in flat_records(BOARD)[0] if not name.startswith(("sst", "sts"))}
+
+    assert {name for name in columns if NAME.fullmatch(name)} == COLUMNS
+
+
 def test_csv_has_one_column_a_number() -> None:
     def of_score(name: str) -> list[str]:
         return [name + end for end in ("", "_low", "_high", "_sd", "_n", "_gap", "_paper")]
@@ -304,6 +321,7 @@ def test_csv_has_one_column_a_number() -> None:
         *of_score("sts"),
         *("sts_untrained", "sts_trained_on"),
         *of_score("overall"),
+        "overall_all_tasks",
         *("seeds", "rank_best", "rank_worst"),
         *("against", "difference", "difference_low", "difference_high", "difference_p"),
         *("delta_m", "delta_m_low", "delta_m_high"),
@@ -364,6 +382,7 @@ def test_flat_records_hold_none_where_there_is_nothing() -> None:
         "reason": "no pair",
         "sst_untrained": False,
         "sts_untrained": False,
+        "overall_all_tasks": True,
     }
 
 

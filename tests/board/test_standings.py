@@ -642,6 +642,42 @@ def test_what_a_grid_includes_stands_on_no_axis(make: Callable[..., Study]) -> N
     assert [effect.level for effect in study.read().effects] == ["1e-5", "0.1"]
 
 
+def test_cells_of_a_grid_that_cannot_be_compared_take_no_part_in_its_effects(
+    make: Callable[..., Study],
+) -> None:
+    study = make({}, {"train.lr": 0.1}, {"tasks": [BASE["tasks"][0]]})
+    study.cells = [replace(c, levels={"x": n}) for c, n in zip(study.cells, "abc", strict=True)]
+    for cell, seed in itertools.product(range(3), (0, 1)):
+        study.store_result(cell, seed, done(0.5, 0.8))
+
+    effects = study.read().effects
+
+    assert [(one.level, one.matched, one.mean is None) for one in effects] == [
+        ("a", 1, False),
+        ("b", 1, False),
+        ("c", 0, True),
+    ]
+
+
+def test_torn_predictions_take_the_intervals_of_their_cell_alone(
+    make: Callable[..., Study],
+) -> None:
+    study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
+    for cell, seed in itertools.product(range(3), (0, 1)):
+        folder = study.store_result(cell, seed, done(0.5, 0.8))
+    (folder.path / PREDICTIONS).write_bytes(b"PK")
+
+    board = study.read()
+    torn = board.rows[2]
+
+    assert [row.ranks is None for row in board.rows] == [False, False, True]
+    assert (torn.scores["sst"].mean, torn.scores["sst"].interval) == (0.5, None)
+    assert (torn.overall.mean, torn.overall.interval) == (0.65, None)
+    assert [r for r in board.remarks if f"cell 2: run {folder.key[:12]}" in r] == [
+        board.remarks[0]
+    ]
+
+
 def test_a_search_has_no_main_effects(make: Callable[..., Study]) -> None:
     study = make({}, {"train.lr": 0.1})
     for seed in (0, 1):

@@ -99,6 +99,16 @@ def test_a_table_of_one_seed_marks_no_row_for_it() -> None:
     assert record["a accuracy ↑"] == "0.500 ± 0.020"
 
 
+def test_an_overall_of_fewer_tasks_is_marked() -> None:
+    whole = replace(ROW, scores={"a": SCORE, "b": SCORE})
+    nothing = replace(ROW, overall=Score(None, None, [], None))
+    metrics = {"a": "accuracy", "b": "accuracy"}
+
+    records = tables(board(whole, ROW, nothing, metrics=metrics))[0].records
+
+    assert [r["overall ↑"] for r in records] == ["0.500 ± 0.020", "0.500 ± 0.020‖", "-"]
+
+
 def test_seeds_and_status_stand_where_rows_differ() -> None:
     partial = replace(ROW, overall=replace(SCORE, seeds=[0.5]), status="partial")
     missing = replace(ROW, overall=Score(None, None, [], None), status="missing")

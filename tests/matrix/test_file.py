@@ -720,6 +720,17 @@ def test_an_included_cell_has_the_defaults_of_the_axes(file: Path, design: str) 
     assert frozen.against == ("base" if design == "one-at-a-time" else "")
 
 
+@pytest.mark.parametrize("design", ["one-at-a-time", "staged"])
+def test_an_included_cell_has_the_first_value_where_the_base_has_none(
+    file: Path, design: str
+) -> None:
+    text = f'design = "{design}"\n{BASE}{AXES_OF_TWO}[[include]]\nname = "again"\n'
+
+    *_, again = cells(read(file, text))
+
+    assert (again.config["combiner"], again.config["train"]) == ({"name": "sum"}, {"lr": 1e-3})
+
+
 @pytest.mark.parametrize(
     ("design", "name"),
     [
