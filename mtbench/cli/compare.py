@@ -66,8 +66,8 @@ def compare(
     stored), or all cells of a matrix or of a store folder, which are paired by their names. A B
     that starts with :: is a cell of A's matrix or store.
     """
-    from mtbench.comparison.addresses import Reader, check_cells
-    from mtbench.comparison.record import compare_sides
+    from mtbench.comparison.addressed import compare_addresses
+    from mtbench.comparison.addresses import Reader
     from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
     from mtbench.devices import choose
     from mtbench.plugin_files import BESIDE, file_beside
@@ -80,14 +80,12 @@ def compare(
     laid_over = overrides(settings, axes, seeds, data_dir)
     reader = Reader(registry, laid_over, expression, choose(device))
     other = None if store_b is None else open_store(store_b)
-    sides = reader.both(a, b, open_store(store_dir), other)
-    for side in sides:
-        check_cells(side)
-    found = compare_sides(*sides, examples=examples, data_dir=data_dir)
+    held = compare_addresses(
+        reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir
+    )
     given = {"details": details} if form in IN_SECTIONS else {}
-    click.echo(COMPARISON_FORMATS[form](found, **given))
-    for side in sides:
-        if side.problem is not None:
-            raise side.problem
-    found.check_compared()
+    click.echo(COMPARISON_FORMATS[form](held.comparisons, **given))
+    for problem in held.problems:
+        raise problem
+    held.comparisons.check_compared()
     return ExitCode.DONE
