@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from mtbench.comparison.record import Comparisons, records
-from mtbench.comparison.rendering import COMPARISON_FORMATS
-from mtbench.errors import unknown
+from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.gate.rendering import CHECK_FORMATS
 from mtbench.gate.verdicts import GateReport
+from mtbench.notebook.formats import rendered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -43,14 +42,17 @@ class ComparisonView(_View):
 
     comparisons: Comparisons
 
-    def render(self, form: str = "rich") -> str:
+    def render(self, form: str = "rich", *, details: bool = False) -> str:
         """Return it as ``mtbench compare --format`` prints it.
+
+        Args:
+            details: whether each pair of many is shown in full; CSV and JSON have all anyway.
 
         Raises:
             UsageError: if there is no such format.
         """
-        _check_format(form, COMPARISON_FORMATS)
-        return COMPARISON_FORMATS[form](self.comparisons)
+        given = {"details": details} if form in IN_SECTIONS else {}
+        return rendered(form, COMPARISON_FORMATS, self.comparisons, **given)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -87,8 +89,7 @@ class CheckView(_View):
         Raises:
             UsageError: if there is no such format.
         """
-        _check_format(form, CHECK_FORMATS)
-        return CHECK_FORMATS[form](self.report)
+        return rendered(form, CHECK_FORMATS, self.report)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -98,8 +99,3 @@ class CheckView(_View):
         numbers = ("tolerance", "baseline", "now", "difference", "low", "high", "bound", "p")
         frame = pd.DataFrame(self.report.records())
         return frame.astype(dict.fromkeys(numbers, float)) if len(frame) else frame
-
-
-def _check_format(form: str, known: Mapping[str, Any]) -> None:
-    if form not in known:
-        raise unknown("format", form, known)

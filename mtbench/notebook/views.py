@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -11,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mtbench.board.rendering import FORMATS, as_html, flat_records
 from mtbench.board.standings import Leaderboard
 from mtbench.durations import Estimate
-from mtbench.errors import unknown
 from mtbench.evidence.outcomes import OVERALL
+from mtbench.notebook.formats import rendered
 from mtbench.plan_rendering import PLAN_FORMATS, run_records
 from mtbench.plan_rendering import as_html as plan_as_html
 from mtbench.planning import Plan, PlannedCell
@@ -49,8 +48,7 @@ class PlanView:
         Raises:
             UsageError: if there is no such format.
         """
-        _check_format(form, PLAN_FORMATS)
-        return _plain(PLAN_FORMATS[form](self.plan, self.estimate))
+        return rendered(form, PLAN_FORMATS, self.plan, self.estimate)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -91,17 +89,21 @@ class LeaderboardView:
         Raises:
             UsageError: if there is no such format.
         """
-        _check_format(form, FORMATS)
-        return _plain(FORMATS[form](self.board))
+        return rendered(form, FORMATS, self.board)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
         """A row a cell, numbers unrounded; those that are not there, or undefined, are NaN.
 
-        Columns: ``cell``; for each task and ``overall`` the mean over the seeds under its name,
-        the standard deviation (``_sd``) and the published score (``_paper``), for a task also
-        whether no run trained its head (``_untrained``); ``seeds``, how many runs are stored;
-        ``status``; ``reason``.
+        Columns: ``cell``; for each task and ``overall`` the mean over the seeds under its name
+        and, behind it, its 95 % interval (``_low``, ``_high``), the standard deviation (``_sd``),
+        the examples of dev (``_n``), train minus dev (``_gap``) and the published score
+        (``_paper``), for a task also whether no run trained its head (``_untrained``) and the
+        examples it was trained on (``_trained_on``); ``seeds``, how many runs are stored;
+        ``rank_best`` and ``rank_worst``; ``against``, the cell that it is compared with, and
+        ``difference`` to that on the overall, with ``_low``, ``_high`` and ``_p`` (Holm's);
+        ``delta_m``, the gain over single tasks in percent, with ``_low`` and ``_high``; of a run
+        ``steps``, ``minutes``, ``peak_mb`` and ``peak_device_mb``; ``status``; ``reason``.
         """
         import pandas as pd
 
@@ -141,23 +143,3 @@ def _scores_of(cell: PlannedCell, store: Store) -> list[dict[str, Any]]:
         whole = {"task": OVERALL, "metric": "", "score": result["overall"]}
         records.append(told | whole | {"untrained": bool(result["untrained"])})
     return records
-
-
-def _summary(values: Sequence[float | None]) -> tuple[float | None, float | None]:
-    """Return mean and standard deviation; None where one is undefined or they are too few."""
-    defined = [value for value in values if value is not None]
-    if not values or len(defined) < len(values):
-        return None, None
-    return statistics.fmean(defined), statistics.stdev(defined) if len(defined) > 1 else None
-
-
-def _check_format(form: str, known: Mapping[str, Any]) -> None:
-    if form not in known:
-        raise unknown("format", form, known)
-
-
-def _plain(text: str) -> str:
-    """Return a text without the colours that it has where stdout is a terminal."""
-    from rich.text import Text
-
-    return Text.from_ansi(text).plain
