@@ -92,11 +92,11 @@ class Check:
             UsageError: if something does not fit.
         """
         from mtbench.cli.options import load_registry
-        from mtbench.cli.progress import observing
         from mtbench.devices import choose
         from mtbench.gate.gatekeeper import Gatekeeper
         from mtbench.matrix.overrides import Overrides
         from mtbench.plugin_files import file_beside
+        from mtbench.progress import observing
         from mtbench.store import Store
 
         place = self.root / matrix

@@ -40,7 +40,7 @@ FLOORS = [
     ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
-    ["executors", "study", "bench", "comparison", "gate"],
+    ["executors", "study", "bench", "comparison", "gate", "progress"],
     ["testing"],  # the conformance kit, for plugin authors: the core never imports it
     # The package itself shows the functions of notebook.
     ["cli", "__main__", "pytest_plugin", "notebook", ""],

@@ -56,12 +56,9 @@ def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
 
 def _watching(plan: Plan) -> AbstractContextManager[Observer]:
     """Give the observer of what is about to be trained, once it is said what cannot be."""
-    from mtbench.cli.progress import observing
-    from mtbench.planning import faults
+    from mtbench.progress import observing, watching
 
-    if told := faults([cell.fault for cell in plan.cells]):  # before the hours of the others
-        click.echo(f"warning: {told}; the others go on", err=True)
-    return observing(len(plan.to_do()))
+    return watching(observing, lambda told: click.echo(f"warning: {told}", err=True))(plan)
 
 
 @click.command()

@@ -99,9 +99,9 @@ def _gatekeeper(
     jobs: int | None,
     no_train: bool,
 ) -> Gatekeeper:
-    from mtbench.cli.progress import observing
     from mtbench.devices import choose
     from mtbench.gate.gatekeeper import Gatekeeper
+    from mtbench.progress import observing
 
     return Gatekeeper(
         matrix_path,

@@ -2,16 +2,16 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from mtbench.devices import choose
-from mtbench.errors import UsageError
 from mtbench.matrix.file import Matrix
 from mtbench.matrix.overrides import Overrides
+from mtbench.notebook import values
+from mtbench.notebook.warner import Warner
 from mtbench.planning import Plan
 from mtbench.plugin_files import file_beside
 from mtbench.registry import Registry
@@ -22,9 +22,8 @@ from mtbench.validation import validate
 Place = str | Path
 MatrixLike = Place | Mapping[str, Any] | Matrix
 
+STORE = ".mtbench"
 UNTITLED = "untitled"
-CALLER = 4
-"""Frames from a warning here to whoever called the function of the interface."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +36,7 @@ class Asked:
         device: ``"cpu"`` or ``"cuda:<index>"``.
         files: plugin files, that beside the matrix among them.
         blocked: names of plugins that are left out.
+        warn: says something to the caller.
     """
 
     matrix: Path | Matrix
@@ -47,6 +47,7 @@ class Asked:
     device: str
     files: Sequence[Path]
     blocked: Sequence[str]
+    warn: Callable[[str], None] = field(default_factory=Warner)
 
     def plan(self) -> Plan:
         """Return the plan of it."""
@@ -80,87 +81,77 @@ def read_arguments(
     Raises:
         UsageError: if something that was given does not fit.
     """
+    warn = Warner()
     table = _matrix(matrix)
-    loaded = load_plugins(table if isinstance(table, Path) else Path(), plugins, blocked)
+    beside = file_beside(table if isinstance(table, Path) else Path())
+    files = [*values.paths("plugins", plugins), *beside]
+    left_out = values.texts("blocked", blocked)
     return Asked(
         matrix=table,
-        registry=loaded.registry,
-        store=Store(Path(store)),
-        overrides=read_overrides(settings or {}, axes or {}, seeds, data),
-        expression=cells,
-        device=choose(device),
-        files=loaded.files,
-        blocked=loaded.blocked,
+        registry=load_plugins(files, left_out, warn),
+        store=Store(values.path("store", store)),
+        overrides=read_overrides(settings, axes, seeds, data),
+        expression=read_expression(cells),
+        device=choose(values.text("device", device)),
+        files=files,
+        blocked=left_out,
+        warn=warn,
     )
 
 
-@dataclass(frozen=True)
-class Loaded:
-    """The plugins that a caller asks for, the file beside the matrix among ``files``."""
-
-    registry: Registry
-    files: Sequence[Path]
-    blocked: Sequence[str]
-
-
 def load_plugins(
-    matrix: Path, plugins: Place | Iterable[Place], blocked: str | Iterable[str]
-) -> Loaded:
+    files: Sequence[Path], blocked: Sequence[str], warn: Callable[[str], None]
+) -> Registry:
     """Load all plugins but those that are blocked, and warn of every one that is broken.
-
-    Args:
-        matrix: its file, or the folder of that or of a ``mtbenchfile.py``.
 
     Raises:
         UsageError: if a file or a name does not fit.
     """
-    given = [plugins] if isinstance(plugins, str | Path) else plugins
-    files = [*map(Path, given), *file_beside(matrix)]
-    left_out = [blocked] if isinstance(blocked, str) else list(blocked)
-    registry = Registry.load(files, left_out)
-    registry.check_blocked(left_out)
+    registry = Registry.load(files, blocked)
+    registry.check_blocked(blocked)
     for problem in registry.problems:
-        warnings.warn(f"broken plugin {problem}", stacklevel=CALLER)
-    return Loaded(registry, files, left_out)
+        warn(f"broken plugin {problem}")
+    return registry
 
 
 def _matrix(given: MatrixLike) -> Path | Matrix:
     """Return a path, or a matrix with a title."""
     if isinstance(given, str | Path):
         return Path(given)
-    matrix = given if isinstance(given, Matrix) else validate(Matrix, given, where="matrix")
+    if isinstance(given, Matrix):
+        matrix = given
+    else:
+        matrix = validate(Matrix, values.plain(given), where="matrix")
     return matrix.model_copy(update={"title": matrix.title or UNTITLED})
 
 
 def read_overrides(
-    settings: Mapping[str, Any],
-    axes: Mapping[str, Sequence[Any]],
+    settings: Mapping[str, Any] | None,
+    axes: Mapping[str, Sequence[Any]] | None,
     seeds: int | None,
     data: Place | None,
 ) -> Overrides:
-    """Return what is laid over a matrix.
+    """Return what is laid over a matrix, as plain Python has it.
 
     Raises:
-        UsageError: if an axis is no list of values, or the seeds are no number.
+        UsageError: if something does not fit: an axis is no list of values, or an empty one, the
+            seeds are no number.
     """
-    if seeds is not None:
-        check_count("seeds", seeds)
-    for key, values in axes.items():
-        if isinstance(values, str | Mapping) or not isinstance(values, Iterable):
-            raise UsageError(f"axes: {key}: expected a list of values (given: {values!r})")
-    folder = {} if data is None else {"data.dir": str(data)}
+    chosen = values.plain(values.by_key("set", settings, '{"train.lr": 1e-4}'))
+    if data is not None:
+        chosen["data.dir"] = str(values.path("data", data))
+    varied = values.by_key("axes", axes, '{"train.lr": [1e-3, 1e-4]}')
     return Overrides(
-        set={**settings, **folder},
-        axes={key: list(values) for key, values in axes.items()},
-        seeds=seeds,
+        set=chosen,
+        axes={key: values.axis(key, given) for key, given in varied.items()},
+        seeds=None if seeds is None else values.count("seeds", seeds),
     )
 
 
-def check_count(name: str, given: Any) -> None:
-    """Make sure that a number of seeds, of runs, is one.
+def read_expression(cells: str | None) -> str | None:
+    """Return what keeps some cells.
 
     Raises:
-        UsageError: if it is none.
+        UsageError: if it is no text.
     """
-    if not isinstance(given, int) or isinstance(given, bool) or given < 1:
-        raise UsageError(f"{name}: expected a number from 1 (given: {given!r})")
+    return None if cells is None else values.text("cells", cells)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Iterable, Mapping, Sequence
-from contextlib import nullcontext
 from typing import Any
 
 from mtbench.board.standings import leaderboard as read
 from mtbench.devices import AUTO
-from mtbench.notebook.arguments import MatrixLike, Place, check_count, read_arguments
+from mtbench.notebook import values
+from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
-from mtbench.planning import Plan, faults
+from mtbench.planning import Plan
+from mtbench.progress import observing, silent, watching
 from mtbench.store import Store
 from mtbench.study import ablate as train
 from mtbench.study import estimate
-
-STORE = ".mtbench"
 
 
 def plan(
@@ -133,10 +131,7 @@ def ablate(
     Returns:
         The leaderboard, as it then stands.
     """
-    from mtbench.cli.progress import Silence, observing
-
-    if jobs is not None:
-        check_count("jobs", jobs)
+    at_a_time = None if jobs is None else values.count("jobs", jobs)
     study = read_arguments(
         matrix,
         data=data,
@@ -149,22 +144,18 @@ def ablate(
         plugins=plugins,
         blocked=blocked,
     )
-    before = study.plan()
-    if told := faults([cell.fault for cell in before.cells]):  # before the hours of the others
-        warnings.warn(f"{told}; the others go on", stacklevel=2)
-    with observing(len(before.to_do())) if progress else nullcontext(Silence()) as observer:
-        after = train(
-            study.matrix,
-            study.registry,
-            study.store,
-            study.overrides,
-            study.expression,
-            observer=observer,
-            device=study.device,
-            jobs=jobs,
-            plugins=study.files,
-            blocked=study.blocked,
-        )
+    after = train(
+        study.matrix,
+        study.registry,
+        study.store,
+        study.overrides,
+        study.expression,
+        observer=watching(observing if progress else silent, study.warn),
+        device=study.device,
+        jobs=at_a_time,
+        plugins=study.files,
+        blocked=study.blocked,
+    )
     return _view(after, study.store)
 
 

@@ -2,30 +2,30 @@
 
 from __future__ import annotations
 
-import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from mtbench.comparison.addresses import Reader, check_cells
-from mtbench.comparison.record import compare_sides
+from mtbench.comparison.addressed import compare_addresses
+from mtbench.comparison.addresses import Reader
 from mtbench.devices import AUTO, choose
 from mtbench.errors import UsageError
-from mtbench.executors import Observer
 from mtbench.gate.gatekeeper import Gatekeeper
+from mtbench.notebook import values
 from mtbench.notebook.arguments import (
+    STORE,
     Place,
-    check_count,
     load_plugins,
     read_arguments,
+    read_expression,
     read_overrides,
 )
 from mtbench.notebook.judgement_views import CheckView, ComparisonView
+from mtbench.notebook.warner import Warner
+from mtbench.plugin_files import file_beside
+from mtbench.progress import observing, silent
 from mtbench.registry import Registry
 from mtbench.store import Store
-
-STORE = ".mtbench"
 
 
 def compare(
@@ -62,23 +62,30 @@ def compare(
         NothingToCompare: if nothing of a side is stored, or the sides have nothing in common.
         PluginError: if a plugin broke a cell that is asked for.
     """
-    if examples:
-        check_count("examples", examples)
+    shown = values.count("examples", examples) if examples else 0
+    files, left_out = values.paths("plugins", plugins), values.texts("blocked", blocked)
+    warn = Warner()
 
     def registry(matrix: Path) -> Registry:
-        return load_plugins(matrix, plugins, blocked).registry
+        return load_plugins([*files, *file_beside(matrix)], left_out, warn)
 
-    overrides = read_overrides(set or {}, axes or {}, seeds, data)
-    reader = Reader(registry, overrides, cells, choose(device))
-    other = None if store_b is None else Store(Path(store_b))
-    sides = reader.both(str(a), str(b), Store(Path(store)), other)
-    for side in sides:
-        check_cells(side)
-        if side.problem is not None:
-            warnings.warn(str(side.problem), stacklevel=2)
-    folder = None if data is None else Path(data)
-    found = compare_sides(*sides, examples=examples, data_dir=folder)
-    return ComparisonView(found)
+    found = compare_addresses(
+        Reader(
+            registry,
+            read_overrides(set, axes, seeds, data),
+            read_expression(cells),
+            choose(values.text("device", device)),
+        ),
+        str(values.path("a", a)),
+        str(values.path("b", b)),
+        Store(values.path("store", store)),
+        None if store_b is None else Store(values.path("store_b", store_b)),
+        examples=shown,
+        data_dir=None if data is None else Path(data),
+    )
+    for problem in found.problems:
+        warn(str(problem))
+    return ComparisonView(found.comparisons)
 
 
 def check(
@@ -94,6 +101,7 @@ def check(
     plugins: Place | Iterable[Place] = (),
     blocked: str | Iterable[str] = (),
     baseline: Place | None = None,
+    update: bool = False,
     strict: bool = False,
     extend: int = 0,
     train: bool = True,
@@ -107,6 +115,8 @@ def check(
     Args:
         matrix: the study's file, or the folder of that.
         baseline: its folder; None for that of the matrix.
+        update: whether the baseline is first written anew, of what is then stored; the study is
+            held against itself.
         strict: whether what is inconclusive fails.
         extend: further seeds for the cells that are inconclusive, once.
         train: whether what is not stored is trained.
@@ -117,13 +127,15 @@ def check(
     Raises:
         UsageError: if something that was given does not fit.
         NothingToCompare: if there is no baseline, or a gated metric is in no cell.
-        PluginError: if plugins break every cell.
+        RunsMissing: if the baseline is to be written, and a run failed or is missing.
+        PluginError: if plugins break every cell; one is enough where the baseline is written.
     """
     if not isinstance(matrix, str | Path):
         raise UsageError("matrix: a check needs a file, beside which its baseline lies")
-    for name, count in (("jobs", jobs), ("extend", extend or None)):
-        if count is not None:
-            check_count(name, count)
+    if update and (strict or extend):
+        raise UsageError("update: a study is not strict with itself: leave out strict and extend")
+    at_a_time = None if jobs is None else values.count("jobs", jobs)
+    further = values.count("extend", extend) if extend else 0
     asked = read_arguments(
         matrix,
         data=data,
@@ -140,29 +152,16 @@ def check(
         Path(matrix),
         asked.registry,
         asked.store,
-        _observing if progress else _silent,
+        observing if progress else silent,
         overrides=asked.overrides,
         expression=asked.expression,
         device=asked.device,
-        jobs=jobs,
+        jobs=at_a_time,
         plugins=asked.files,
         blocked=asked.blocked,
         train=train,
-        folder=None if baseline is None else Path(baseline),
+        folder=None if baseline is None else values.path("baseline", baseline),
     )
-    return CheckView(keeper.check(strict=strict, extend=extend))
-
-
-@contextmanager
-def _observing(total: int) -> Iterator[Observer]:
-    from mtbench.cli.progress import observing
-
-    with observing(total) as observer:
-        yield observer
-
-
-@contextmanager
-def _silent(total: int) -> Iterator[Observer]:  # noqa: ARG001 - as the other one is called
-    from mtbench.cli.progress import Silence
-
-    yield Silence()
+    if update:
+        keeper.update()
+    return CheckView(keeper.check(strict=strict, extend=further))

@@ -119,17 +119,53 @@ def test_progress_is_told_on_stderr(tmp_path: Path, capfd: pytest.CaptureFixture
     assert second.startswith(f"{LINEAR} [seed 0]: overall 0.")
 
 
+SEARCH: dict[str, Any] = {
+    **STUDY,
+    "title": "a small search",
+    "design": "staged",
+    "axes": {"heads.sst": ["linear", "mlp"], "train.lr": [1e-3, 1e-4]},
+}
+
+
+def test_progress_of_a_search_counts_each_stage(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Two cells, then the other rate of the better one; a broken head is told with its stage."""
+    board = mtbench.ablate(SEARCH, store=tmp_path, device="cpu", jobs=1)
+
+    assert list(board.frame["status"]) == ["done"] * 3
+    told = [line for line in capfd.readouterr().err.splitlines() if line.startswith("[")]
+    assert [line.partition(" ")[0] for line in told] == ["[1/2]", "[2/2]", "[1/1]"]
+
+
+def test_a_fault_of_a_later_stage_is_a_warning_too(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("mtbenchfile.py").write_text(NAN)
+    axes = {"train.lr": [1e-3, 1e-4], "heads.sst": ["linear", "mlp", "gone"]}
+
+    with pytest.warns(UserWarning, match="; the others go on$") as caught:
+        board = mtbench.ablate({**SEARCH, "axes": axes}, device="cpu", progress=False)
+
+    assert list(board.frame["status"]) == ["done"] * 3 + ["broken"]
+    (one,) = caught
+    assert "1 of 2 cells is broken: " in str(one.message)
+    assert one.filename == __file__
+
+
 def test_what_fails_stands_in_the_table_and_raises_when_asked(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
 ) -> None:
     monkeypatch.chdir(tmp_path)
     Path("mtbenchfile.py").write_text(NAN)
 
-    with pytest.warns(UserWarning, match=r"1 of 3 cells is broken: .*; the others go on$"):
+    with pytest.warns(UserWarning, match=r"1 of 3 cells is broken: .*; the others go on$") as told:
         board = mtbench.ablate(
             STUDY, axes={"heads.sst": ["linear", "bad", "gone"]}, device="cpu", progress=False
         )
 
+    assert [one.filename for one in told] == [__file__]
     assert list(board.frame["status"]) == ["done", "failed", "broken"]
     assert "NonFiniteLoss" in board.frame["reason"][1]
     assert "Gone" in board.frame["reason"][2]

@@ -1,14 +1,15 @@
 import json
+import warnings
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import mtbench
-from mtbench.errors import NothingToCompare, UsageError
+from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.notebook.arguments import read_arguments
-from mtbench.notebook.judgements import _silent
+from mtbench.progress import silent
 from mtbench.store import RESULT, Store, write_json
 
 MATRIX = """
@@ -25,6 +26,18 @@ mode = "exact"
 """
 
 
+PLUGIN = """
+from mtbench.api import HeadSpec, hookimpl
+
+class Head:
+    pass
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="other-linear", summary="mine", target="my_compared_heads:Head")]
+"""
+
+
 @pytest.fixture(scope="module")
 def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any]]:
     """The matrix of a study that is trained and has a baseline, and how to look at it."""
@@ -35,7 +48,7 @@ def study(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, Any
     mtbench.ablate(matrix, progress=False, **given)
     nothing: dict[str, Any] = dict.fromkeys(("data", "settings", "axes", "seeds", "cells"))
     asked = read_arguments(matrix, plugins=(), blocked=(), **nothing, **given)
-    Gatekeeper(matrix, asked.registry, asked.store, _silent, device="cpu").update()
+    Gatekeeper(matrix, asked.registry, asked.store, silent, device="cpu").update()
     return matrix, given
 
 
@@ -61,6 +74,56 @@ def test_compare_of_a_matrix_with_itself_is_identical(study: tuple[Path, dict[st
     assert frame["identical"].all()
 
 
+def test_compare_reads_iterators_for_both_sides(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path, new_modules: None
+) -> None:
+    matrix, given = study
+    file = tmp_path / "my_compared_heads.py"
+    file.write_text(PLUGIN)
+    axes = {"heads.sst": (head for head in ("linear", "other-linear"))}
+    plugins = (place for place in [file])
+    blocked = (name for name in ["nobody"])
+
+    with pytest.warns(UserWarning, match="runs have no score"):
+        view = mtbench.compare(matrix, matrix, axes=axes, plugins=plugins, **given)
+
+    assert list(view.frame["cell_a"].unique()) == ["heads.sst=linear"]
+    assert list(view.comparisons.absent) == ["heads.sst=other-linear"]
+    with pytest.raises(UsageError, match="unknown plugin 'nobody'"):
+        mtbench.compare(matrix, matrix, blocked=blocked, **given)
+
+
+def test_compare_warns_once_and_where_it_is_called(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path, new_modules: None
+) -> None:
+    """Of what both sides have: a broken plugin, and runs that are missing."""
+    matrix, given = study
+    file = tmp_path / "my_broken_compared.py"
+    file.write_text("raise RuntimeError('no')")
+
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        mtbench.compare(matrix, matrix, seeds=2, plugins=file, **given)
+
+    broken, missing = [str(one.message) for one in caught]
+    assert broken.startswith("broken plugin my_broken_compared ")
+    assert missing.startswith("2 of 4 runs have no score (")
+    assert {one.filename for one in caught} == {__file__}
+
+
+def test_many_pairs_are_shown_in_full_where_that_is_asked_for(
+    study: tuple[Path, dict[str, Any]],
+) -> None:
+    matrix, given = study
+
+    view = mtbench.compare(matrix, matrix, **given)
+
+    for form in ("rich", "markdown", "latex"):
+        assert len(view.render(form, details=True)) > 2 * len(view.render(form))
+    for form in ("csv", "json"):
+        assert view.render(form, details=True) == view.render(form)
+
+
 def test_what_cannot_be_compared(study: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
     matrix, given = study
 
@@ -70,6 +133,11 @@ def test_what_cannot_be_compared(study: tuple[Path, dict[str, Any]], tmp_path: P
         mtbench.compare(matrix, matrix, store=tmp_path / "empty", device="cpu")
     with pytest.raises(UsageError, match=r"^examples: expected a number from 1"):
         mtbench.compare(matrix, matrix, examples=-1, **given)
+    number: Any = 3
+    with pytest.raises(UsageError, match=r"^b: expected a path \(given: 3\)$"):
+        mtbench.compare(matrix, number, **given)
+    with pytest.raises(UsageError, match=r"^plugins: expected a path \(given: 3\)$"):
+        mtbench.compare(matrix, matrix, plugins=number, **given)
 
 
 def test_check_of_an_unchanged_study_passes(study: tuple[Path, dict[str, Any]]) -> None:
@@ -91,6 +159,24 @@ def test_check_trains_nothing_where_it_is_told_not_to(
 
     assert (view.report.verdict, view.report.failed) == ("missing", True)
     assert Store(tmp_path).keys() == set()
+
+
+def test_check_writes_the_baseline_anew(
+    study: tuple[Path, dict[str, Any]], tmp_path: Path
+) -> None:
+    matrix, given = study
+
+    view = mtbench.check(matrix, baseline=tmp_path, update=True, train=False, **given)
+
+    assert (tmp_path / "baseline.json").read_text() == (
+        matrix.parent / "baseline.json"
+    ).read_text()
+    assert (view.report.verdict, view.frame["difference"].tolist()) == ("passed", [0.0, 0.0])
+    for more in ({"strict": True}, {"extend": 1}):
+        with pytest.raises(UsageError, match=r"^update: .* leave out strict and extend$"):
+            mtbench.check(matrix, baseline=tmp_path, update=True, **more, **given)
+    with pytest.raises(RunsMissing, match="2 of 4 runs have no score"):
+        mtbench.check(matrix, baseline=tmp_path, update=True, train=False, **{**given, "seeds": 2})
 
 
 def test_check_needs_a_file_and_its_baseline(

@@ -1,5 +1,7 @@
 import io
 import sys
+from contextlib import AbstractContextManager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -7,8 +9,21 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from mtbench.cli.progress import SILENCE_SECONDS, WIDTH, Bars, Lines, Silence, observing, outcome
-from mtbench.executors import Job
+from mtbench.executors import Job, Observer
+from mtbench.matrix.designs import NamedCell
+from mtbench.planning import Planner
+from mtbench.progress import (
+    SILENCE_SECONDS,
+    WIDTH,
+    Bars,
+    Lines,
+    Silence,
+    observing,
+    outcome,
+    silent,
+    watching,
+)
+from mtbench.registry import Registry
 from mtbench.store import Store
 
 KEY = "0123456789abcdef"
@@ -32,7 +47,7 @@ def test_outcomes() -> None:
 def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
     """Return the time that progress sees, to be moved on."""
     now = [1000.0]
-    monkeypatch.setattr("mtbench.cli.progress.time.monotonic", lambda: now[0])
+    monkeypatch.setattr("mtbench.progress.time.monotonic", lambda: now[0])
     return now
 
 
@@ -150,7 +165,7 @@ def test_a_notebook_has_bars_where_it_can_show_them(
 ) -> None:
     monkeypatch.setitem(sys.modules, "IPython", sys)
     monkeypatch.setattr(
-        "mtbench.cli.progress.find_spec", lambda name: sys.__spec__ if widgets else None
+        "mtbench.progress.find_spec", lambda name: sys.__spec__ if widgets else None
     )
     monkeypatch.setattr("rich.console._is_jupyter", lambda: True)
     monkeypatch.setattr(Progress, "__enter__", lambda self: self)
@@ -167,3 +182,26 @@ def test_silence_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     silence.finished(job(), FAILED)
 
     assert capfd.readouterr() == ("", "")
+
+
+def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
+    cells = [
+        NamedCell(name, {"tasks": [{"name": "sample-sst"}], "train": {"steps": 1, **more}})
+        for name, more in (("one", {}), ("two", {"lr": 0.5}))
+    ]
+    plan = Planner(Registry.load(), Store(tmp_path)).plan("a study", cells, [0, 1])
+    broken = replace(
+        plan, cells=[replace(plan.cells[0], fault="it broke", runs=[]), plan.cells[1]]
+    )
+    told: list[Any] = []
+
+    def counted(total: int) -> AbstractContextManager[Observer]:
+        told.append(total)
+        return silent(total)
+
+    watch = watching(counted, told.append)
+    with watch(plan) as observer:
+        observer.started(job())
+    watch(broken)
+
+    assert told == [4, "1 of 2 cells is broken: it broke; the others go on", 2]

@@ -2,14 +2,15 @@
 
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
 import click
 
 from mtbench.executors import Job, Observer
+from mtbench.planning import Plan, faults
 
 SILENCE_SECONDS = 60
 """How long a run may go on in a log without a word."""
@@ -44,6 +45,30 @@ def observing(total: int) -> Iterator[Observer]:
     )
     with Progress(*columns, console=Console(stderr=True), transient=True) as progress:
         yield Bars(progress, total)
+
+
+def silent(total: int) -> AbstractContextManager[Observer]:  # noqa: ARG001 - as ``observing`` is
+    """Give the observer that says nothing."""
+    return nullcontext(Silence())
+
+
+def watching(
+    observing: Callable[[int], AbstractContextManager[Observer]], warn: Callable[[str], None]
+) -> Callable[[Plan], AbstractContextManager[Observer]]:
+    """Return what gives the observer of the runs that a plan, such as a search's stage, is to do.
+
+    It first warns of the cells that cannot be trained: before the hours of the others.
+
+    Args:
+        observing: gives the observer of so many runs.
+    """
+
+    def watch(plan: Plan) -> AbstractContextManager[Observer]:
+        if told := faults([cell.fault for cell in plan.cells]):
+            warn(f"{told}; the others go on")
+        return observing(len(plan.to_do()))
+
+    return watch
 
 
 def _in_notebook() -> bool:
