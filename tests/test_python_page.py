@@ -8,7 +8,9 @@ from typing import Any
 import pytest
 
 import mtbench
-from mtbench.notebook.views import SCORES
+from mtbench.board.rendering import flat_records
+from mtbench.board.standings import Leaderboard, Row, Score
+from mtbench.notebook.views import SCORES, LeaderboardView
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"
 TEXT = PAGE.read_text(encoding="utf-8")
@@ -42,3 +44,15 @@ def test_every_public_name_is_on_the_page() -> None:
 
 def test_every_column_of_the_scores_is_on_the_page() -> None:
     assert [name for name in SCORES if f"`{name}`" not in TEXT] == []
+
+
+def test_every_column_of_the_leaderboard_is_told() -> None:
+    none = Score(None, None, (), None)
+    row = Row("a cell", {}, {"sst": none}, none, "missing", [], "")
+    (record,) = flat_records(Leaderboard("a study", {"sst": "accuracy"}, [row], {}, []))
+    docstring = str(inspect.getdoc(LeaderboardView.frame))
+    columns = {re.sub("^(sst|overall)(?=_)", "", name) for name in record} - {"sst"}
+
+    assert [name for name in columns if f"`{name}`" not in TEXT] == []
+    parts = {re.sub("^(difference|delta_m)(?=_)", "", name) for name in columns}
+    assert [name for name in parts if f"``{name}``" not in docstring] == []
