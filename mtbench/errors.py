@@ -98,7 +98,8 @@ def unknown(what: str, given: str, known: Iterable[str], *, where: str = "") -> 
     """
     words = sorted(known)
     guess = nearest(given, words)
-    shown = ", ".join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
+    mark = "; " if any("," in word for word in words) else ", "  # names of cells hold commas
+    shown = mark.join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
     return UsageError(
         f"unknown {what} {given!r}"
         + (f" in {where}" if where else "")

@@ -49,10 +49,13 @@ class Check:
         from mtbench.errors import MtbenchError
         from mtbench.gate.rendering import as_text, summary
 
+        refusal = ""
         try:
             report = self.keeper(matrix, **given).check(strict=strict, extend=extend)
         except MtbenchError as error:
-            pytest.fail(f"mtbench check {matrix}: {error}", pytrace=False)
+            refusal = f"mtbench check {matrix}: {error}"
+        if refusal:  # outside of the handler, so that pytest shows one failure and not two
+            pytest.fail(refusal, pytrace=False)
         if report.failed:
             pytest.fail(f"mtbench check {matrix}\n\n{as_text(report)}", pytrace=False)
         if report.verdict == "inconclusive":

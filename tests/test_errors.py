@@ -61,6 +61,11 @@ def test_unknown_says_what_was_given_what_is_near_and_what_is_known() -> None:
     )
 
 
+def test_unknown_parts_words_that_hold_commas_by_something_else() -> None:
+    error = unknown("cell", "x", ["a=1, b=1", "a=1, b=2"])
+    assert str(error).endswith("(known: a=1, b=1; a=1, b=2)")
+
+
 def test_unknown_makes_no_wild_guess() -> None:
     assert str(unknown("task", "qqp", ["sst", "pd"])) == "unknown task 'qqp' (known: pd, sst)"
 

@@ -73,6 +73,7 @@ def read_arguments(
     cells: str | None,
     plugins: Place | Iterable[Place],
     blocked: str | Iterable[str],
+    reference: str | None = None,
 ) -> Asked:
     """Return what the arguments that all functions share come to; see ``interface.plan``.
 
@@ -90,7 +91,7 @@ def read_arguments(
         matrix=table,
         registry=load_plugins(files, left_out, warn),
         store=Store(values.path("store", store)),
-        overrides=read_overrides(settings, axes, seeds, data),
+        overrides=read_overrides(settings, axes, seeds, data, reference),
         expression=read_expression(cells),
         device=choose(values.text("device", device)),
         files=files,
@@ -130,6 +131,7 @@ def read_overrides(
     axes: Mapping[str, Sequence[Any]] | None,
     seeds: int | None,
     data: Place | None,
+    reference: str | None = None,
 ) -> Overrides:
     """Return what is laid over a matrix, as plain Python has it.
 
@@ -145,6 +147,7 @@ def read_overrides(
         set=chosen,
         axes={key: values.axis(key, given) for key, given in varied.items()},
         seeds=None if seeds is None else values.count("seeds", seeds),
+        reference=None if reference is None else values.text("reference", reference),
     )
 
 

@@ -75,13 +75,15 @@ def leaderboard(
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as the command line has it
     axes: Mapping[str, Sequence[Any]] | None = None,
     seeds: int | None = None,
+    reference: str | None = None,
     cells: str | None = None,
     plugins: Place | Iterable[Place] = (),
     blocked: str | Iterable[str] = (),
 ) -> LeaderboardView:
     """Return the leaderboard of what is stored of a matrix, and train nothing.
 
-    Args and errors are those of ``plan``. Runs that failed or are missing raise nothing: the
+    Args and errors are those of ``plan``; ``reference`` is the cell that all others are compared
+    with, None for what the matrix says. Runs that failed or are missing raise nothing: the
     table says which, and ``.plan.check_complete()`` raises.
     """
     study = read_arguments(
@@ -95,6 +97,7 @@ def leaderboard(
         cells=cells,
         plugins=plugins,
         blocked=blocked,
+        reference=reference,
     )
     return _view(study.plan(), study.store)
 
@@ -108,6 +111,7 @@ def ablate(
     set: Mapping[str, Any] | None = None,  # noqa: A002 - as the command line has it
     axes: Mapping[str, Sequence[Any]] | None = None,
     seeds: int | None = None,
+    reference: str | None = None,
     cells: str | None = None,
     plugins: Place | Iterable[Place] = (),
     blocked: str | Iterable[str] = (),
@@ -121,6 +125,7 @@ def ablate(
     ``.plan.check_complete()`` raises.
 
     Args:
+        reference: as for ``leaderboard``.
         jobs: runs at a time; None for as many as the cores can take, one on a CUDA device.
         progress: whether to show it: bars on a terminal and in a notebook that has ipywidgets,
             else lines on stderr.
@@ -143,6 +148,7 @@ def ablate(
         cells=cells,
         plugins=plugins,
         blocked=blocked,
+        reference=reference,
     )
     after = train(
         study.matrix,

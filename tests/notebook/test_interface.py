@@ -96,6 +96,17 @@ def test_leaderboard_reads_what_the_command_line_prints(
     assert sorted(overalls) == sorted(result["overall"] for result in stored)
 
 
+def test_a_reference_is_what_the_others_are_compared_with(
+    trained_study: tuple[Path, Any],
+) -> None:
+    store, _ = trained_study
+
+    frame = mtbench.leaderboard(STUDY, store=store, device="cpu", reference=MLP).frame
+    assert dict(zip(frame["cell"], frame["against"], strict=True))[LINEAR] == MLP
+    with pytest.raises(UsageError, match=r"did you mean 'heads\.sst=mlp'"):
+        mtbench.ablate(STUDY, store=store, device="cpu", reference="heads.sst=mlb")
+
+
 def test_plan_tells_what_is_stored(trained_study: tuple[Path, Any]) -> None:
     store, _ = trained_study
 
