@@ -99,7 +99,8 @@ class LeaderboardView:
         and, behind it, its 95 % interval (``_low``, ``_high``), the standard deviation (``_sd``),
         the examples of dev (``_n``), train minus dev (``_gap``) and the published score
         (``_paper``), for a task also whether no run trained its head (``_untrained``) and the
-        examples it was trained on (``_trained_on``); ``seeds``, how many runs are stored;
+        examples it was trained on (``_trained_on``), for the overall whether it is over all of
+        the matrix's tasks (``_all_tasks``); ``seeds``, how many runs are stored;
         ``rank_best`` and ``rank_worst``; ``against``, the cell that it is compared with, and
         ``difference`` to that on the overall, with ``_low``, ``_high`` and ``_p`` (Holm's);
         ``delta_m``, the gain over single tasks in percent, with ``_low`` and ``_high``; of a run

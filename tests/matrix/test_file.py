@@ -594,7 +594,7 @@ def test_the_names_of_a_large_search_are_not_counted_out(file: Path) -> None:
     found = arrange(read(file, f'reference = "{last}"\n{base}{exclude}"tiny"\n'))
 
     assert ({cell.against for cell in found.cells}, found.to_come) == ({last}, 19 * 7)
-    with pytest.raises(UsageError, match=r"unknown cell 'x' in reference \(known: .*, \.\.\.\)$"):
+    with pytest.raises(UsageError, match=r"unknown cell 'x' in reference \(known: .*; \.\.\.\)$"):
         arrange(read(file, f'reference = "x"\n{base}'))
     with pytest.raises(UsageError, match=r"^unknown value 'tyni' in \[\[exclude\]\] encoder.name"):
         arrange(read(file, f'{base}{exclude}"tyni"\n'))
