@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
 from html import escape
@@ -18,11 +19,11 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-class _View:
+class _View(ABC):
     """Shows the text of the terminal, in a notebook as it stands there."""
 
-    def render(self, form: str = "rich") -> str:
-        raise NotImplementedError
+    @abstractmethod
+    def render(self, form: str = "rich") -> str: ...
 
     def __repr__(self) -> str:
         return self.render()
