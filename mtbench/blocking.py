@@ -48,8 +48,8 @@ class Blocking:
         for name in names:
             found = sorted(owners.get(_canonical(name), ()))
             if not found:
-                plain = [known for known in self._owners if "/" not in known]
-                raise unknown("plugin", name, plain, where="-p")
+                alike = [known for known in self._owners if "/" not in known or "/" in name]
+                raise unknown("plugin", name, alike, where="-p")
             if len(found) > 1:
                 raise UsageError(
                     f"-p no:{name}: {' and '.join(found)} have a plugin of that name; "

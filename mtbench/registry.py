@@ -151,20 +151,27 @@ class Registry:
         return found
 
     def missing(
-        self, what: str, name: str, known: Iterable[str], *, kinds: Iterable[str]
+        self, what: str, name: str, known: Iterable[str], *, kinds: Collection[str]
     ) -> MtbenchError:
         """Return the error of a name that nothing has, which a broken plugin may have brought.
+
+        Of ``distribution/name`` where others have that name, it tells theirs.
 
         Args:
             what: the kind of thing, as the message calls it.
             known: the names that are there.
             kinds: the kinds of component that it could be.
         """
-        error = unknown(what, name, known)
+        _, slash, bare = name.rpartition("/")
+        addresses = [
+            f"{entry.provider.distribution}/{bare}"
+            for entry in self.entries
+            if slash and entry.spec.name == bare and entry.spec.kind in kinds
+        ]
+        error = unknown(what, name, {bare, *addresses} if addresses else known)
         if self.blocked:
             error = UsageError(f"{error}; blocked with -p: {', '.join(self._blocking.used)}")
-        could_be = set(kinds)
-        suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *could_be}]
+        suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *kinds}]
         if not suspects:
             return error
         reasons = "; ".join(str(problem) for problem in suspects)

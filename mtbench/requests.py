@@ -49,7 +49,7 @@ def request(
 
 def versions() -> dict[str, str]:
     """Return the versions of the harness and of the packages that numbers pass through."""
-    found = {"mtbench": __version__}
+    found = {"mtl-bench": __version__}
     for package in PACKAGES:
         try:
             found[package] = version(package)

@@ -19,8 +19,8 @@ OVERALL = "overall"
 DATA: Mapping[str, str] = {"task": " --data data"}
 """What a command must be told besides, where a kind reads files."""
 
-TAKEN = ("mtbench-torchjd",)
-"""Distributions of mtbench's own that need not be installed."""
+TAKEN = ("mtbench_torchjd",)
+"""Modules of mtbench's own that need not be installed."""
 
 USE: Mapping[str, str] = {
     "task": '--set \'tasks=["sample-sts", "{}"]\' --data data',
@@ -48,8 +48,8 @@ def write_plugin(kind: str, name: str, folder: Path | None, registry: Registry) 
 
     Args:
         kind: of component.
-        name: of the component; the distribution is called after it.
-        folder: to write into; None for one that is called as the distribution.
+        name: of the component; distribution and module are called after it.
+        folder: to write into; None for one that is called as the module, with ``-``.
         registry: what is there already.
 
     Returns:
@@ -68,20 +68,21 @@ def write_plugin(kind: str, name: str, folder: Path | None, registry: Registry) 
         raise UsageError(f"there is a {kind} {name!r} already, of {provider}: take another name")
     if kind == "task" and name == OVERALL:
         raise UsageError(f"no task can be called {OVERALL!r}, which is the mean over all of them")
-    distribution = name if name.startswith("mtbench-") else f"mtbench-{name}"
-    module = distribution.replace("-", "_")
-    if distribution in TAKEN or find_spec(module) is not None:
+    # Named as mtbench's own: on the index, `mtbench` and its family are another project's.
+    rest = name.removeprefix("mtl-bench-").removeprefix("mtbench-")
+    module = f"mtbench_{rest.replace('-', '_')}"
+    if module in TAKEN or find_spec(module) is not None:
         raise UsageError(f"there is a module {module!r} already: take another name than {name!r}")
     words = {
         "kind": kind,
         "name": name,
-        "distribution": distribution,
+        "distribution": f"mtl-bench-{rest}",
         "module": module,
         "class": _class_name(kind, name),
         "use": USE[kind].format(name),
         "as_command": f"as `mtbench plugins check {kind}:{name}{DATA.get(kind, '')}`",
     }
-    made = dict(_plugin(words, folder or Path(distribution)))
+    made = dict(_plugin(words, folder or Path(f"mtbench-{rest}")))
     _write(made)
     return list(made)
 

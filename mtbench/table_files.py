@@ -237,7 +237,7 @@ def _parquet(path: Path) -> Table:
     except ImportError:
         raise UsageError(
             f"{path}: reading Parquet needs pyarrow, which is not installed: "
-            "pip install 'mtbench[parquet]'"
+            "pip install 'mtl-bench[parquet]'"
         ) from None
     if not path.is_file():
         raise _missing(path)

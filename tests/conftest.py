@@ -167,7 +167,7 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
             "identity": identity,
             "plugins": [],
             "providers": {},
-            "versions": {"mtbench": "0.1.0"},
+            "versions": {"mtl-bench": "0.1.0"},
             "machine": {"cores": 2},
             **(request or {}),
         }

@@ -3,16 +3,21 @@ import pytest
 from mtbench.blocking import Blocking
 from mtbench.errors import UsageError
 
-PLUGINS = [("heads", "mtbench"), ("heads", "their-heads"), ("tasks", "mtbench"), ("my_file", "")]
+PLUGINS = [
+    ("heads", "mtl-bench"),
+    ("heads", "their-heads"),
+    ("tasks", "mtl-bench"),
+    ("my_file", ""),
+]
 
 
 @pytest.mark.parametrize(
     ("name", "blocked"),
     [
-        ("mtbench", [PLUGINS[0], PLUGINS[2]]),
+        ("mtl-bench", [PLUGINS[0], PLUGINS[2]]),
         ("Their.Heads", [PLUGINS[1]]),
         ("their_heads/heads", [PLUGINS[1]]),
-        ("mtbench/heads", [PLUGINS[0]]),
+        ("MTL_bench/heads", [PLUGINS[0]]),
         ("tasks", [PLUGINS[2]]),
         ("my_file", [PLUGINS[3]]),
         ("my_file.py", []),
@@ -38,7 +43,7 @@ def test_a_name_of_two_distributions_is_refused() -> None:
     with pytest.raises(UsageError) as caught:
         blocking.check(["heads"])
     assert str(caught.value) == (
-        "-p no:heads: mtbench and their-heads have a plugin of that name; "
+        "-p no:heads: mtl-bench and their-heads have a plugin of that name; "
         "write no:DISTRIBUTION/ENTRYPOINT"
     )
 
@@ -52,5 +57,18 @@ def test_the_known_names_are_told() -> None:
         blocking.check(["haeds"])
     assert str(caught.value) == (
         "unknown plugin 'haeds' in -p; did you mean 'heads'? "
-        "(known: heads, mtbench, my_file, tasks, their-heads)"
+        "(known: heads, mtl-bench, my_file, tasks, their-heads)"
     )
+
+
+@pytest.mark.parametrize(
+    ("former", "present"), [("mtbench", "mtl-bench"), ("mtbench/heads", "mtl-bench/heads")]
+)
+def test_the_former_name_of_the_built_ins_is_refused_with_the_present_one(
+    former: str, present: str
+) -> None:
+    blocking = Blocking([former])
+
+    assert not any(blocking.blocks(*plugin) for plugin in PLUGINS)
+    with pytest.raises(UsageError, match=f"'{former}' in -p; did you mean '{present}'?"):
+        blocking.check([former])

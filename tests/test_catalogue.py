@@ -62,14 +62,14 @@ def test_components_are_listed_by_kind_and_name() -> None:
             "kind": "combiner",
             "name": "pcgrad",
             "summary": "Gradient surgery: conflicting gradients are projected off each other.",
-            "distribution": "mtbench",
+            "distribution": "mtl-bench",
             "version": __version__,
         },
         {
             "kind": "combiner",
             "name": "sum",
             "summary": "Sum of the losses: every task weighs 1.",
-            "distribution": "mtbench",
+            "distribution": "mtl-bench",
             "version": __version__,
         },
     ]
@@ -107,7 +107,7 @@ def test_details_of_a_built_in() -> None:
         "name": "single",
         "summary": "Trains one task only; the others' heads stay untrained.",
         "paper": "",
-        "distribution": "mtbench",
+        "distribution": "mtl-bench",
         "version": __version__,
         "module": "mtbench_builtins.balancers",
         "target": "mtbench_builtins.balancers.single:Single",
@@ -195,7 +195,7 @@ def test_a_name_of_two_distributions(install: Install) -> None:
 
     assert [record["distribution"] for record in details(registry, "linear")] == [
         "fake",
-        "mtbench",
+        "mtl-bench",
     ]
     assert [r["summary"] for r in details(registry, "fake/linear")] == ["Another."]
     assert [r["summary"] for r in details(registry, "head:fake/linear")] == ["Another."]

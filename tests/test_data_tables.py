@@ -168,7 +168,7 @@ def test_tasks_of_plugins(install: Install) -> None:
     tasks = default_tasks(Registry.load())
 
     assert type(tasks["fake/sst"]) is type(tasks["mine"])
-    assert tasks["mtbench/sst"].describe().submission == Submission("sst", "Predicted_Sentiment")
+    assert tasks["mtl-bench/sst"].describe().submission == Submission("sst", "Predicted_Sentiment")
     assert {"from-file", "sst"} & {*tasks} == set()
 
 

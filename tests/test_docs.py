@@ -65,6 +65,7 @@ def test_the_first_plugin_passes_the_kit_and_stands_in_a_study(
 def test_the_packaging_of_the_first_plugin() -> None:
     project = tomllib.loads(blocks(PLUGINS, "toml")[0])["project"]
     assert project["entry-points"] == {NAMESPACE: {"product": "my_head"}}
+    assert (project["name"], project["dependencies"]) == ("mtl-bench-product", ["mtl-bench"])
 
 
 @pytest.mark.parametrize("index", [1, 2, 3])
@@ -115,7 +116,9 @@ def test_every_key_is_on_the_matrix_page() -> None:
 
 def test_every_built_in_is_in_the_readme() -> None:
     text = (ROOT / "README.md").read_text(encoding="utf-8")
-    names = {e.spec.name for e in Registry.load().entries if e.provider.distribution == "mtbench"}
+    names = {
+        e.spec.name for e in Registry.load().entries if e.provider.distribution == "mtl-bench"
+    }
     assert [name for name in names if f"`{name}`" not in text] == []
 
 

@@ -106,7 +106,7 @@ def test_parameters_are_filled_in_and_checked() -> None:
 def test_label() -> None:
     entry = Registry.load().find("encoder", "minbert")
 
-    assert label(entry) == "encoder 'minbert' of mtbench"
+    assert label(entry) == "encoder 'minbert' of mtl-bench"
 
 
 # --- what a component raises ------------------------------------------------------------------

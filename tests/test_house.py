@@ -7,9 +7,11 @@ import re
 import shlex
 import subprocess
 import sys
+import tomllib
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
+from itertools import chain
 from pathlib import Path
 
 import pytest
@@ -234,6 +236,34 @@ def mirror(name: str, path: Path) -> Path:
     """Return where the tests of a module belong: tests/ mirrors mtbench/, plugins/ and tools/."""
     folder = ROOT / "tests" / ("plugins" if name in BUILTIN else "tools" if name in TOOLS else "")
     return folder.joinpath(*name.split(".")[1:-1], f"test_{path.stem}.py")
+
+
+# --- the name -------------------------------------------------------------------------------
+
+
+def shipped_texts() -> Iterator[Path]:
+    """Yield what users read of the project: code, docs and settings, tests aside."""
+    folders = ("docs", "leaderboards", "mtbench", "plugins", "tools")
+    for path in chain(ROOT.glob("*"), *((ROOT / folder).rglob("*") for folder in folders)):
+        if path.suffix in (".md", ".py", ".toml", ".template", ".ini", ".txt", ".cff"):
+            yield path
+
+
+def test_nothing_makes_anyone_install_another_projects_distribution() -> None:
+    """``mtbench`` on the index is none of ours, nor would be what is named after it."""
+    installing = re.compile(r"pip install\b[^`\n&|;]*?[\s'\"]mtbench(?![./\w])")
+    texts = {path: path.read_text(encoding="utf-8") for path in shipped_texts()}
+    assert len(texts) > 150
+    assert [str(path) for path, text in texts.items() if installing.search(text)] == []
+
+
+@pytest.mark.parametrize("folder", ["", "plugins/mtbench-torchjd"])
+def test_a_distribution_is_named_and_needed_by_its_name(folder: str) -> None:
+    text = (ROOT / folder / "pyproject.toml").read_text(encoding="utf-8")
+    project = tomllib.loads(text)["project"]
+    needed = [*project["dependencies"], *chain(*project["optional-dependencies"].values())]
+    assert re.match("mtl-bench(-torchjd)?$", project["name"])
+    assert [requirement for requirement in needed if requirement.startswith("mtbench")] == []
 
 
 # --- the two commands -----------------------------------------------------------------------

@@ -497,7 +497,7 @@ def test_providers(store: Store, catalogue: Path) -> None:
     (cell,) = plan_of(store, USED).cells
     harness = cell.providers["balancer"]
 
-    assert harness.startswith("mtbench ")
+    assert harness.startswith("mtl-bench ")
     assert cell.providers == {
         "tasks.sst": harness,
         "tasks.pd": harness,

@@ -1,3 +1,4 @@
+import re
 import sys
 from collections.abc import Callable
 from importlib.metadata import distribution, version
@@ -11,7 +12,7 @@ from mtbench.registry import Registry
 
 Install = Callable[..., Path]
 
-BUILTINS = "mtbench"
+BUILTINS = "mtl-bench"
 """The distribution that the built-in plugins come in."""
 
 IMPORTS = "from mtbench.api import BalancerSpec, HeadSpec, hookimpl\n"
@@ -322,14 +323,14 @@ def test_two_distributions_with_one_name(install: Install) -> None:
     assert hook == "mtbench_heads"
     assert reason == (
         "the head 'linear' comes from more than one plugin: "
-        "write 'fake/linear' or 'mtbench/linear'"
+        "write 'fake/linear' or 'mtl-bench/linear'"
     )
     with pytest.raises(PluginError) as caught:
         registry.find("head", "linear")
     assert str(caught.value) == reason
     assert caught.value.exit_code == ExitCode.PLUGIN_BROKEN
     assert registry.find("head", "fake/linear").provider.distribution == "fake"
-    assert registry.find("head", "mtbench/linear").provider.distribution == BUILTINS
+    assert registry.find("head", "mtl-bench/linear").provider.distribution == BUILTINS
     assert registry.find("head", "tall").provider.distribution == "fake"
 
 
@@ -354,7 +355,7 @@ def test_one_name_in_two_kinds_is_no_conflict(install: Install) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["linear", "head:linear", "mtbench/linear", "head:mtbench/linear"]
+    "name", ["linear", "head:linear", "mtl-bench/linear", "head:mtl-bench/linear"]
 )
 def test_looking_a_name_up(name: str) -> None:
     assert [entry.spec.name for entry in Registry.load().lookup(name)] == ["linear"]
@@ -396,6 +397,32 @@ def test_an_unknown_name() -> None:
 def test_a_name_of_another_distribution() -> None:
     with pytest.raises(UsageError, match=r"unknown head 'fake/linear'; did you mean 'linear'\?"):
         Registry.load().find("head", "fake/linear")
+
+
+def test_the_former_address_of_a_built_in_is_refused_with_the_present_one() -> None:
+    registry = Registry.load()
+
+    for entry in registry.entries:
+        kind, name = entry.spec.kind, entry.spec.name
+        hint = re.escape(f"'mtbench/{name}'; did you mean 'mtl-bench/{name}'?")
+        with pytest.raises(UsageError, match=f"^unknown {kind} {hint}"):
+            registry.find(kind, f"mtbench/{name}")
+        with pytest.raises(UsageError, match=f"^unknown component {hint}"):
+            registry.lookup(f"mtbench/{name}")
+
+
+def test_who_has_a_name_that_another_distribution_lacks(install: Install) -> None:
+    install("mtl-bench-fake", heads("tall", "cosine"))
+    registry = Registry.load()
+
+    with pytest.raises(UsageError) as caught:
+        registry.find("head", "mtbench-fake/cosine")
+    assert str(caught.value) == (
+        "unknown head 'mtbench-fake/cosine'; did you mean 'mtl-bench-fake/cosine'? "
+        "(known: cosine, mtl-bench-fake/cosine, mtl-bench/cosine)"
+    )
+    with pytest.raises(UsageError, match=r"^unknown encoder 'mtl-bench-fake/tall' \(known: hug"):
+        registry.find("encoder", "mtl-bench-fake/tall")
 
 
 def test_an_unknown_name_while_a_plugin_is_broken(install: Install) -> None:

@@ -90,8 +90,8 @@ def test_what_is_stored_is_planned_as_the_same_run(store: Store, plan: Plan) -> 
 
 def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     assert versions() == {
-        "mtbench": __version__,
+        "mtl-bench": __version__,
         **{package: version(package) for package in PACKAGES},
     }
     monkeypatch.setattr("mtbench.requests.PACKAGES", ("numpy", "no-such-package"))
-    assert set(versions()) == {"mtbench", "numpy"}
+    assert set(versions()) == {"mtl-bench", "numpy"}

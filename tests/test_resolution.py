@@ -373,7 +373,7 @@ def test_names_with_their_distribution_and_aliased_parameters(install: Install) 
     resolved = resolve(
         {
             "tasks": ["fake/sst", "pd"],
-            "heads": {"sst": "fake/linear", "pd": "mtbench/linear"},
+            "heads": {"sst": "fake/linear", "pd": "mtl-bench/linear"},
             "combiner": {"name": "mean", "lambda": 0.25},
         },
         registry,
@@ -384,7 +384,7 @@ def test_names_with_their_distribution_and_aliased_parameters(install: Install) 
     assert resolved.config["combiner"] == {"name": "mean", "lambda": 0.25}
     assert resolved.tasks["sst"].info.classes == 2
     assert resolved.tasks["sst"].entry.provider.distribution == "fake"
-    assert resolved.entries["heads.pd"].provider.distribution == "mtbench"
+    assert resolved.entries["heads.pd"].provider.distribution == "mtl-bench"
     again = Resolver(registry).resolve(as_written(resolved.config))
     assert again.config == resolved.config
 

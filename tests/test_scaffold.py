@@ -90,11 +90,11 @@ def begun(tmp_path_factory: pytest.TempPathFactory) -> Path:
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_plugin_says_what_it_is(begun: Path, kind: str) -> None:
     project = tomllib.loads((begun / kind / "pyproject.toml").read_text())["project"]
-    assert project["name"] == f"mtbench-new-{kind}"
+    assert project["name"] == f"mtl-bench-new-{kind}"
     assert project["entry-points"]["mtbench"] == {f"new-{kind}": f"mtbench_new_{kind}"}
     shown = run("mtbench", "plugins", "show", f"new-{kind}", folder=begun, site=begun / "site")
     assert shown.startswith(f"{kind} new-{kind}: ")
-    assert f"from mtbench-new-{kind} 0.1.0 (mtbench_new_{kind})" in shown
+    assert f"from mtl-bench-new-{kind} 0.1.0 (mtbench_new_{kind})" in shown
 
 
 def test_a_plugin_passes_the_kit(begun: Path) -> None:
@@ -148,24 +148,29 @@ def test_a_plugin_works_beside_a_matrix_too(begun: Path, tmp_path: Path, kind: s
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "class_"),
+    ("name", "distribution", "class_"),
     [
-        ("tall", "mtbench_tall.py", "TallHead"),
-        ("very-tall-head", "mtbench_very_tall_head.py", "VeryTallHead"),
-        ("mtbench-tall", "mtbench_tall.py", "MtbenchTallHead"),
-        ("3d", "mtbench_3d.py", "Head3d"),
-        ("head", "mtbench_head.py", "MyHead"),
+        ("tall", "mtl-bench-tall", "TallHead"),
+        ("very-tall-head", "mtl-bench-very-tall-head", "VeryTallHead"),
+        ("mtbench-tall", "mtl-bench-tall", "MtbenchTallHead"),
+        ("mtl-bench-tall", "mtl-bench-tall", "MtlBenchTallHead"),
+        ("3d", "mtl-bench-3d", "Head3d"),
+        ("head", "mtl-bench-head", "MyHead"),
     ],
 )
-def test_names(tmp_path: Path, name: str, file: str, class_: str) -> None:
+def test_names(tmp_path: Path, name: str, distribution: str, class_: str) -> None:
     write_plugin("head", name, tmp_path, Registry.load())
 
-    source = (tmp_path / file).read_text()
+    project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
+    assert (project["name"], project["dependencies"]) == (distribution, ["mtl-bench"])
+    module = distribution.replace("mtl-bench", "mtbench").replace("-", "_")
+    assert project["entry-points"] == {"mtbench": {name: module}}
+    source = (tmp_path / f"{module}.py").read_text()
     assert f"class {class_}(nn.Module):" in source
-    compile(source, file, "exec")
+    compile(source, module, "exec")
 
 
-def test_the_folder_is_called_as_the_distribution(
+def test_the_folder_is_called_as_the_module(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -180,9 +185,10 @@ def test_the_folder_is_called_as_the_distribution(
     [
         ("haed", "tall", "unknown kind 'haed'; did you mean 'head'?"),
         ("head", "Tall", "the name 'Tall' is not lower-case words joined by '-'"),
-        ("head", "linear", "there is a head 'linear' already, of mtbench: take another name"),
+        ("head", "linear", "there is a head 'linear' already, of mtl-bench: take another name"),
         ("head", "builtins", "there is a module 'mtbench_builtins' already: take another name"),
         ("head", "torchjd", "there is a module 'mtbench_torchjd' already: take another name"),
+        ("head", "mtl-bench-torchjd", "there is a module 'mtbench_torchjd' already: take another"),
         ("task", "overall", "no task can be called 'overall', which is the mean over all"),
     ],
 )

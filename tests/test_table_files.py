@@ -134,7 +134,7 @@ def test_parquet_without_pyarrow_names_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-    with pytest.raises(UsageError, match=r"needs pyarrow.*: pip install 'mtbench\[parquet\]'$"):
+    with pytest.raises(UsageError, match=r"needs pyarrow.*: pip install 'mtl-bench\[parquet\]'$"):
         open_table(tmp_path / "a.parquet", "parquet")
 
 

@@ -1,9 +1,11 @@
 """What the wheel holds: the harness, the built-in plugins with tiny, and nothing else."""
 
+import re
 import shutil
 import subprocess
 import sys
 from configparser import ConfigParser
+from email import message_from_string
 from pathlib import Path
 from zipfile import ZipFile
 
@@ -31,7 +33,7 @@ def wheel(root: Path, tmp_path_factory: pytest.TempPathFactory) -> ZipFile:
     done = subprocess.run(command, cwd=source, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
     (built,) = (source / "dist").iterdir()
-    assert built.name == f"mtbench-{__version__}-py3-none-any.whl"
+    assert built.name == f"mtl_bench-{__version__}-py3-none-any.whl"
     return ZipFile(built)
 
 
@@ -52,15 +54,24 @@ def test_the_shipped_checkpoint_is_the_one_of_the_tree(wheel: ZipFile, root: Pat
 
 
 def test_the_top_level_packages(wheel: ZipFile) -> None:
-    information = f"mtbench-{__version__}.dist-info"
+    information = f"mtl_bench-{__version__}.dist-info"
     tops = {name.partition("/")[0] for name in wheel.namelist()}
     assert tops == {"mtbench", "mtbench_builtins", information}
     assert f"{information}/licenses/LICENSE" in wheel.namelist()
 
 
+def test_the_distribution_is_called_otherwise_than_its_package(wheel: ZipFile) -> None:
+    text = wheel.read(f"mtl_bench-{__version__}.dist-info/METADATA").decode()
+    metadata = message_from_string(text)
+    needed = {re.split(r"[^\w-]", line)[0] for line in metadata.get_all("Requires-Dist", [])}
+    assert metadata["Name"] == "mtl-bench"
+    assert "torch" in needed
+    assert {name for name in needed if name.startswith("mtbench")} == set()
+
+
 def test_the_entry_points(wheel: ZipFile) -> None:
     parser = ConfigParser()
-    parser.read_string(wheel.read(f"mtbench-{__version__}.dist-info/entry_points.txt").decode())
+    parser.read_string(wheel.read(f"mtl_bench-{__version__}.dist-info/entry_points.txt").decode())
     assert {section: dict(parser[section]) for section in parser.sections()} == {
         "console_scripts": {"mtbench": "mtbench.cli:main"},
         "pytest11": {"mtbench": "mtbench.pytest_plugin"},

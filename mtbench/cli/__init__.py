@@ -24,6 +24,11 @@ from mtbench.version import __version__
 class Commands(click.Group):
     """All commands; one ends in silence where nobody reads its output any more."""
 
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        if not ctx.resilient_parsing:  # else a shell completes a word
+            _warn_of_namesake()
+        return super().parse_args(ctx, args)
+
     def invoke(self, ctx: click.Context) -> Any:
         try:
             return super().invoke(ctx)
@@ -40,6 +45,26 @@ def cli() -> None:
 
     mtbench trains every cell of a matrix file and renders a leaderboard.
     """
+
+
+def _warn_of_namesake() -> None:
+    """Say so where the distribution ``mtbench`` is installed too, which has a package ``mtbench``.
+
+    Of two in one folder, the later one has written over files of the earlier, and takes them along
+    when it goes; of two in different folders, one hides the other.
+    """
+    from importlib.metadata import PackageNotFoundError, distribution
+
+    try:
+        namesake = distribution("mtbench")
+    except PackageNotFoundError:
+        return
+    click.echo(
+        f"warning: the distribution 'mtbench' in {namesake.locate_file('')} is not mtl-bench, but "
+        "its package is called 'mtbench' too, so that one spoils the other: uninstall both, then "
+        "install mtl-bench again",
+        err=True,
+    )
 
 
 COMMANDS = (

@@ -99,5 +99,5 @@ def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
             click.echo(f"error: {failure}", err=True)
         raise last
     if any(source.parquet for source in sources) and find_spec("pyarrow") is None:
-        click.echo("these are Parquet files; to read them: pip install 'mtbench[parquet]'")
+        click.echo("these are Parquet files; to read them: pip install 'mtl-bench[parquet]'")
     return ExitCode.DONE

@@ -391,7 +391,7 @@ def test_one_seed_is_remarked(make: Callable[..., Study]) -> None:
     ("changed", "named"),
     [
         ({"versions": {"torch": "1.0", "numpy": "1.0"}}, "numpy, torch"),
-        ({"versions": {"mtbench": "0.0"}}, "mtbench"),
+        ({"versions": {"mtl-bench": "0.0"}}, "mtl-bench"),
         ({"providers": {"heads.sst": "mtbench-heads 1.0"}}, None),
     ],
 )

@@ -1,6 +1,7 @@
 """The command line as a whole; it is in ``mtbench/cli/__init__.py``."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -130,6 +131,80 @@ def test_it_is_a_module_too() -> None:
     )
 
     assert done.stdout == f"mtbench, version {__version__}\n"
+
+
+# --- another project's distribution -----------------------------------------------------------
+
+WARNING = (
+    "warning: the distribution 'mtbench' in {} is not mtl-bench, but its package is called "
+    "'mtbench' too, so that one spoils the other: uninstall both, then install mtl-bench again"
+)
+
+
+@pytest.fixture
+def beside(tmp_path: Path) -> Path:
+    """A folder of packages, on the path of new processes, with the distribution ``mtbench``."""
+    site = tmp_path / "site"
+    information = site / "MTBench-0.0.1.dist-info"
+    information.mkdir(parents=True)
+    (information / "METADATA").write_text("Metadata-Version: 2.1\nName: mtbench\nVersion: 0.0.1\n")
+    return site
+
+
+def outputs(site: Path, *arguments: str) -> tuple[int, str, list[str]]:
+    """Return exit code, output and lines of errors of the command line beside ``site``."""
+    done = subprocess.run(
+        [sys.executable, "-m", "mtbench", *arguments],
+        env={**os.environ, "PYTHONPATH": str(site)},
+        cwd=site,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout, done.stderr.splitlines()
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [("--help",), ("--version",), ("plan", "-h"), ("plugins", "list"), ("status",), ("abblate",)],
+    ids=" ".join,
+)
+def test_the_distribution_mtbench_beside_ours_is_told_once(
+    beside: Path, arguments: tuple[str, ...]
+) -> None:
+    (beside / "other").mkdir()
+    code, out, errors = outputs(beside / "other", *arguments)
+    assert not any("mtl-bench" in line for line in errors)
+
+    told = outputs(beside, *arguments)
+
+    assert told == (code, out, [WARNING.format(beside), *errors])
+
+
+def test_it_is_told_where_its_files_have_come_over_ours(beside: Path, root: Path) -> None:
+    for package in (root / "mtbench", root / "plugins" / "mtbench_builtins"):
+        shutil.copytree(package, beside / package.name)
+    (beside / "mtbench" / "__init__.py").write_text("from .version import *\n")
+    (beside / "mtbench" / "version.py").write_text("__version__ = '0.0.1'\n")
+
+    assert outputs(beside, "--version") == (
+        0,
+        "mtbench, version 0.0.1\n",
+        [WARNING.format(beside)],
+    )
+
+
+def test_a_shell_that_completes_a_word_is_told_nothing(beside: Path) -> None:
+    script = "import sys; from mtbench.cli import main; sys.argv = ['mtbench']; main()"
+    asked = {"COMP_WORDS": "mtbench plugins l", "COMP_CWORD": "2", "PYTHONPATH": str(beside)}
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **asked, "_MTBENCH_COMPLETE": "bash_complete"},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert (done.stdout, done.stderr) == ("plain,list\n", "")
 
 
 # --- exit codes -------------------------------------------------------------------------------

@@ -107,13 +107,13 @@ def test_a_file_is_a_plugin(call: Call, trouble: Path) -> None:
     assert shown.out.startswith("head endless: never ends\n  from trouble_heads.py (trou")
 
 
-@pytest.mark.parametrize("name", ["pcgrad", "combiner:pcgrad", "mtbench/pcgrad"])
+@pytest.mark.parametrize("name", ["pcgrad", "combiner:pcgrad", "mtl-bench/pcgrad"])
 def test_show_tells_all_of_one(call: Call, name: str) -> None:
     answer = call("plugins", "show", name)
     (entry,) = json.loads(call("plugins", "show", name, "--format", "json").out)
 
     assert answer.code == 0
-    assert answer.out.startswith(f"combiner pcgrad: {entry['summary']}\n  from mtbench ")
+    assert answer.out.startswith(f"combiner pcgrad: {entry['summary']}\n  from mtl-bench ")
     assert entry["paper"] in answer.out
     assert '\n  in a matrix: combiner = "pcgrad"\n' in answer.out
     assert "\n  needs: gramian\n" in answer.out
@@ -251,7 +251,7 @@ def test_check_prints_every_check_and_ends_well(call: Call) -> None:
 
     assert (answer.code, answer.err) == (0, "")
     title, header, *_ = answer.out.splitlines()
-    assert title == "combiner 'sum' of mtbench"
+    assert title == "combiner 'sum' of mtl-bench"
     assert header.split() == ["check", "meaning", "outcome", "message"]
     *_, last = answer.out.splitlines()
     assert re.fullmatch(r"\d+ passed, 0 failed, 1 expected failure, \d+ not applicable", last)

@@ -57,7 +57,7 @@ def test_the_studies_of_the_project_fit(schema: dict[str, Any], root: Path) -> N
 @pytest.mark.parametrize(
     "base",
     [
-        'encoder = { name = "mtbench/minbert", layers = 3 }',
+        'encoder = { name = "mtl-bench/minbert", layers = 3 }',
         "heads = { sst = { dropout = 0.2 } }",
         '"heads.sst" = "linear"',
         '"heads.sst.pooling" = "mean"',

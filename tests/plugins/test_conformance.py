@@ -9,9 +9,9 @@ KINDS = ("head", "combiner")
 """Of the kinds that are asked here; the others have data and weights to be told of."""
 
 BUILT_IN = [
-    f"{entry.spec.kind}:mtbench/{entry.spec.name}"
+    f"{entry.spec.kind}:mtl-bench/{entry.spec.name}"
     for entry in Registry.load().entries
-    if entry.provider.distribution == "mtbench" and entry.spec.kind in KINDS
+    if entry.provider.distribution == "mtl-bench" and entry.spec.kind in KINDS
 ]
 
 

@@ -22,7 +22,7 @@ def test_a_subject_is_built_with_its_example() -> None:
 
 
 def test_a_parameter_that_there_is_not() -> None:
-    with pytest.raises(UsageError, match=r"head 'linear' of mtbench: unknown key 'droput'"):
+    with pytest.raises(UsageError, match=r"head 'linear' of mtl-bench: unknown key 'droput'"):
         subject("head", "linear", droput=0.1)
 
 

@@ -53,7 +53,7 @@ def outcomes(entry: Entry) -> list[tuple[str, str]]:
 
 def test_outcomes(trial: None) -> None:
     entry = linear(summary="", target="no_such:X", expected_failures={"is-tall": "it is short"})
-    missing = "head 'linear' of mtbench: ModuleNotFoundError: No module named 'no_such'"
+    missing = "head 'linear' of mtl-bench: ModuleNotFoundError: No module named 'no_such'"
     assert outcomes(entry) == [
         ("failed", "expected a summary; came none"),
         ("failed", f"expected no error; came {missing}"),

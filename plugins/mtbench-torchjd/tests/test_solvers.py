@@ -27,7 +27,7 @@ def test_a_missing_solver_is_named_with_its_extra(
 ) -> None:
     message = (
         f"combiner torchjd-{method}: it needs {packages}, which are not installed: "
-        f"pip install 'mtbench-torchjd[{method}]'"
+        f"pip install 'mtl-bench-torchjd[{method}]'"
     )
     with pytest.raises(UsageError) as caught:
         combine(f"torchjd-{method}", [[1.0]])
@@ -45,7 +45,7 @@ def test_one_of_two_is_missing(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_cr_mogm_needs_what_it_smooths_needs(absent: None) -> None:
     assert combine("torchjd-cr-mogm", [[1.0]], of="mgda").tolist() == [1]
-    with pytest.raises(UsageError, match=r"mtbench-torchjd\[cagrad\]"):
+    with pytest.raises(UsageError, match=r"mtl-bench-torchjd\[cagrad\]"):
         combine("torchjd-cr-mogm", [[1.0]], of="cagrad")
 
 

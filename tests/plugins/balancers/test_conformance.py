@@ -6,9 +6,9 @@ from mtbench.registry import Registry
 from mtbench.testing import parametrize_with_checks
 
 NAMES = [
-    f"balancer:mtbench/{entry.spec.name}"
+    f"balancer:mtl-bench/{entry.spec.name}"
     for entry in Registry.load().entries
-    if entry.spec.kind == "balancer" and entry.provider.distribution == "mtbench"
+    if entry.spec.kind == "balancer" and entry.provider.distribution == "mtl-bench"
 ]
 
 
@@ -18,4 +18,4 @@ def test_conformance(check: Callable[[], None]) -> None:
 
 
 def test_there_are_some() -> None:
-    assert {"balancer:mtbench/single", "balancer:mtbench/cycle"} <= set(NAMES)
+    assert {"balancer:mtl-bench/single", "balancer:mtl-bench/cycle"} <= set(NAMES)

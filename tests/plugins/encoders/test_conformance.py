@@ -12,11 +12,11 @@ from mtbench.testing.conformance import CHECKS
 ENTRIES = [
     entry
     for entry in Registry.load().entries
-    if entry.spec.kind == "encoder" and entry.provider.distribution == "mtbench"
+    if entry.spec.kind == "encoder" and entry.provider.distribution == "mtl-bench"
 ]
 
 
-@parametrize_with_checks(*(f"encoder:mtbench/{entry.spec.name}" for entry in ENTRIES))
+@parametrize_with_checks(*(f"encoder:mtl-bench/{entry.spec.name}" for entry in ENTRIES))
 def test_conformance(check: Callable[[], None]) -> None:
     check()
 

@@ -14,7 +14,7 @@ from mtbench.testing.conformance import CHECKS, check_component
 ENTRIES = {
     entry.spec.name: entry
     for entry in Registry.load().entries
-    if entry.spec.kind == "task" and entry.provider.distribution == "mtbench"
+    if entry.spec.kind == "task" and entry.provider.distribution == "mtl-bench"
 }
 MADE = {"train": 60, "dev": 30, "test": 30}
 """Examples of the tasks that make their own: as many as a check needs."""

@@ -31,5 +31,5 @@ def require(extras: Iterable[str]) -> None:
         if absent:
             raise ValueError(
                 f"it needs {' and '.join(absent)}, which {'is' if len(absent) == 1 else 'are'} "
-                f"not installed: pip install 'mtbench-torchjd[{extra}]'"
+                f"not installed: pip install 'mtl-bench-torchjd[{extra}]'"
             )

@@ -19,7 +19,7 @@ def require(*libraries: str) -> None:
         except PackageNotFoundError:
             raise UsageError(
                 f"the encoder 'huggingface' needs the library {library}: "
-                "pip install 'mtbench[transformers]'"
+                "pip install 'mtl-bench[transformers]'"
             ) from None
 
 

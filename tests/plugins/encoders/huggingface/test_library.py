@@ -25,7 +25,7 @@ def test_where_the_library_is_missing_one_line_says_how_to_get_it(
         resolve(part)(HuggingFaceParameters(checkpoint="tiny"))
     assert str(error.value) == (
         "the encoder 'huggingface' needs the library transformers: "
-        "pip install 'mtbench[transformers]'"
+        "pip install 'mtl-bench[transformers]'"
     )
 
 

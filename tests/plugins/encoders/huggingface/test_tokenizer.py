@@ -155,7 +155,9 @@ def test_a_library_that_a_tokenizer_needs_is_named(
         return "1.0"
 
     monkeypatch.setattr(library, "version", found)
-    with pytest.raises(UsageError, match=rf"needs the library {missing}: pip install 'mtbench\["):
+    with pytest.raises(
+        UsageError, match=rf"needs the library {missing}: pip install 'mtl-bench\["
+    ):
         tokenizer_of(folder)
 
 
