@@ -1,21 +1,23 @@
 """Table files: header and rows of delimited text, of JSON lines and of Parquet."""
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mtbench.errors import UsageError, nearest
+from mtbench.data_files import limit, missing, read_text, too_large
+from mtbench.errors import UsageError
 
 Form = Literal["delimited", "jsonl", "parquet"]
 
 
 NOT_CLOSED = "a quote is opened and not closed"
+
+LONGEST_FIELD = 2**31 - 1
+"""Characters; the largest limit that ``csv`` takes on every system."""
 
 
 class BrokenRow(Exception):
@@ -62,12 +64,12 @@ def open_table(
         header: names of its first columns, where the file has no header line.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty or not UTF-8, or of Parquet and
-            pyarrow is not installed.
+        UsageError: if the file is missing, unreadable, empty or not UTF-8, unpacks to far more
+            than its size, or is of Parquet and pyarrow is not installed.
     """
     if form == "parquet":
         return _parquet(path)
-    text = _read_text(path)
+    text = read_text(path)
     if form == "jsonl":
         return _json_lines(path, text)
     rows = _quoted(text, delimiter, strict=strict) if quoting else _unquoted(text, delimiter)
@@ -79,47 +81,6 @@ def open_table(
     if isinstance(first, BrokenRow):
         raise UsageError(f"{path}: the header cannot be read: {first}")
     return Table([name.strip() for name in first], rows)
-
-
-# --- bytes and text -------------------------------------------------------------------------
-
-
-def _read_text(path: Path) -> str:
-    """Return what the file holds; ``UsageError`` where it is not there or not UTF-8."""
-    data = _read_bytes(path)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise UsageError(
-            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-        ) from None
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if path.suffix != ".gz":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        raise UsageError(f"cannot read {path}: it is no whole gzip file") from None
-
-
-def _missing(path: Path) -> UsageError:
-    """Say what is not there: the folder, or the file in it."""
-    if not path.parent.is_dir():
-        return UsageError(f"{path.name} is looked for in {path.parent}, which is no folder")
-    guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))
-    return UsageError(
-        f"no file {path.name} in {path.parent}" + (f"; did you mean {guess!r}?" if guess else "")
-    )
 
 
 # --- rows -----------------------------------------------------------------------------------
@@ -151,7 +112,7 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
         while done < len(lines):
             problem = None
             try:
-                row = next(reader)
+                row = _next_row(reader)
             except csv.Error as error:
                 problem = BrokenRow(_parse_problem(error))
             else:
@@ -166,6 +127,18 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
             if row:
                 width = width or len(row)
                 yield done, row
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str]:
+    """Return the next row, however long its fields are.
+
+    The limit of ``csv`` is that of the whole process: it is put back before others see it.
+    """
+    usual = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        return next(reader)
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _parse_problem(error: csv.Error) -> str:
@@ -189,7 +162,7 @@ def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | Non
     if width is None or len(row) != width:
         return True
     try:
-        list(csv.reader(lines, delimiter=delimiter, strict=True))
+        _next_row(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         return "unexpected end of data" in str(error)
     return False
@@ -240,7 +213,7 @@ def _parquet(path: Path) -> Table:
             "pip install 'mtbench[parquet]'"
         ) from None
     if not path.is_file():
-        raise _missing(path)
+        raise missing(path)
     unreadable = ArrowException, OSError, ValueError, OverflowError
     try:
         file = ParquetFile(path)
@@ -254,10 +227,13 @@ def _parquet_rows(
 ) -> Iterator[tuple[int, Row]]:
     """Yield each row with its number; only on the way does a damaged page come to light."""
     batches = file.iter_batches()
-    number = 0
+    number = unpacked = 0
     while True:
         try:
             batch = next(batches, None)
+            unpacked += batch.nbytes if batch else 0
+            if unpacked > limit(path):
+                raise too_large(path)
             columns = [column.to_pylist() for column in batch.columns] if batch else []
         except unreadable as error:
             raise _no_parquet(path, error) from None

@@ -59,8 +59,8 @@ def read_table(
 
     Texts and ids lose their outer white space. A row that is broken (a wrong number of columns,
     no JSON object, no id or one that came before, an empty sentence, a label that cannot be
-    read, a stray quote, a NUL character, half a surrogate pair) is left out and reported in
-    ``bad_rows``; blank lines are no rows.
+    read, NaN or an infinity as a number, a stray quote, a NUL character, half a surrogate pair)
+    is left out and reported in ``bad_rows``; blank lines are no rows.
 
     Args:
         path: the file; a byte order mark is allowed, and a name that ends in ``.gz`` is
@@ -86,7 +86,8 @@ def read_table(
 
     Raises:
         UsageError: if the file is missing, unreadable, empty, not UTF-8, lacks a column or
-            has one twice; or if it is Parquet and pyarrow is not installed.
+            has one twice, or unpacks to far more than its size; or if it is Parquet and pyarrow
+            is not installed.
     """
     table = open_table(
         path, form, delimiter=delimiter, quoting=quoting, strict=strict_quotes, header=header
@@ -167,6 +168,10 @@ def _text(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BrokenRow(
+            f"its {name} is {json.dumps(value)}, which is no text and no finite number"
+        )
     if isinstance(value, int | float | Decimal):
         return str(value)
     raise BrokenRow(f"its {name} is neither a text nor a number")

@@ -23,7 +23,7 @@ LONGEST = 300  # lines of a module
 # to a lower floor, or sideways.
 GROUND = """
     errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
-    labels table_files tables layouts tracebacks model_schema blocking version
+    labels data_files table_files tables layouts tracebacks model_schema blocking version
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
