@@ -38,6 +38,12 @@ def test_a_task_has_classes_or_a_score(target: dict[str, Any], message: str) -> 
         TaskInfo(sentences=1, metrics=("accuracy",), **target)
 
 
+@pytest.mark.parametrize("sentences", [0, 3, True, 1.0, "1", None])
+def test_a_task_is_of_one_sentence_or_of_two(sentences: Any) -> None:
+    with pytest.raises(ValueError, match=r"^a task is of 1 sentence or of 2; given: "):
+        TaskInfo(sentences=sentences, loss="cross-entropy", metrics=("accuracy",), classes=2)
+
+
 def test_a_bad_row_says_where_it_is() -> None:
     assert str(BadRow("sts-dev.csv", 12, "no label")) == "sts-dev.csv:12: no label"
 
