@@ -52,6 +52,7 @@ class TaskInfo:
         score_range: lowest and highest label of a score. None for classes.
         submission: the CS224N file it is submitted in, if any.
         published_sizes: rows a split that the literature reports.
+        class_names: what the data write for each class, in order; empty where that is 0, 1, ...
 
     Raises:
         ValueError: if these do not fit together, or one is unknown.
@@ -64,12 +65,15 @@ class TaskInfo:
     score_range: tuple[float, float] | None = None
     submission: Submission | None = None
     published_sizes: Mapping[Split, int] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         sentences: Any = self.sentences  # as its author gave it; True counts as 1
         if type(sentences) is not int or sentences not in (1, 2):
             raise ValueError(f"a task is of 1 sentence or of 2; given: {sentences!r}")
         check_target(self.loss, self.metrics, self.classes, self.score_range)
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"{self.classes} classes have other names: {self.class_names}")
 
     @property
     def outputs(self) -> int:
@@ -89,11 +93,13 @@ class BadRow:
         file: the file's name.
         line: the line on which the row ends, counted from 1.
         reason: what is wrong with it.
+        label: its label, as the file has it, where that is none of the task's; otherwise None.
     """
 
     file: str
     line: int
     reason: str
+    label: str | None = field(default=None, compare=False)  # the reason says it too
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}"

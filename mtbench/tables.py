@@ -38,6 +38,14 @@ class Part:
     split_of: Callable[[Sequence[str]], Split]
 
 
+class RefusedLabel(BrokenRow):
+    """A label is none of the task's; ``label`` is what the file has."""
+
+    def __init__(self, reason: str, label: str) -> None:
+        super().__init__(reason)
+        self.label = label
+
+
 Example = tuple[str, tuple[str, ...], float]
 """Id (empty where the file has none), texts and label (NaN where there is none)."""
 
@@ -114,7 +122,8 @@ def read_table(
                 raise BrokenRow(f"id {example[0]!r} came before")
         except BrokenRow as problem:
             if part is None or split == part.split:
-                bad_rows.append(BadRow(path.name, line, str(problem)))
+                refused = problem.label if isinstance(problem, RefusedLabel) else None
+                bad_rows.append(BadRow(path.name, line, str(problem), refused))
             continue
         examples.append(example)
         if id_column:
@@ -204,7 +213,7 @@ def _example(
     try:
         return id_, texts, label.parse(fields[label.column])
     except ValueError as problem:
-        raise BrokenRow(str(problem)) from None
+        raise RefusedLabel(str(problem), fields[label.column]) from None
 
 
 def _with_ids(examples: Sequence[Example]) -> list[Example]:

@@ -160,6 +160,14 @@ def test_a_broken_row_is_left_out_and_reported(tmp_path: Path, row: str, reason:
     assert reasons(examples) == [f"train.csv:3: {reason}"]
 
 
+def test_a_row_that_is_left_out_for_its_label_tells_it(tmp_path: Path) -> None:
+    """A mark of whoever reads the bad rows; two with one reason are equal without it."""
+    examples = read_rows(tmp_path, "0\ta\tx\t7\n1\tb\ty\t\n2\tc\t\t8\n3\td\tz\tgood\n")
+
+    assert [row.label for row in examples.bad_rows] == ["7", None, None, "good"]
+    assert examples.bad_rows[1] == BadRow("train.csv", 3, "its sentiment is empty")
+
+
 def test_the_second_sentence_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "quora.csv", "id\tsentence1\tsentence2\na\tx\t\n")
 

@@ -124,6 +124,34 @@ text = ["review"], target = "stars", classes = 5 }]
     assert "stars '6' is no class from 0 to 4" in answer.out.partition("rows left out")[2]
 
 
+def test_labels_that_count_from_one_stop_a_study_before_it_is_trained(
+    call: Call, tmp_path: Path
+) -> None:
+    for split in ("train", "dev"):
+        rows = "".join(f"film {i} {split},{i % 2 + 1}\n" for i in range(20))
+        (tmp_path / f"{split}.csv").write_text("review,label\n" + rows)
+    (tmp_path / "study.toml").write_text(
+        """
+        seeds = 1
+        [base]
+        tasks = [{ name = "table", as = "reviews", path = "{split}.csv", text = ["review"], \
+target = "label", classes = 2 }]
+        """.replace("\\\n", "")
+    )
+
+    for command in (["plan", "study.toml"], ["ablate", "study.toml"]):
+        answer = call(*command)
+        assert answer.code == 2
+        (line,) = answer.err.splitlines()
+        assert (
+            "no row of train is of class 0; rows left out for their label: 10 ('2' in 10)" in line
+        )
+        assert "`classes = [1, 2]`" in line
+    shown = call("data", "status", "study.toml").out.partition("not readable")[2]
+    assert "no row of train is of class 0" in shown
+    assert "no row of dev is of class 0" in shown
+
+
 # --- fetching, from a Hub on this machine -------------------------------------------------------
 
 
