@@ -87,7 +87,7 @@ class TaskInfo:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row of a data file that was left out.
+    """A row of a data file that was left out, or was kept and is in doubt.
 
     Attributes:
         file: the file's name.
@@ -114,12 +114,14 @@ class Examples:
         texts: one tuple an example, with one text a sentence.
         labels: class indices or scores; None where the split has none.
         bad_rows: rows that were left out, with the reason.
+        doubtful_rows: rows that were kept and may be several, which stray quotes joined.
     """
 
     ids: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
     labels: tuple[float, ...] | None
     bad_rows: tuple[BadRow, ...] = ()
+    doubtful_rows: tuple[BadRow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)

@@ -86,13 +86,14 @@ def open_table(
 # --- rows -----------------------------------------------------------------------------------
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text with their ends, which are those that files have."""
     return list(io.StringIO(text, newline=""))
 
 
 def _unquoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
     """Yield a row for each line that is not blank."""
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if row := line.rstrip("\r\n"):
             yield number, row.split(delimiter)
 
@@ -103,7 +104,7 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
     A quote that opens a field and is not closed swallows the rows behind it. That row alone is
     broken: reading starts afresh on the line after the one with the quote.
     """
-    lines = _lines(text)
+    lines = lines_of(text)
     done, width = 0, None
     while done < len(lines):
         base = done
@@ -158,7 +159,7 @@ def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | Non
     """
     if delimiter != ",":
         # No sentence holds both: the delimiter comes from a row that was swallowed.
-        return any(delimiter in field and _has_line_break(field) for field in row)
+        return any(delimiter in field and has_line_break(field) for field in row)
     if width is None or len(row) != width:
         return True
     try:
@@ -168,7 +169,8 @@ def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | Non
     return False
 
 
-def _has_line_break(field: str) -> bool:
+def has_line_break(field: str) -> bool:
+    """Whether a field goes on over several lines."""
     return "\n" in field or "\r" in field
 
 
@@ -176,7 +178,7 @@ def _json_lines(path: Path, text: str) -> Table:
     """Read a JSON object a line; a key that a row lacks is an empty field."""
     rows: list[tuple[int, dict[str, Any] | BrokenRow]] = [
         (number, _json_object(line))
-        for number, line in enumerate(_lines(text), start=1)
+        for number, line in enumerate(lines_of(text), start=1)
         if line.strip()
     ]
     if not rows:

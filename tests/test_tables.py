@@ -4,6 +4,7 @@ import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -227,6 +228,53 @@ def test_a_stray_quote_before_many_rows_costs_its_own_row_only(tmp_path: Path) -
 
     assert len(examples) == 2000
     assert reasons(examples) == ["train.csv:2: a quote is opened and not closed"]
+
+
+def commas(path: Path, text: str, **given: Any) -> Examples:
+    label = {"label": class_label("y", 2), "id_column": None, "text_columns": ["text"], **given}
+    return read_table(write(path, text), delimiter=",", strict_quotes=True, **label)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "line", "count"),
+    [
+        ('text,y\n"x,1\ny",0\nz,1\n', {}, 3, 2),
+        ('text,y\n"x,1\ny,0\nz",1\n', {}, 4, 3),
+        ('y,text\n1,"x\n0,y"\n', {}, 3, 2),
+        ('k,text,y\n1,"x,0\n2,y,1\n3,z",1\n', {"id_column": "k"}, 4, 3),
+        ('k,text\n1,"x\n2,y"\n', {"id_column": "k", "label": None}, 3, 2),
+        ('text,y\r\n"x,1\r\ny",0\r\n', {}, 3, 2),
+    ],
+)
+def test_rows_that_two_stray_quotes_may_have_joined_are_in_doubt(
+    tmp_path: Path, text: str, given: dict[str, Any], line: int, count: int
+) -> None:
+    examples = commas(tmp_path / "a.csv", text, **given)
+
+    assert examples.bad_rows == ()
+    assert [str(row) for row in examples.doubtful_rows] == [
+        f"a.csv:{line}: {count} of its lines are rows by themselves: two stray quotes may have "
+        "joined them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ('text,y\n"Great, really.\nI liked it",1\n', {}),
+        ('text,y\n"One\ntwo\nthree",1\n"a, 1",0\n', {}),
+        ('y,text\n1,"Great.\nI liked it"\n', {}),
+        ('k,text\n1,"Great, really\nI liked, it\nat all"\n', {"id_column": "k", "label": None}),
+        ('text\n"One\ntwo"\n', {"label": None}),
+    ],
+)
+def test_a_text_of_several_lines_is_in_no_doubt(
+    tmp_path: Path, text: str, given: dict[str, Any]
+) -> None:
+    examples = commas(tmp_path / "a.csv", text, **given)
+
+    assert "\n" in str(examples.texts[0] + examples.texts[-1]).replace("\\n", "\n")
+    assert (examples.bad_rows, examples.doubtful_rows) == ((), ())
 
 
 def test_every_row_is_either_an_example_or_reported(tmp_path: Path) -> None:

@@ -27,7 +27,7 @@ def status(
     plugin_files: Sequence[Path],
     blocked: Sequence[str],
 ) -> int:
-    """Show rows, labels, fingerprint, layout and broken rows of every split.
+    """Show rows, labels, fingerprint, layout, broken and doubtful rows of every split.
 
     Of the tasks of MATRIX; without it, of all tasks that need no parameters.
     """
@@ -36,6 +36,7 @@ def status(
     from mtbench.data_tables import (
         bad_row_records,
         default_tasks,
+        doubtful_row_records,
         split_records,
         tasks_of,
         unreadable,
@@ -55,6 +56,7 @@ def status(
         statuses = read(tasks, data_dir or folder)
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
+    print_table("rows in doubt", doubtful_row_records(statuses))
     print_table("not readable", unreadable(statuses))
     return ExitCode.DONE
 

@@ -124,6 +124,30 @@ text = ["review"], target = "stars", classes = 5 }]
     assert "stars '6' is no class from 0 to 4" in answer.out.partition("rows left out")[2]
 
 
+def test_rows_that_stray_quotes_may_have_joined_are_shown_and_kept(
+    call: Call, tmp_path: Path
+) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.csv").write_text('text,y\n"good,1\nbad",0\nso-so,1\n')
+    (tmp_path / "study.toml").write_text(
+        """
+        [base]
+        tasks = [{ name = "table", as = "t", path = "{split}.csv", text = "text", target = "y", \
+classes = 2 }]
+        """.replace("\\\n", "")
+    )
+
+    answer = call("data", "status", "study.toml")
+
+    assert answer.code == 0
+    assert rows(answer)["t", "train"][0] == "2"
+    assert "rows left out" not in answer.out
+    shown = answer.out.partition("\nrows in doubt\n")[2].splitlines()
+    assert [line.split()[:3] for line in shown[2:]] == [
+        [f"{split}.csv", "3", "2"] for split in ("train", "dev", "test")
+    ]
+
+
 def test_labels_that_count_from_one_stop_a_study_before_it_is_trained(
     call: Call, tmp_path: Path
 ) -> None:
