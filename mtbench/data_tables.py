@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
+from mtbench.data import SOURCES, ClassBalance, ScoreBalance, SplitStatus, altered
 from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
 from mtbench.matrix.file import cells, read_matrix
@@ -104,6 +104,17 @@ def unreadable(statuses: Iterable[SplitStatus]) -> list[Record]:
     return [
         {"task": task, "splits": ", ".join(names), "reason": reason}
         for (task, reason), names in splits.items()
+    ]
+
+
+def altered_records(folder: Path | None) -> list[Record]:
+    """Return a record a file of a public data set that is not as it was published."""
+    if folder is None:
+        return []
+    return [
+        {"data set": source.name, "file": target}
+        for source in SOURCES
+        for target in altered(source, folder)
     ]
 
 

@@ -34,6 +34,7 @@ def status(
     from mtbench.attribution import naming
     from mtbench.data import status as read
     from mtbench.data_tables import (
+        altered_records,
         bad_row_records,
         default_tasks,
         doubtful_row_records,
@@ -53,11 +54,13 @@ def status(
             tasks, folder = tasks_of(matrix_path, registry)
         else:
             tasks, folder = default_tasks(registry), default_data_folder()
-        statuses = read(tasks, data_dir or folder)
+        folder = data_dir or folder
+        statuses = read(tasks, folder)
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
     print_table("rows in doubt", doubtful_row_records(statuses))
     print_table("not readable", unreadable(statuses))
+    print_table("not as published", altered_records(folder))
     return ExitCode.DONE
 
 
@@ -93,6 +96,8 @@ def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
             continue
         origin = f"{source.repository} at {source.revision[:12]}"
         kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
+        if done.altered:
+            kept += f"; not as published: {', '.join(done.altered)}"
         click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
         click.echo(f"{source.name}: terms: {source.terms}")
     if failures:
