@@ -5,6 +5,7 @@
 
 from typing import TYPE_CHECKING, Any
 
+from mtbench.combination import CombineInput, Combiner, ObservingCombiner
 from mtbench.errors import UsageError, unknown
 from mtbench.hookspecs import hookimpl
 from mtbench.labels import Label, class_label, named_label, score_label
@@ -12,12 +13,9 @@ from mtbench.layouts import Layout
 from mtbench.protocols import (
     BadRow,
     Balancer,
-    CombineInput,
-    Combiner,
     Encoder,
     EncoderOutput,
     Examples,
-    ObservingCombiner,
     Pooling,
     RaggedBatch,
     Split,

@@ -6,12 +6,13 @@ from typing import Any
 
 from torch import nn
 
+from mtbench.combination import Combiner
 from mtbench.entries import Entry, build_parameters, calling, label, load_target, make
 from mtbench.errors import PluginError, users_mistakes
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
 from mtbench.pooling import AttentionPooling
-from mtbench.protocols import Balancer, Combiner, Pooling, Tokenizer
+from mtbench.protocols import Balancer, Pooling, Tokenizer
 from mtbench.provenance import source_hash
 from mtbench.resolution import Resolved
 from mtbench.specs import Component, EncoderSpec, HeadSpec

@@ -1,20 +1,20 @@
 """Records of the data's status, as they are printed."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from mtbench.data import ClassBalance, ScoreBalance, SplitStatus
+from mtbench.data import SOURCES, ClassBalance, ScoreBalance, SplitStatus, altered
 from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
 from mtbench.matrix.file import cells, read_matrix
-from mtbench.protocols import Task
+from mtbench.protocols import BadRow, Task
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver, TaskEntry
 
 Record = dict[str, str]
 
 LISTED = 20
-"""Broken rows listed for each split; their number is always shown."""
+"""Rows listed for each split, of those left out and of those in doubt."""
 
 
 def default_tasks(registry: Registry) -> dict[str, Task]:
@@ -79,10 +79,19 @@ def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
 
 def bad_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
     """Return the first broken rows of each split, with file, line and reason."""
+    return _row_records(status.bad_rows for status in statuses)
+
+
+def doubtful_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return the first rows of each split that were kept and are in doubt, as broken ones."""
+    return _row_records(status.doubtful_rows for status in statuses)
+
+
+def _row_records(splits: Iterable[Sequence[BadRow]]) -> list[Record]:
     return [
         {"file": row.file, "line": str(row.line), "reason": row.reason}
-        for status in statuses
-        for row in status.bad_rows[:LISTED]
+        for rows in splits
+        for row in rows[:LISTED]
     ]
 
 
@@ -95,6 +104,17 @@ def unreadable(statuses: Iterable[SplitStatus]) -> list[Record]:
     return [
         {"task": task, "splits": ", ".join(names), "reason": reason}
         for (task, reason), names in splits.items()
+    ]
+
+
+def altered_records(folder: Path | None) -> list[Record]:
+    """Return a record a file of a public data set that is not as it was published."""
+    if folder is None:
+        return []
+    return [
+        {"data set": source.name, "file": target}
+        for source in SOURCES
+        for target in altered(source, folder)
     ]
 
 

@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtbench.combination import CombineInput, Combiner
 from mtbench.jacobian import (
     ParameterGradients,
     as_matrix,
@@ -21,7 +22,6 @@ from mtbench.jacobian import (
     set_parts,
     set_weighted_sum,
 )
-from mtbench.protocols import CombineInput, Combiner
 from mtbench.segments import Segments
 from mtbench.specs import Needs
 

@@ -59,12 +59,11 @@ def _constant(values: Values) -> bool:
     return bool(high - low <= ROUNDING * max(abs(low), abs(high)))
 
 
-METRICS: Mapping[str, Callable[[Values, Values], float | None]] = {
-    "accuracy": accuracy,
-    "macro_f1": macro_f1,
-    "pearson": pearson,
-    "spearman": spearman,
-}
+Metric = Callable[[Values, Values], float | None]
+
+OF_CLASSES: Mapping[str, Metric] = {"accuracy": accuracy, "macro_f1": macro_f1}
+OF_SCORES: Mapping[str, Metric] = {"pearson": pearson, "spearman": spearman}
+METRICS = {**OF_CLASSES, **OF_SCORES}
 
 UP = "↑"
 """Direction of every metric, as headings have it: larger is better."""

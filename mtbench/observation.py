@@ -7,8 +7,8 @@ from typing import Any
 
 import torch
 
+from mtbench.combination import Combiner
 from mtbench.gradients import BrokenCombiner, Forward, NonFiniteLoss, Portion
-from mtbench.protocols import Combiner
 
 
 def losses_after(

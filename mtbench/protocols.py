@@ -1,7 +1,7 @@
 """Protocols: what the objects behind the specs must do, and the records they exchange.
 
-Shapes: m tasks of a step, n shared parameters (as one vector), N sequences and T tokens of a
-batch, B examples, d the width of the encoder.
+Those of combiners are in ``combination``. Shapes: N sequences and T tokens of a batch, B examples,
+d the width of the encoder.
 """
 
 from __future__ import annotations
@@ -12,9 +12,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple, Protocol
 
+from mtbench.targets import Loss, check_target
+
 if TYPE_CHECKING:
     import numpy as np
-    import torch
     from numpy.typing import NDArray
     from torch import Tensor
 
@@ -23,7 +24,6 @@ if TYPE_CHECKING:
 Split = Literal["train", "dev", "test"]
 SPLITS: tuple[Split, ...] = ("train", "dev", "test")
 
-Loss = Literal["cross-entropy", "binary-cross-entropy", "squared-error"]
 Pair = Literal["separate", "joined"]
 Pooling = Literal["cls", "pooler", "mean", "attention"]
 
@@ -48,10 +48,14 @@ class TaskInfo:
         loss: mean over a batch of ``"cross-entropy"`` (one logit a class),
             ``"binary-cross-entropy"`` (one logit; labels 0 and 1) or ``"squared-error"``.
         metrics: names of ``mtbench.metrics``; the first is the primary one.
-        classes: number of classes; labels are 0 .. classes - 1. None for a score.
+        classes: number of classes, 2 or more; labels are 0 .. classes - 1. None for a score.
         score_range: lowest and highest label of a score. None for classes.
         submission: the CS224N file it is submitted in, if any.
         published_sizes: rows a split that the literature reports.
+        class_names: what the data write for each class, in order; empty where that is 0, 1, ...
+
+    Raises:
+        ValueError: if these do not fit together, or one is unknown.
     """
 
     sentences: Literal[1, 2]
@@ -61,12 +65,15 @@ class TaskInfo:
     score_range: tuple[float, float] | None = None
     submission: Submission | None = None
     published_sizes: Mapping[Split, int] = field(default_factory=dict)
+    class_names: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
-        if (self.loss == "squared-error") != (self.score_range is not None):
-            raise ValueError("a task has a score_range exactly when its loss is squared-error")
-        if (self.loss == "squared-error") == (self.classes is not None):
-            raise ValueError("a task has classes exactly when its loss is a cross-entropy")
+        sentences: Any = self.sentences  # as its author gave it; True counts as 1
+        if type(sentences) is not int or sentences not in (1, 2):
+            raise ValueError(f"a task is of 1 sentence or of 2; given: {sentences!r}")
+        check_target(self.loss, self.metrics, self.classes, self.score_range)
+        if self.class_names and len(self.class_names) != self.classes:
+            raise ValueError(f"{self.classes} classes have other names: {self.class_names}")
 
     @property
     def outputs(self) -> int:
@@ -80,17 +87,19 @@ class TaskInfo:
 
 @dataclass(frozen=True)
 class BadRow:
-    """A row of a data file that was left out.
+    """A row of a data file that was left out, or was kept and is in doubt.
 
     Attributes:
         file: the file's name.
         line: the line on which the row ends, counted from 1.
         reason: what is wrong with it.
+        label: its label, as the file has it, where that is none of the task's; otherwise None.
     """
 
     file: str
     line: int
     reason: str
+    label: str | None = field(default=None, compare=False)  # the reason says it too
 
     def __str__(self) -> str:
         return f"{self.file}:{self.line}: {self.reason}"
@@ -105,12 +114,14 @@ class Examples:
         texts: one tuple an example, with one text a sentence.
         labels: class indices or scores; None where the split has none.
         bad_rows: rows that were left out, with the reason.
+        doubtful_rows: rows that were kept and may be several, which stray quotes joined.
     """
 
     ids: tuple[str, ...]
     texts: tuple[tuple[str, ...], ...]
     labels: tuple[float, ...] | None
     bad_rows: tuple[BadRow, ...] = ()
+    doubtful_rows: tuple[BadRow, ...] = ()
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -243,57 +254,5 @@ class Balancer(Protocol):
                 that has a method ``begin(*, steps: int | None, epochs: int | None)`` is told by
                 it, before the first epoch, which budget of steps or of epochs the run has.
             rng: the balancer's own generator.
-        """
-        ...
-
-
-# --- combiners ------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class CombineInput:
-    """What a combiner sees of one step; everything concerns the shared parameters only.
-
-    Attributes:
-        tasks: names of the m tasks of this step; a task may be absent from a step.
-        losses: [m] float64, detached.
-        gramian: [m, m] float64, inner products of the tasks' gradients; given to combiners
-            that need it.
-        jacobian: [m, n], the tasks' gradients; given to combiners that need it.
-        step: index of the step, from 0.
-        total_steps: how many there will be.
-        generator: the combiner's own, on the CPU; global generators must be left alone.
-    """
-
-    tasks: tuple[str, ...]
-    losses: Tensor
-    gramian: Tensor | None
-    jacobian: Tensor | None
-    step: int
-    total_steps: int
-    generator: torch.Generator
-
-
-class Combiner(Protocol):
-    """Joins the losses or gradients of a step's tasks into one update.
-
-    One that remembers something between steps keeps it by the tasks' names, since a task may be
-    absent from a step, and has two methods more: ``state_dict()``, which returns all of it as
-    JSON values, and ``load_state_dict(state)``, which takes that back. What it remembers when
-    training ends is stored with the run's result.
-    """
-
-    def combine(self, x: CombineInput) -> Tensor:
-        """Return weights [m] (it needs losses or the Gramian) or the gradient [n] (Jacobian)."""
-        ...
-
-
-class ObservingCombiner(Combiner, Protocol):
-    """A combiner whose spec says ``observes``."""
-
-    def observe(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
-        """Take in what the update did: the step's losses before it and after it, by task.
-
-        Both are of the same examples, with the same dropout masks.
         """
         ...

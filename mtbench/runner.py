@@ -16,6 +16,7 @@ from safetensors.torch import save_file
 from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
 from mtbench.attribution import naming
+from mtbench.combination import ObservingCombiner
 from mtbench.entries import Entry, calling
 from mtbench.errors import users_mistakes
 from mtbench.evaluation import overall, predict_and_score
@@ -25,7 +26,7 @@ from mtbench.history import History, cost_of_device, peak_memory_mb
 from mtbench.identity import Identifier, all_entries, check_unchanged
 from mtbench.observation import state_of
 from mtbench.plugin_files import check_stored
-from mtbench.protocols import Examples, ObservingCombiner, Split, Step
+from mtbench.protocols import Examples, Split, Step
 from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, as_written

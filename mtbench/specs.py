@@ -183,10 +183,10 @@ class BalancerSpec(Spec):
 
 @dataclass(frozen=True, kw_only=True)
 class CombinerSpec(Spec):
-    """A combiner: ``target(parameters)`` is a ``protocols.Combiner``.
+    """A combiner: ``target(parameters)`` is a ``combination.Combiner``.
 
     Attributes:
-        needs: what it is given; see ``protocols.CombineInput``.
+        needs: what it is given; see ``combination.CombineInput``.
         observes: whether it has a method ``observe``, and is told by it what each update did to
             the step's losses; that costs one forward pass more.
     """

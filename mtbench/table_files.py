@@ -1,21 +1,23 @@
 """Table files: header and rows of delimited text, of JSON lines and of Parquet."""
 
 import csv
-import gzip
 import io
 import json
-import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mtbench.errors import UsageError, nearest
+from mtbench.data_files import limit, missing, read_text, too_large
+from mtbench.errors import UsageError
 
 Form = Literal["delimited", "jsonl", "parquet"]
 
 
 NOT_CLOSED = "a quote is opened and not closed"
+
+LONGEST_FIELD = 2**31 - 1
+"""Characters; the largest limit that ``csv`` takes on every system."""
 
 
 class BrokenRow(Exception):
@@ -62,12 +64,12 @@ def open_table(
         header: names of its first columns, where the file has no header line.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty or not UTF-8, or of Parquet and
-            pyarrow is not installed.
+        UsageError: if the file is missing, unreadable, empty or not UTF-8, unpacks to far more
+            than its size, or is of Parquet and pyarrow is not installed.
     """
     if form == "parquet":
         return _parquet(path)
-    text = _read_text(path)
+    text = read_text(path)
     if form == "jsonl":
         return _json_lines(path, text)
     rows = _quoted(text, delimiter, strict=strict) if quoting else _unquoted(text, delimiter)
@@ -81,57 +83,17 @@ def open_table(
     return Table([name.strip() for name in first], rows)
 
 
-# --- bytes and text -------------------------------------------------------------------------
-
-
-def _read_text(path: Path) -> str:
-    """Return what the file holds; ``UsageError`` where it is not there or not UTF-8."""
-    data = _read_bytes(path)
-    try:
-        return data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
-        raise UsageError(
-            f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
-        ) from None
-
-
-def _read_bytes(path: Path) -> bytes:
-    try:
-        data = path.read_bytes()
-    except FileNotFoundError:
-        raise _missing(path) from None
-    except OSError as error:
-        raise UsageError(f"cannot read {path}: {error.strerror}") from None
-    if path.suffix != ".gz":
-        return data
-    try:
-        return gzip.decompress(data)
-    except (OSError, EOFError, zlib.error):
-        raise UsageError(f"cannot read {path}: it is no whole gzip file") from None
-
-
-def _missing(path: Path) -> UsageError:
-    """Say what is not there: the folder, or the file in it."""
-    if not path.parent.is_dir():
-        return UsageError(f"{path.name} is looked for in {path.parent}, which is no folder")
-    guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))
-    return UsageError(
-        f"no file {path.name} in {path.parent}" + (f"; did you mean {guess!r}?" if guess else "")
-    )
-
-
 # --- rows -----------------------------------------------------------------------------------
 
 
-def _lines(text: str) -> list[str]:
+def lines_of(text: str) -> list[str]:
+    """Return the lines of a text with their ends, which are those that files have."""
     return list(io.StringIO(text, newline=""))
 
 
 def _unquoted(text: str, delimiter: str) -> Iterator[tuple[int, Row]]:
     """Yield a row for each line that is not blank."""
-    for number, line in enumerate(_lines(text), start=1):
+    for number, line in enumerate(lines_of(text), start=1):
         if row := line.rstrip("\r\n"):
             yield number, row.split(delimiter)
 
@@ -142,7 +104,7 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
     A quote that opens a field and is not closed swallows the rows behind it. That row alone is
     broken: reading starts afresh on the line after the one with the quote.
     """
-    lines = _lines(text)
+    lines = lines_of(text)
     done, width = 0, None
     while done < len(lines):
         base = done
@@ -151,7 +113,7 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
         while done < len(lines):
             problem = None
             try:
-                row = next(reader)
+                row = _next_row(reader)
             except csv.Error as error:
                 problem = BrokenRow(_parse_problem(error))
             else:
@@ -166,6 +128,18 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
             if row:
                 width = width or len(row)
                 yield done, row
+
+
+def _next_row(reader: Iterator[list[str]]) -> list[str]:
+    """Return the next row, however long its fields are.
+
+    The limit of ``csv`` is that of the whole process: it is put back before others see it.
+    """
+    usual = csv.field_size_limit(LONGEST_FIELD)
+    try:
+        return next(reader)
+    finally:
+        csv.field_size_limit(usual)
 
 
 def _parse_problem(error: csv.Error) -> str:
@@ -185,17 +159,18 @@ def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | Non
     """
     if delimiter != ",":
         # No sentence holds both: the delimiter comes from a row that was swallowed.
-        return any(delimiter in field and _has_line_break(field) for field in row)
+        return any(delimiter in field and has_line_break(field) for field in row)
     if width is None or len(row) != width:
         return True
     try:
-        list(csv.reader(lines, delimiter=delimiter, strict=True))
+        _next_row(csv.reader(lines, delimiter=delimiter, strict=True))
     except csv.Error as error:
         return "unexpected end of data" in str(error)
     return False
 
 
-def _has_line_break(field: str) -> bool:
+def has_line_break(field: str) -> bool:
+    """Whether a field goes on over several lines."""
     return "\n" in field or "\r" in field
 
 
@@ -203,7 +178,7 @@ def _json_lines(path: Path, text: str) -> Table:
     """Read a JSON object a line; a key that a row lacks is an empty field."""
     rows: list[tuple[int, dict[str, Any] | BrokenRow]] = [
         (number, _json_object(line))
-        for number, line in enumerate(_lines(text), start=1)
+        for number, line in enumerate(lines_of(text), start=1)
         if line.strip()
     ]
     if not rows:
@@ -240,7 +215,7 @@ def _parquet(path: Path) -> Table:
             "pip install 'mtl-bench[parquet]'"
         ) from None
     if not path.is_file():
-        raise _missing(path)
+        raise missing(path)
     unreadable = ArrowException, OSError, ValueError, OverflowError
     try:
         file = ParquetFile(path)
@@ -254,10 +229,13 @@ def _parquet_rows(
 ) -> Iterator[tuple[int, Row]]:
     """Yield each row with its number; only on the way does a damaged page come to light."""
     batches = file.iter_batches()
-    number = 0
+    number = unpacked = 0
     while True:
         try:
             batch = next(batches, None)
+            unpacked += batch.nbytes if batch else 0
+            if unpacked > limit(path):
+                raise too_large(path)
             columns = [column.to_pylist() for column in batch.columns] if batch else []
         except unreadable as error:
             raise _no_parquet(path, error) from None

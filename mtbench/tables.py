@@ -5,21 +5,34 @@ import json
 import math
 import re
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from decimal import Decimal
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mtbench.errors import UsageError, nearest
 from mtbench.labels import Label
 from mtbench.protocols import BadRow, Examples, Split
-from mtbench.table_files import BrokenRow, Form, Row, Table, open_table
+from mtbench.table_files import (
+    BrokenRow,
+    Form,
+    Row,
+    Table,
+    has_line_break,
+    lines_of,
+    open_table,
+)
 
 DIGITS = 20
 """Hexadecimal digits of an id that is made from texts: no two of a billion pairs share one."""
 
 SURROGATE = re.compile("[\ud800-\udfff]")
 """What JSON may escape by itself; as UTF-8, which tokenizers read, it cannot be written."""
+
+
+JOINED = "{} of its lines are rows by themselves: two stray quotes may have joined them"
 
 
 @dataclass(frozen=True)
@@ -36,6 +49,14 @@ class Part:
     split: Split
     columns: Sequence[str]
     split_of: Callable[[Sequence[str]], Split]
+
+
+class RefusedLabel(BrokenRow):
+    """A label is none of the task's; ``label`` is what the file has."""
+
+    def __init__(self, reason: str, label: str) -> None:
+        super().__init__(reason)
+        self.label = label
 
 
 Example = tuple[str, tuple[str, ...], float]
@@ -59,8 +80,9 @@ def read_table(
 
     Texts and ids lose their outer white space. A row that is broken (a wrong number of columns,
     no JSON object, no id or one that came before, an empty sentence, a label that cannot be
-    read, a stray quote, a NUL character, half a surrogate pair) is left out and reported in
-    ``bad_rows``; blank lines are no rows.
+    read, NaN or an infinity as a number, a stray quote, a NUL character, half a surrogate pair)
+    is left out and reported in ``bad_rows``; blank lines are no rows. One that was read and may
+    be several, joined by stray quotes, is kept and reported in ``doubtful_rows``.
 
     Args:
         path: the file; a byte order mark is allowed, and a name that ends in ``.gz`` is
@@ -86,7 +108,8 @@ def read_table(
 
     Raises:
         UsageError: if the file is missing, unreadable, empty, not UTF-8, lacks a column or
-            has one twice; or if it is Parquet and pyarrow is not installed.
+            has one twice, or unpacks to far more than its size; or if it is Parquet and pyarrow
+            is not installed.
     """
     table = open_table(
         path, form, delimiter=delimiter, quoting=quoting, strict=strict_quotes, header=header
@@ -96,35 +119,67 @@ def read_table(
     names = [*text_columns, *([id_column] if id_column else [])]
     names += [*([label.column] if label else []), *(part.columns if part else [])]
     places = {name: _place(path, table, name) for name in names}
+    fields_of = partial(_fields, table=table, places=places)
+    example_of = partial(_example, id_column=id_column, text_columns=text_columns, label=label)
 
     examples: list[Example] = []
     seen: set[str] = set()
     bad_rows: list[BadRow] = []
+    doubtful_rows: list[BadRow] = []
     for line, row in table.rows:
         split: Split = "train"
         try:
-            fields = _fields(row, table, places)
+            fields = fields_of(row)
             if part:
                 split = _split_of(fields, part)
                 if split != part.split:
                     continue
-            example = _example(fields, id_column, text_columns, label)
+            example = example_of(fields)
             if example[0] in seen:
                 raise BrokenRow(f"id {example[0]!r} came before")
         except BrokenRow as problem:
             if part is None or split == part.split:
-                bad_rows.append(BadRow(path.name, line, str(problem)))
+                refused = problem.label if isinstance(problem, RefusedLabel) else None
+                bad_rows.append(BadRow(path.name, line, str(problem), refused))
             continue
         examples.append(example)
         if id_column:
             seen.add(example[0])
+        if form == "delimited" and (
+            count := _joined(
+                row, delimiter, lambda one: example_of(fields_of(one)), all_of=not label
+            )
+        ):
+            doubtful_rows.append(BadRow(path.name, line, JOINED.format(count)))
     examples = sorted(examples if id_column else _with_ids(examples))
     return Examples(
         ids=tuple(id_ for id_, _, _ in examples),
         texts=tuple(texts for _, texts, _ in examples),
         labels=tuple(value for _, _, value in examples) if label else None,
         bad_rows=tuple(bad_rows),
+        doubtful_rows=tuple(doubtful_rows),
     )
+
+
+def _joined(row: Row, delimiter: str, read: Callable[[Row], Example], *, all_of: bool) -> int:
+    """Return how many rows two stray quotes seem to have joined to one; 0 where none did.
+
+    Each of its lines is read by itself. Of a text that goes on over several lines, the first or
+    the last is often a row; a second one is not, where a label must be among its fields.
+
+    Args:
+        read: an example of a row; raises ``BrokenRow`` where it is none.
+        all_of: whether every line must be a row.
+    """
+    if isinstance(row, BrokenRow) or len(row) < 2 or not any(map(has_line_break, row)):
+        return 0
+    lines = lines_of(delimiter.join(row))
+    count = 0
+    for line in lines:
+        with suppress(BrokenRow):
+            read(line.split(delimiter))
+            count += 1
+    return count if count >= (len(lines) if all_of else 2) else 0
 
 
 def _place(path: Path, table: Table, name: str) -> int:
@@ -167,6 +222,10 @@ def _text(name: str, value: Any) -> str:
         return ""
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, float) and not math.isfinite(value):
+        raise BrokenRow(
+            f"its {name} is {json.dumps(value)}, which is no text and no finite number"
+        )
     if isinstance(value, int | float | Decimal):
         return str(value)
     raise BrokenRow(f"its {name} is neither a text nor a number")
@@ -199,7 +258,7 @@ def _example(
     try:
         return id_, texts, label.parse(fields[label.column])
     except ValueError as problem:
-        raise BrokenRow(str(problem)) from None
+        raise RefusedLabel(str(problem), fields[label.column]) from None
 
 
 def _with_ids(examples: Sequence[Example]) -> list[Example]:

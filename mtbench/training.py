@@ -9,13 +9,14 @@ from typing import Any
 
 import torch
 
+from mtbench.combination import ObservingCombiner
 from mtbench.data import order
 from mtbench.examples import ExampleStream, TokenisedExamples
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.model import MultiTaskModel, TaskBatch
 from mtbench.observation import losses_after
 from mtbench.optimizer import Optimizer
-from mtbench.protocols import ObservingCombiner, Step
+from mtbench.protocols import Step
 from mtbench.randomness import derive
 from mtbench.segments import Segments
 

@@ -8,6 +8,7 @@ from mtbench.data_tables import (
     LISTED,
     bad_row_records,
     default_tasks,
+    doubtful_row_records,
     split_records,
     tasks_of,
     unreadable,
@@ -91,6 +92,16 @@ def test_bad_rows_are_listed_up_to_a_number() -> None:
     assert len(records) == 1 + LISTED
     assert records[-1]["line"] == str(LISTED - 1)
     assert split_records([split])[0]["left out"] == str(LISTED + 5)
+
+
+def test_rows_in_doubt_are_listed_up_to_a_number() -> None:
+    rows = tuple(BadRow("pd.csv", line, "it may be two") for line in range(LISTED + 5))
+    split = SplitStatus(task="pd", split="train", published=None, rows=99, doubtful_rows=rows)
+
+    records = doubtful_row_records([TRAIN, split])
+
+    assert records[0] == {"file": "pd.csv", "line": "0", "reason": "it may be two"}
+    assert len(records) == LISTED
 
 
 def test_unreadable_splits_are_joined_by_their_reason() -> None:

@@ -628,7 +628,7 @@ def mtbench_encoders():
 
 @hookimpl
 def mtbench_tasks():
-    kinds = (Undescribed, Nameless, Unmade, Unloaded, Odd)
+    kinds = (Undescribed, Nameless, Unmade, Unloaded, Odd, Misspelt)
     return [TaskSpec(name=kind.__name__.lower(), summary="", target=kind) for kind in kinds]
 
 
@@ -636,6 +636,11 @@ def mistaken(cell):
     from mtbench.api import UsageError
 
     raise UsageError("no such folder")
+
+
+class Misspelt(Undescribed):
+    def describe(self):
+        return TaskInfo(sentences=1, loss="cross_entropy", metrics=("accuracy",), classes=2)
 """
 NEEDED = "KeyError: 'what it needs' (fragile.py:13)"
 
@@ -695,6 +700,12 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a description that is none": (
         {"tasks": ["nameless"]},
         "task 'nameless' of fragile.py: describe returned 'sst', not a TaskInfo",
+    ),
+    "a description with a loss that is none": (
+        {"tasks": ["misspelt"]},
+        "task 'misspelt' of fragile.py: describe raised ValueError: unknown loss "
+        "'cross_entropy'; did you mean 'cross-entropy'? (known: binary-cross-entropy, "
+        "cross-entropy, squared-error) (fragile.py:106)",
     ),
     "a task's constructor": (
         {"tasks": ["unmade"]},

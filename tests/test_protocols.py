@@ -38,6 +38,20 @@ def test_a_task_has_classes_or_a_score(target: dict[str, Any], message: str) -> 
         TaskInfo(sentences=1, metrics=("accuracy",), **target)
 
 
+@pytest.mark.parametrize("sentences", [0, 3, True, 1.0, "1", None])
+def test_a_task_is_of_one_sentence_or_of_two(sentences: Any) -> None:
+    with pytest.raises(ValueError, match=r"^a task is of 1 sentence or of 2; given: "):
+        TaskInfo(sentences=sentences, loss="cross-entropy", metrics=("accuracy",), classes=2)
+
+
+def test_every_class_has_a_name_or_none_has() -> None:
+    given = {"sentences": 1, "loss": "cross-entropy", "metrics": ("accuracy",), "classes": 3}
+
+    assert TaskInfo(**given, class_names=("a", "b", "c")).class_names == ("a", "b", "c")
+    with pytest.raises(ValueError, match="3 classes have other names: "):
+        TaskInfo(**given, class_names=("a", "b"))
+
+
 def test_a_bad_row_says_where_it_is() -> None:
     assert str(BadRow("sts-dev.csv", 12, "no label")) == "sts-dev.csv:12: no label"
 

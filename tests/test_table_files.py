@@ -1,4 +1,3 @@
-import gzip
 import sys
 from pathlib import Path
 
@@ -119,16 +118,6 @@ def test_json_with_a_number_of_too_many_digits_is_a_broken_row(tmp_path: Path) -
     ]
 
 
-@pytest.mark.parametrize(
-    "data", [b"plain", gzip.compress(b"a\tb\n", mtime=0)[:-4]], ids=["plain", "cut-off"]
-)
-def test_what_is_no_whole_gzip_file(tmp_path: Path, data: bytes) -> None:
-    (tmp_path / "a.tsv.gz").write_bytes(data)
-
-    with pytest.raises(UsageError, match=r"cannot read .*a\.tsv\.gz: it is no whole gzip file"):
-        open_table(tmp_path / "a.tsv.gz")
-
-
 def test_parquet_without_pyarrow_names_the_extra(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -161,3 +150,16 @@ def test_parquet_of_which_a_page_is_damaged(tmp_path: Path) -> None:
     assert table.header == ["a"]
     with pytest.raises(UsageError, match=r"^cannot read .*a\.parquet: [^\n]+$"):
         list(table.rows)
+
+
+def test_parquet_that_unpacks_to_far_more_than_texts_do(tmp_path: Path) -> None:
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    path = tmp_path / "a.parquet"
+    parquet.write_table(pyarrow.table({"a": ["x" * 1000] * 80_000}), path)
+    assert path.stat().st_size < 100_000
+
+    with pytest.raises(
+        UsageError, match=r"a\.parquet: it is of .* unpacks to more than 67,108,864"
+    ):
+        list(open_table(path, "parquet").rows)

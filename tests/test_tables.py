@@ -1,8 +1,10 @@
 import csv
 import gzip
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -159,6 +161,14 @@ def test_a_broken_row_is_left_out_and_reported(tmp_path: Path, row: str, reason:
     assert reasons(examples) == [f"train.csv:3: {reason}"]
 
 
+def test_a_row_that_is_left_out_for_its_label_tells_it(tmp_path: Path) -> None:
+    """A mark of whoever reads the bad rows; two with one reason are equal without it."""
+    examples = read_rows(tmp_path, "0\ta\tx\t7\n1\tb\ty\t\n2\tc\t\t8\n3\td\tz\tgood\n")
+
+    assert [row.label for row in examples.bad_rows] == ["7", None, None, "good"]
+    assert examples.bad_rows[1] == BadRow("train.csv", 3, "its sentiment is empty")
+
+
 def test_the_second_sentence_is_named(tmp_path: Path) -> None:
     path = write(tmp_path / "quora.csv", "id\tsentence1\tsentence2\na\tx\t\n")
 
@@ -199,15 +209,72 @@ def test_a_swallowed_row_of_the_right_width_is_noticed(tmp_path: Path) -> None:
     assert [row.line for row in examples.bad_rows] == [2]
 
 
-def test_what_csv_cannot_parse_is_a_broken_row(tmp_path: Path) -> None:
-    too_long = "y" * (csv.field_size_limit() + 1)
+def test_a_field_may_be_of_any_length(tmp_path: Path) -> None:
+    usual = csv.field_size_limit()
+    long = "y" * (usual + 1)
 
-    examples = read_rows(tmp_path, f"0\ta\tx\t1\n1\tb\t{too_long}\t2\n2\tc\tz\t3\n")
+    examples = read_rows(tmp_path, f'0\ta\tx\t1\n1\tb\t{long}\t2\n2\tc\t"{long}"\t3\n')
 
-    assert examples.ids == ("a", "c")
-    (bad,) = examples.bad_rows
-    assert bad.line == 3
-    assert bad.reason.startswith("it cannot be parsed (field larger than field limit")
+    assert examples.texts == (("x",), (long,), (long,))
+    assert examples.bad_rows == ()
+    assert csv.field_size_limit() == usual  # it is that of the whole process
+
+
+def test_a_stray_quote_before_many_rows_costs_its_own_row_only(tmp_path: Path) -> None:
+    rows = "".join(f"{i}\tid{i:05d}\t{'a film ' * 10}\t3\n" for i in range(2000))
+    assert len(rows) > csv.field_size_limit()
+
+    examples = read_rows(tmp_path, '0\ta\t"stray\t1\n' + rows)
+
+    assert len(examples) == 2000
+    assert reasons(examples) == ["train.csv:2: a quote is opened and not closed"]
+
+
+def commas(path: Path, text: str, **given: Any) -> Examples:
+    label = {"label": class_label("y", 2), "id_column": None, "text_columns": ["text"], **given}
+    return read_table(write(path, text), delimiter=",", strict_quotes=True, **label)
+
+
+@pytest.mark.parametrize(
+    ("text", "given", "line", "count"),
+    [
+        ('text,y\n"x,1\ny",0\nz,1\n', {}, 3, 2),
+        ('text,y\n"x,1\ny,0\nz",1\n', {}, 4, 3),
+        ('y,text\n1,"x\n0,y"\n', {}, 3, 2),
+        ('k,text,y\n1,"x,0\n2,y,1\n3,z",1\n', {"id_column": "k"}, 4, 3),
+        ('k,text\n1,"x\n2,y"\n', {"id_column": "k", "label": None}, 3, 2),
+        ('text,y\r\n"x,1\r\ny",0\r\n', {}, 3, 2),
+    ],
+)
+def test_rows_that_two_stray_quotes_may_have_joined_are_in_doubt(
+    tmp_path: Path, text: str, given: dict[str, Any], line: int, count: int
+) -> None:
+    examples = commas(tmp_path / "a.csv", text, **given)
+
+    assert examples.bad_rows == ()
+    assert [str(row) for row in examples.doubtful_rows] == [
+        f"a.csv:{line}: {count} of its lines are rows by themselves: two stray quotes may have "
+        "joined them"
+    ]
+
+
+@pytest.mark.parametrize(
+    ("text", "given"),
+    [
+        ('text,y\n"Great, really.\nI liked it",1\n', {}),
+        ('text,y\n"One\ntwo\nthree",1\n"a, 1",0\n', {}),
+        ('y,text\n1,"Great.\nI liked it"\n', {}),
+        ('k,text\n1,"Great, really\nI liked, it\nat all"\n', {"id_column": "k", "label": None}),
+        ('text\n"One\ntwo"\n', {"label": None}),
+    ],
+)
+def test_a_text_of_several_lines_is_in_no_doubt(
+    tmp_path: Path, text: str, given: dict[str, Any]
+) -> None:
+    examples = commas(tmp_path / "a.csv", text, **given)
+
+    assert "\n" in str(examples.texts[0] + examples.texts[-1]).replace("\\n", "\n")
+    assert (examples.bad_rows, examples.doubtful_rows) == ((), ())
 
 
 def test_every_row_is_either_an_example_or_reported(tmp_path: Path) -> None:
@@ -507,6 +574,69 @@ def test_the_form_of_a_file_changes_no_example(tmp_path: Path) -> None:
     assert len(one) == 2
     assert read_table(tmp_path / "a.csv", delimiter=",", **given) == one
     assert read_table(tmp_path / "a.jsonl.gz", form="jsonl", **given) == one
+
+
+def test_a_long_text_is_the_same_example_in_every_form(tmp_path: Path) -> None:
+    texts = [" ".join(["good"] * 30_000), "bad"]
+    rows = [(text, place) for place, text in enumerate(texts)]
+    with (tmp_path / "a.csv").open("w", newline="") as stream:
+        csv.writer(stream).writerows([("text", "y"), *rows])
+    lines = "".join(json.dumps({"text": text, "y": y}) + "\n" for text, y in rows)
+    (tmp_path / "a.jsonl").write_text(lines)
+    given = {"id_column": None, "text_columns": ["text"], "label": class_label("y", 2)}
+
+    one = read_table(tmp_path / "a.csv", delimiter=",", strict_quotes=True, **given)
+
+    assert {text for (text,) in one.texts} == set(texts)
+    assert read_table(tmp_path / "a.jsonl", form="jsonl", **given) == one
+
+
+@pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])
+@pytest.mark.parametrize("column", ["id", "text", "y"])
+def test_a_number_that_is_none_breaks_a_row_of_json(
+    tmp_path: Path, number: str, column: str
+) -> None:
+    sound = {"id": '"a"', "text": '"nan"', "y": "1", "more": "NaN"}
+    broken = {**sound, "id": '"b"', column: number}
+    lines = [
+        "{" + ", ".join(f'"{k}": {v}' for k, v in row.items()) + "}" for row in (sound, broken)
+    ]
+    path = write(tmp_path / "a.jsonl", "\n".join(lines))
+
+    examples = read_table(
+        path, id_column="id", text_columns=["text"], label=class_label("y", 2), form="jsonl"
+    )
+
+    assert examples.texts == (("nan",),)
+    assert reasons(examples) == [
+        f"a.jsonl:2: its {column} is {number}, which is no text and no finite number"
+    ]
+
+
+def test_a_number_that_is_none_breaks_a_row_of_parquet(tmp_path: Path) -> None:
+    """As pandas writes what it lacks; a column of numbers is one of texts too."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    columns = {
+        "text": pyarrow.array([1.5, math.nan, math.inf, 2.5, 3.5]),
+        "y": pyarrow.array([1.0, 0.0, 0.0, math.nan, 0.0]),
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+
+    examples = read_table(
+        tmp_path / "a.parquet",
+        id_column=None,
+        text_columns=["text"],
+        label=class_label("y", 2),
+        form="parquet",
+    )
+
+    assert {text for (text,) in examples.texts} == {"1.5", "3.5"}
+    assert reasons(examples) == [
+        "a.parquet:2: its text is NaN, which is no text and no finite number",
+        "a.parquet:3: its text is Infinity, which is no text and no finite number",
+        "a.parquet:4: its y is NaN, which is no text and no finite number",
+    ]
 
 
 # --- a file that holds several splits ---------------------------------------------------------

@@ -8,11 +8,12 @@ import torch
 from torch import Tensor
 
 from mtbench.assembly import assemble
+from mtbench.combination import CombineInput, ObservingCombiner
 from mtbench.configuration import overlay
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle, NonFiniteLoss
 from mtbench.model import MultiTaskModel, TaskBatch
-from mtbench.protocols import CombineInput, ObservingCombiner, Step
+from mtbench.protocols import Step
 from mtbench.randomness import derive
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver

@@ -27,15 +27,17 @@ def status(
     plugin_files: Sequence[Path],
     blocked: Sequence[str],
 ) -> int:
-    """Show rows, labels, fingerprint, layout and broken rows of every split.
+    """Show rows, labels, fingerprint, layout, broken and doubtful rows of every split.
 
     Of the tasks of MATRIX; without it, of all tasks that need no parameters.
     """
     from mtbench.attribution import naming
     from mtbench.data import status as read
     from mtbench.data_tables import (
+        altered_records,
         bad_row_records,
         default_tasks,
+        doubtful_row_records,
         split_records,
         tasks_of,
         unreadable,
@@ -52,10 +54,13 @@ def status(
             tasks, folder = tasks_of(matrix_path, registry)
         else:
             tasks, folder = default_tasks(registry), default_data_folder()
-        statuses = read(tasks, data_dir or folder)
+        folder = data_dir or folder
+        statuses = read(tasks, folder)
     print_table("", split_records(statuses))
     print_table("rows left out", bad_row_records(statuses))
+    print_table("rows in doubt", doubtful_row_records(statuses))
     print_table("not readable", unreadable(statuses))
+    print_table("not as published", altered_records(folder))
     return ExitCode.DONE
 
 
@@ -91,6 +96,8 @@ def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
             continue
         origin = f"{source.repository} at {source.revision[:12]}"
         kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
+        if done.altered:
+            kept += f"; not as published: {', '.join(done.altered)}"
         click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
         click.echo(f"{source.name}: terms: {source.terms}")
     if failures:

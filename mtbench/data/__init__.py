@@ -1,6 +1,6 @@
 """Data: the one door to the examples of tasks, their shares and samples, and their status."""
 
-from mtbench.data.fetching import Fetched, NotFetched, fetch
+from mtbench.data.fetching import Fetched, NotFetched, altered, fetch
 from mtbench.data.loading import fingerprint, load
 from mtbench.data.sampling import order, sample, share
 from mtbench.data.sources import SOURCES, Source, chosen
@@ -14,6 +14,7 @@ __all__ = [
     "ScoreBalance",
     "Source",
     "SplitStatus",
+    "altered",
     "chosen",
     "fetch",
     "fingerprint",

@@ -5,6 +5,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+from mtbench.data.refused_labels import misreading
 from mtbench.errors import PluginError, UsageError
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
@@ -25,7 +26,8 @@ def load(
         name: what messages call the task.
 
     Raises:
-        UsageError: if the task cannot be read, the split is empty, or it lacks labels it needs.
+        UsageError: if the task cannot be read, the split is empty, or it lacks labels it needs
+            or has others than the task takes.
         PluginError: if the task gives examples that contradict its description.
     """
     with_labels = with_labels or split != "test"
@@ -33,6 +35,8 @@ def load(
     problem = _contradiction(task.describe(), examples)
     if problem:
         raise PluginError(f"{name}: its {split} split {problem}", part=f"tasks.{name}")
+    if with_labels and (mistake := misreading(task.describe(), examples, split)):
+        raise UsageError(f"{name}: {mistake}")
     if not examples.ids:
         bad = len(examples.bad_rows)
         raise UsageError(

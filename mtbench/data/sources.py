@@ -1,7 +1,7 @@
 """Sources: public copies of the data sets on the Hugging Face Hub, each pinned to a commit."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from mtbench.errors import unknown
 
@@ -17,6 +17,8 @@ class Source:
         revision: the commit, in full.
         files: what is fetched, by path in the repository, and where it goes in the data folder.
         terms: under which it may be used, in a few words.
+        sha256: digests of the files, by path in the repository, as far as they are known.
+        largest: bytes that a file may have at most.
         parquet: whether reading it needs pyarrow.
     """
 
@@ -26,6 +28,8 @@ class Source:
     revision: str
     files: Mapping[str, str]
     terms: str
+    sha256: Mapping[str, str] = field(default_factory=dict)
+    largest: int = 1 << 26
     parquet: bool = False
 
     @property
@@ -34,11 +38,25 @@ class Source:
         return f"https://huggingface.co/datasets/{self.repository}/tree/{self.revision}"
 
 
-def _glue(folder: str) -> dict[str, str]:
-    """Return GLUE's files of one data set; the labels of its test split were never published."""
-    names = [f"{folder}/{split}-00000-of-00001.parquet" for split in ("train", "validation")]
-    return {name: name for name in names}
-
+# GLUE's files of a data set with their digests, which are their ids in Git LFS; the labels of the
+# test splits were never published. Of SST-5 not every file has a digest that is known: the
+# receipts of a data folder hold what was fetched first.
+QQP = {
+    "qqp/train-00000-of-00001.parquet": (
+        "4d6f02e643f7c36e9a4f7d4971a5ee9bd74063a319452fe6c87850c739774cd7"
+    ),
+    "qqp/validation-00000-of-00001.parquet": (
+        "efd86a539c412d74874ee451573d7bd142f56c47fe36de033b9f367d8bb0fa71"
+    ),
+}
+STSB = {
+    "stsb/train-00000-of-00001.parquet": (
+        "bbd93bbb988fd18437e02185fe3b2bd9a18350376c392e7820de9df1b247ed1f"
+    ),
+    "stsb/validation-00000-of-00001.parquet": (
+        "152de7cf1fa34ee4df1c243bd209b02ade21a1d5c4fb3b7da5240f78e4000aa9"
+    ),
+}
 
 GLUE = "bcdcba79d07bc864c1c254ccfcedcce55bcc9a8c"
 SST5 = "e51bdcd8cd3a30da231967c1a249ba59361279a3"
@@ -57,7 +75,8 @@ SOURCES = (
         task="pd",
         repository="nyu-mll/glue",
         revision=GLUE,
-        files=_glue("qqp"),
+        files={path: path for path in QQP},
+        sha256=QQP,
         terms="Quora's terms of service, non-commercial; cite Wang et al., 2019 (GLUE)",
         parquet=True,
     ),
@@ -66,7 +85,8 @@ SOURCES = (
         task="sts",
         repository="nyu-mll/glue",
         revision=GLUE,
-        files=_glue("stsb"),
+        files={path: path for path in STSB},
+        sha256=STSB,
         terms="scores CC BY-SA 4.0, sentences under their sources' terms; cite Cer et al., 2017",
         parquet=True,
     ),

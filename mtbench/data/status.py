@@ -46,6 +46,7 @@ class SplitStatus:
         balance: of the labels; None for the test split, whose labels are not looked at.
         fingerprint: digest of the examples (without labels for the test split).
         bad_rows: rows that were left out.
+        doubtful_rows: rows that were kept and may be several, which stray quotes joined.
         problem: why the split cannot be read; None where it can.
         layout: which of a task's layouts the folder holds; None where it has none or knows none.
     """
@@ -57,6 +58,7 @@ class SplitStatus:
     balance: ClassBalance | ScoreBalance | None = None
     fingerprint: str | None = None
     bad_rows: tuple[BadRow, ...] = ()
+    doubtful_rows: tuple[BadRow, ...] = ()
     problem: str | None = None
     layout: str | None = None
 
@@ -107,6 +109,7 @@ def _split_status(name: str, task: Task, split: Split, folder: Path | None) -> S
         balance=None if examples.labels is None else _balance(info, examples.labels),
         fingerprint=fingerprint(examples),
         bad_rows=examples.bad_rows,
+        doubtful_rows=examples.doubtful_rows,
     )
 
 

@@ -11,7 +11,7 @@ from typing import Any
 import torch
 from torch import Tensor
 
-from mtbench.protocols import CombineInput
+from mtbench.combination import CombineInput
 from mtbench.testing.checks import Subject, fail, require
 
 Rows = Tensor | Sequence[Sequence[float]]

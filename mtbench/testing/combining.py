@@ -6,9 +6,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
+from mtbench.combination import Combiner
 from mtbench.entries import build_parameters, load_target
 from mtbench.gradients import GradientOracle, Portion
-from mtbench.protocols import Combiner
 from mtbench.randomness import derive
 from mtbench.registry import Registry
 from mtbench.segments import Segments

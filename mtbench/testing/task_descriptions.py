@@ -1,11 +1,8 @@
 """What the conformance kit asks of a task's description, and where it may be asked for."""
 
-import math
 from pathlib import Path
-from typing import get_args
 
-from mtbench.metrics import METRICS
-from mtbench.protocols import Loss, TaskInfo
+from mtbench.protocols import TaskInfo
 from mtbench.testing.checks import ANYTHING, Checks, Subject, require
 from mtbench.testing.loads import NOWHERE, build, elsewhere, splits, without_data
 from mtbench.testing.processes import ask, listed_with_torch
@@ -13,40 +10,10 @@ from mtbench.testing.processes import ask, listed_with_torch
 check = Checks("task")
 
 
-@check("describe() gives a TaskInfo of one sentence or a pair, with a loss that there is")
+@check("describe() gives a TaskInfo, which checks itself when it is made")
 def describes_itself(subject: Subject) -> None:
     info = build(subject).describe()
     require(isinstance(info, TaskInfo), "a TaskInfo", repr(info))
-    require(info.sentences in (1, 2), "1 or 2 sentences", repr(info.sentences))
-    require(
-        info.loss in get_args(Loss), f"a loss among {', '.join(get_args(Loss))}", repr(info.loss)
-    )
-
-
-@check("it has two classes or more, two for a binary loss, or a range with a low and a high end")
-def has_a_target(subject: Subject) -> None:
-    info = build(subject).describe()
-    if info.score_range is not None:
-        low, high = info.score_range
-        require(
-            math.isfinite(low) and math.isfinite(high) and low < high,
-            "a finite score_range, low before high",
-            info.score_range,
-        )
-        return
-    least = "2 classes" if info.loss == "binary-cross-entropy" else "2 classes or more"
-    sound = type(info.classes) is int and info.classes >= 2
-    if info.loss == "binary-cross-entropy":
-        sound = sound and info.classes == 2
-    require(sound, least, repr(info.classes))
-
-
-@check("it names one metric or more, all of them known")
-def names_known_metrics(subject: Subject) -> None:
-    info = build(subject).describe()
-    require(isinstance(info.metrics, tuple) and info.metrics, "a tuple of metrics", info.metrics)
-    for name in info.metrics:
-        require(name in METRICS, f"metrics among {', '.join(METRICS)}", repr(name))
 
 
 @check("its description is the same before and after loading, and of another of its kind")

@@ -124,6 +124,58 @@ text = ["review"], target = "stars", classes = 5 }]
     assert "stars '6' is no class from 0 to 4" in answer.out.partition("rows left out")[2]
 
 
+def test_rows_that_stray_quotes_may_have_joined_are_shown_and_kept(
+    call: Call, tmp_path: Path
+) -> None:
+    for split in ("train", "dev", "test"):
+        (tmp_path / f"{split}.csv").write_text('text,y\n"good,1\nbad",0\nso-so,1\n')
+    (tmp_path / "study.toml").write_text(
+        """
+        [base]
+        tasks = [{ name = "table", as = "t", path = "{split}.csv", text = "text", target = "y", \
+classes = 2 }]
+        """.replace("\\\n", "")
+    )
+
+    answer = call("data", "status", "study.toml")
+
+    assert answer.code == 0
+    assert rows(answer)["t", "train"][0] == "2"
+    assert "rows left out" not in answer.out
+    shown = answer.out.partition("\nrows in doubt\n")[2].splitlines()
+    assert [line.split()[:3] for line in shown[2:]] == [
+        [f"{split}.csv", "3", "2"] for split in ("train", "dev", "test")
+    ]
+
+
+def test_labels_that_count_from_one_stop_a_study_before_it_is_trained(
+    call: Call, tmp_path: Path
+) -> None:
+    for split in ("train", "dev"):
+        rows = "".join(f"film {i} {split},{i % 2 + 1}\n" for i in range(20))
+        (tmp_path / f"{split}.csv").write_text("review,label\n" + rows)
+    (tmp_path / "study.toml").write_text(
+        """
+        seeds = 1
+        [base]
+        tasks = [{ name = "table", as = "reviews", path = "{split}.csv", text = ["review"], \
+target = "label", classes = 2 }]
+        """.replace("\\\n", "")
+    )
+
+    for command in (["plan", "study.toml"], ["ablate", "study.toml"]):
+        answer = call(*command)
+        assert answer.code == 2
+        (line,) = answer.err.splitlines()
+        assert (
+            "no row of train is of class 0; rows left out for their label: 10 ('2' in 10)" in line
+        )
+        assert "`classes = [1, 2]`" in line
+    shown = call("data", "status", "study.toml").out.partition("not readable")[2]
+    assert "no row of train is of class 0" in shown
+    assert "no row of dev is of class 0" in shown
+
+
 # --- fetching, from a Hub on this machine -------------------------------------------------------
 
 
@@ -208,6 +260,49 @@ def test_what_is_fetched_can_be_read(
     assert rows(call("data", "status", "--data", "data"))["sst", "test"][0] == "1"
     again = from_hub(address, "sst5", "--to", "data")
     assert again.out.startswith("sst5: wrote nothing (SetFit/sst5 at e51bdcd8cd3a); kept sst5/tr")
+    assert "not as published" not in again.out
+
+
+def test_a_file_that_was_changed_after_it_was_fetched_is_told(
+    from_hub: Callable[..., Any], call: Call, hub: Hub
+) -> None:
+    address = f"http://127.0.0.1:{hub.server_address[1]}"
+    from_hub(address, "sst5", "--to", "data")
+    with Path("data/sst5/dev.jsonl").open("a") as stream:
+        stream.write('{"text": "one more", "label": 0}\n')
+
+    again = from_hub(address, "sst5", "--to", "data")
+    answer = call("data", "status", "--data", "data")
+
+    assert "(--force overwrites); not as published: sst5/dev.jsonl" in again.out
+    shown = answer.out.partition("\nnot as published\n")[2].splitlines()
+    assert [line.split() for line in shown[2:]] == [["sst5", "sst5/dev.jsonl"]]
+
+
+def test_a_file_of_another_digest_is_not_fetched(from_hub: Callable[..., Any], hub: Hub) -> None:
+    """What the Hub says of it may be true, and another digest was published."""
+    address = f"http://127.0.0.1:{hub.server_address[1]}"
+    hub.files["stsb/train-00000-of-00001.parquet"] = b"not what it was"
+
+    answer = from_hub(address, "stsb", "--to", "data")
+
+    assert (answer.code, answer.out) == (2, "")
+    (line,) = answer.err.splitlines()
+    assert "stsb/train-00000-of-00001.parquet of nyu-mll/glue at bcdcba79d07b is another" in line
+    assert "bbd93bbb988fd18437e02185fe3b2bd9a18350376c392e7820de9df1b247ed1f was published" in line
+    assert not Path("data").exists()
+
+
+def test_a_file_that_is_larger_than_expected_is_not_even_asked_for(
+    from_hub: Callable[..., Any], hub: Hub
+) -> None:
+    hub.files["train.jsonl"] = b"x" * (64 * 1024 * 1024 + 1)
+
+    answer = from_hub(f"http://127.0.0.1:{hub.server_address[1]}", "sst5", "--to", "data")
+
+    assert answer.code == 2
+    assert "is of 67,108,865 bytes, where 67,108,864 are expected at most" in answer.err
+    assert hub.asked == []
 
 
 def test_without_a_network_one_line_says_what_to_do(from_hub: Callable[..., Any]) -> None:
@@ -239,6 +334,7 @@ def test_without_a_network_every_data_set_that_is_not_there_is_told(
     first, second = answer.err.splitlines()
     assert answer.code == 2
     assert answer.out.startswith("qqp: wrote nothing")
+    assert "not as published: qqp/train-00000-of-00001.parquet, qqp/validation-" in answer.out
     assert first.startswith("error: sst5: train.jsonl of SetFit/sst5 at e51bdcd8cd3a was tried,")
     assert second.startswith(f"error: stsb: {missing} of nyu-mll/glue at bcdcba79d07b was tried,")
     assert second.endswith(f"on a machine with a network, put {missing} to {folder / missing}")

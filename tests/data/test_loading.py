@@ -75,6 +75,17 @@ def test_an_empty_split_says_what_was_left_out() -> None:
         load(Given(broken), "dev", None, with_labels=True)
 
 
+def test_labels_that_are_not_what_the_task_takes_them_for() -> None:
+    """Of any task that says which label a bad row has; of test where labels are wanted."""
+    bad = tuple(BadRow("a.csv", line, "no class", "3") for line in range(2, 12))
+    examples = replace(EXAMPLES, labels=(2.0, 1.0, 1.0), bad_rows=bad)
+
+    for split in ("train", "dev", "test"):
+        with pytest.raises(UsageError, match=rf"^sst: no row of {split} is of class 0; .*: 10 \("):
+            load(Given(examples), split, None, with_labels=True, name="sst")
+    assert load(Given(examples), "test", None, with_labels=False).labels is None
+
+
 def test_bad_rows_pass() -> None:
     bad = (BadRow("a.csv", 2, "it has no id"),)
 

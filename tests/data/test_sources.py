@@ -20,6 +20,20 @@ def test_a_source_is_pinned_to_a_commit(source: Source) -> None:
 
 
 @pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
+def test_digests_are_of_files_that_are_fetched(source: Source) -> None:
+    assert {*source.sha256} <= {*source.files}
+    assert all(re.fullmatch("[0-9a-f]{64}", digest) for digest in source.sha256.values())
+    assert source.largest == 64 * 1024 * 1024  # twice what the largest file has
+
+
+@pytest.mark.parametrize("name", ["qqp", "stsb"])
+def test_every_file_of_glue_has_its_digest(name: str) -> None:
+    (source,) = chosen((name,))
+
+    assert {*source.sha256} == {*source.files}
+
+
+@pytest.mark.parametrize("source", SOURCES, ids=lambda source: source.name)
 def test_files_go_where_one_layout_of_the_task_looks(source: Source) -> None:
     entry = Registry.load().find("task", source.task)
     task = build_task(entry, build_parameters(entry, {}, where=""))

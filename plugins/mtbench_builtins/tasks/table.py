@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
@@ -14,7 +13,6 @@ from mtbench.api import (
     Part,
     Split,
     TaskInfo,
-    UsageError,
     class_label,
     named_label,
     read_table,
@@ -55,28 +53,21 @@ class Table:
         """Read the split's rows; the data folder is not looked at, ``path`` says where they are.
 
         Raises:
-            UsageError: if the file or a column is not there, or the file cannot be read; or if
-                no row of train is of a class that is named, while labels are none of the names.
+            UsageError: if the file or a column is not there, or the file cannot be read.
         """
         del folder
         given = self.parameters
-        file = self._file(split)
-        refused: list[str] = []
-        label = self._label(required=split != "test") if with_labels else None
-        examples = read_table(
-            file,
+        return read_table(
+            self._file(split),
             id_column=given.id,
             text_columns=given.text,
-            label=_noting(label, refused) if label else None,
+            label=self._label(required=split != "test") if with_labels else None,
             form=FORMS[given.form],
             delimiter=given.delimiter or ("\t" if given.form == "tsv" else ","),
             quoting=given.quoting,
             strict_quotes=True,
             part=self._part(split),
         )
-        if split == "train" and isinstance(given.classes, tuple):
-            _check_names(file, given.classes, examples, refused)
-        return examples
 
     def _file(self, split: Split) -> Path:
         """Return the split's file; where none is there, the one whose absence is told."""
@@ -104,6 +95,7 @@ class Table:
 
 
 def _info(given: TableParameters) -> TaskInfo:
+    names = given.classes if isinstance(given.classes, tuple) else ()
     classes = len(given.classes) if isinstance(given.classes, tuple) else given.classes
     return TaskInfo(
         sentences=2 if len(given.text) == 2 else 1,
@@ -117,36 +109,7 @@ def _info(given: TableParameters) -> TaskInfo:
         metrics=given.metrics(),
         classes=classes,
         score_range=given.range,
-    )
-
-
-def _noting(label: Label, refused: list[str]) -> Label:
-    """Return the label, so that it notes why it refuses a text."""
-
-    def parse(text: str) -> float:
-        try:
-            return label.parse(text)
-        except ValueError as problem:
-            refused.append(str(problem))
-            raise
-
-    return replace(label, parse=parse)
-
-
-def _check_names(
-    file: Path, names: Sequence[str], examples: Examples, refused: Sequence[str]
-) -> None:
-    """Refuse a name that no row has where rows have another: half the data would be left out.
-
-    A class that is merely rare may be absent from train, where no label is refused.
-    """
-    seen = set(examples.labels or ())
-    absent = [name for place, name in enumerate(names) if place not in seen]
-    if not absent or not refused:
-        return
-    raise UsageError(
-        f"{file}: no row of train is of class {absent[0]!r}; "
-        f"rows left out for their label: {len(refused)}, the first: {refused[0]}"
+        class_names=names,
     )
 
 

@@ -10,11 +10,11 @@ import torch
 from torch import Tensor
 
 from mtbench.assembly import assemble
+from mtbench.combination import Combiner
 from mtbench.configuration import overlay
 from mtbench.examples import TokenisedExamples, tokenise
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.model import MultiTaskModel
-from mtbench.protocols import Combiner
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
 from mtbench.segments import Segments

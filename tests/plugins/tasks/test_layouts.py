@@ -1,9 +1,11 @@
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import pytest
 
+from mtbench.data import load
 from mtbench.entries import build_parameters, build_task
+from mtbench.errors import UsageError
 from mtbench.layouts import LaidOutTask
 from mtbench.registry import Registry
 from mtbench_builtins.tasks.layouts import Columns, cs224n, files, first_line
@@ -65,6 +67,37 @@ def test_the_catalogue_has_cs224n_first(name: str) -> None:
     assert names[0] == "CS224N"
     assert len(set(names)) == len(names) > 2
     assert all({"train", "dev"} <= set(layout.files) for layout in task.layouts)
+
+
+SENTENCES = ("id\tsentence\tsentiment", "{0}\tfilm {0}\t{1}")
+LABELS = ("sentence\tlabel", "film {0}\t{1}")
+PAIRS = ("id\tquestion1\tquestion2\tis_duplicate", "{0}\ta {0}\tb {0}\t{1}")
+
+
+@pytest.mark.parametrize(
+    ("name", "file", "form", "labels"),
+    [
+        ("sst", "ids-sst-{}.csv", SENTENCES, "12345"),
+        ("sst", "sst5/{}.tsv", LABELS, "12345"),
+        ("sst", "sst5/{}.jsonl", ("", '{{"text": "film {0}", "label": {1}}}'), "12345"),
+        ("cfimdb", "ids-cfimdb-{}.csv", SENTENCES, "12"),
+        ("pd", "QQP/{}.tsv", PAIRS, ["-1", "1"]),
+        ("pd", "quora-{}.csv", tuple(t.replace("question", "sentence") for t in PAIRS), "12"),
+    ],
+)
+def test_labels_that_count_from_one_are_an_error(
+    write: Write, name: str, file: str, form: tuple[str, str], labels: Sequence[str]
+) -> None:
+    header, row = form
+    rows = [row.format(place, label) for place, label in enumerate([*labels] * 8)]
+    for split in ("train", "dev"):
+        folder = write(file.format(split), *filter(None, [header, *rows]))
+    entry = Registry.load().find("task", name)
+    task = build_task(entry, build_parameters(entry, {}, where=name))
+
+    for split in ("train", "dev"):
+        with pytest.raises(UsageError, match=rf"^{name}: no row of {split} is of class 0; .*: 8 "):
+            load(task, split, folder, with_labels=True, name=name)
 
 
 def test_the_real_files_are_of_cs224n(cs224n: Path) -> None:

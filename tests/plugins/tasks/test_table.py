@@ -220,32 +220,81 @@ def test_two_stray_quotes_cost_two_rows(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
-        (
-            ["negative", "pos"],
-            "'pos'; rows left out for their label: 2, the first: mood 'positive",
-        ),
-        (
-            ["negative", "positve"],
-            "'positve'; rows left out for their label: 2, the first: mood "
-            "'positive' is none of the 2 classes; did you mean 'positve'?",
-        ),
+        (["negative", "pos"], "class 'pos'; rows left out for their label: 2 ('positive' in 2),"),
+        (["negative", "positve"], "is none of the 2 classes; did you mean 'positve'?; where"),
     ],
 )
 def test_a_class_that_no_row_of_train_has_while_others_are_left_out(
     tmp_path: Path, classes: list[str], said: str
 ) -> None:
     rows = [("good", "positive"), ("bad", "negative"), ("", "negative"), ("great", "positive")]
-    path = write(tmp_path / "r-train.csv", rows, ["review", "mood"])
+    write(tmp_path / "r-train.csv", rows, ["review", "mood"])
     write(tmp_path / "r-dev.csv", rows, ["review", "mood"])
     task = table(tmp_path / "r-{split}.csv", target="mood", classes=classes)
 
-    with pytest.raises(UsageError) as error:
-        task.load("train", None)
+    with pytest.raises(UsageError, match=r"^moods: no row of train is of class 'pos") as error:
+        load(task, "train", None, with_labels=True, name="moods")
 
-    assert str(error.value).startswith(f"{path}: no row of train is of class {said}")
+    assert said in str(error.value)
+    assert str(error.value).endswith("`classes = ['negative', 'positive']` of a table takes them")
     assert "\n" not in str(error.value)
     assert len(task.load("train", None, with_labels=False)) == 3
-    assert len(task.load("dev", None)) == 1
+    assert len(load(task, "dev", None, with_labels=True)) == 1
+
+
+def scaled(folder: Path, labels: Sequence[str], **given: Any) -> Table:
+    """Return a task whose 40 rows of train and of dev have these labels in turn."""
+    for split in ("train", "dev"):
+        rows = [(f"{split} {i}", labels[i % len(labels)]) for i in range(40)]
+        write(folder / f"s-{split}.csv", rows, ["review", "stars"])
+    return table(folder / "s-{split}.csv", **given)
+
+
+@pytest.mark.parametrize(
+    ("labels", "classes", "said", "remedy"),
+    [
+        ("12", 2, "no row of {} is of class 0; .*: 20 \\('2' in 20\\)", "classes = [1, 2]"),
+        (["-1", "1"], 2, "no row of {} is of class 0; .*'-1' in 20", "classes = [-1, 1]"),
+        ("02", 2, "no row of {} is of class 1; .*'2' in 20", "classes = [0, 2]"),
+        ("12345", 5, "no row of {} is of class 0; .*'5' in 8", "classes = [1, 2, 3, 4, 5]"),
+        (["1.0", "2.0"], 2, "no row of {} is of class 0; ", "classes = [1, 2]"),
+        (["no", "yes"], 2, "no row of {} is of class 0, 1; ", "classes = ['no', 'yes']"),
+        (["0.1", "0.37", "1"], 2, "no row of {} is of class 0; ", "range = [0.1, 1.0]"),
+        (["0", ".25", ".5", ".75", "1"], 2, "only 16 row.* of {} can", "range = [0.0, 1.0]"),
+        ([str(n) for n in range(1, 21)], 3, "no row of {} is of class 0; ", "range = [1, 20]"),
+        (["a", "b", "d"], ["a", "b", "c"], "no row of {} is of class 'c'; ", "['a', 'b', 'd']"),
+    ],
+)
+def test_labels_that_are_others_than_the_classes(
+    tmp_path: Path, labels: Sequence[str], classes: Any, said: str, remedy: str
+) -> None:
+    task = scaled(tmp_path, labels, classes=classes)
+
+    for split in ("train", "dev"):
+        with pytest.raises(UsageError, match=f"^films: {said.format(split)}") as error:
+            load(task, split, None, with_labels=True, name="films")
+
+        assert f"{remedy}` of a table takes them" in str(error.value)
+        assert "\n" not in str(error.value)
+
+
+def test_scores_that_are_others_than_the_range(tmp_path: Path) -> None:
+    task = scaled(tmp_path, ["0", "1.5", "3", "4", "5"], range=[0, 1])
+
+    with pytest.raises(UsageError, match=r"only 8 row.*`range = \[0\.0, 5\.0\]` of a table"):
+        load(task, "train", None, with_labels=True)
+
+
+@pytest.mark.parametrize("labels", [["0", "1", "-1"], ["0", "1", *["-1"] * 6], "01234"])
+def test_a_mark_for_no_label_beside_a_full_set_of_classes_is_left_out(
+    tmp_path: Path, labels: Sequence[str]
+) -> None:
+    task = scaled(tmp_path, labels, classes=4 if "3" in labels else 2)
+
+    for split in ("train", "dev"):
+        examples = load(task, split, None, with_labels=True)
+        assert examples.bad_rows
+        assert len(examples) + len(examples.bad_rows) == 40
 
 
 def test_a_class_may_be_too_rare_for_train(tmp_path: Path) -> None:

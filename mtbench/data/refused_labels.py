@@ -1,0 +1,69 @@
+"""Refused labels: what they tell of a task that takes its labels for others than they are."""
+
+import math
+import reprlib
+from collections import Counter
+
+from mtbench.protocols import Examples, Split, TaskInfo
+
+SHOWN = 5
+"""Labels, and classes, that a message names at most."""
+
+BY_CHANCE = 3
+"""Rows a class: with fewer, about one split in twenty lacks a given class."""
+
+NAMED = 10
+"""Different labels that still look like the names of classes."""
+
+
+def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
+    """Say that the labels of a split are not what its task takes them for, or None.
+
+    Labels were refused while a class has no row: on the right scale each would be some class. (A
+    few rows of dev or test may lack one by chance.) Or more rows were refused than read, for
+    different labels: one alone, such as -1, may mark rows without a gold label.
+    """
+    refused = [row for row in examples.bad_rows if row.label is not None]
+    counts = Counter(str(row.label) for row in refused)
+    read = set(examples.labels or ())
+    absent = [_written(info, label) for label in range(info.classes or 0) if label not in read]
+    many = len(examples) + len(refused) >= BY_CHANCE * (info.classes or 0)
+    if refused and absent and (split == "train" or many):
+        names = [repr(name) for name in absent] if info.class_names else absent
+        problem = f"no row of {split} is of class {_some(names)}"
+    elif len(counts) > 1 and len(refused) > len(examples):
+        problem = f"only {len(examples)} row(s) of {split} can be read"
+    else:
+        return None
+    shown = [f"{reprlib.repr(label)} in {number}" for label, number in counts.most_common()]
+    return (
+        f"{problem}; rows left out for their label: {len(refused)} ({_some(shown)}), "
+        f"the first: {refused[0]}{_remedy({*counts, *(_written(info, label) for label in read)})}"
+    )
+
+
+def _written(info: TaskInfo, label: float) -> str:
+    """Return a label as the data write it."""
+    return info.class_names[int(label)] if info.class_names else f"{label:g}"
+
+
+def _some(words: list[str]) -> str:
+    return ", ".join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
+
+
+def _remedy(labels: set[str]) -> str:
+    """Say which parameter of a table would take all these labels; nothing where none would."""
+    try:
+        numbers = sorted({number for label in labels if math.isfinite(number := float(label))})
+    except ValueError:  # some are words
+        if not 1 < len(labels) <= NAMED:
+            return ""
+        parameter = f"classes = {sorted(labels)}"
+    else:
+        if len(numbers) < 2:
+            return ""
+        whole = all(map(float.is_integer, numbers))
+        shown = [int(number) if whole else number for number in numbers]
+        few = whole and len(numbers) <= NAMED
+        parameter = f"classes = {shown}" if few else f"range = [{shown[0]}, {shown[-1]}]"
+    return f"; where these are right, `{parameter}` of a table takes them"

@@ -1,0 +1,75 @@
+import gzip
+from pathlib import Path
+
+import pytest
+
+from mtbench.data_files import limit, missing, read_text
+from mtbench.errors import UsageError
+
+FREE = 64 * 1024 * 1024  # bytes that a small file may unpack to
+
+
+def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
+    for name, data in (("a.txt", b"one"), ("b.txt", b"\xef\xbb\xbfone")):
+        (tmp_path / name).write_bytes(data)
+        assert read_text(tmp_path / name) == "one"
+
+
+def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
+    """In several members too, as tools that append make them."""
+    path = tmp_path / "a.txt.gz"
+    path.write_bytes(gzip.compress("é\n".encode()) + gzip.compress(b"two\n"))
+
+    assert read_text(path) == "é\ntwo\n"
+
+
+@pytest.mark.parametrize(
+    "data",
+    [
+        b"plain",
+        gzip.compress(b"a\tb\n", mtime=0)[:-4],
+        gzip.compress(b"a\n", mtime=0)[:-8] + b"0" * 8,
+    ],
+    ids=["plain", "cut-off", "damaged"],
+)
+def test_what_is_no_whole_gzip_file(tmp_path: Path, data: bytes) -> None:
+    (tmp_path / "a.tsv.gz").write_bytes(data)
+
+    with pytest.raises(UsageError, match=r"cannot read .*a\.tsv\.gz: it is no whole gzip file"):
+        read_text(tmp_path / "a.tsv.gz")
+
+
+def test_a_file_unpacks_to_no_more_than_texts_do(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv.gz"
+    path.write_bytes(gzip.compress(b"a" * (FREE + 1)))
+    assert limit(path) == FREE
+
+    with pytest.raises(UsageError) as error:
+        read_text(path)
+
+    assert str(error.value) == (
+        f"cannot read {path}: it is of {path.stat().st_size:,} bytes and unpacks to more than "
+        "67,108,864, which texts do not; where that is meant, store it unpacked"
+    )
+    path.write_bytes(gzip.compress(b"a" * FREE))
+    assert len(read_text(path)) == FREE
+
+
+def test_a_large_file_may_unpack_to_more(tmp_path: Path) -> None:
+    path = tmp_path / "a.tsv.gz"
+    path.write_bytes(b"")
+    with path.open("r+b") as stream:
+        stream.truncate(FREE)
+
+    assert limit(path) == 100 * FREE
+
+
+def test_a_file_or_folder_that_is_not_there(tmp_path: Path) -> None:
+    (tmp_path / "dev.csv.gz").touch()
+
+    assert str(missing(tmp_path / "dev.csv")) == (
+        f"no file dev.csv in {tmp_path}; did you mean 'dev.csv.gz'?"
+    )
+    assert "which is no folder" in str(missing(tmp_path / "nowhere" / "dev.csv"))
+    with pytest.raises(UsageError, match=r"^no file dev\.csv in "):
+        read_text(tmp_path / "dev.csv")
