@@ -9,6 +9,7 @@ import click
 
 from mtbench.cli.options import data_option, load_registry, plugin_option
 from mtbench.cli.tables import print_table
+from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
 
 
@@ -91,13 +92,13 @@ def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
             continue
         origin = f"{source.repository} at {source.revision[:12]}"
         kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
-        click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
-        click.echo(f"{source.name}: terms: {source.terms}")
+        show(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
+        show(f"{source.name}: terms: {source.terms}")
     if failures:
         *others, last = failures
         for failure in others:
-            click.echo(f"error: {failure}", err=True)
+            say(f"error: {failure}")
         raise last
     if any(source.parquet for source in sources) and find_spec("pyarrow") is None:
-        click.echo("these are Parquet files; to read them: pip install 'mtbench[parquet]'")
+        show("these are Parquet files; to read them: pip install 'mtbench[parquet]'")
     return ExitCode.DONE
