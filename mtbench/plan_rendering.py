@@ -24,8 +24,11 @@ def as_text(plan: Plan, estimate: Estimate) -> str:
 
 def as_markdown(plan: Plan, estimate: Estimate) -> str:
     """Return the plan as text with a Markdown table."""
-    above, below = map(markdown.line, _above(plan, estimate)), map(markdown.line, _below(plan))
-    return "\n".join([*above, "", markdown.table(_cell_records(plan)), *below])
+    above = map(markdown.line, _above(plan, estimate))
+    below = [markdown.line(line) for line in _below(plan)]
+    # Right below the table, lines would be rows of it.
+    gap = [""] if below else []
+    return "\n".join([*above, "", markdown.table(_cell_records(plan)), *gap, *below])
 
 
 def as_latex(plan: Plan, estimate: Estimate) -> str:

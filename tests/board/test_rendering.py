@@ -412,7 +412,7 @@ def test_a_name_is_a_name_in_every_form(
             replace(
                 row, name=f"{trap}{place}", reason=row.reason and trap, scores={trap: score(0.5)}
             )
-            for i, row in enumerate(ROWS)
+            for place, row in enumerate(ROWS)
         ],
         effects=[Effect(trap, trap, 0.25, None, None, 1, 2)],
         remarks=[trap],
