@@ -74,11 +74,13 @@ def _place(file: Path) -> Path:
         raise _error(errno.ENOTDIR) from None
     if place.is_dir():
         raise _error(errno.EISDIR)
-    if place.exists():
-        if not place.is_file():
-            raise OSError("it is no file, but a device or a pipe")
-        if not os.access(place, os.W_OK):
-            raise _error(errno.EACCES)
+    folder = os.path.realpath(file.parent)
+    # What /dev/stdout leads to, for one, may be a file; the shell would go on writing to it.
+    of_system = folder == "/dev" or folder.startswith("/proc/")
+    if of_system or (place.exists() and not place.is_file()):
+        raise OSError("it is no file, but a device or a pipe")
+    if place.exists() and not os.access(place, os.W_OK):
+        raise _error(errno.EACCES)
     return place
 
 

@@ -58,6 +58,16 @@ def test_what_is_in_the_way_is_told_and_nothing_is_written(
     assert len(list(tmp_path.iterdir())) == 2
 
 
+@pytest.mark.skipif(not Path("/dev/fd").exists(), reason="there are no devices here")
+def test_a_stream_of_the_process_is_no_file(tmp_path: Path) -> None:
+    with (tmp_path / "file").open("w") as stream:
+        for place in (f"/dev/fd/{stream.fileno()}", "/dev/null"):
+            with pytest.raises(UsageError, match=f"^{place}: cannot be written: it is no file"):
+                write_files({Path(place): "new"})
+
+    assert (tmp_path / "file").read_text() == ""
+
+
 def test_a_name_that_is_too_long(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"x: cannot be written: File name too long$"):
         write_files({tmp_path / ("x" * 300): ""})
