@@ -1,10 +1,11 @@
 """Renderings of a bench: the same measurements for a terminal, Markdown, LaTeX, CSV and JSON."""
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, fields
 from typing import Any
 
+from mtbench import markdown, plain, spreadsheet
+from mtbench.escaping import json_text, visible
 from mtbench.latex import tabular
 from mtbench.timings import Bench, MeasuredCell, Timing
 
@@ -15,25 +16,19 @@ HEADINGS = ("step ms", "spread", "tokens/s", "of matmul", "peak MB", "harness", 
 ALIGNMENT = ("left", *["right"] * len(HEADINGS))
 
 
-def as_text(bench: Bench, *, style: str = "simple") -> str:
+def as_text(bench: Bench) -> str:
     """Return the bench for people: the machine, a row a cell, and why cells have no numbers."""
-    from tabulate import tabulate
-
-    table = tabulate(
-        _records(bench),
-        headers="keys",
-        tablefmt=style,
-        disable_numparse=True,
-        colalign=ALIGNMENT,
-    )
-    lines = [_heading(bench), "", table]
-    reasons = _reasons(bench)
-    return "\n".join([*lines, *([""] if reasons else []), *reasons])
+    table = plain.table(_records(bench), alignment=ALIGNMENT)
+    reasons = [visible(reason) for reason in _reasons(bench)]
+    return "\n".join([visible(_heading(bench)), "", table, *([""] if reasons else []), *reasons])
 
 
 def as_markdown(bench: Bench) -> str:
     """Return the bench as text with a Markdown table."""
-    return as_text(bench, style="pipe")
+    table = markdown.table(_records(bench), alignment=ALIGNMENT)
+    reasons = [markdown.line(reason) for reason in _reasons(bench)]
+    heading = markdown.line(_heading(bench))
+    return "\n".join([heading, "", table, *([""] if reasons else []), *reasons])
 
 
 def as_latex(bench: Bench) -> str:
@@ -45,8 +40,6 @@ def as_latex(bench: Bench) -> str:
 
 def as_csv(bench: Bench) -> str:
     """Return one row a cell, one column a number, empty where a cell was not measured."""
-    import pandas as pd
-
     nothing = dict.fromkeys(field.name for field in fields(Timing))
     records = [
         {
@@ -57,8 +50,7 @@ def as_csv(bench: Bench) -> str:
         }
         for cell in bench.cells
     ]
-    text: str = pd.DataFrame(records, dtype=object).to_csv(index=False)
-    return text.rstrip("\n")
+    return spreadsheet.as_csv(records)
 
 
 def as_json(bench: Bench) -> str:
@@ -72,7 +64,7 @@ def as_json(bench: Bench) -> str:
         "steps": bench.steps,
         "cells": [_json_record(cell) for cell in bench.cells],
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return json_text(value)
 
 
 BENCH_FORMATS: Mapping[str, Callable[[Bench], str]] = {

@@ -78,6 +78,7 @@ def environment(threads: int) -> dict[str, str]:
         "MKL_NUM_THREADS": str(threads),
         "TOKENIZERS_PARALLELISM": "false",
         "PYTHONHASHSEED": "0",
+        "PYTHONIOENCODING": "utf-8:backslashreplace",  # of the log, whatever the console takes
         **KEPT,
         **DETERMINISTIC,
     }

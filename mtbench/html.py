@@ -3,6 +3,8 @@
 from collections.abc import Mapping, Sequence
 from html import escape
 
+from mtbench.escaping import visible
+
 
 def section(
     records: Sequence[Mapping[str, str]],
@@ -22,19 +24,23 @@ def section(
     from tabulate import tabulate
 
     title, *more = [*above] or [""]
-    parts = [f"<p><strong>{escape(title)}</strong></p>"] if title else []
-    parts += [f"<p>{escape(text)}</p>" for text in more]
+    parts = [f"<p><strong>{_text(title)}</strong></p>"] if title else []
+    parts += [f"<p>{_text(text)}</p>" for text in more]
     if records:
         parts.append(
             tabulate(
-                [list(record.values()) for record in records],
-                headers=list(records[0]),
+                [[visible(text) for text in record.values()] for record in records],
+                headers=[visible(name) for name in records[0]],
                 tablefmt="html",
                 disable_numparse=True,
                 colalign=alignment or ["left"] * len(records[0]),
             )
         )
     if below:
-        items = "".join(f"<li>{escape(text)}</li>" for text in below)
+        items = "".join(f"<li>{_text(text)}</li>" for text in below)
         parts.append(f"<ul>{items}</ul>")
     return "<div>" + "\n".join(parts) + "</div>"
+
+
+def _text(text: str) -> str:
+    return escape(visible(text))

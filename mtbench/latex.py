@@ -3,6 +3,8 @@
 import re
 from collections.abc import Mapping, Sequence
 
+from mtbench.escaping import visible
+
 MATHEMATICS = {
     r"±": r"$\\pm$",
     r"↑": r"$\\uparrow$",
@@ -51,4 +53,4 @@ def _comment(line: str) -> str:
 
 
 def _one_line(text: str) -> str:
-    return " ".join(text.split())
+    return visible(" ".join(text.split()))

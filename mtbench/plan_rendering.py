@@ -1,12 +1,13 @@
 """Renderings of a plan: what is stored, what is to do, what cannot be, and why."""
 
-import json
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mtbench import markdown, plain, spreadsheet
 from mtbench.durations import Estimate
+from mtbench.escaping import json_text, visible
 from mtbench.html import section
 from mtbench.latex import tabular
 from mtbench.planning import Plan, PlannedCell
@@ -15,17 +16,19 @@ SHOWN = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""
 
 
-def as_text(plan: Plan, estimate: Estimate, *, style: str = "simple") -> str:
+def as_text(plan: Plan, estimate: Estimate) -> str:
     """Return the plan for people: counts and duration, the first cells, what cannot be and why."""
-    from tabulate import tabulate
-
-    table = tabulate(_cell_records(plan), headers="keys", tablefmt=style, disable_numparse=True)
-    return "\n".join([*_above(plan, estimate), "", table, *_below(plan)])
+    above, below = map(visible, _above(plan, estimate)), map(visible, _below(plan))
+    return "\n".join([*above, "", plain.table(_cell_records(plan)), *below])
 
 
 def as_markdown(plan: Plan, estimate: Estimate) -> str:
     """Return the plan as text with a Markdown table."""
-    return as_text(plan, estimate, style="pipe")
+    above = map(markdown.line, _above(plan, estimate))
+    below = [markdown.line(line) for line in _below(plan)]
+    # Right below the table, lines would be rows of it.
+    gap = [""] if below else []
+    return "\n".join([*above, "", markdown.table(_cell_records(plan)), *gap, *below])
 
 
 def as_latex(plan: Plan, estimate: Estimate) -> str:
@@ -40,11 +43,7 @@ def as_html(plan: Plan, estimate: Estimate) -> str:
 
 def as_csv(plan: Plan, estimate: Estimate) -> str:  # noqa: ARG001 - rows have no place for it
     """Return one row a run; a cell that is rejected or broken has one row without a run."""
-    import pandas as pd
-
-    # As objects: such a cell has no seed, which would make floats of the others'.
-    text: str = pd.DataFrame(run_records(plan), dtype=object).to_csv(index=False)
-    return text.rstrip("\n")
+    return spreadsheet.as_csv(run_records(plan))
 
 
 def as_json(plan: Plan, estimate: Estimate) -> str:
@@ -61,7 +60,7 @@ def as_json(plan: Plan, estimate: Estimate) -> str:
         "remarks": list(plan.remarks),
         "runs": run_records(plan),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return json_text(value)
 
 
 PLAN_FORMATS: Mapping[str, Callable[[Plan, Estimate], str]] = {

@@ -12,9 +12,10 @@ from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
+from mtbench.outputs import check_writable, write_files
 from mtbench.protocols import BadRow, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
-from mtbench.store import CHECKPOINT, RunFolder, renamed
+from mtbench.store import CHECKPOINT, RunFolder
 
 
 def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CPU) -> Run:
@@ -100,30 +101,29 @@ def write_predictions(
         device: where to compute.
 
     Raises:
-        UsageError: if a task's data are not there, or the folder cannot be made.
+        UsageError: if a task's data are not there, or a file cannot be written.
     """
     run = restore(folder, data_dir, device=device)
-    try:
-        out.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f"--out {out}: cannot be made: {error}") from None
     infos = run.resolved.cell.tasks
     submissions = {
         task: info.submission or Submission(task, "Prediction") for task, info in infos.items()
     }
     stems = [submission.stem for submission in submissions.values()]
+    files = {
+        # Two tasks of one kind would write to one file: then each goes by its own name.
+        task: out / f"{stem if stems.count(stem) == 1 else task}-{split}-output.csv"
+        for task, stem in zip(submissions, stems, strict=True)
+    }
+    for file in files.values():
+        check_writable(file, option="--out")  # before the work
     for task, submission in submissions.items():
         with naming(run.entries):
             examples = run.load(task, split, with_labels=False)
             values = predict(run.assembled.model, task, run.tokenised(task, examples))
         predicted = dict(zip(examples.ids, values, strict=True))
-        # Two tasks of one kind would write to one file: then each goes by its own name.
-        stem = submission.stem if stems.count(submission.stem) == 1 else task
-        file = out / f"{stem}-{split}-output.csv"
-        with renamed(file) as temporary:
-            text = submission_text(submission.column, infos[task], predicted)
-            temporary.write_text(text, encoding="utf-8")
-        yield Written(file, examples.bad_rows)
+        text = submission_text(submission.column, infos[task], predicted)
+        write_files({files[task]: text}, option="--out")
+        yield Written(files[task], examples.bad_rows)
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:

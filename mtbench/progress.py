@@ -7,8 +7,8 @@ from contextlib import AbstractContextManager, contextmanager, nullcontext
 from importlib.util import find_spec
 from typing import Any
 
-import click
-
+from mtbench.console import say
+from mtbench.escaping import visible
 from mtbench.executors import Job, Observer
 from mtbench.planning import Plan, faults
 
@@ -103,7 +103,7 @@ class Lines:
         """Say that a run starts."""
         self._begun += 1
         self._started[job.folder.key] = self._said[job.folder.key] = time.monotonic()
-        _say(f"[{self._begun}/{self._total}] {job.name} ...")
+        say(f"[{self._begun}/{self._total}] {job.name} ...")
 
     def progressed(self, job: Job, event: dict[str, Any]) -> None:
         """Say now and then how far a long run is."""
@@ -111,12 +111,12 @@ class Lines:
             return
         self._said[job.folder.key] = time.monotonic()
         step = f"step {event['step']} of {event['total']}" if "total" in event else None
-        _say(f"{job.name}: {step or event.get('phase', 'evaluating')}")
+        say(f"{job.name}: {step or event.get('phase', 'evaluating')}")
 
     def finished(self, job: Job, result: dict[str, Any]) -> None:
         """Say how a run ended, and after how long."""
         seconds = time.monotonic() - self._started[job.folder.key]
-        _say(f"{job.name}: {outcome(job, result)} ({seconds:.0f} s)")
+        say(f"{job.name}: {outcome(job, result)} ({seconds:.0f} s)")
 
 
 class Bars:
@@ -129,7 +129,8 @@ class Bars:
 
     def started(self, job: Job) -> None:
         """Add a bar."""
-        name = job.name if len(job.name) <= WIDTH else "…" + job.name[1 - WIDTH :]
+        name = visible(job.name)
+        name = name if len(name) <= WIDTH else "…" + name[1 - WIDTH :]
         bar = self._progress.add_task(name, total=None, phase="starting")
         self._bars[job.folder.key] = bar
 
@@ -148,7 +149,8 @@ class Bars:
         self._progress.remove_task(self._bars.pop(job.folder.key))
         self._progress.advance(self._all)
         if result["status"] == "failed":
-            self._progress.console.print(f"{job.name}: {outcome(job, result)}", markup=False)
+            told = visible(f"{job.name}: {outcome(job, result)}")
+            self._progress.console.print(told, markup=False)
 
 
 def outcome(job: Job, result: dict[str, Any]) -> str:
@@ -157,7 +159,3 @@ def outcome(job: Job, result: dict[str, Any]) -> str:
         return f"failed: {result['error']} (mtbench status {job.folder.key[:12]} --log)"
     overall = result["overall"]
     return f"overall {'undefined' if overall is None else f'{overall:.3f}'}"
-
-
-def _say(line: str) -> None:
-    click.echo(line, err=True)

@@ -47,6 +47,7 @@ class Check:
         """
         __tracebackhide__ = True
         from mtbench.errors import MtbenchError
+        from mtbench.escaping import visible
         from mtbench.gate.rendering import as_text, summary
 
         refusal = ""
@@ -55,11 +56,11 @@ class Check:
         except MtbenchError as error:
             refusal = f"mtbench check {matrix}: {error}"
         if refusal:  # outside of the handler, so that pytest shows one failure and not two
-            pytest.fail(refusal, pytrace=False)
+            pytest.fail(visible(refusal), pytrace=False)
         if report.failed:
             pytest.fail(f"mtbench check {matrix}\n\n{as_text(report)}", pytrace=False)
         if report.verdict == "inconclusive":
-            warnings.warn(InconclusiveWarning(summary(report)), stacklevel=2)
+            warnings.warn(InconclusiveWarning(visible(summary(report))), stacklevel=2)
         return report
 
     def keeper(

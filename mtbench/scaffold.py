@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Mapping
 from importlib.resources import files
 from importlib.util import find_spec
@@ -9,6 +10,7 @@ from pathlib import Path
 from string import Template
 
 from mtbench.errors import UsageError, unknown
+from mtbench.outputs import write_files
 from mtbench.protocols import SPLITS
 from mtbench.registry import NAME, Registry
 from mtbench.specs import KINDS
@@ -119,11 +121,6 @@ def _template(name: str) -> str:
 def _write(texts: Mapping[Path, str]) -> None:
     """Write all files, or none where one of them is there already."""
     for file in texts:
-        if file.exists():
+        if os.path.lexists(file):
             raise UsageError(f"{file} is there already, and is not overwritten")
-    try:
-        for file, text in texts.items():
-            file.parent.mkdir(parents=True, exist_ok=True)
-            file.write_text(text, encoding="utf-8")
-    except OSError as error:
-        raise UsageError(f"cannot write {file}: {error.strerror}") from None
+    write_files(texts)

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 import re
+from collections.abc import Callable
 from dataclasses import fields, replace
 
 import pytest
@@ -162,3 +163,13 @@ def test_a_broken_cell_has_its_reason() -> None:
     }
     record, *_ = csv.DictReader(io.StringIO(as_csv(value)))
     assert (record["status"], record["reason"]) == ("broken", "combiner 'b' of c: d")
+
+
+@pytest.mark.parametrize("form", BENCH_FORMATS)
+def test_a_name_is_a_name_in_every_form(
+    form: str, trap: str, is_harmless: Callable[[str, str], bool]
+) -> None:
+    cells = [MeasuredCell(trap, CONFIG, error=trap, log=trap), MeasuredCell(trap, CONFIG, TIMING)]
+    bench = replace(BENCH, title=trap, machine={**BENCH.machine, "processor": trap}, cells=cells)
+
+    assert is_harmless(form, BENCH_FORMATS[form](bench))

@@ -149,6 +149,7 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     assert process.options["stdin"] == subprocess.DEVNULL
     environment = process.options["env"]
     given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
+    given["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # whatever the console's is
     assert environment.items() >= (os.environ | given).items()
     assert environment["MKL_NUM_THREADS"] == "3"
     assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"

@@ -26,12 +26,13 @@ LONGEST = 300  # lines of a module
 GROUND = """
     errors devices randomness metrics learning_rate targets protocols combination specs
     parameters hookspecs api labels data_files table_files tables layouts tracebacks
-    model_schema blocking version
+    model_schema blocking version escaping console
 """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data evidence board held_out plan_rendering html overview catalogue data_tables token_column
-    token_cache timings durations bench_rendering scaffold latex
+    token_cache timings durations bench_rendering scaffold latex plain markdown spreadsheet
+    outputs
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

@@ -30,3 +30,14 @@ def test_what_is_not_given_is_not_there() -> None:
 
     assert [element.tag for element in ET.fromstring(html).iter()] == ["div"]
     assert texts(section([{"a": "1"}]), "td") == ["1"]
+
+
+def test_what_is_hidden_is_shown_escaped() -> None:
+    html = section([{"c\x1b": "a\nb"}], above=["t\u202e"], below=["n\x9b"])
+
+    assert [texts(html, tag) for tag in ("th", "td", "strong", "li")] == [
+        [r"c\x1b"],
+        [r"a\nb"],
+        [r"t\u202e"],
+        [r"n\x9b"],
+    ]

@@ -45,6 +45,7 @@ def test_without_an_alignment_all_is_left() -> None:
         (r"~ ^ \ <b>", r"\textasciitilde{} \^{} \textbackslash{} \ensuremath{<}b\ensuremath{>}"),
         ("a|b ± c", r"a\textbar{}b $\pm$ c"),
         ("two\nlines", "two lines"),
+        ("\x1b[1m", r"\textbackslash{}x1b[1m"),
         ("-0.5", "$-$0.5"),
         ("lr=-2, 1e-3, 2-3, all-MiniLM-L6, -", "lr=$-$2, 1e-3, 2-3, all-MiniLM-L6, -"),
         ("[a] [b]", "{[}a] [b]"),

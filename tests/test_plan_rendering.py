@@ -1,6 +1,7 @@
 import csv
 import io
 import json
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -12,6 +13,7 @@ from mtbench.plan_rendering import (
     PLAN_FORMATS,
     SHOWN,
     as_csv,
+    as_html,
     as_json,
     as_latex,
     as_markdown,
@@ -184,3 +186,14 @@ def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
         assert shown[form].endswith("... and 2 more (--format csv lists all)")
     assert f"cell {SHOWN + 1}" in shown["csv"]
     assert f"cell {SHOWN + 1}" in shown["json"]
+
+
+@pytest.mark.parametrize("form", [*PLAN_FORMATS, "html"])
+def test_a_name_is_a_name_in_every_form(
+    form: str, trap: str, is_harmless: Callable[[str, str], bool]
+) -> None:
+    cells = [cell(trap, "done"), cell(f"{trap}2", rejection=trap)]
+    plan = replace(PLAN, title=trap, cells=cells, remarks=[trap])
+    forms = {**PLAN_FORMATS, "html": as_html}
+
+    assert is_harmless(form, forms[form](plan, ESTIMATE))

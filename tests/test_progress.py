@@ -205,3 +205,17 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
     watch(broken)
 
     assert told == [4, "1 of 2 cells is broken: it broke; the others go on", 2]
+
+
+def test_what_is_hidden_in_a_name_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
+    named, failed = job("a\x1b\n"), {"status": "failed", "error": "\x9b[2J"}
+    lines = Lines(1)
+    lines.started(named)
+    lines.finished(named, failed)
+    assert capsys.readouterr().err.startswith("[1/1] a\\x1b\\n ...\na\\x1b\\n: failed: \\x9b[2J")
+
+    observer, progress, text = bars(1)
+    observer.started(named)
+    assert shown(progress)[1][0] == "a\\x1b\\n"
+    observer.finished(named, failed)
+    assert text.getvalue().startswith("a\\x1b\\n: failed: \\x9b[2J")

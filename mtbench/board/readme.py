@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from mtbench.errors import UsageError
-from mtbench.store import renamed
+from mtbench.outputs import write_files
 
 BEGIN = "<!-- mtbench:leaderboard -->"
 END = "<!-- /mtbench:leaderboard -->"
@@ -15,11 +15,15 @@ def write_table(matrix: Path, table: str) -> Path:
     A README that is not there is made; one without markers gets them at its end.
 
     Raises:
-        UsageError: if the README's markers are not one pair, the first one first.
+        UsageError: if the README's markers are not one pair, the first one first, or it cannot
+            be read or written.
     """
     folder = matrix if matrix.is_dir() else matrix.parent
     file = folder / "README.md"
-    text = file.read_text(encoding="utf-8") if file.exists() else ""
+    try:
+        text = file.read_text(encoding="utf-8") if file.exists() else ""
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f"{file}: cannot be read: {error}") from None
     block = f"{BEGIN}\n\n{table}\n\n{END}"
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)
@@ -29,6 +33,5 @@ def write_table(matrix: Path, table: str) -> Path:
         raise UsageError(f"{file}: expected one {BEGIN} and one {END} after it")
     else:
         text = (text.rstrip() + "\n\n" if text.strip() else "") + block + "\n"
-    with renamed(file) as temporary:
-        temporary.write_text(text, encoding="utf-8")
+    write_files({file: text})
     return file

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
+from mtbench import markdown, spreadsheet
 from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
-from mtbench.board.tables import Table, tables
+from mtbench.board.tables import tables
 from mtbench.board.terminal import draw
+from mtbench.escaping import json_text
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
 from mtbench.html import section
@@ -33,7 +34,7 @@ def as_json(board: Leaderboard) -> str:
         "notes": list(board.notes),
         "remarks": list(board.remarks),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False, allow_nan=False)
+    return json_text(value, allow_nan=False)
 
 
 def as_csv(board: Leaderboard) -> str:
@@ -41,21 +42,18 @@ def as_csv(board: Leaderboard) -> str:
 
     The effects of a grid's axes are not in it: they are no property of a cell.
     """
-    import pandas as pd
-
-    text: str = pd.DataFrame(flat_records(board)).to_csv(index=False)
-    return text.rstrip("\n")
+    return spreadsheet.as_csv(flat_records(board))
 
 
 def as_markdown(board: Leaderboard) -> str:
     """Return the leaderboard as Markdown tables, with notes and remarks below."""
-    parts = [f"### {board.title}"]
+    parts = [f"### {markdown.span(board.title)}"]
     for table in tables(board):
-        parts += [f"#### {table.title}"] if table.title else []
-        parts.append(_pipes(table))
-        parts += ["\n".join(f"- {note}" for note in table.notes)] if table.notes else []
+        parts += [f"#### {markdown.span(table.title)}"] if table.title else []
+        parts.append(markdown.table(table.records, alignment=table.alignment))
+        parts += [markdown.items(table.notes)] if table.notes else []
     if board.remarks:
-        parts += ["#### Remarks", "\n".join(f"- {remark}" for remark in board.remarks)]
+        parts += ["#### Remarks", markdown.items(board.remarks)]
     return "\n\n".join(parts)
 
 
@@ -100,21 +98,6 @@ FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
     "csv": as_csv,
     "json": as_json,
 }
-
-
-def _pipes(table: Table) -> str:
-    from tabulate import tabulate
-
-    # A text's own bar would open a column.
-    records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in table.records]
-    text: str = tabulate(
-        records,
-        headers="keys",
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=table.alignment,
-    )
-    return text
 
 
 # --- numbers ----------------------------------------------------------------------------------

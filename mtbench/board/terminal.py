@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtbench.board.reading import UNTRAINED
 from mtbench.board.tables import NOTHING, Table
+from mtbench.escaping import visible
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -45,23 +46,25 @@ def _print_table(console: Console, table: Table, title: str) -> None:
     from rich.table import Table as Drawn
     from rich.text import Text
 
-    blanks = 2 * len(table.records[0]) + 1  # between the columns and around them
-    widths = _widths(table, console.width - blanks)
+    names = [visible(name) for name in table.records[0]]
+    rows = [[visible(text) for text in record.values()] for record in table.records]
+    blanks = 2 * len(names) + 1  # between the columns and around them
+    widths = _widths([names, *rows], table.alignment, console.width - blanks)
     # Rich cuts off what does not fit; a terminal wraps it, and nothing is lost.
     console.width = max(console.width, sum(widths) + blanks)
     drawn = Drawn(
-        title=Text(title, style="table.title"),
+        title=Text(visible(title), style="table.title"),
         title_justify="left",
         box=SIMPLE_HEAD,
         padding=(0, 1, 0, 0),
     )
-    for name, width, alignment in zip(table.records[0], widths, table.alignment, strict=True):
-        drawn.add_column(name, justify=alignment, overflow="fold", width=width)
-    for record in table.records:
+    for name, width, alignment in zip(names, widths, table.alignment, strict=True):
+        drawn.add_column(Text(name), justify=alignment, overflow="fold", width=width)
+    for row in rows:
         drawn.add_row(
             *(
                 Text(_folded(text, width), style=_style(text))
-                for text, width in zip(record.values(), widths, strict=True)
+                for text, width in zip(row, widths, strict=True)
             )
         )
     console.print(drawn)
@@ -72,17 +75,17 @@ def _print_lines(console: Console, lines: Sequence[str]) -> None:
     from rich.text import Text
 
     for line in lines:
-        console.print(Padding(Text(line, style="dim"), (0, 0, 0, 2)))
+        console.print(Padding(Text(visible(line), style="dim"), (0, 0, 0, 2)))
     if lines:
         console.print()
 
 
-def _widths(table: Table, available: int) -> list[int]:
+def _widths(rows: Sequence[Sequence[str]], alignments: Sequence[str], available: int) -> list[int]:
     """Return the widths of a table's columns, narrowed until all fit: words first, the widest.
 
     None becomes too narrow for its longest word: a number is never cut in two.
     """
-    columns = [[name, *(record[name] for record in table.records)] for name in table.records[0]]
+    columns = list(zip(*rows, strict=True))
     widths = [max(map(len, texts)) for texts in columns]
     words = [[len(word) for text in texts for word in text.split()] for texts in columns]
     least = [min(WORD_WIDTH, max(lengths)) for lengths in words]
@@ -91,7 +94,7 @@ def _widths(table: Table, available: int) -> list[int]:
             wide = [
                 index
                 for index, width in enumerate(widths)
-                if table.alignment[index] == alignment and width > least[index]
+                if alignments[index] == alignment and width > least[index]
             ]
             if not wide:
                 break

@@ -1,9 +1,8 @@
 """The command line: every command parses, calls the harness and prints."""
 
-import os
+import io
 import signal
 import sys
-from typing import Any
 
 import click
 
@@ -16,26 +15,20 @@ from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
+from mtbench.cli.streams import ReaderGone, check_stdout, standard_streams
+from mtbench.console import say
 from mtbench.errors import ExitCode, MtbenchError
 from mtbench.tracebacks import show
 from mtbench.version import __version__
 
 
 class Commands(click.Group):
-    """All commands; one ends in silence where nobody reads its output any more."""
+    """All commands; before each, a namesake that is installed too is warned of."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:  # else a shell completes a word
             _warn_of_namesake()
         return super().parse_args(ctx, args)
-
-    def invoke(self, ctx: click.Context) -> Any:
-        try:
-            return super().invoke(ctx)
-        except BrokenPipeError:
-            # The reader (`head`, say) has gone. click itself would call that exit code 1, a bug.
-            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return ExitCode.DONE
 
 
 @click.group(cls=Commands, context_settings={"help_option_names": ["-h", "--help"]})
@@ -59,11 +52,10 @@ def _warn_of_namesake() -> None:
         namesake = distribution("mtbench")
     except PackageNotFoundError:
         return
-    click.echo(
+    say(
         f"warning: the distribution 'mtbench' in {namesake.locate_file('')} is not mtl-bench, but "
         "its package is called 'mtbench' too, so that one spoils the other: uninstall both, then "
-        "install mtl-bench again",
-        err=True,
+        "install mtl-bench again"
     )
 
 
@@ -93,16 +85,30 @@ def main() -> None:
     """
     # A scheduler ends a study with SIGTERM; its runs' processes must not outlive it.
     signal.signal(signal.SIGTERM, signal.default_int_handler)
+    with standard_streams():
+        code = _answer()
+    sys.exit(int(code))
+
+
+def _answer() -> int:
+    """Run the command line, say what went wrong, and return the exit code."""
     try:
-        code = cli.main(standalone_mode=False) or ExitCode.DONE
+        check_stdout()
+        code: int = cli.main(standalone_mode=False) or ExitCode.DONE
+        sys.stdout.flush()
+    except ReaderGone:
+        return ExitCode.DONE
     except MtbenchError as error:
         show(error)
-        click.echo(f"error: {error}", err=True)
-        code = error.exit_code
+        say(f"error: {error}")
+        return error.exit_code
     except click.ClickException as error:
-        error.show()
-        code = ExitCode.USAGE
+        told = io.StringIO()
+        error.show(file=told)
+        for line in told.getvalue().splitlines():
+            say(line)
+        return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
-        click.echo("interrupted; what is stored stays, the next call goes on from there", err=True)
-        code = ExitCode.INTERRUPTED
-    sys.exit(int(code))
+        say("interrupted; what is stored stays, the next call goes on from there")
+        return ExitCode.INTERRUPTED
+    return code

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtbench.cli.options import format_option, matrix_options, read_plan, read_study, seeds_option
+from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -58,7 +59,7 @@ def _watching(plan: Plan) -> AbstractContextManager[Observer]:
     """Give the observer of what is about to be trained, once it is said what cannot be."""
     from mtbench.progress import observing, watching
 
-    return watching(observing, lambda told: click.echo(f"warning: {told}", err=True))(plan)
+    return watching(observing, lambda told: say(f"warning: {told}"))(plan)
 
 
 @click.command()
@@ -89,7 +90,7 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
         from mtbench.board.standings import leaderboard as read
 
         file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
-        click.echo(f"wrote {file}", err=True)
+        say(f"wrote {file}")
     return _print_board(planned, store, form)
 
 
@@ -97,7 +98,7 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
     from mtbench.plan_rendering import PLAN_FORMATS
     from mtbench.study import estimate
 
-    click.echo(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
+    show_text(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
     plan.check_sound()
     return ExitCode.DONE
 
@@ -106,6 +107,6 @@ def _print_board(plan: Plan, store: Store, form: str) -> int:
     from mtbench.board.rendering import FORMATS
     from mtbench.board.standings import leaderboard as read
 
-    click.echo(FORMATS[form](read(plan, store)))
+    show_text(FORMATS[form](read(plan, store)))
     plan.check_complete()
     return ExitCode.DONE

@@ -7,6 +7,7 @@ from typing import Any
 import click
 
 from mtbench.cli.options import format_option, matrix_options, read_plan
+from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
 
 
@@ -30,16 +31,14 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
     files, blocked = given["plugin_files"], given["blocked"]
     measured = measure(plan, store, files, steps, say, blocked=blocked)
-    click.echo(BENCH_FORMATS[form](measured))
+    show_text(BENCH_FORMATS[form](measured))
     for cell in measured.cells:
         if cell.log:
-            click.echo(f"\nlog of {cell.name}:\n{cell.log}", err=True)
+            say("")
+            say(f"log of {cell.name}:")
+            for line in cell.log.splitlines():
+                say(line.expandtabs())
     # Only now: a full disk takes no numbers away.
     store_timings(store, measured, [cell.identity for cell in plan.cells])
     check_complete(measured)
     return ExitCode.DONE
-
-
-def say(line: str) -> None:
-    """Tell on stderr what happens."""
-    click.echo(line, err=True)

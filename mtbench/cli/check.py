@@ -17,6 +17,7 @@ from mtbench.cli.options import (
     overrides,
     seeds_option,
 )
+from mtbench.console import say, show_text
 from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -70,14 +71,15 @@ def check(
     if update:
         written = keeper.update()
         for remark in written.remarks:
-            click.echo(f"warning: {remark}", err=True)
+            say(f"warning: {remark}")
         for file in written.files:
-            click.echo(f"wrote {file}", err=True)
+            say(f"wrote {file}")
         return ExitCode.DONE
     if junit is not None:
-        from mtbench.gate.junit import check_writable
+        from mtbench.gate.junit import OPTION
+        from mtbench.outputs import check_writable
 
-        check_writable(junit)  # before the hours of training
+        check_writable(junit, option=OPTION)  # before the hours of training
     report = keeper.check(strict=strict, extend=extend or 0)
     _tell(report, form, junit, given["matrix_path"])
     return report.exit_code
@@ -125,12 +127,12 @@ def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> No
     from mtbench.gate.junit import write_junit
     from mtbench.gate.rendering import CHECK_FORMATS, summary
 
-    click.echo(CHECK_FORMATS[form](report))
+    show_text(CHECK_FORMATS[form](report))
     if form in ("csv", "json"):  # which have no line for people
-        click.echo(summary(report), err=True)
+        say(summary(report))
     if on_github():
         for line in workflow_commands(report, matrix):
-            click.echo(line, err=True)
+            say(line)
         _try(partial(write_summary, report))
     if junit is not None:
         _try(partial(write_junit, junit, report))
@@ -141,4 +143,4 @@ def _try(write: Callable[[], None]) -> None:
     try:
         write()
     except UsageError as error:
-        click.echo(f"warning: {error}", err=True)
+        say(f"warning: {error}")

@@ -16,6 +16,7 @@ from mtbench.cli.options import (
     seeds_option,
     study_options,
 )
+from mtbench.console import show_text
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def compare(
         reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir
     )
     given = {"details": details} if form in IN_SECTIONS else {}
-    click.echo(COMPARISON_FORMATS[form](held.comparisons, **given))
+    show_text(COMPARISON_FORMATS[form](held.comparisons, **given))
     for problem in held.problems:
         raise problem
     held.comparisons.check_compared()

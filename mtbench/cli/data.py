@@ -9,6 +9,7 @@ import click
 
 from mtbench.cli.options import data_option, load_registry, plugin_option
 from mtbench.cli.tables import print_table
+from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
 
 
@@ -27,7 +28,7 @@ def status(
     plugin_files: Sequence[Path],
     blocked: Sequence[str],
 ) -> int:
-    """Show rows, labels, fingerprint, layout, broken and doubtful rows of every split.
+    """Show rows, labels, fingerprint, layout and odd rows of every split.
 
     Of the tasks of MATRIX; without it, of all tasks that need no parameters.
     """
@@ -98,13 +99,13 @@ def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
         kept = f"; kept {', '.join(done.kept)} (--force overwrites)" if done.kept else ""
         if done.altered:
             kept += f"; not as published: {', '.join(done.altered)}"
-        click.echo(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
-        click.echo(f"{source.name}: terms: {source.terms}")
+        show(f"{source.name}: wrote {', '.join(done.written) or 'nothing'} ({origin}){kept}")
+        show(f"{source.name}: terms: {source.terms}")
     if failures:
         *others, last = failures
         for failure in others:
-            click.echo(f"error: {failure}", err=True)
+            say(f"error: {failure}")
         raise last
     if any(source.parquet for source in sources) and find_spec("pyarrow") is None:
-        click.echo("these are Parquet files; to read them: pip install 'mtl-bench[parquet]'")
+        show("these are Parquet files; to read them: pip install 'mtl-bench[parquet]'")
     return ExitCode.DONE

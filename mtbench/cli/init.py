@@ -7,6 +7,7 @@ from pathlib import Path
 
 import click
 
+from mtbench.console import show
 from mtbench.errors import ExitCode
 
 
@@ -17,5 +18,5 @@ def init(folder: Path) -> int:
     from mtbench.scaffold import write_study
 
     file = write_study(folder)
-    click.echo(f"wrote {file}; next: mtbench ablate {shlex.quote(str(file))}")
+    show(f"wrote {file}; next: mtbench ablate {shlex.quote(str(file))}")
     return ExitCode.DONE

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from mtbench.console import say
 from mtbench.errors import UsageError
 
 if TYPE_CHECKING:
@@ -210,7 +211,7 @@ def load_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registr
     """Load all plugins but those that are blocked, and say on stderr which are broken."""
     registry = open_registry(files, blocked)
     for problem in registry.problems:
-        click.echo(f"warning: broken plugin {problem}", err=True)
+        say(f"warning: broken plugin {problem}")
     return registry
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -11,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from mtbench import console
 from mtbench.cli.options import (
     data_option,
     load_registry,
@@ -20,6 +20,7 @@ from mtbench.cli.options import (
 )
 from mtbench.entries import Entry, label
 from mtbench.errors import ExitCode
+from mtbench.escaping import json_text, visible
 
 if TYPE_CHECKING:
     from mtbench.testing.conformance import Outcome
@@ -46,7 +47,7 @@ def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> in
             "broken": problems(registry),
             "blocked": left_out(registry),
         }
-        click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+        console.show_text(json_text(value))
         return ExitCode.DONE
     print_table("", components(registry))
     if registry.problems:
@@ -67,12 +68,12 @@ def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: 
 
     entries = details(open_registry(plugin_files, blocked), name)
     if form == "json":
-        click.echo(json.dumps(entries, indent=2, ensure_ascii=False))
+        console.show_text(json_text(entries))
         return ExitCode.DONE
     for entry in entries:
-        click.echo(f"{entry['kind']} {entry['name']}: {entry['summary']}")
+        console.show(f"{entry['kind']} {entry['name']}: {entry['summary']}")
         for line in _lines(entry):
-            click.echo(f"  {line}")
+            console.show(f"  {line}")
         print_table("parameters", entry["parameters"], widest=60)
     return ExitCode.DONE
 
@@ -134,12 +135,12 @@ def check(
             reports.append(Report.of(entry, folder=folder, parameters=parameters, tell=tell))
     if form == "json":
         records = [report.record() for report in reports]
-        click.echo(json.dumps(records, indent=2, ensure_ascii=False))
+        console.show_text(json_text(records))
     else:
         for report in reports:
-            click.echo(label(report.entry))
+            console.show(label(report.entry))
             print_table("", report.rows(), widest=60)
-            click.echo(f"\n{report.summary()}")
+            console.show_text(f"\n{visible(report.summary())}")
     failed = any(report.failed for report in reports)
     return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
 
@@ -196,6 +197,6 @@ def new(kind: str, name: str, folder: Path | None) -> int:
 
     written = write_plugin(kind, name, folder, Registry.load())
     for file in written:
-        click.echo(f"wrote {file}")
-    click.echo(f"next: {written[0].with_name('README.md')}")
+        console.show(f"wrote {file}")
+    console.show(f"next: {written[0].with_name('README.md')}")
     return ExitCode.DONE

@@ -10,6 +10,7 @@ import click
 
 from mtbench.cli.options import data_option, device_option, open_store, store_option
 from mtbench.cli.tables import print_table
+from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
@@ -39,11 +40,12 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
         return ExitCode.DONE
     folder = store.find(run)
     if log:
-        click.echo(folder.log(), nl=False)
+        for line in folder.log().splitlines():
+            show(line.expandtabs())
         return ExitCode.DONE
     details, scores = run_details(folder)
     for name, text in details.items():
-        click.echo(f"{name}: {text}")
+        show(f"{name}: {text}")
     print_table("scores", scores)
     return ExitCode.DONE
 
@@ -65,7 +67,8 @@ def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir
     evaluated = score(folder, cast("Split", split), data_dir, device=choose(device))
     print_table("", metric_records({split: evaluated.scores}, {split: evaluated.overall}))
     if split == "test":
-        click.echo(f"\n{told(uses_of_study(folder))}")
+        show("")
+        show(told(uses_of_study(folder)))
     for task, rows in evaluated.left_out.items():
         _warn(f"the scores of {task} leave out", rows)
     return ExitCode.DONE
@@ -94,7 +97,7 @@ def predict(
     folder = open_store(store_dir).find(run)
     place = choose(device)
     for written in write_predictions(folder, cast("Split", split), out, data_dir, device=place):
-        click.echo(written.file)
+        show(written.file)
         _warn("no prediction for", written.left_out)
     return ExitCode.DONE
 
@@ -102,6 +105,6 @@ def predict(
 def _warn(what: str, rows: Sequence[BadRow]) -> None:
     """Warn of rows that could not be read, by themselves up to a number."""
     for row in rows[:SHOWN]:
-        click.echo(f"warning: {what} {row}", err=True)
+        say(f"warning: {what} {row}")
     if (more := len(rows) - SHOWN) > 0:
-        click.echo(f"warning: {what} {more} more, of {len(rows)} rows", err=True)
+        say(f"warning: {what} {more} more, of {len(rows)} rows")

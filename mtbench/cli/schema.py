@@ -9,6 +9,7 @@ from pathlib import Path
 import click
 
 from mtbench.cli.options import load_registry, plugin_option
+from mtbench.console import say, show_text
 from mtbench.errors import ExitCode, PluginError
 
 
@@ -19,8 +20,8 @@ def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
     from mtbench.matrix.schema import matrix_schema
 
     def warn(error: PluginError) -> None:
-        click.echo(f"warning: {error}; its parameters are not in the schema", err=True)
+        say(f"warning: {error}; its parameters are not in the schema")
 
     registry = load_registry(plugin_files, blocked)
-    click.echo(json.dumps(matrix_schema(registry, warn), indent=2))
+    show_text(json.dumps(matrix_schema(registry, warn), indent=2))
     return ExitCode.DONE

@@ -3,7 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-import click
+from mtbench import plain
+from mtbench.console import show, show_text
 
 
 def print_table(
@@ -18,20 +19,10 @@ def print_table(
     Args:
         widest: characters of a column; what is longer goes on in the next line.
     """
-    from tabulate import tabulate
-
     if not records:
         if empty:
-            click.echo(empty)
+            show(empty)
         return
     if title:
-        click.echo(f"\n{title}")
-    rows = [list(record.values()) for record in records]
-    table = tabulate(
-        rows,
-        headers=list(records[0]),
-        tablefmt="simple",
-        disable_numparse=True,
-        maxcolwidths=widest,
-    )
-    click.echo(table)
+        show_text(f"\n{title}")
+    show_text(plain.table(records, widest=widest))

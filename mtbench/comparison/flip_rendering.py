@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 from mtbench.board.standings import DIGITS
 from mtbench.comparison.flips import Example, Flips
 from mtbench.comparison.sections import Row, Section
+from mtbench.escaping import visible
 
 
 def flip_sections(found: Sequence[Flips], seeds: int) -> Iterator[Section]:
@@ -39,7 +40,7 @@ def flip_sections(found: Sequence[Flips], seeds: int) -> Iterator[Section]:
         )
     for flip in found:
         if flip.most:
-            unread = [f"no sentences: {flip.unread}"] if flip.unread else []
+            unread = [f"no sentences: {visible(flip.unread)}"] if flip.unread else []
             lines = [_shown(flip, example) for example in flip.most]
             yield Section(f"examples of {flip.task} that changed most", lines=[*unread, *lines])
 
@@ -65,7 +66,7 @@ def _shown(flip: Flips, example: Example) -> str:
         what = f"error {example.change:+.{DIGITS}f}"
     label, one, other = (_predicted(flip, v) for v in ((example.label,), example.a, example.b))
     first = f"{example.id}: {what}; label {label}; A {one}; B {other}"
-    return "\n".join([first, *(" ".join(text.split()) for text in example.texts)])
+    return "\n".join(map(visible, [first, *(" ".join(text.split()) for text in example.texts)]))
 
 
 def _predicted(flip: Flips, values: Sequence[float]) -> str:

@@ -7,12 +7,14 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
+from mtbench import spreadsheet
 from mtbench.board.standings import DIGITS
 from mtbench.comparison.differences import Difference
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_rendering import flip_sections
 from mtbench.comparison.record import Comparison, Comparisons, records
 from mtbench.comparison.sections import Row, Section
+from mtbench.escaping import json_text, visible
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
 
@@ -41,15 +43,12 @@ def as_latex(found: Comparisons, *, details: bool = False) -> str:
 
 def as_csv(found: Comparisons) -> str:
     """Return one row a cell and task, and one for the cell's overall; see ``records``."""
-    import pandas as pd
-
     rows = [
         record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
         for pair, adjusted in zip(found.pairs, found.adjusted, strict=True)
         for record in records(pair)
     ]
-    text: str = pd.DataFrame(rows, dtype=object).to_csv(index=False)
-    return text.rstrip("\n")
+    return spreadsheet.as_csv(rows)
 
 
 def as_json(found: Comparisons) -> str:
@@ -65,7 +64,7 @@ def as_json(found: Comparisons) -> str:
         "only_b": list(found.only_b),
         "absent": dict(found.absent),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return json_text(value)
 
 
 COMPARISON_FORMATS: Mapping[str, Callable[..., str]] = {
@@ -130,6 +129,7 @@ def _summary(found: Comparisons) -> Section:
     for remark, names in cells.items():
         shown = "all cells" if len(names) == len(found.pairs) else "; ".join(names)
         lines.append(f"{remark} ({shown})")
+    lines = list(map(visible, lines))
     return Section("overall on dev, cell by cell", _without_empty(rows), lines, numbers=True)
 
 
@@ -151,11 +151,12 @@ def _pair(pair: Comparison) -> Iterator[Section]:
     lines = [f"A: {_side(pair, 'a')}", f"B: {_side(pair, 'b')}", *pair.remarks]
     if pair.identical:
         lines.append("identical outcomes: every example of dev, in every compared seed")
-    yield Section(f"{pair.a.name} (A) and {pair.b.name} (B)", lines=lines)
+    heading = f"{pair.a.name} (A) and {pair.b.name} (B)"
+    yield Section(heading, lines=list(map(visible, lines)))
     yield _discrepancies("configuration", pair.configuration)
     yield _discrepancies("environment", pair.environment)
     if pair.pairing is not None:
-        yield Section("pairing", lines=list(_paired(pair.pairing)))
+        yield Section("pairing", lines=list(map(visible, _paired(pair.pairing))))
     rows = [
         {
             "task": f"{d.what} {d.metric}".rstrip(),

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from mtbench import markdown, plain
+from mtbench.escaping import visible
 from mtbench.latex import tabular
 
 Row = dict[str, str]
@@ -27,37 +29,24 @@ class Section:
 
     def text(self) -> str:
         """Return it for a terminal."""
-        lines = [f"  {line}".replace("\n", "\n      ") for line in self.lines]
-        return "\n".join([self.heading, *self._table("simple", self.table), *lines])
+        lines = ["\n      ".join(map(visible, f"  {line}".split("\n"))) for line in self.lines]
+        table = [plain.table(self.table, alignment=self._alignment())] if self.table else []
+        return "\n".join([visible(self.heading), *table, *lines])
 
     def markdown(self) -> str:
         """Return it as Markdown, its heading in bold."""
-        # A text's own bar would open a column.
-        rows = [{key: _escaped(text) for key, text in row.items()} for row in self.table]
-        lines = [f"- {line}".replace("\n", "\n  - ") for line in self.lines]
-        parts = [f"**{self.heading}**", "\n".join(self._table("pipe", rows)), "\n".join(lines)]
-        return "\n\n".join(part for part in parts if part)
+        parts = [f"**{markdown.span(self.heading)}**"]
+        if self.table:
+            parts.append(markdown.table(self.table, alignment=self._alignment()))
+        lines = [markdown.items(line.split("\n")).replace("\n", "\n  ") for line in self.lines]
+        return "\n\n".join([*parts, *(["\n".join(lines)] if lines else [])])
 
     def latex(self) -> str:
         """Return its table, with heading and lines in comments; all in comments without one."""
         lines = [part for line in self.lines for part in line.split("\n")]
         if not self.table:
-            return "\n".join(f"% {line}" for line in [self.heading, *lines])
+            return "\n".join(f"% {visible(line)}" for line in [self.heading, *lines])
         return tabular(self.table, alignment=self._alignment(), above=[self.heading], below=lines)
-
-    def _table(self, style: str, rows: Sequence[Row]) -> list[str]:
-        from tabulate import tabulate
-
-        if not rows:
-            return []
-        table = tabulate(
-            rows,
-            headers="keys",
-            tablefmt=style,
-            disable_numparse=True,
-            colalign=self._alignment(),
-        )
-        return table.splitlines()
 
     def _alignment(self) -> list[str]:
         names = list(self.table[0])
@@ -67,7 +56,3 @@ class Section:
 
 WORDS = ("remark",)
 """Headings of columns that hold words, whatever the others hold."""
-
-
-def _escaped(text: str) -> str:
-    return text.replace("|", "\\|")

@@ -5,6 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mtbench.errors import UsageError
+from mtbench.escaping import visible
 from mtbench.gate.rendering import as_markdown, describe
 from mtbench.gate.verdicts import CODES, Comparison, GateReport
 
@@ -69,8 +70,8 @@ def _properties(report: GateReport, file: Path) -> str:
 
 
 def _data(text: str) -> str:
-    """Escape a message: a line break would end the command."""
-    return text.replace("%", "%25").replace("\r", "%0D").replace("\n", "%0A")
+    """Escape a message, of which a line break would end the command."""
+    return "%0A".join(map(visible, text.replace("%", "%25").split("\n")))
 
 
 def _property(text: str) -> str:

@@ -25,7 +25,7 @@ from mtbench.evidence.outcomes import OVERALL, CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Array, Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.matrix.gating import Gate
-from mtbench.store import renamed, write_json
+from mtbench.outputs import check_writable, write_bytes
 from mtbench.validation import validate
 
 FORMAT = 1
@@ -70,8 +70,18 @@ class _File(_Record):
     cells: list[_Cell]
 
 
+def check_place(folder: Path) -> None:
+    """Make a folder, and make sure that both files can be written there.
+
+    Raises:
+        UsageError: if not.
+    """
+    for name in (SCORES, OUTCOMES):
+        check_writable(folder / name)
+
+
 def write(folder: Path, baseline: Baseline) -> list[Path]:
-    """Write both files, each by rename, and return them.
+    """Write both files, or none, and return them.
 
     Raises:
         UsageError: if they cannot be written.
@@ -89,14 +99,11 @@ def write(folder: Path, baseline: Baseline) -> list[Path]:
         outcomes=hashlib.sha256(arrays.getvalue()).hexdigest(),
         cells=[_record(cell) for cell in baseline.cells.values()],
     )
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        with renamed(folder / OUTCOMES) as temporary:
-            temporary.write_bytes(arrays.getvalue())
-        write_json(folder / SCORES, record.model_dump())
-    except OSError as error:
-        raise UsageError(f"the baseline cannot be written to {folder}: {error}") from None
-    return [folder / SCORES, folder / OUTCOMES]
+    # As the store writes JSON.
+    scores = json.dumps(record.model_dump(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    files = {folder / SCORES: scores.encode(), folder / OUTCOMES: arrays.getvalue()}
+    write_bytes(files)
+    return list(files)
 
 
 def read(folder: Path) -> Baseline:

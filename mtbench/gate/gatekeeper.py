@@ -134,6 +134,7 @@ class Gatekeeper:
         gate.check_known(_metrics(plan))
         if unfit := unfit_seeds(gate.mode, plan.seeds, plan.seeds):
             raise NothingToCompare(unfit)
+        baseline_files.check_place(self.place)  # before the hours of training
         if self.train:
             plan = self._trained(study, plan)
         plan.check_complete()

@@ -1,9 +1,10 @@
 """Renderings of the gate's report: for a terminal, Markdown, LaTeX, CSV and JSON."""
 
-import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 
+from mtbench import markdown, plain, spreadsheet
 from mtbench.board.standings import DIGITS
+from mtbench.escaping import json_text, visible
 from mtbench.gate.verdicts import UNDEFINED, Comparison, GateReport, Verdict
 from mtbench.latex import tabular
 from mtbench.matrix.gating import Mode
@@ -74,19 +75,21 @@ def describe(one: Comparison) -> str:
     return f"{one.metric} of {one.cell} {one.verdict}{numbers}{reason}"
 
 
-def as_text(report: GateReport, *, style: str = "simple") -> str:
+def as_text(report: GateReport) -> str:
     """Return the report for people: a table, remarks, one line of summary."""
-    remarks = [f"  {remark}" for remark in _remarks(report)]
-    return "\n".join(
-        [_table(report, style), *([""] if remarks else []), *remarks, "", summary(report)]
-    )
+    cells = _cells(report)
+    table = plain.table(cells, alignment=_alignment(cells)) if cells else NO_METRIC
+    remarks = [f"  {visible(remark)}" for remark in _remarks(report)]
+    return "\n".join([table, "", *remarks, "", visible(summary(report))])
 
 
 def as_markdown(report: GateReport) -> str:
     """Return the report as a Markdown table, with title, remarks and summary."""
-    title = f"### {report.title}: {report.verdict}"
-    remarks = "\n".join(f"- {remark}" for remark in _remarks(report))
-    return "\n\n".join([title, _table(report, "pipe"), remarks, summary(report)])
+    title = f"### {markdown.span(report.title)}: {report.verdict}"
+    cells = _cells(report)
+    table = markdown.table(cells, alignment=_alignment(cells)) if cells else NO_METRIC
+    remarks = markdown.items(_remarks(report))
+    return "\n\n".join([title, table, remarks, markdown.line(summary(report))])
 
 
 def as_latex(report: GateReport) -> str:
@@ -97,10 +100,7 @@ def as_latex(report: GateReport) -> str:
 
 def as_csv(report: GateReport) -> str:
     """Return one row a comparison, all digits."""
-    import pandas as pd
-
-    text: str = pd.DataFrame(report.records()).to_csv(index=False)
-    return text.rstrip("\n")
+    return spreadsheet.as_csv(report.records())
 
 
 def as_json(report: GateReport) -> str:
@@ -116,7 +116,7 @@ def as_json(report: GateReport) -> str:
         "comparisons": report.records(),
         "remarks": list(report.remarks),
     }
-    return json.dumps(value, indent=2, ensure_ascii=False)
+    return json_text(value)
 
 
 CHECK_FORMATS: Mapping[str, Callable[[GateReport], str]] = {
@@ -128,18 +128,14 @@ CHECK_FORMATS: Mapping[str, Callable[[GateReport], str]] = {
 }
 
 
-def _table(report: GateReport, style: str) -> str:
-    from tabulate import tabulate
+NO_METRIC = "no gated metric in any cell"
+"""What stands in place of a table without rows."""
+WORDS = ("cell", "metric", "verdict")
+"""Headings of the columns that hold words; the others hold numbers."""
 
-    records = _cells(report)
-    if style == "pipe":  # a text's own bar would open a column
-        records = [{k: v.replace("|", "\\|") for k, v in record.items()} for record in records]
-    if not records:
-        return "no gated metric in any cell"
-    aligned = ["left" if name in ("cell", "metric", "verdict") else "right" for name in records[0]]
-    return tabulate(
-        records, headers="keys", tablefmt=style, disable_numparse=True, colalign=aligned
-    )
+
+def _alignment(records: Sequence[Mapping[str, str]]) -> list[str]:
+    return ["left" if name in WORDS else "right" for name in records[0]]
 
 
 def _cells(report: GateReport) -> list[dict[str, str]]:

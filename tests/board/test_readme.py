@@ -81,3 +81,16 @@ def test_markers_that_are_no_pair(matrix: Path, readme: str) -> None:
 
     assert text(matrix) == readme
     assert sorted(path.name for path in matrix.parent.iterdir()) == ["README.md", "matrix.toml"]
+
+
+def test_a_readme_that_cannot_be_read_or_written(matrix: Path) -> None:
+    readme = matrix.parent / "README.md"
+    readme.write_bytes(b"caf\xe9")
+    with pytest.raises(UsageError, match=r"README\.md: cannot be read: .*utf-8"):
+        write_table(matrix, TABLE)
+    assert readme.read_bytes() == b"caf\xe9"
+
+    readme.unlink()
+    readme.mkdir()
+    with pytest.raises(UsageError, match=r"README\.md: cannot be read: .*Is a directory"):
+        write_table(matrix, TABLE)

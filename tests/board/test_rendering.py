@@ -3,6 +3,7 @@ import io
 import json
 import math
 import re
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
@@ -14,6 +15,7 @@ from mtbench.board.references import Difference
 from mtbench.board.rendering import (
     FORMATS,
     as_csv,
+    as_html,
     as_json,
     as_latex,
     as_markdown,
@@ -396,3 +398,26 @@ def test_flat_effects() -> None:
         "cells": 2,
     }
     assert (second["difference"], second["p"], second["overall"]) == (0.125, 0.0002, 0.375)
+
+
+@pytest.mark.parametrize("form", [*FORMATS, "html"])
+def test_a_name_is_a_name_in_every_form(
+    form: str, trap: str, is_harmless: Callable[[str, str], bool]
+) -> None:
+    board = replace(
+        BOARD,
+        title=trap,
+        metrics={trap: "accuracy"},
+        rows=[
+            replace(
+                row, name=f"{trap}{place}", reason=row.reason and trap, scores={trap: score(0.5)}
+            )
+            for place, row in enumerate(ROWS)
+        ],
+        effects=[Effect(trap, trap, 0.25, None, None, 1, 2)],
+        remarks=[trap],
+        notes=[trap],
+    )
+    forms = {**FORMATS, "html": as_html}
+
+    assert is_harmless(form, forms[form](board))

@@ -82,3 +82,11 @@ def test_a_name_may_hold_markup() -> None:
 
     assert text.startswith("[t]")
     assert "[red]x[/red]" in text
+
+
+def test_a_heading_is_no_markup() -> None:
+    shown = draw("[red]t[/red]", [Table("", [{"cell": "a", "[bold]task": "\x1b[31m"}])], [])
+
+    assert "[red]t[/red]" in shown
+    assert "[bold]task" in shown
+    assert r"\x1b[31m" in shown

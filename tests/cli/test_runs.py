@@ -112,6 +112,17 @@ def test_a_log_is_of_one_run(call: Call, at: tuple[str, str]) -> None:
     assert answer.err == "error: --log: of which run? 'mtbench status' lists them\n"
 
 
+def test_what_a_log_holds_is_shown_and_not_obeyed(
+    call: Call, study: Any, key: str, tmp_path: Path
+) -> None:
+    store = shutil.copytree(study.store, tmp_path / "copy")
+    (store / "runs" / key / "log.txt").write_text("\x1b[2J one\n\ttwo\x9b\n")
+
+    assert call("status", key, "--log", "--store", store).out == (
+        "\\x1b[2J one\n        two\\x9b\n"
+    )
+
+
 def test_the_log_of_a_run_that_went_well_is_empty(
     call: Call, at: tuple[str, str], key: str
 ) -> None:

@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 from mtbench.comparison.flip_rendering import flip_sections
 from mtbench.comparison.flips import Example, Flips
 
@@ -56,3 +58,13 @@ def test_that_there_are_no_sentences_has_its_reason() -> None:
         [Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST], unread="dev has changed")], 3
     )
     assert section.lines[0] == "no sentences: dev has changed"
+
+
+def test_what_texts_hold_is_shown_escaped() -> None:
+    example = replace(LOST, id="e\x1b\n1", texts=["a\x9b\u202eb"])
+    flips = Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [example], classes=["n\x1b", "y\n"])
+    *_, section = flip_sections([flips], 1)
+
+    first, *sentences = section.lines[0].split("\n")
+    assert first.startswith(r"e\x1b\n1: A right, B wrong; label y\n; A y\n; ")
+    assert sentences == [r"a\x9b\u202eb"]

@@ -2,6 +2,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -170,3 +171,15 @@ def test_json_has_all_of_it(many: Comparisons) -> None:
     assert pair["pairing"]["examples"] == {"pd": "same"}
     assert pair["flips"][0]["counts"] == {"both": 3, "a": 0, "b": 3, "none": 2}
     assert pair["p_holm_cells"] == pytest.approx(2 * pair["scores"][1]["p"])
+
+
+@pytest.mark.parametrize("form", COMPARISON_FORMATS)
+def test_a_name_is_a_name_in_every_form(
+    form: str, cell: Callable[..., Subject], trap: str, is_harmless: Callable[[str, str], bool]
+) -> None:
+    a, b = (replace(cell(n, A, "sum"), name=trap, address=trap, remark=trap) for n in "ab")
+    single = compare_sides(Side(trap, [a], True), Side(trap, [b], True))
+    several = compare_sides(Side(trap, [a], absent={f"{trap}2": trap}), Side(trap, [b]))
+
+    assert is_harmless(form, COMPARISON_FORMATS[form](single))
+    assert is_harmless(form, COMPARISON_FORMATS[form](several))

@@ -163,5 +163,22 @@ def test_files_that_are_torn_or_foreign(
 
 def test_a_folder_that_cannot_be_written(tmp_path: Path, baseline: Baseline) -> None:
     (tmp_path / "file").write_text("")
-    with pytest.raises(UsageError, match="the baseline cannot be written"):
+    with pytest.raises(UsageError, match=r"baseline\.json: cannot be written: Not a directory"):
         write(tmp_path / "file" / "folder", baseline)
+
+
+@pytest.mark.parametrize("name", [SCORES, OUTCOMES])
+def test_of_two_files_none_is_written_where_one_cannot_be(
+    tmp_path: Path, baseline: Baseline, name: str
+) -> None:
+    write(tmp_path, baseline)
+    (tmp_path / name).unlink()
+    (tmp_path / name).mkdir()
+    (other,) = {SCORES, OUTCOMES} - {name}
+    (tmp_path / other).write_text("the old one")
+
+    with pytest.raises(UsageError, match=f"{name}: cannot be written: Is a directory"):
+        write(tmp_path, baseline)
+
+    assert (tmp_path / other).read_text() == "the old one"
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted([SCORES, OUTCOMES])

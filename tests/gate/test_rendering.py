@@ -1,6 +1,8 @@
 import csv
 import io
 import json
+from collections.abc import Callable
+from dataclasses import replace
 
 import pytest
 
@@ -156,3 +158,13 @@ def test_what_was_undefined_needs_a_new_baseline_and_no_seeds(mode: str) -> None
     line = summary(report(old, other, mode="statistical"))
     assert "--extend N" in line
     assert "; 1 undefined in the baseline" in line
+
+
+@pytest.mark.parametrize("form", CHECK_FORMATS)
+def test_a_name_is_a_name_in_every_form(
+    form: str, trap: str, is_harmless: Callable[[str, str], bool]
+) -> None:
+    found = replace(MISSING, cell=trap, metric=trap, reason=trap)
+    made = replace(report(found), title=trap, remarks=[trap])
+
+    assert is_harmless(form, CHECK_FORMATS[form](made))
