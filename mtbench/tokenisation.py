@@ -66,6 +66,21 @@ def _sequences(column: Items, tokenizer: Tokenizer) -> list[Tokens]:
 
 
 @dataclass(frozen=True)
+class Tokenisation:
+    """A way from a task's texts to token ids.
+
+    Attributes:
+        encoder: that the tokenizer belongs to, as people write it.
+        tokenizer: the encoder's.
+        pair: how the task's head takes a pair.
+    """
+
+    encoder: str
+    tokenizer: Tokenizer
+    pair: Pair
+
+
+@dataclass(frozen=True)
 class TextCounts:
     """How many examples of a split are not what they seem.
 

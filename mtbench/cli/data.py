@@ -29,15 +29,18 @@ def status(
 ) -> int:
     """Show rows, labels, fingerprint, layout and broken rows of every split.
 
-    Of the tasks of MATRIX; without it, of all tasks that need no parameters.
+    Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
+    that need no parameters.
     """
     from mtbench.attribution import naming
     from mtbench.data import status as read
     from mtbench.data_tables import (
+        MatrixData,
         bad_row_records,
         default_tasks,
+        of_matrix,
         split_records,
-        tasks_of,
+        token_records,
         unreadable,
     )
     from mtbench.entries import label
@@ -46,14 +49,16 @@ def status(
     if data_dir is not None and not data_dir.is_dir():
         raise UsageError(f"--data {data_dir}: there is no such folder")
     registry = load_registry(plugin_files, blocked)
-    entries = [entry for entry in registry.entries if entry.spec.kind == "task"]
+    entries = [entry for entry in registry.entries if entry.spec.kind in ("task", "encoder")]
     with naming({label(entry): entry for entry in entries}):
         if matrix_path:
-            tasks, folder = tasks_of(matrix_path, registry)
+            given = of_matrix(matrix_path, registry)
         else:
-            tasks, folder = default_tasks(registry), default_data_folder()
-        statuses = read(tasks, data_dir or folder)
+            given = MatrixData(default_tasks(registry), default_data_folder())
+        statuses = read(given.tasks, data_dir or given.folder, given.tokenisations)
     print_table("", split_records(statuses))
+    print_table("tokens", token_records(statuses))
+    print_table("not tokenised", given.without_tokenizer)
     print_table("rows left out", bad_row_records(statuses))
     print_table("not readable", unreadable(statuses))
     return ExitCode.DONE
