@@ -28,7 +28,7 @@ GROUND = """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data evidence board held_out plan_rendering html overview catalogue data_tables token_column
-    token_cache tokenisation timings durations bench_rendering scaffold latex
+    token_cache tokenisation data_report timings durations bench_rendering scaffold latex
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

@@ -108,7 +108,6 @@ def status(
         folder: where the user's data lie; None where no folder was named.
         tokenisations: of the tasks, by name; a task may have none.
     """
-    ways = tokenisations or {}
     return tuple(
         split
         for name, task in tasks.items()
