@@ -7,8 +7,8 @@ from typing import Any
 from torch import nn
 
 from mtbench.combination import Combiner
-from mtbench.entries import Entry, build_parameters, calling, label, load_target, make
-from mtbench.errors import PluginError, users_mistakes
+from mtbench.entries import Entry, build_parameters, build_tokenizer, calling, label, make
+from mtbench.errors import PluginError
 from mtbench.model import MultiTaskModel, TaskHead, seeded
 from mtbench.parameters import HeadParameters
 from mtbench.pooling import AttentionPooling
@@ -46,9 +46,7 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     parameters = _parameters(entry, resolved.cell.encoder)
     encoder = seeded(seed, "encoder", lambda: _module(entry, parameters))
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
-    make_tokenizer = load_target(entry, entry.spec.tokenizer)
-    with calling(entry, "its tokenizer's constructor"), users_mistakes():
-        tokenizer = make_tokenizer(parameters)
+    tokenizer = build_tokenizer(entry, parameters)
     return Assembled(
         model=MultiTaskModel(encoder, heads, resolved.cell.train["precision"]),
         tokenizer=tokenizer,

@@ -1,15 +1,19 @@
 """Records of the data's status, as they are printed."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+from mtbench.configuration import DEFAULTS
 from mtbench.data import SOURCES, ClassBalance, ScoreBalance, SplitStatus, altered
-from mtbench.entries import build_parameters, build_task
-from mtbench.errors import UsageError
+from mtbench.entries import build_parameters, build_task, build_tokenizer
+from mtbench.errors import MtbenchError, UsageError
+from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import cells, read_matrix
-from mtbench.protocols import BadRow, Task
+from mtbench.protocols import BadRow, Task, Tokenizer
 from mtbench.registry import Registry
-from mtbench.resolution import Resolver, TaskEntry
+from mtbench.resolution import Resolved, Resolver, TaskEntry
+from mtbench.tokenisation import Tokenisation
 
 Record = dict[str, str]
 
@@ -38,24 +42,76 @@ def default_tasks(registry: Registry) -> dict[str, Task]:
     return tasks
 
 
-def tasks_of(matrix: Path, registry: Registry) -> tuple[dict[str, Task], Path | None]:
-    """Return every task of a matrix file by the name that it has there, and the data folder.
+@dataclass(frozen=True)
+class MatrixData:
+    """What a matrix file reads, and how it tokenises that.
 
-    The folder is that of the first cell, or what the environment names; None where neither does.
+    Attributes:
+        tasks: by the name that they have there.
+        folder: of the data: that of the first cell, or what the environment names; None where
+            neither does.
+        tokenisations: the different ones that its cells have of a task.
+        without_tokenizer: a record an encoder whose tokenizer cannot be made, with the reason.
+    """
+
+    tasks: Mapping[str, Task]
+    folder: Path | None
+    tokenisations: Mapping[str, Sequence[Tokenisation]] = field(default_factory=dict)
+    without_tokenizer: Sequence[Record] = ()
+
+
+def of_matrix(matrix: Path, registry: Registry) -> MatrixData:
+    """Return what the cells of a matrix file read.
 
     Raises:
         UsageError: if a cell names something unknown, or one name is of different tasks.
         PluginError: if a plugin that is needed is broken.
     """
     resolver = Resolver(registry)
-    resolved = [resolver.resolve(cell.config) for cell in cells(read_matrix(matrix))]
+    named = cells(read_matrix(matrix))
+    resolved = [resolver.resolve(cell.config) for cell in named]
     found: dict[str, TaskEntry] = {}
     for cell in resolved:
         for name, task in cell.tasks.items():
             if found.setdefault(name, task).component != task.component:
                 raise UsageError(f"{matrix}: {name!r} is not the same task in every cell")
     folder = resolved[0].config["data"]["dir"]
-    return {name: entry.task for name, entry in found.items()}, Path(folder) if folder else None
+    tokenisations, without_tokenizer = _tokenisations(named, resolved)
+    return MatrixData(
+        tasks={name: entry.task for name, entry in found.items()},
+        folder=Path(folder) if folder else None,
+        tokenisations=tokenisations,
+        without_tokenizer=without_tokenizer,
+    )
+
+
+def _tokenisations(
+    named: Sequence[NamedCell], resolved: Sequence[Resolved]
+) -> tuple[dict[str, list[Tokenisation]], list[Record]]:
+    """Return the ways in which cells tokenise each task; of those that give the same ids, one."""
+    tokenizers: dict[str, Tokenizer | None] = {}
+    found: dict[str, dict[tuple[str, str], Tokenisation]] = {}
+    failed: list[Record] = []
+    for cell, made in zip(named, resolved, strict=True):
+        if made.rejection is not None:
+            continue
+        entry, component = made.entries["encoder"], made.cell.encoder
+        written = short(cell.config.get("encoder", DEFAULTS["encoder"]))
+        if (key := repr(component)) not in tokenizers:
+            tokenizers[key] = None
+            try:
+                parameters = build_parameters(entry, component.parameters, where=component.name)
+                tokenizers[key] = build_tokenizer(entry, parameters)
+            except MtbenchError as error:
+                failed.append({"encoder": written, "reason": str(error)})
+        if (tokenizer := tokenizers[key]) is None:
+            continue
+        digest = getattr(tokenizer, "fingerprint", None) or key
+        for task, head in made.cell.heads.items():
+            pair = head.parameters["pair"]
+            way = Tokenisation(written, tokenizer, pair)
+            found.setdefault(task, {}).setdefault((digest, pair), way)
+    return {task: list(ways.values()) for task, ways in found.items()}, failed
 
 
 def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
@@ -69,11 +125,28 @@ def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
             "difference": "-" if status.difference is None else f"{status.difference:+d}",
             "labels": _balance(status.balance),
             "left out": str(len(status.bad_rows)),
+            "in train": "-" if status.shared is None else str(status.shared),
             "fingerprint": status.short_fingerprint or "",
             "layout": status.layout or "-",
         }
         for status in statuses
         if status.problem is None
+    ]
+
+
+def token_records(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return a record a split and tokenizer: how many examples it cuts, and finds nothing in."""
+    return [
+        {
+            "task": status.task,
+            "split": status.split,
+            "encoder": tokens.encoder,
+            "pair": tokens.pair or "-",
+            "cut": str(tokens.cut),
+            "empty": str(tokens.empty),
+        }
+        for status in statuses
+        for tokens in status.tokens
     ]
 
 

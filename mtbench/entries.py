@@ -10,8 +10,8 @@ from typing import TYPE_CHECKING, Any
 
 from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.layouts import LaidOutTask
-from mtbench.protocols import Task
-from mtbench.specs import Spec, TaskSpec, resolve
+from mtbench.protocols import Task, Tokenizer
+from mtbench.specs import EncoderSpec, Spec, TaskSpec, resolve
 from mtbench.tracebacks import place, summary
 
 if TYPE_CHECKING:
@@ -85,6 +85,20 @@ def build_task(entry: Entry, parameters: Parameters) -> Task:
     layouts = load_target(entry, entry.spec.layouts)
     with calling(entry, "its layouts"):
         return LaidOutTask(task, tuple(layouts))
+
+
+def build_tokenizer(entry: Entry, parameters: Parameters) -> Tokenizer:
+    """Return the tokenizer of an encoder's entry.
+
+    Raises:
+        UsageError: if it says that the checkpoint that it was given cannot be used.
+        PluginError: if it cannot be imported, or raises.
+    """
+    assert isinstance(entry.spec, EncoderSpec)
+    target = load_target(entry, entry.spec.tokenizer)
+    with calling(entry, "its tokenizer's constructor"), users_mistakes():
+        tokenizer: Tokenizer = target(parameters)
+    return tokenizer
 
 
 def load_target(entry: Entry, target: Any) -> Any:

@@ -9,11 +9,11 @@ import torch
 from numpy.typing import NDArray
 
 from mtbench import data
-from mtbench.errors import PluginError, users_mistakes
 from mtbench.model import TaskBatch
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer
-from mtbench.token_cache import Texts, TokenCache
+from mtbench.token_cache import TokenCache
 from mtbench.token_column import TokenColumn
+from mtbench.tokenisation import encode, items
 
 WHOLE_FROM = 0.1
 """Share of a split from which on the whole of it is tokenised, and kept, for a part's sake."""
@@ -84,38 +84,19 @@ def tokenise(
     wanted = examples if share is None else share
     columns = None
     if cache is not None:
-        texts = _inputs(examples, info, pair)
+        texts = items(examples, info, pair)
         entry = cache.entry(texts)
         columns = entry.read()
         # The rest of a large split would take longer than a few runs on a small share save; so
         # it is left to the first run that takes more.
         if columns is None and len(wanted) >= WHOLE_FROM * len(examples):
-            columns = _encode(texts, tokenizer)
+            columns = encode(texts, tokenizer)
             entry.write(columns)
     if columns is None:
         return TokenisedExamples(
-            wanted.ids, _encode(_inputs(wanted, info, pair), tokenizer), _labels(wanted)
+            wanted.ids, encode(items(wanted, info, pair), tokenizer), _labels(wanted)
         )
     return TokenisedExamples(examples.ids, columns, _labels(examples)).part(wanted.ids)
-
-
-def _inputs(examples: Examples, info: TaskInfo, pair: Pair) -> Texts:
-    if info.embeddings(pair) != info.sentences:
-        return [examples.texts]
-    return [[(text,) for text in column] for column in zip(*examples.texts, strict=True)]
-
-
-def _encode(texts: Texts, tokenizer: Tokenizer) -> tuple[TokenColumn, ...]:
-    with users_mistakes():  # a checkpoint may lack the embedding of a token
-        columns = tuple(TokenColumn.of(tokenizer.encode(column)) for column in texts)
-    for given, column in zip(texts, columns, strict=True):
-        if len(column) != len(given):
-            raise PluginError(
-                f"the tokenizer {type(tokenizer).__name__} gave {len(column)} sequences "
-                f"for {len(given)} items",
-                part="encoder",
-            )
-    return columns
 
 
 def _labels(examples: Examples) -> tuple[float, ...]:

@@ -8,14 +8,16 @@ from safetensors.torch import load_file
 
 from mtbench import held_out
 from mtbench.attribution import naming
+from mtbench.data import shared_texts
 from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
 from mtbench.outputs import check_writable, write_files
-from mtbench.protocols import BadRow, Split, Submission, TaskInfo
+from mtbench.protocols import BadRow, Examples, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
 from mtbench.store import CHECKPOINT, RunFolder
+from mtbench.tokenisation import TextCounts, counts
 
 
 def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CPU) -> Run:
@@ -44,11 +46,17 @@ def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CP
 
 @dataclass(frozen=True)
 class Evaluated:
-    """Each task's metrics on a split, the overall, and the rows that could not be read."""
+    """Each task's metrics on a split, the overall, and what is odd about the data.
+
+    Attributes:
+        left_out: rows of each task that could not be read.
+        texts: counts of each task's texts; without those in train where that cannot be read.
+    """
 
     scores: dict[str, Scores]
     overall: float | None
     left_out: Mapping[str, tuple[BadRow, ...]]
+    texts: Mapping[str, TextCounts]
 
 
 def evaluate(
@@ -71,11 +79,24 @@ def evaluate(
         loaded = {task: run.load(task, split, with_labels=True) for task in tasks}
         splits = {task: run.tokenised(task, examples) for task, examples in loaded.items()}
         _, scores = predict_and_score(run.assembled.model, splits)
+        texts = {
+            task: counts(splits[task].sequences, shared=_in_train(run, task, examples))
+            for task, examples in loaded.items()
+        }
     left_out = {task: examples.bad_rows for task, examples in loaded.items()}
-    evaluated = Evaluated(scores, overall(tasks, scores), left_out)
+    evaluated = Evaluated(scores, overall(tasks, scores), left_out, texts)
     if split == "test":
         held_out.log_use(folder, scores, evaluated.overall)
     return evaluated
+
+
+def _in_train(run: Run, task: str, examples: Examples) -> int | None:
+    """Return how many examples share their texts with train; None where that is not there."""
+    try:
+        train = run.load(task, "train", with_labels=True)
+    except UsageError:
+        return None
+    return shared_texts(examples, train)
 
 
 @dataclass(frozen=True)

@@ -151,13 +151,14 @@ class Task(Protocol):
 
 
 class Tokens(NamedTuple):
-    """One sequence, special tokens included: token ids, and the segment each belongs to.
+    """One sequence, special tokens included: token ids, the segment of each, whether it was cut.
 
     A tokenizer gives lists, say; what comes from the harness are views of flat arrays.
     """
 
     ids: Numbers
     types: Numbers
+    cut: bool = False
 
 
 class Tokenizer(Protocol):

@@ -1,9 +1,8 @@
 """The runner: from a run's request to its stored result."""
 
 import os
-import sys
 import time
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
@@ -17,6 +16,7 @@ from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
 from mtbench.attribution import naming
 from mtbench.combination import ObservingCombiner
+from mtbench.data_report import report
 from mtbench.entries import Entry, calling
 from mtbench.errors import users_mistakes
 from mtbench.evaluation import overall, predict_and_score
@@ -36,6 +36,7 @@ from mtbench.selection import Selection
 from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder, renamed
 from mtbench.token_cache import TokenCache
+from mtbench.token_column import TokenColumn
 from mtbench.training import Trainer, TrainingRecord
 
 TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
@@ -135,6 +136,14 @@ class RunData:
     dev: Mapping[str, TokenisedExamples]
     sample: Mapping[str, TokenisedExamples]
 
+    @property
+    def tokenised(self) -> dict[str, dict[Split, Sequence[TokenColumn]]]:
+        """The token ids of what the run takes of each split."""
+        return {
+            task: {"train": self.training[task].sequences, "dev": dev.sequences}
+            for task, dev in self.dev.items()
+        }
+
 
 def execute(folder: RunFolder, *, before: float = 0.0) -> None:
     """Train a run and store its result, predictions and checkpoint.
@@ -157,6 +166,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
         now = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(run.identity, now, since="the plan was made")
         given = load_data(run)
+        of_data = report(given.given, given.tokenised)
         initial = model.digests()
         selection = Selection(model, given.dev, history)
         ready = time.perf_counter()
@@ -179,7 +189,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
             "untrained": [task for task, n in record.examples.items() if n == 0],
             "selected_step": selection.step,
             "evaluations": selection.count,
-            "left_out": _left_out(given.given),
+            **of_data,
             "hashes": record.hashes() | {"initial_weights": initial},
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
@@ -286,15 +296,3 @@ def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]
         np.savez_compressed(stream_, **arrays)
     with renamed(path / CHECKPOINT) as temporary:
         save_file({name: value.cpu() for name, value in selection.state.items()}, temporary)
-
-
-def _left_out(given: Mapping[str, Mapping[Split, Examples]]) -> dict[str, dict[str, int]]:
-    """Count the rows that could not be read, and name them in the log."""
-    for task, splits in given.items():
-        for split, examples in splits.items():
-            for row in examples.bad_rows:
-                sys.stderr.write(f"left out of {task} {split}: {row}\n")
-    return {
-        task: {split: len(examples.bad_rows) for split, examples in splits.items()}
-        for task, splits in given.items()
-    }

@@ -8,7 +8,7 @@ import shutil
 import sys
 import uuid
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
@@ -18,15 +18,13 @@ from numpy.typing import NDArray
 
 from mtbench.store import LOCK, write_json
 from mtbench.token_column import TokenColumn
+from mtbench.tokenisation import Items
 
-FORMAT = 1
+FORMAT = 2
 """Raised by hand when the files of an entry change."""
 
 CHECKSUMS = "sha256.json"
-ARRAYS = ("ids", "types", "offsets")
-
-Texts = Sequence[Sequence[tuple[str, ...]]]
-"""What a tokenizer is given: columns of items, an item being one text or a pair."""
+ARRAYS = tuple(field.name for field in fields(TokenColumn))
 
 
 class TokenCache:
@@ -41,7 +39,7 @@ class TokenCache:
         self._folder = folder
         self._tokenizer = tokenizer
 
-    def entry(self, texts: Texts) -> Entry:
+    def entry(self, texts: Sequence[Items]) -> Entry:
         """Return the place of these texts' token ids, whether they are there or not."""
         described = json.dumps([FORMAT, self._tokenizer, texts], separators=(",", ":"))
         digest = hashlib.sha256(described.encode()).hexdigest()
@@ -53,7 +51,7 @@ class Entry:
     """The token ids of some columns of texts, in files that never change.
 
     Attributes:
-        path: its folder, with three arrays a column and their checksums.
+        path: its folder, with the arrays of each column and their checksums.
         columns: how many.
     """
 

@@ -21,15 +21,19 @@ class TokenColumn:
         ids: [T] int32, token ids.
         types: [T] uint8, segment of each token.
         offsets: [n + 1] int64; sequence i is ``ids[offsets[i] : offsets[i + 1]]``.
+        cut: [n] bool, whether the tokenizer cut the sequence.
+        empty: [n] bool, whether a text of the sequence has no token of its own.
     """
 
     ids: NDArray[np.int32]
     types: NDArray[np.uint8]
     offsets: NDArray[np.int64]
+    cut: NDArray[np.bool_]
+    empty: NDArray[np.bool_]
 
     @classmethod
     def of(cls, sequences: Sequence[Tokens]) -> Self:
-        """Lay sequences end to end.
+        """Lay sequences end to end; none counts as empty, since they do not tell.
 
         Raises:
             ValueError: if one of them has not one segment a token.
@@ -52,6 +56,8 @@ class TokenColumn:
             ids=flat(chain.from_iterable(s.ids for s in sequences), np.int32),
             types=flat(chain.from_iterable(s.types for s in sequences), np.uint8),
             offsets=offsets,
+            cut=np.fromiter((s.cut for s in sequences), np.bool_, len(sequences)),
+            empty=np.zeros(len(sequences), np.bool_),
         )
 
     def __len__(self) -> int:
@@ -71,8 +77,8 @@ class TokenColumn:
         places = np.asarray(rows, dtype=np.int64)
         # Python's own integers: to slice by numpy's takes twice as long.
         starts, ends = self.offsets[places].tolist(), self.offsets[places + 1].tolist()
-        ids, types = self.ids, self.types
-        return [Tokens(ids[a:b], types[a:b]) for a, b in zip(starts, ends, strict=True)]
+        ids, types, cut = self.ids, self.types, self.cut[places].tolist()
+        return [Tokens(ids[a:b], types[a:b], c) for a, b, c in zip(starts, ends, cut, strict=True)]
 
     def select(self, rows: Sequence[int]) -> TokenColumn:
         """Return a column of some of the sequences, in that order, with arrays of its own."""
@@ -81,7 +87,17 @@ class TokenColumn:
         offsets = _offsets(lengths)
         moves = np.repeat(self.offsets[places] - offsets[:-1], lengths)
         tokens = np.arange(offsets[-1]) + moves
-        return TokenColumn(self.ids[tokens], self.types[tokens], offsets)
+        return TokenColumn(
+            self.ids[tokens], self.types[tokens], offsets, self.cut[places], self.empty[places]
+        )
+
+    def equal(self, sequence: Tokens) -> NDArray[np.bool_]:
+        """Return which of the sequences have the token ids of another one, [n]."""
+        ids = np.asarray(sequence.ids)
+        found: NDArray[np.bool_] = self.lengths == len(ids)
+        starts = self.offsets[:-1][found]
+        found[found] = (self.ids[starts[:, None] + np.arange(len(ids))] == ids).all(axis=1)
+        return found
 
 
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

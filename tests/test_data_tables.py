@@ -1,16 +1,19 @@
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from mtbench.data import ClassBalance, ScoreBalance, SplitStatus, status
+from mtbench.data import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
 from mtbench.data_tables import (
     LISTED,
+    MatrixData,
     bad_row_records,
     default_tasks,
     doubtful_row_records,
+    of_matrix,
     split_records,
-    tasks_of,
+    token_records,
     unreadable,
 )
 from mtbench.errors import PluginError, UsageError
@@ -36,8 +39,11 @@ DEV = SplitStatus(
     rows=1101,
     balance=ScoreBalance(2.345, 1.5, (1.0, 2.25, 4.0)),
     fingerprint="f" * 64,
+    shared=12,
 )
-UNKNOWN = SplitStatus(task="mine", split="test", published=None, rows=3, fingerprint="a" * 64)
+UNKNOWN = SplitStatus(
+    task="mine", split="test", published=None, rows=3, fingerprint="a" * 64, shared=0
+)
 MISSING = [
     SplitStatus(task="pd", split=split, published=1, problem="no folder")
     for split in ("train", "dev")
@@ -54,6 +60,7 @@ def test_split_records() -> None:
             "difference": "-44",
             "labels": "0:25.0% 1:75.0%",
             "left out": "1",
+            "in train": "-",
             "fingerprint": "0123456789ab",
             "layout": "CS224N",
         },
@@ -65,6 +72,7 @@ def test_split_records() -> None:
             "difference": "+101",
             "labels": "mean 2.35, sd 1.50, quartiles 1.0 2.2 4.0",
             "left out": "0",
+            "in train": "12",
             "fingerprint": "f" * 12,
             "layout": "-",
         },
@@ -76,6 +84,7 @@ def test_split_records() -> None:
             "difference": "-",
             "labels": "-",
             "left out": "0",
+            "in train": "0",
             "fingerprint": "a" * 12,
             "layout": "-",
         },
@@ -205,10 +214,10 @@ def test_the_tasks_of_a_matrix_and_its_folder(tmp_path: Path) -> None:
         """
     )
 
-    tasks, folder = tasks_of(matrix, Registry.load())
+    given = of_matrix(matrix, Registry.load())
 
-    assert (list(tasks), folder) == (["sample-sst", "sts"], tmp_path)
-    assert split_records(status(tasks, folder))[3]["rows"] == "9"
+    assert (list(given.tasks), given.folder) == (["sample-sst", "sts"], tmp_path)
+    assert split_records(status(given.tasks, given.folder))[3]["rows"] == "9"
 
 
 def test_a_name_of_two_tasks_is_refused(tmp_path: Path) -> None:
@@ -223,4 +232,91 @@ def test_a_name_of_two_tasks_is_refused(tmp_path: Path) -> None:
     )
 
     with pytest.raises(UsageError, match="'sample-sst' is not the same task in every cell"):
-        tasks_of(matrix, Registry.load())
+        of_matrix(matrix, Registry.load())
+
+
+# --- its tokens -------------------------------------------------------------------------------
+
+
+def matrix_with(tmp_path: Path, axes: str) -> MatrixData:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        f"""
+        [base]
+        tasks = ["sample-sst", "sample-sts"]
+        [axes]
+        {axes}
+        """
+    )
+    return of_matrix(matrix, Registry.load())
+
+
+def ways(given: MatrixData) -> dict[str, list[tuple[str, str]]]:
+    return {
+        task: [(way.encoder, way.pair) for way in found]
+        for task, found in given.tokenisations.items()
+    }
+
+
+def test_the_ways_in_which_a_matrix_tokenises_its_tasks(tmp_path: Path) -> None:
+    """What changes no token id makes no other way."""
+    given = matrix_with(
+        tmp_path,
+        """
+        encoder = ["tiny", { name = "tiny", dropout = 0.2 }, { name = "tiny", max_tokens = 9 }]
+        heads.sample-sts = ["linear", { name = "linear", pair = "joined" }]
+        """,
+    )
+
+    short = "tiny{max_tokens=9}"
+    assert ways(given) == {
+        "sample-sst": [("tiny", "separate"), (short, "separate")],
+        "sample-sts": [
+            *(("tiny", "separate"), ("tiny", "joined")),
+            *((short, "separate"), (short, "joined")),
+        ],
+    }
+    assert not given.without_tokenizer
+
+
+def test_a_cell_that_is_rejected_tokenises_nothing(tmp_path: Path) -> None:
+    given = matrix_with(
+        tmp_path,
+        'heads.sample-sts = ["cosine", { name = "cosine", pair = "joined" }]',
+    )
+
+    assert ways(given)["sample-sts"] == [("tiny", "separate")]
+
+
+def test_an_encoder_without_a_checkpoint_is_told_and_the_others_tokenise(tmp_path: Path) -> None:
+    given = matrix_with(
+        tmp_path, 'encoder = ["tiny", { name = "minbert", checkpoint = "./nowhere" }]'
+    )
+
+    assert ways(given) == {task: [("tiny", "separate")] for task in ("sample-sst", "sample-sts")}
+    (record,) = given.without_tokenizer
+    assert record["encoder"] == "minbert{checkpoint=./nowhere}"
+    assert "'./nowhere'" in record["reason"]
+
+
+def test_a_record_a_split_and_way(tmp_path: Path) -> None:
+    tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", "joined", 0, 1))
+
+    assert token_records([replace(DEV, tokens=tokens), TRAIN, *MISSING]) == [
+        {
+            "task": "sst",
+            "split": "dev",
+            "encoder": "tiny",
+            "pair": "-",
+            "cut": "3",
+            "empty": "0",
+        },
+        {
+            "task": "sst",
+            "split": "dev",
+            "encoder": "mine",
+            "pair": "joined",
+            "cut": "0",
+            "empty": "1",
+        },
+    ]

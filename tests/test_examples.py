@@ -16,17 +16,19 @@ SINGLE = TaskInfo(sentences=1, loss="squared-error", metrics=("pearson",), score
 PAIRED = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
 
 
+LONGEST = 30
+
+
 class Letters:
-    """A token a letter; a second sentence is segment 1."""
+    """A token a letter, but for white space; a second sentence is segment 1."""
 
     def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
-        return [
-            Tokens(
-                [ord(letter) for text in item for letter in text],
-                [segment for segment, text in enumerate(item) for _ in text],
-            )
-            for item in texts
-        ]
+        return [self.one(item) for item in texts]
+
+    def one(self, item: tuple[str, ...]) -> Tokens:
+        ids = [ord(letter) for text in item for letter in text if letter != " "]
+        types = [i for i, text in enumerate(item) for letter in text if letter != " "]
+        return Tokens(ids[:LONGEST], types[:LONGEST], cut=len(ids) > LONGEST)
 
 
 def read(column: Sequence[Tokens]) -> list[str]:
@@ -116,7 +118,7 @@ class Counting(Letters):
 
 MANY = Examples(
     tuple(f"{i:02}" for i in range(40)),
-    tuple((f"text {i}", "x" * (i + 1)) for i in range(40)),
+    tuple((f"text {i}", "x" * i) for i in range(40)),  # the first is empty, the last are cut
     tuple(i / 8 for i in range(40)),
 )
 
@@ -126,7 +128,10 @@ def share_of(count: int) -> Examples:
 
 
 def contents(tokenised: TokenisedExamples) -> Any:
-    columns = [[(list(t.ids), list(t.types)) for t in column] for column in tokenised.sequences]
+    columns = [
+        ([(list(t.ids), list(t.types), t.cut) for t in column], column.empty.tolist())
+        for column in tokenised.sequences
+    ]
     return tokenised.ids, tokenised.labels, columns
 
 
@@ -139,12 +144,10 @@ def cache(tmp_path: Path) -> TokenCache:
 def test_token_ids_are_made_once_and_are_the_same(cache: TokenCache, pair: Pair) -> None:
     tokenizer = Counting()
     expected = contents(tokenise(MANY, Letters(), PAIRED, pair))
-    columns = 2 if pair == "separate" else 1
-
     for _ in range(3):
         assert contents(tokenise(MANY, tokenizer, PAIRED, pair, cache=cache)) == expected
 
-    assert tokenizer.calls == [40] * columns
+    assert tokenizer.calls == {"separate": [40, 1, 40, 1], "joined": [40, 40, 40, 1]}[pair]
 
 
 def test_ids_and_labels_are_not_kept(cache: TokenCache) -> None:
@@ -154,7 +157,7 @@ def test_ids_and_labels_are_not_kept(cache: TokenCache) -> None:
     tokenise(MANY, tokenizer, PAIRED, "joined", cache=cache)
     tokenised = tokenise(renamed, tokenizer, PAIRED, "joined", cache=cache)
 
-    assert tokenizer.calls == [40]
+    assert tokenizer.calls == [40, 40, 40, 1]
     assert (tokenised.ids, tokenised.labels) == (renamed.ids, (0.0,) * 40)
 
 
@@ -177,10 +180,10 @@ def test_shares_have_one_entry_and_small_ones_make_none(cache: TokenCache, tmp_p
     tokenizer = Counting()
 
     def tokenise_share(count: int) -> list[int]:
-        """Return how many items were tokenised for a share."""
+        """Return how many items were tokenised for a share, if any were."""
         tokenizer.calls.clear()
         tokenise(MANY, tokenizer, PAIRED, "joined", share=share_of(count), cache=cache)
-        return tokenizer.calls
+        return tokenizer.calls[:1]
 
     assert tokenise_share(3) == [3]
     assert not (tmp_path / "tokens").exists()

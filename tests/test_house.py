@@ -31,8 +31,8 @@ GROUND = """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data evidence board held_out plan_rendering html overview catalogue data_tables token_column
-    token_cache timings durations bench_rendering scaffold latex plain markdown spreadsheet
-    outputs
+    token_cache tokenisation data_report timings durations bench_rendering scaffold latex plain
+    markdown spreadsheet outputs
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

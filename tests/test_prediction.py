@@ -18,6 +18,7 @@ from mtbench.prediction import evaluate, restore, submission_text, write_predict
 from mtbench.protocols import TaskInfo
 from mtbench.runner import execute
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.tokenisation import TextCounts
 from mtbench_builtins.tasks.quora import Quora
 from mtbench_builtins.tasks.sst import SST
 from mtbench_builtins.tasks.sts import STS
@@ -220,6 +221,18 @@ def test_a_row_that_is_not_scored_is_told(
     reason = "sentiment '7' is no class from 0 to 4"
     assert left_out == {"sst": [f"ids-sst-dev.csv:7: {reason}"], "pd": [], "sts": []}
     assert evaluated.scores == evaluate(folder, "dev").scores
+
+
+def test_texts_that_are_odd_are_counted(file_run: tuple[RunFolder, Path], tmp_path: Path) -> None:
+    """The rows of dev are the first ones of train; without train, nothing is known of that."""
+    folder, data = file_run
+    alone = Path(shutil.copytree(data, tmp_path / "alone"))
+    (alone / "sts-train.csv").unlink()
+    with (alone / "sts-dev.csv").open("a", encoding="utf-8") as file:
+        file.write(f"9\tan-id\t{'long ' * 600}\t\u200b\t3\n")
+
+    assert evaluate(folder, "dev").texts == {task: TextCounts(5, 0, 0, 5) for task in TASKS}
+    assert evaluate(folder, "dev", alone).texts["sts"] == TextCounts(6, cut=1, empty=1)
 
 
 def test_files_without_labels_have_no_scores(file_run: tuple[RunFolder, Path]) -> None:

@@ -503,9 +503,56 @@ def test_rows_that_were_left_out_are_counted_and_named_in_the_log(
 
     assert result_of(folder)["left_out"] == {"sst": {"train": 1, "dev": 0}}
     assert result_of(folder)["cost"]["examples"] == {"sst": 6}  # 3 steps of 2 films
+    left_out, shared = capsys.readouterr().err.splitlines()
+    assert left_out.startswith("left out of sst train: ids-sst-train.csv:4: ")
+    assert shared == "sst dev: 2 of 2 examples with texts that are in train as well"
+
+
+TABLE = """text,other,label,split
+the plot,the film,5,train
+good,bad,0,train
+\u200b,good,1,train
+a,very long review that goes on and on and on,2,train
+the film,the plot,5,dev
+good,good,1,dev
+"""
+
+
+@pytest.mark.parametrize("fraction", [1.0, 0.25])
+@pytest.mark.parametrize("pair", ["separate", "joined"])
+def test_texts_that_are_cut_empty_or_in_train_are_counted_and_named_in_the_log(
+    request_run: Request,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    fraction: float,
+    pair: str,
+) -> None:
+    (tmp_path / "pairs.csv").write_text(TABLE, encoding="utf-8")
+    table = {"name": "table", "as": "pairs", "path": str(tmp_path / "pairs.csv")}
+    table |= {"text": ["text", "other"], "target": "label", "range": [0, 5], "split": "split"}
+    folder = request_run(
+        {
+            "tasks": [table],
+            "encoder": {"name": "tiny", "max_tokens": 9},
+            "heads.pairs": {"name": "linear", "pair": pair},
+            "data.fraction": fraction,
+        }
+    )
+
+    execute(folder)
+
+    texts = result_of(folder)["texts"]["pairs"]
+    assert texts["dev"] == {"examples": 2, "cut": 0, "empty": 0, "shared": 1}
     log = capsys.readouterr().err.splitlines()
-    assert len(log) == 1
-    assert log[0].startswith("left out of sst train: ids-sst-train.csv:4: ")
+    assert log[-1] == "pairs dev: 1 of 2 examples with texts that are in train as well"
+    if fraction == 1:
+        assert texts["train"] == {"examples": 4, "cut": 1, "empty": 1, "shared": None}
+        assert log[:-1] == [
+            "pairs train: 1 of 4 examples cut to the longest sequence that the encoder takes",
+            "pairs train: 1 of 4 examples with a text that tokenises to nothing",
+        ]
+    else:
+        assert texts["train"]["examples"] == 1
 
 
 def test_data_that_changed_since_the_plan_fail_the_run(

@@ -4,6 +4,7 @@ import shutil
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -16,8 +17,10 @@ from mtbench.token_column import TokenColumn
 
 TEXTS = [[("one",), ("two",)], [("a",), ("b",)]]
 COLUMNS = (
-    TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1]), Tokens([4], [0])]),
-    TokenColumn.of([Tokens([5], [1]), Tokens([6, 7], [1, 1])]),
+    TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1], cut=True), Tokens([4], [0])]),
+    replace(
+        TokenColumn.of([Tokens([5], [1]), Tokens([6, 7], [1, 1])]), empty=np.array([True, False])
+    ),
 )
 
 
@@ -35,7 +38,7 @@ def assert_holds(entry: Entry, columns: tuple[TokenColumn, ...] = COLUMNS) -> No
     found = entry.read()
     assert found is not None
     for one, other in zip(found, columns, strict=True):
-        for name in ("ids", "types", "offsets"):
+        for name in ("ids", "types", "offsets", "cut", "empty"):
             np.testing.assert_array_equal(getattr(one, name), getattr(other, name), strict=True)
 
 
@@ -53,7 +56,7 @@ def test_what_was_written_is_read(
 
     assert_holds(entry)
     assert_nothing_else(entry)
-    assert len(list(entry.path.iterdir())) == 7
+    assert len(list(entry.path.iterdir())) == 11
     assert capsys.readouterr().err == ""
 
 
@@ -196,8 +199,9 @@ from pathlib import Path
 from mtbench.protocols import Tokens
 from mtbench.token_cache import Entry
 from mtbench.token_column import TokenColumn
-columns = [TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1]), Tokens([4], [0])]),
+columns = [TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1], True), Tokens([4], [0])]),
            TokenColumn.of([Tokens([5], [1]), Tokens([6, 7], [1, 1])])]
+columns[1].empty[0] = True
 entry = Entry(Path({str(entry.path)!r}), 2)
 print("ready", flush=True)
 sys.stdin.readline()

@@ -1,4 +1,5 @@
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -7,7 +8,7 @@ from mtbench.protocols import Tokens
 from mtbench.token_column import TokenColumn
 
 SEQUENCES = [
-    Tokens([5, 6, 7], [0, 0, 1]),
+    Tokens([5, 6, 7], [0, 0, 1], cut=True),
     Tokens([], []),
     Tokens([8], [1]),
     Tokens([9, 5], [0, 0]),
@@ -19,7 +20,7 @@ def read(column: TokenColumn) -> list[Tokens]:
 
 
 def as_lists(tokens: Tokens) -> Tokens:
-    return Tokens(list(tokens.ids), list(tokens.types))
+    return Tokens(list(tokens.ids), list(tokens.types), tokens.cut)
 
 
 def test_the_arrays_of_a_column_by_hand() -> None:
@@ -29,11 +30,10 @@ def test_the_arrays_of_a_column_by_hand() -> None:
     assert column.types.tolist() == [0, 0, 1, 1, 0, 0]
     assert column.offsets.tolist() == [0, 3, 3, 4, 6]
     assert column.lengths.tolist() == [3, 0, 1, 2]
-    assert [array.dtype for array in (column.ids, column.types, column.offsets)] == [
-        np.int32,
-        np.uint8,
-        np.int64,
-    ]
+    assert column.cut.tolist() == [True, False, False, False]
+    assert column.empty.tolist() == [False] * 4
+    arrays = (column.ids, column.types, column.offsets, column.cut, column.empty)
+    assert [array.dtype for array in arrays] == [np.int32, np.uint8, np.int64, bool, bool]
 
 
 def test_sequences_come_back_as_they_went_in() -> None:
@@ -74,6 +74,22 @@ def test_sequences_are_taken_and_selected_in_the_order_asked_for() -> None:
     assert read(selected) == expected
     assert selected.lengths.tolist() == [len(tokens.ids) for tokens in expected]
     assert not np.shares_memory(selected.ids, column.ids)
+
+
+def test_selected_sequences_keep_what_is_known_of_them() -> None:
+    column = replace(TokenColumn.of(SEQUENCES), empty=np.array([False, True, False, False]))
+
+    selected = column.select([1, 0, 3, 1])
+
+    assert selected.cut.tolist() == [False, True, False, False]
+    assert selected.empty.tolist() == [True, False, False, True]
+
+
+@pytest.mark.parametrize("ids", [[5, 6, 7], [], [8], [9, 5], [9, 6], [8, 8, 8, 8]])
+def test_sequences_that_equal_another_one(ids: list[int]) -> None:
+    found = TokenColumn.of(SEQUENCES).equal(Tokens(ids, [0] * len(ids)))
+
+    assert found.tolist() == [sequence.ids == ids for sequence in SEQUENCES]
 
 
 def test_a_column_of_nothing() -> None:

@@ -38,6 +38,7 @@ def notes(
     if not stored:
         return
     yield _intervals(stored)
+    yield from _chance(stored)
     tasks = {task for cell in plan.cells for task in cell.tasks}
     if any(cell.tasks.keys() != tasks for cell in stored):
         yield f"{FEWER} overall of fewer tasks than the table has: not comparable"
@@ -69,6 +70,21 @@ def _intervals(stored: Sequence[CellOutcomes]) -> str:
     if seeds[0] == 1 < seeds[-1]:
         text += f"; {SINGLE} one seed: over examples, this checkpoint only"
     return text
+
+
+def _chance(stored: Sequence[CellOutcomes]) -> Iterator[str]:
+    """Yield what an accuracy is without learning anything, all values that occur."""
+    shares: dict[str, set[float]] = {}
+    for cell in stored:
+        for name, task in cell.tasks.items():
+            if task.metric == "accuracy" and task.largest is not None:
+                shares.setdefault(name, set()).add(task.largest)
+    if shares:
+        named = ", ".join(
+            f"{name} {' or '.join(f'{share:.3f}' for share in sorted(found))}"
+            for name, found in shares.items()
+        )
+        yield f"chance, the share of the largest class of dev: {named}"
 
 
 def _examples(stored: Sequence[CellOutcomes]) -> str:

@@ -4,6 +4,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mtbench.board.reading import UNTRAINED
+from mtbench.data_report import KINDS
+from mtbench.errors import SHOWN
+from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.pairing import unpaired
 from mtbench.planning import Plan
 
@@ -48,6 +51,7 @@ def remarks(
             "evaluations, which favours those with more"
         )
     yield from _rows_left_out(done)
+    yield from _texts(done)
     mixed = _differing([_versions(request) for request in requests])
     if mixed:
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
@@ -63,6 +67,26 @@ def remarks(
     yield from notes
 
 
+def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[str]:
+    """Yield the cells whose runs give one class for every example of a task's dev set.
+
+    Args:
+        outcomes: what the plan's cells made of dev; None for nothing.
+    """
+    found: dict[str, list[str]] = {}
+    for cell, of_dev in zip(plan.cells, outcomes, strict=True):
+        if of_dev is None:
+            continue
+        for name, task in of_dev.tasks.items():
+            if task.constant and cell.tasks[name].info.classes is not None:
+                some, seeds = len(task.constant), len(of_dev.seeds)
+                runs = f" ({some} of {seeds} seeds)" if some < seeds else ""
+                found.setdefault(name, []).append(f"{cell.name}{runs}")
+    for name, cells in found.items():
+        more = f"; {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
+        yield f"{name} predicts one class only: {'; '.join(cells[:SHOWN])}{more}"
+
+
 def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield the broken rows that runs did without, the most of any run."""
     most: dict[tuple[str, str], int] = {}
@@ -76,6 +100,29 @@ def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 f"{task}: {count} broken row(s) of {split} left out "
                 "('mtbench data status' lists them)"
             )
+
+
+def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+    """Yield a remark a kind of text that runs met, with the most of any run."""
+    for kind, said in KINDS.items():
+        found: dict[str, dict[str, set[tuple[int, int]]]] = {}
+        for result in done:
+            for task, splits in result.get("texts", {}).items():
+                for split, texts in splits.items():
+                    of_split = found.setdefault(task, {}).setdefault(split, set())
+                    of_split.add((texts[kind] or 0, texts["examples"]))
+        tasks = {
+            task: [
+                f"{split} {'up to ' * (len(runs) > 1)}{number:,} of {examples:,}"
+                for split, runs in splits.items()
+                for number, examples in [max(runs)]
+                if number
+            ]
+            for task, splits in found.items()
+        }
+        named = [f"{task} {', '.join(splits)}" for task, splits in tasks.items() if splits]
+        if named:
+            yield f"examples {said}: {'; '.join(named)}"
 
 
 def _versions(request: Mapping[str, Any]) -> dict[str, str]:

@@ -13,7 +13,7 @@ from mtbench.board.ranking import detectable, pairwise, peers, ranks
 from mtbench.board.reading import notes
 from mtbench.board.references import Difference, differences
 from mtbench.board.relative_gain import Baselines, baselines, delta_m
-from mtbench.board.remarks import is_done, remarks
+from mtbench.board.remarks import is_done, one_class, remarks
 from mtbench.configuration import Config
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
@@ -136,6 +136,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
             *plan.remarks,
             *unread,
             *remarks(plan, stored, [r for r in requests if r is not None]),
+            *one_class(plan, outcomes),
             *filter(None, [told(store.test_uses([*stored]), what="these runs")]),
         ],
         notes=list(notes(plan, outcomes, compared.ranked, compared.detectable, compared.singles)),

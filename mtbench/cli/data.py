@@ -30,17 +30,20 @@ def status(
 ) -> int:
     """Show rows, labels, fingerprint, layout and odd rows of every split.
 
-    Of the tasks of MATRIX; without it, of all tasks that need no parameters.
+    Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
+    that need no parameters.
     """
     from mtbench.attribution import naming
     from mtbench.data import status as read
     from mtbench.data_tables import (
+        MatrixData,
         altered_records,
         bad_row_records,
         default_tasks,
         doubtful_row_records,
+        of_matrix,
         split_records,
-        tasks_of,
+        token_records,
         unreadable,
     )
     from mtbench.entries import label
@@ -49,15 +52,17 @@ def status(
     if data_dir is not None and not data_dir.is_dir():
         raise UsageError(f"--data {data_dir}: there is no such folder")
     registry = load_registry(plugin_files, blocked)
-    entries = [entry for entry in registry.entries if entry.spec.kind == "task"]
+    entries = [entry for entry in registry.entries if entry.spec.kind in ("task", "encoder")]
     with naming({label(entry): entry for entry in entries}):
         if matrix_path:
-            tasks, folder = tasks_of(matrix_path, registry)
+            given = of_matrix(matrix_path, registry)
         else:
-            tasks, folder = default_tasks(registry), default_data_folder()
-        folder = data_dir or folder
-        statuses = read(tasks, folder)
+            given = MatrixData(default_tasks(registry), default_data_folder())
+        folder = data_dir or given.folder
+        statuses = read(given.tasks, folder, given.tokenisations)
     print_table("", split_records(statuses))
+    print_table("tokens", token_records(statuses))
+    print_table("not tokenised", given.without_tokenizer)
     print_table("rows left out", bad_row_records(statuses))
     print_table("rows in doubt", doubtful_row_records(statuses))
     print_table("not readable", unreadable(statuses))

@@ -58,6 +58,7 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @store_option
 def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir: Path) -> int:
     """Score the model of RUN on a split; readings of test labels are logged."""
+    from mtbench.data_report import lines
     from mtbench.devices import choose
     from mtbench.held_out import told, uses_of_study
     from mtbench.overview import metric_records
@@ -71,6 +72,12 @@ def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir
         show(told(uses_of_study(folder)))
     for task, rows in evaluated.left_out.items():
         _warn(f"the scores of {task} leave out", rows)
+    for task, texts in evaluated.texts.items():
+        for line in lines(texts):
+            say(f"warning: {task} {split}: {line}")
+        if texts.shared is None:
+            unknown = "texts that are in train as well are not counted: train cannot be read"
+            say(f"warning: {task} {split}: {unknown}")
     return ExitCode.DONE
 
 

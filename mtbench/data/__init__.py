@@ -2,9 +2,10 @@
 
 from mtbench.data.fetching import Fetched, NotFetched, altered, fetch
 from mtbench.data.loading import fingerprint, load
+from mtbench.data.overlap import shared_texts
 from mtbench.data.sampling import order, sample, share
 from mtbench.data.sources import SOURCES, Source, chosen
-from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, status
+from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
 
 __all__ = [
     "SOURCES",
@@ -14,6 +15,7 @@ __all__ = [
     "ScoreBalance",
     "Source",
     "SplitStatus",
+    "TokenStatus",
     "altered",
     "chosen",
     "fetch",
@@ -22,5 +24,6 @@ __all__ = [
     "order",
     "sample",
     "share",
+    "shared_texts",
     "status",
 ]

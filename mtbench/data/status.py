@@ -1,14 +1,16 @@
 """Status: what the data of each task and split hold, and how they differ from published sizes."""
 
 import statistics
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtbench.data.loading import fingerprint, load
+from mtbench.data.overlap import shared_texts
 from mtbench.errors import UsageError
 from mtbench.layouts import LaidOutTask, Layout
-from mtbench.protocols import SPLITS, BadRow, Split, Task, TaskInfo
+from mtbench.protocols import SPLITS, BadRow, Examples, Pair, Split, Task, TaskInfo
+from mtbench.tokenisation import Tokenisation, counts, encode, items
 
 
 @dataclass(frozen=True)
@@ -33,6 +35,23 @@ class ScoreBalance:
     quartiles: tuple[float, float, float]
 
 
+@dataclass(frozen=True)
+class TokenStatus:
+    """What a tokenizer makes of one split.
+
+    Attributes:
+        encoder: that the tokenizer belongs to.
+        pair: how a pair is taken; None for a task of one sentence.
+        cut: examples that are longer than the encoder takes.
+        empty: examples with a text that has no token of its own.
+    """
+
+    encoder: str
+    pair: Pair | None
+    cut: int
+    empty: int
+
+
 @dataclass(frozen=True, kw_only=True)
 class SplitStatus:
     """One split of one task.
@@ -47,6 +66,8 @@ class SplitStatus:
         fingerprint: digest of the examples (without labels for the test split).
         bad_rows: rows that were left out.
         doubtful_rows: rows that were kept and may be several, which stray quotes joined.
+        shared: examples whose texts are in train as well; None for train, or without it.
+        tokens: what the tokenizers make of it, where some were given.
         problem: why the split cannot be read; None where it can.
         layout: which of a task's layouts the folder holds; None where it has none or knows none.
     """
@@ -59,6 +80,8 @@ class SplitStatus:
     fingerprint: str | None = None
     bad_rows: tuple[BadRow, ...] = ()
     doubtful_rows: tuple[BadRow, ...] = ()
+    shared: int | None = None
+    tokens: tuple[TokenStatus, ...] = ()
     problem: str | None = None
     layout: str | None = None
 
@@ -75,42 +98,62 @@ class SplitStatus:
         return self.fingerprint and self.fingerprint[:12]
 
 
-def status(tasks: Mapping[str, Task], folder: Path | None) -> tuple[SplitStatus, ...]:
+def status(
+    tasks: Mapping[str, Task],
+    folder: Path | None,
+    tokenisations: Mapping[str, Sequence[Tokenisation]] | None = None,
+) -> tuple[SplitStatus, ...]:
     """Describe every split of every task, in the order given.
 
     Args:
         tasks: name to task.
         folder: where the user's data lie; None where no folder was named.
+        tokenisations: of the tasks, by name; a task may have none.
     """
     return tuple(
-        _split_status(name, task, split, folder)
+        split
         for name, task in tasks.items()
-        for split in SPLITS
+        for split in _splits(name, task, folder, (tokenisations or {}).get(name, ()))
     )
 
 
-def _split_status(name: str, task: Task, split: Split, folder: Path | None) -> SplitStatus:
-    """Describe one split; what a user can mend becomes its ``problem``."""
+def _splits(
+    name: str, task: Task, folder: Path | None, tokenisations: Sequence[Tokenisation]
+) -> Iterator[SplitStatus]:
+    """Describe the splits of a task; what a user can mend becomes a ``problem``."""
     info = task.describe()
     layout = _layout(task, folder)
-    unread = SplitStatus(
-        task=name,
-        split=split,
-        published=(layout.sizes if layout else info.published_sizes).get(split),
-        layout=layout.name if layout else None,
-    )
-    try:
-        examples = load(task, split, folder, with_labels=False, name=name)
-    except UsageError as error:
-        return replace(unread, problem=str(error))
-    return replace(
-        unread,
-        rows=len(examples),
-        balance=None if examples.labels is None else _balance(info, examples.labels),
-        fingerprint=fingerprint(examples),
-        bad_rows=examples.bad_rows,
-        doubtful_rows=examples.doubtful_rows,
-    )
+    train: Examples | None = None
+    for split in SPLITS:
+        unread = SplitStatus(
+            task=name,
+            split=split,
+            published=(layout.sizes if layout else info.published_sizes).get(split),
+            layout=layout.name if layout else None,
+        )
+        try:
+            examples = load(task, split, folder, with_labels=False, name=name)
+        except UsageError as error:
+            yield replace(unread, problem=str(error))
+            continue
+        yield replace(
+            unread,
+            rows=len(examples),
+            balance=None if examples.labels is None else _balance(info, examples.labels),
+            fingerprint=fingerprint(examples),
+            bad_rows=examples.bad_rows,
+            doubtful_rows=examples.doubtful_rows,
+            shared=None if train is None else shared_texts(examples, train),
+            tokens=tuple(_token_status(info, examples, way) for way in tokenisations),
+        )
+        if split == "train":
+            train = examples
+
+
+def _token_status(info: TaskInfo, examples: Examples, way: Tokenisation) -> TokenStatus:
+    found = counts(encode(items(examples, info, way.pair), way.tokenizer))
+    pair = way.pair if info.sentences == 2 else None
+    return TokenStatus(way.encoder, pair, found.cut, found.empty)
 
 
 def _layout(task: Task, folder: Path | None) -> Layout | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import zlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from zipfile import BadZipFile
 
 import numpy as np
@@ -50,11 +50,16 @@ class TaskOutcomes:
         metric: the primary one, which the scores are of.
         examples: fingerprint of the dev set.
         sample: scores and outcomes; None where the metric is undefined for one of the runs.
+        largest: share of the most frequent label; None where the labels are not at hand.
+        constant: the seeds whose runs predict one and the same for all examples, if those are
+            several.
     """
 
     metric: str
     examples: str
     sample: Sample | None
+    largest: float | None = None
+    constant: Sequence[int] = ()
 
 
 @dataclass(frozen=True)
@@ -92,10 +97,10 @@ class CellOutcomes:
             self.name,
             list(seeds),
             {
-                name: TaskOutcomes(
-                    task.metric,
-                    task.examples,
-                    task.sample.at(places) if task.sample is not None else None,
+                name: replace(
+                    task,
+                    sample=task.sample.at(places) if task.sample is not None else None,
+                    constant=[seed for seed in task.constant if seed in seeds],
                 )
                 for name, task in self.tasks.items()
             },
@@ -133,7 +138,7 @@ def outcomes(
                 f"{task} of {name}",
                 metric,
                 [result["scores"]["dev"][task][metric] for result in results.values()],
-                [predicted[task] for predicted in found.values()],
+                {seed: predicted[task] for seed, predicted in found.items()},
             )
             for task, metric in metrics.items()
         },
@@ -166,17 +171,28 @@ def predictions(folder: RunFolder) -> dict[str, Predictions]:
 
 
 def _task(
-    where: str, metric: str, scores: Sequence[float | None], found: Sequence[Predictions]
+    where: str, metric: str, scores: Sequence[float | None], found: Mapping[int, Predictions]
 ) -> TaskOutcomes:
-    fingerprints = {predicted.fingerprint() for predicted in found}
+    fingerprints = {predicted.fingerprint() for predicted in found.values()}
     if len(fingerprints) > 1:
         raise NothingToCompare(f"the runs of {where} were scored on different examples")
-    rows = [pseudo_values(metric, predicted.predicted, predicted.labels) for predicted in found]
+    rows = [pseudo_values(metric, run.predicted, run.labels) for run in found.values()]
     defined = [row for row in rows if row is not None]
     known = [score for score in scores if score is not None]
     complete = len(defined) == len(known) == len(found)
     sample = Sample(np.array(known, float), np.stack(defined)) if complete else None
-    return TaskOutcomes(metric, fingerprints.pop(), sample)
+    _, counts = np.unique(next(iter(found.values())).labels, return_counts=True)
+    return TaskOutcomes(
+        metric,
+        fingerprints.pop(),
+        sample,
+        largest=float(counts.max() / counts.sum()) if len(counts) else None,
+        constant=[seed for seed, run in found.items() if _is_constant(run.predicted)],
+    )
+
+
+def _is_constant(predicted: NDArray[np.float64]) -> bool:
+    return len(predicted) > 1 and bool((predicted == predicted[0]).all())
 
 
 def difference(a: CellOutcomes, b: CellOutcomes, what: str = OVERALL) -> Interval | None:

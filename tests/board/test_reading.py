@@ -71,6 +71,29 @@ def test_an_overall_of_fewer_tasks_is_told(seeds: int) -> None:
     assert not any("‖" in note for note in read([cell(seeds)] * 2))
 
 
+def with_task(largest: float | None, metric: str = "accuracy") -> CellOutcomes:
+    task = TaskOutcomes(metric, "dev", None, largest=largest)
+    return replace(cell(2), tasks={"sst": task})
+
+
+@pytest.mark.parametrize(
+    ("cells", "said"),
+    [
+        ([with_task(0.2531)], ["sst 0.253"]),
+        ([with_task(0.3), None, with_task(0.25), with_task(0.3)], ["sst 0.250 or 0.300"]),
+        ([with_task(0.3, "macro_f1")], []),
+        ([with_task(0.3, "pearson")], []),
+        ([with_task(None)], []),
+    ],
+)
+def test_the_largest_class_is_chance_of_an_accuracy(
+    cells: Sequence[CellOutcomes | None], said: Sequence[str]
+) -> None:
+    told = [note for note in read(cells) if "chance" in note]
+
+    assert told == [f"chance, the share of the largest class of dev: {each}" for each in said]
+
+
 def test_ranks_say_among_which_cells() -> None:
     ranked = {0: (1, 2), 1: (1, 2)}
 

@@ -72,7 +72,7 @@ LABELS = {"sst": [1.0, 0.0, 1.0, 0.0], "sts": [0.0, 1.0, 2.0, 5.0]}
 
 
 def predicted(
-    sst: Sequence[float] = (1, 1, 1, 1), sts: Sequence[float] = (0, 2, 1, 3)
+    sst: Sequence[float] = (1, 1, 1, 0), sts: Sequence[float] = (0, 2, 1, 3)
 ) -> dict[str, Any]:
     """Return the arrays of a run's predictions on the four dev examples of each task."""
     arrays: dict[str, Any] = {}
@@ -104,6 +104,7 @@ def done(
     steps: int = 1,
     evaluations: int = 1,
     left_out: Mapping[str, Mapping[str, int]] | None = None,
+    texts: Mapping[str, Mapping[str, Mapping[str, int | None]]] | None = None,
     batches: str | None = None,
 ) -> dict[str, Any]:
     """Return a result with these primary metrics."""
@@ -128,7 +129,12 @@ def done(
             "peak_memory_mb": 100.0 + steps,
         },
         "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
+        **({} if texts is None else {"texts": texts}),
     }
+
+
+def texts(examples: int, cut: int = 0, empty: int = 0, shared: int = 0) -> dict[str, int | None]:
+    return {"examples": examples, "cut": cut, "empty": empty, "shared": shared}
 
 
 def measured(score: Score) -> tuple[Sequence[float | None], float | None, float | None]:
@@ -364,6 +370,30 @@ def test_nothing_stored_nothing_to_remark(make: Callable[..., Study]) -> None:
                 "sts: 1 broken row(s) of dev left out ('mtbench data status' lists them)",
             ],
         ),
+        (
+            {"texts": {"sst": {"train": texts(8544, 2), "dev": texts(1101, shared=2)}}},
+            {"texts": {"sst": {"train": texts(4272, 7), "dev": texts(1101, shared=2)}}},
+            [
+                "examples cut to the longest sequence that the encoder takes: "
+                "sst train up to 7 of 4,272",
+                "examples with texts that are in train as well: sst dev 2 of 1,101",
+            ],
+        ),
+        (
+            {},  # a run of before texts were counted
+            {
+                "texts": {
+                    "sst": {"train": texts(9, 1, 1), "dev": texts(5, 2)},
+                    "sts": {"train": texts(9), "dev": texts(5, 3)},
+                }
+            },
+            [
+                "examples cut to the longest sequence that the encoder takes: "
+                "sst train 1 of 9, dev 2 of 5; sts dev 3 of 5",
+                "examples with a text that tokenises to nothing: sst train 1 of 9",
+            ],
+        ),
+        ({"texts": {"sst": {"train": texts(9), "dev": texts(5)}}}, {}, []),
     ],
 )
 def test_remarks_on_how_runs_were_made(
@@ -377,6 +407,45 @@ def test_remarks_on_how_runs_were_made(
     study.store_result(0, 1, done(0.5, 0.5, **second))
 
     assert study.read().remarks == remarks
+
+
+@pytest.mark.parametrize(
+    ("runs", "said"),
+    [
+        ([(1, 1, 1, 1), (0, 0, 0, 0), (1, 0, 1, 1), (1, 1, 0, 0)], ["cell 0"]),
+        (
+            [(1, 1, 1, 0), (0, 0, 0, 0), (1, 1, 1, 1), (1, 1, 1, 1)],
+            ["cell 0 (1 of 2 seeds); cell 1"],
+        ),
+        ([(1, 1, 1, 0), (0, 0, 0, 1), (1, 0, 1, 1), (0, 1, 0, 0)], []),
+    ],
+)
+def test_cells_that_predict_one_class_only_are_remarked(
+    make: Callable[..., Study], runs: Sequence[Sequence[float]], said: Sequence[str]
+) -> None:
+    """A score that is the same for all examples is no class: it is shown as undefined."""
+    study = make({}, {"train": {"steps": 2}})
+    for place, sst in enumerate(runs):
+        study.store_result(place // 2, place % 2, done(0.5, None), {"sst": sst, "sts": [2] * 4})
+
+    board = study.read()
+
+    remarks = [remark for remark in board.remarks if "class" in remark]
+    assert remarks == [f"sst predicts one class only: {cells}" for cells in said]
+    assert "chance, the share of the largest class of dev: sst 0.500" in board.notes
+
+
+def test_of_many_cells_that_predict_one_class_the_first_are_named(
+    make: Callable[..., Study],
+) -> None:
+    study = make(*({"train": {"steps": n + 1}} for n in range(12)), seeds=[0])
+    for place in range(12):
+        study.store_result(place, 0, done(0.5, 0.5), {"sst": (1, 1, 1, 1)})
+
+    (remark,) = (remark for remark in study.read().remarks if "class" in remark)
+
+    named = "; ".join(f"cell {n}" for n in range(10))
+    assert remark == f"sst predicts one class only: {named}; 2 more"
 
 
 def test_one_seed_is_remarked(make: Callable[..., Study]) -> None:
@@ -560,7 +629,7 @@ def test_a_cell_that_is_not_complete_takes_no_rank(make: Callable[..., Study]) -
     assert [row.ranks for row in board.rows] == [(2, 2), (1, 1), None]
     assert row.scores["sst"].interval is not None
     assert row.scores["sst"].interval.over == "examples, this checkpoint only"
-    assert "among 2 of 3 cells, those with all seeds and the tasks sst, sts" in board.notes[1]
+    assert "among 2 of 3 cells, those with all seeds and the tasks sst, sts" in board.notes[2]
 
 
 def test_one_seed_gives_no_ranks_and_no_test(make: Callable[..., Study]) -> None:

@@ -1,6 +1,8 @@
 import hashlib
 import re
 import socket
+import subprocess
+import sys
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -40,9 +42,10 @@ def test_a_broken_row_is_shown_with_file_and_line(call: Call, tmp_path: Path) ->
     answer = call("data", "status", "--data", tmp_path)
 
     words = rows(answer)["sst", "dev"]
-    rows_of_dev, published, difference, *balance, left_out, fingerprint, layout = words
+    rows_of_dev, published, difference, *balance, left_out, shared, fingerprint, layout = words
     assert layout == "CS224N"
     assert (rows_of_dev, published, difference, left_out) == ("1", "1101", "-1100", "2")
+    assert shared == "-"
     assert balance == ["0:0.0%", "1:0.0%", "2:0.0%", "3:0.0%", "4:100.0%"]
     assert len(fingerprint) == 12
     left = answer.out.partition("\nrows left out\n")[2].splitlines()
@@ -174,6 +177,79 @@ target = "label", classes = 2 }]
     shown = call("data", "status", "study.toml").out.partition("not readable")[2]
     assert "no row of train is of class 0" in shown
     assert "no row of dev is of class 0" in shown
+
+
+# --- texts --------------------------------------------------------------------------------------
+
+REVIEWS = """text,label,split
+a very long review of a film that goes on and on,1,train
+the film was good,0,train
+bad,1,train
+\u200b\u200b,0,dev
+the film was good,1,dev
+fine,0,test
+"""
+
+STUDY = """
+[base]
+tasks = [{ name = "table", as = "reviews", path = "reviews.csv", text = ["text"], \
+target = "label", classes = 2, split = "split" }]
+encoder = ENCODER
+""".replace("\\\n", "")
+
+
+def test_texts_that_are_cut_empty_or_in_train_are_counted(call: Call) -> None:
+    Path("reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    Path("study.toml").write_text(STUDY.replace("ENCODER", '{ name = "tiny", max_tokens = 8 }'))
+
+    answer = call("data", "status", "study.toml")
+
+    assert (answer.code, answer.err) == (0, "")
+    assert {key: words[-3] for key, words in rows(answer).items()} == {
+        ("reviews", "train"): "-",
+        ("reviews", "dev"): "1",
+        ("reviews", "test"): "0",
+    }
+    tokens = answer.out.partition("\ntokens\n")[2].splitlines()
+    assert [line.split() for line in (tokens[0], *tokens[2:])] == [
+        ["task", "split", "encoder", "pair", "cut", "empty"],
+        ["reviews", "train", "tiny{max_tokens=8}", "-", "1", "0"],
+        ["reviews", "dev", "tiny{max_tokens=8}", "-", "0", "1"],
+        ["reviews", "test", "tiny{max_tokens=8}", "-", "0", "0"],
+    ]
+
+
+def test_without_its_checkpoint_a_matrix_still_shows_its_data(call: Call) -> None:
+    Path("reviews.csv").write_text(REVIEWS, encoding="utf-8")
+    Path("study.toml").write_text(
+        STUDY.replace("ENCODER", '{ name = "minbert", checkpoint = "./gone" }')
+    )
+
+    answer = call("data", "status", "study.toml")
+
+    assert answer.code == 0
+    assert rows(answer)["reviews", "train"][0] == "3"
+    assert "\ntokens\n" not in answer.out
+    assert "checkpoint './gone'" in answer.out.partition("\nnot tokenised\n")[2]
+
+
+def test_counting_tokens_needs_no_torch(study: Any) -> None:
+    matrix = study.given[0]
+    script = f"""
+import sys
+from mtbench.cli import main
+sys.argv = ["mtbench", "data", "status", {matrix!r}]
+try:
+    main()
+finally:
+    print(sorted({{"torch", "transformers"}} & set(sys.modules)), file=sys.stderr)
+"""
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stderr == "[]\n"
+    assert "\ntokens\n" in done.stdout
 
 
 # --- fetching, from a Hub on this machine -------------------------------------------------------

@@ -10,6 +10,7 @@ import pytest
 from mtbench.prediction import Evaluated, Written
 from mtbench.protocols import BadRow
 from mtbench.store import TEST_USES, Store
+from mtbench.tokenisation import TextCounts
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
 
@@ -247,16 +248,27 @@ def test_evaluate_tells_what_it_leaves_out(
     call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = {"sst": (BadRow("sst.csv", 7, "no sentence"),), "pd": ()}
+    texts = {
+        "sst": TextCounts(1100, 2, 0, 1),
+        "pd": TextCounts(9, 0, 1),
+        "sts": TextCounts(1, 0, 0, 0),
+    }
     monkeypatch.setattr(
         "mtbench.prediction.evaluate",
-        lambda *given, device: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows),
+        lambda *given, device: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows, texts),
     )
 
     answer = call("evaluate", key, *at)
 
     assert answer.code == 0
     assert scores(answer.out, "dev")["sst", "accuracy"] == {"dev": "0.500"}
-    assert answer.err == "warning: the scores of sst leave out sst.csv:7: no sentence\n"
+    assert answer.err.splitlines() == [
+        "warning: the scores of sst leave out sst.csv:7: no sentence",
+        "warning: sst dev: 2 of 1,100 examples cut to the longest sequence that the encoder takes",
+        "warning: sst dev: 1 of 1,100 examples with texts that are in train as well",
+        "warning: pd dev: 1 of 9 examples with a text that tokenises to nothing",
+        "warning: pd dev: texts that are in train as well are not counted: train cannot be read",
+    ]
 
 
 @pytest.mark.parametrize("command", [("evaluate",), ("predict", "--out", "out")])

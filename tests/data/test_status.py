@@ -1,12 +1,16 @@
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
-from mtbench.data import ClassBalance, ScoreBalance, fingerprint, status
+from mtbench.data import ClassBalance, ScoreBalance, TokenStatus, fingerprint, status
 from mtbench.errors import PluginError, UsageError
 from mtbench.layouts import LaidOutTask, Layout
-from mtbench.protocols import BadRow, Examples, Split, TaskInfo
+from mtbench.protocols import BadRow, Examples, Pair, Split, TaskInfo
+from mtbench.tokenisation import Tokenisation
+from mtbench_builtins.encoders.parameters import TinyParameters
+from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 BAD = BadRow("a.csv", 5, "its sentence is empty")
 
@@ -114,6 +118,71 @@ def test_tasks_stay_in_the_order_given() -> None:
 def test_a_broken_plugin_is_not_hidden() -> None:
     with pytest.raises(PluginError, match="label outside"):
         status({"a": Given(examples(9), CLASSES)}, None)
+
+
+# --- texts ------------------------------------------------------------------------------------
+
+PAIRS = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
+
+
+@dataclass(frozen=True)
+class Splits:
+    """A task of pairs with the texts of its splits; one without texts cannot be read."""
+
+    texts: Mapping[str, Sequence[tuple[str, str]]]
+
+    def describe(self) -> TaskInfo:
+        return PAIRS
+
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
+        if split not in self.texts:
+            raise UsageError(f"no {split}")
+        texts = tuple(self.texts[split])
+        return Examples(tuple(map(str, range(len(texts)))), texts, (1.0,) * len(texts))
+
+
+TEXTS = {
+    "train": [("a film", "a dog"), ("b", "c"), ("b", "\u200b")],
+    "dev": [("a dog", "a film"), ("a dog", "b")],
+    "test": [("c", "b"), ("b", "c"), ("one two three four five six seven", "b")],
+}
+
+
+def test_examples_whose_texts_are_in_train_are_counted() -> None:
+    shared = [split.shared for split in status({"a": Splits(TEXTS)}, None)]
+    without = [split.shared for split in status({"a": Splits({**TEXTS, "train": []})}, None)]
+
+    assert shared == [None, 1, 2]
+    assert without == [None] * 3
+
+
+@pytest.mark.parametrize(("pair", "cut"), [("separate", 1), ("joined", 1)])
+def test_what_a_tokenizer_cuts_and_finds_nothing_in_is_counted(pair: Pair, cut: int) -> None:
+    tokenizer = WordPieceTokenizer(TinyParameters(max_tokens=8))
+
+    train, dev, test = status(
+        {"a": Splits(TEXTS)}, None, {"a": [Tokenisation("tiny", tokenizer, pair)]}
+    )
+
+    assert train.tokens == (TokenStatus("tiny", pair, cut=0, empty=1),)
+    assert dev.tokens == (TokenStatus("tiny", pair, cut=0, empty=0),)
+    assert test.tokens == (TokenStatus("tiny", pair, cut=cut, empty=0),)
+
+
+def test_a_task_of_one_sentence_takes_no_pair() -> None:
+    tokenizer = WordPieceTokenizer(TinyParameters())
+
+    train, dev, _ = status(
+        {"a": Given(examples(1, 2), CLASSES)},
+        None,
+        {"a": [Tokenisation("t", tokenizer, "joined")]},
+    )
+
+    assert train.tokens == (TokenStatus("t", None, cut=0, empty=0),)
+    assert dev.tokens == ()
+
+
+# --- layouts ----------------------------------------------------------------------------------
 
 
 def test_a_layout_is_told_with_its_own_sizes(tmp_path: Path) -> None:

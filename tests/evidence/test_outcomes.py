@@ -69,6 +69,26 @@ def test_outcomes_are_a_row_a_seed_in_the_order_given(store: Callable[..., RunFo
     assert only.outcomes.tolist() == [[0, 1, 1, 1]]
 
 
+def test_the_largest_class_and_the_runs_of_one_class_are_told(
+    store: Callable[..., RunFolder],
+) -> None:
+    """Two of three runs give one and the same for all examples."""
+    folders = {4: store("4"), 1: store("1", sst=(0, 0, 0, 0)), 2: store("2", sst=(1, 1, 1, 1))}
+
+    found = outcomes("a cell", folders, METRICS)
+
+    assert (found.tasks["sst"].largest, found.tasks["sst"].constant) == (0.75, [1, 2])
+    assert found.tasks["sts"].constant == []
+    assert found.at([2, 4]).tasks["sst"].constant == [2]
+    assert found.at([4]).tasks["sst"].largest == 0.75
+
+
+def test_of_one_example_nothing_is_constant(store: Callable[..., RunFolder]) -> None:
+    folder = store("0", sst=(1,), ids=("a",), labels=(1,))
+
+    assert outcomes("a cell", {0: folder}, METRICS).tasks["sst"].constant == []
+
+
 def test_a_real_run(trained: Callable[..., Any]) -> None:
     folders = {seed: trained(seed=seed) for seed in (0, 1)}
     metrics = {"sst": "accuracy", "pd": "accuracy", "sts": "pearson"}

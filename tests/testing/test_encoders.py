@@ -33,12 +33,12 @@ class Words:
         return [self.one(item) for item in texts]
 
     def one(self, item: tuple[str, ...]) -> Any:
-        ids, types = [1], [0]
+        ids, types, most = [1], [0], LONGEST // 2 - 1
         for place, text in enumerate(item):
-            for word in text.split()[: LONGEST // 2 - 1]:
+            for word in text.split()[:most]:
                 ids.append(3 + sum(map(ord, word)) % (VOCABULARY - 3))
                 types.append(place)
-        return Tokens(ids, types)
+        return Tokens(ids, types, cut=any(len(text.split()) > most for text in item))
 
 
 class LosesOne(Words):
@@ -63,19 +63,19 @@ class NotUpToNoItems(Words):
 
 class Negative(Words):
     def one(self, item: Any) -> Any:
-        ids, types = super().one(item)
+        ids, types, _ = super().one(item)
         return Tokens([-id_ for id_ in ids], types)
 
 
 class OutOfVocabulary(Words):
     def one(self, item: Any) -> Any:
-        ids, types = super().one(item)
+        ids, types, _ = super().one(item)
         return Tokens([*ids[:-1], VOCABULARY], types)
 
 
 class ThreeTypes(Words):
     def one(self, item: Any) -> Any:
-        ids, types = super().one(item)
+        ids, types, _ = super().one(item)
         return Tokens(ids, [type_ + 1 for type_ in types])
 
 
@@ -133,9 +133,19 @@ class Uncut(Words):
         return Tokens(ids, [0] * len(ids))
 
 
+class CutsInSilence(Words):
+    def one(self, item: Any) -> Any:
+        return super().one(item)._replace(cut=False)
+
+
+class CutsByItsWord(Words):
+    def one(self, item: Any) -> Any:
+        return super().one(item)._replace(cut=True)
+
+
 class NothingOfBlanks(Words):
     def one(self, item: Any) -> Any:
-        ids, types = super().one(item)
+        ids, types, _ = super().one(item)
         return Tokens(ids[1:], types[1:])
 
 
@@ -405,6 +415,8 @@ TOKENIZERS = [
         "the 4 tokens that ('a charming film',) has alone; came 18 tokens, or others, beside",
     ),
     ("long-texts-are-cut", Uncut, "an encoder that takes 3200 words; came IndexError: "),
+    ("a-cut-sequence-says-so", CutsInSilence, "cut=True at 3200 words; came cut=False"),
+    ("a-cut-sequence-says-so", CutsByItsWord, "cut=False at a word; came cut=True"),
     ("empty-texts-are-encoded", NothingOfBlanks, "a token or more of ('', ' '); came none"),
     ("tokenizer-fingerprint-is-stable", Fingerprinted, "a fingerprint that is a text; came 3"),
 ]

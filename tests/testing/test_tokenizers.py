@@ -36,7 +36,7 @@ class OneType(Sound):
 
 class FromOne(Sound):
     def one(self, texts: tuple[str, ...]) -> Tokens:
-        ids, types = super().one(texts)
+        ids, types, _ = super().one(texts)
         return Tokens(ids, [1 + type_ for type_ in types])
 
 
@@ -45,7 +45,7 @@ class Padded(Sound):
         longest = max((len("".join(texts)) for texts in items), default=0)
         return [
             Tokens([*ids, *[0] * (longest - len(ids))], [*types, *[0] * (longest - len(types))])
-            for ids, types in super().encode(items)
+            for ids, types, _ in super().encode(items)
         ]
 
 

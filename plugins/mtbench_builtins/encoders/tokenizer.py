@@ -59,7 +59,7 @@ class WordPieceTokenizer:
         """Encode each item, one text or a pair, as one sequence."""
         items = [text[0] if len(text) == 1 else text for text in texts]
         return [
-            Tokens(encoding.ids, encoding.type_ids)
+            Tokens(encoding.ids, encoding.type_ids, cut=bool(encoding.overflowing))
             for encoding in self._tokenizer.encode_batch(items)
         ]
 

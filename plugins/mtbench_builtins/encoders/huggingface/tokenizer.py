@@ -83,6 +83,7 @@ class HuggingFaceTokenizer:
                 return_attention_mask=False,
             )
         ids = encoded["input_ids"]
+        cut = self._cut(columns, [len(row) for row in ids])
         highest = max(max(row, default=0) for row in ids)
         if highest >= self._embedded:
             raise UsageError(
@@ -90,7 +91,19 @@ class HuggingFaceTokenizer:
                 f"embeddings for {self._embedded} tokens"
             )
         types = encoded[TYPES] if self._has_types else [[0] * len(row) for row in ids]
-        return [Tokens(*sequence) for sequence in zip(ids, types, strict=True)]
+        return [Tokens(*sequence) for sequence in zip(ids, types, cut, strict=True)]
+
+    def _cut(self, columns: Sequence[list[str]], lengths: Sequence[int]) -> list[bool]:
+        """Return which sequences were cut: of the longest ones, those that are longer uncut."""
+        full = [place for place, length in enumerate(lengths) if length >= self._longest]
+        cut = [False] * len(lengths)
+        if full:
+            some = ([column[place] for place in full] for column in columns)
+            with library.quiet():
+                whole = self._tokenizer(*some, return_attention_mask=False)["input_ids"]
+            for place, row in zip(full, whole, strict=True):
+                cut[place] = len(row) > lengths[place]
+        return cut
 
 
 def _load(checkpoint: Checkpoint, config: Any) -> Any:

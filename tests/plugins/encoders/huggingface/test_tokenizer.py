@@ -88,6 +88,23 @@ def test_sequences_are_cut_at_the_last_position(
     [whole] = encode([("a", "a")])
     assert pair.ids[-2:] == whole.ids[-2:]  # the longer sentence was cut, the short one is whole
     assert len(short.ids) == 3  # and nothing is padded
+    assert (long.cut, pair.cut, short.cut, whole.cut) == (True, True, False, False)
+
+
+@pytest.mark.parametrize("family", ["bert", "roberta", "deberta-v2"])
+@pytest.mark.parametrize("sentences", [1, 2])
+def test_a_sequence_says_that_it_was_cut_and_one_that_just_fits_does_not(
+    folder_of: Folder, family: str, sentences: int
+) -> None:
+    encode = tokenizer_of(folder_of(family), 12).encode
+    texts = [text * n for text in ("a", "a ") for n in range(1, 17)]
+    items = [(text, "a")[:sentences] for text in texts]
+
+    found = [(len(tokens.ids), tokens.cut) for tokens in encode(items)]
+
+    whole = [len(tokens.ids) for tokens in tokenizer_of(folder_of(family), 90).encode(items)]
+    assert 12 in whole
+    assert found == [(min(length, 12), length > 12) for length in whole]
 
 
 def test_the_tokenizers_own_limit_counts(folder_of: Folder) -> None:
