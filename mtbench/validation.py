@@ -5,6 +5,7 @@ from typing import Any, TypeVar, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from mtbench.coercion import misread, place_of
 from mtbench.errors import UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -13,17 +14,30 @@ Model = TypeVar("Model", bound=BaseModel)
 def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Model:
     """Return the model made of what was given.
 
+    No field takes a boolean for a number, whatever model of a plugin it is in, nor NaN or infinity
+    unless it says ``allow_inf_nan``.
+
     Args:
         where: the place it was given, such as ``"[base] heads.sts"``; it opens the message.
 
     Raises:
         UsageError: with every fault in one line; an unknown name comes with the nearest one.
     """
+    made: Model | None = None
+    faults: list[Any] = []
     try:
-        return model.model_validate(given)
+        made = model.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
-        raise UsageError(f"{where}: {faults}") from None
+        faults = list(error.errors(include_url=False))
+    wrong = misread(model, given, made)
+    told = [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
+    for fault in faults:
+        place = place_of(given, fault["loc"])
+        if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
+            told.append(_fault(model, fault))
+    if made is None or told:
+        raise UsageError(f"{where}: {'; '.join(told)}")
+    return made
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:

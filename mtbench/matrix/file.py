@@ -162,10 +162,12 @@ def read_matrix(path: Path) -> Matrix:
     """
     file = path / "matrix.toml" if path.is_dir() else path
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors write a byte order mark
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such matrix file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8, which TOML is: {error}") from None
+    except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
     try:
         table = tomllib.loads(text)

@@ -77,10 +77,26 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(file: Path) -> None:
-    file.write_bytes(b'title = "\xff"\n')
+    file.mkdir()
+    (file / "matrix.toml").mkdir()
 
-    with pytest.raises(UsageError, match=r"study\.toml: cannot be read: 'utf-8' codec"):
+    with pytest.raises(UsageError, match=r"matrix\.toml: cannot be read: .*Is a directory"):
         read_matrix(file)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_of_another_encoding(file: Path, encoding: str) -> None:
+    file.write_text(f'title = "Müller"\n{BASE}', encoding=encoding)
+
+    with pytest.raises(UsageError, match=r"study\.toml: not UTF-8, which TOML is: .*") as caught:
+        read_matrix(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
+    file.write_text(f"seeds = 2\n{BASE}", encoding="utf-8-sig")
+
+    assert read_matrix(file) == read(file, f"seeds = 2\n{BASE}")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +109,22 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
         (f"seeds = 0\n{BASE}", "seeds"),
         (f"seeds = []\n{BASE}", "seeds"),
         (f"seeds = [1, 1]\n{BASE}", "seeds: a seed is given twice"),
+        (f"seeds = true\n{BASE}", "seeds: a boolean is no number (given: True)"),
+        (f"seeds = [0, true]\n{BASE}", "seeds.1: a boolean is no number (given: True)"),
+        (f"{BASE}[gate]\ntolerance = true", "gate.tolerance: a boolean is no number"),
+        (f"{BASE}[gate]\ntolerance = 1", "gate.tolerance: a metric is 1 at best"),
+        (
+            f'{BASE}[[include]]\nname = "a"\npaper = {{ overall = nan }}',
+            "include.0.paper.overall: input should be a finite number (given: nan)",
+        ),
+        (
+            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\npaper = {{ sst = -inf }}',
+            "steps.0.paper.sst: input should be a finite number (given: -inf)",
+        ),
+        (
+            f'{BASE}[[include]]\nname = "a"\npaper = {{ sst = true }}',
+            "include.0.paper.sst: a boolean is no number (given: True)",
+        ),
         (f'design = "latter"\n{BASE}', "design: input should be 'grid', 'one-at"),
         (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
         (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),
