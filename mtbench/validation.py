@@ -1,14 +1,35 @@
 """From pydantic's errors to one line that a user can act on."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    BaseModel,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
-from mtbench.coercion import misread, place_of
+from mtbench.coercion import Place, misread, place_of
 from mtbench.errors import UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+
+class Checked(BaseModel):
+    """A model that people make themselves, too: its constructor refuses what ``validate`` does."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _numbers_are_meant(
+        cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        made = handler(given)
+        wrong = misread(cls, given, made) if info.mode == "python" else {}
+        if wrong:
+            raise ValueError("; ".join(_told(wrong)))
+        return made
 
 
 def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Model:
@@ -30,7 +51,7 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     except ValidationError as error:
         faults = list(error.errors(include_url=False))
     wrong = misread(model, given, made)
-    told = [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
+    told = _told(wrong)
     for fault in faults:
         place = place_of(given, fault["loc"])
         if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
@@ -38,6 +59,10 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     if made is None or told:
         raise UsageError(f"{where}: {'; '.join(told)}")
     return made
+
+
+def _told(wrong: Mapping[Place, str]) -> list[str]:
+    return [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:

@@ -37,7 +37,7 @@ from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
 from mtbench.matrix.references import Names, compared
 from mtbench.matrix.spellings import dotted, fully_dotted
-from mtbench.validation import validate
+from mtbench.validation import Checked, validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
 Design = Literal["grid", "one-at-a-time", "leave-one-out", "ladder", "staged"]
@@ -73,7 +73,7 @@ class NamedChange(BaseModel):
     paper: dict[str, float] = {}
 
 
-class Matrix(BaseModel):
+class Matrix(Checked, BaseModel):
     """A matrix file.
 
     Attributes:

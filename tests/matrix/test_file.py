@@ -1,7 +1,10 @@
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mtbench.configuration import Config
 from mtbench.errors import UsageError
@@ -44,6 +47,33 @@ def names(matrix: Matrix, overrides: Overrides | None = None) -> list[str]:
 
 
 BASE = '[base]\ntasks = ["sst"]\n'
+
+
+# --- a matrix made in Python -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seeds": True}, "seeds: a boolean is no number (given: True)"),
+        ({"seeds": [0, True]}, "seeds.1: a boolean is no number (given: True)"),
+        ({"gate": {"tolerance": False}}, "gate.tolerance: a boolean is no number (given: False)"),
+        (
+            {"include": [{"name": "a", "paper": {"overall": math.nan}}]},
+            "include.0.paper.overall: input should be a finite number (given: nan)",
+        ),
+    ],
+)
+def test_a_matrix_made_in_python_has_numbers_where_they_belong(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Matrix(base={"tasks": ["sst"]}, **given)
+
+
+def test_a_matrix_made_in_python_is_one() -> None:
+    matrix = Matrix(base={"tasks": ["sst"], "train": {"lr": math.inf}}, seeds=2)
+    assert seeds(matrix) == [0, 1]
 
 
 # --- the file ---------------------------------------------------------------------------------

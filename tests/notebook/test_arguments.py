@@ -52,7 +52,7 @@ def test_what_is_laid_over(tmp_path: Path) -> None:
         settings={"train.lr": 0.5},
         axes={"data.fraction": (0.5, 1.0)},
         seeds=2,
-        cells="pcgrad",
+        cells="uncertainty",
     )
 
     assert names(one) == [f"combiner=uncertainty, data.fraction={share}" for share in (0.5, 1.0)]
