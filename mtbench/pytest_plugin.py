@@ -49,10 +49,12 @@ class Check:
         from mtbench.errors import MtbenchError
         from mtbench.escaping import visible
         from mtbench.gate.rendering import as_text, summary
+        from mtbench.notebook.values import count
 
         refusal = ""
         try:
-            report = self.keeper(matrix, **given).check(strict=strict, extend=extend)
+            further = count("extend", extend) if extend else 0
+            report = self.keeper(matrix, **given).check(strict=strict, extend=further)
         except MtbenchError as error:
             refusal = f"mtbench check {matrix}: {error}"
         if refusal:  # outside of the handler, so that pytest shows one failure and not two
@@ -98,23 +100,24 @@ class Check:
         from mtbench.cli.options import load_registry
         from mtbench.devices import choose
         from mtbench.gate.gatekeeper import Gatekeeper
-        from mtbench.matrix.overrides import Overrides
+        from mtbench.notebook.arguments import read_overrides
+        from mtbench.notebook.values import count
         from mtbench.plugin_files import file_beside
         from mtbench.progress import observing
         from mtbench.store import Store
 
         place = self.root / matrix
         files = [*(self.root / file for file in plugins), *file_beside(place)]
-        chosen = {} if data is None else {"data.dir": str(self.root / data)}
+        folder = None if data is None else self.root / data
         return Gatekeeper(
             place,
             load_registry(files),
             Store(self.root / store),
             observing,
-            overrides=Overrides(set={**(settings or {}), **chosen}, seeds=seeds),
+            overrides=read_overrides(settings, None, seeds, folder),
             expression=expression,
             device=choose(device),
-            jobs=jobs,
+            jobs=None if jobs is None else count("jobs", jobs),
             plugins=files,
             train=train,
             folder=None if baseline is None else self.root / baseline,

@@ -1,17 +1,42 @@
 """From pydantic's errors to one line that a user can act on."""
 
 from collections.abc import Mapping
-from typing import Any, TypeVar, get_args
+from typing import Any, Self, TypeVar, get_args
 
-from pydantic import BaseModel, ValidationError
+from pydantic import (
+    BaseModel,
+    ModelWrapValidatorHandler,
+    ValidationError,
+    ValidationInfo,
+    model_validator,
+)
 
+from mtbench.coercion import Place, misread, place_of
 from mtbench.errors import UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
 
+class Checked(BaseModel):
+    """A model that people make themselves, too: its constructor refuses what ``validate`` does."""
+
+    @model_validator(mode="wrap")
+    @classmethod
+    def _numbers_are_meant(
+        cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+    ) -> Self:
+        made = handler(given)
+        wrong = misread(cls, given, made) if info.mode == "python" else {}
+        if wrong:
+            raise ValueError("; ".join(_told(wrong)))
+        return made
+
+
 def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Model:
     """Return the model made of what was given.
+
+    No field takes a boolean for a number, whatever model of a plugin it is in, nor NaN or infinity
+    unless it says ``allow_inf_nan``.
 
     Args:
         where: the place it was given, such as ``"[base] heads.sts"``; it opens the message.
@@ -19,11 +44,25 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     Raises:
         UsageError: with every fault in one line; an unknown name comes with the nearest one.
     """
+    made: Model | None = None
+    faults: list[Any] = []
     try:
-        return model.model_validate(given)
+        made = model.model_validate(given)
     except ValidationError as error:
-        faults = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
-        raise UsageError(f"{where}: {faults}") from None
+        faults = list(error.errors(include_url=False))
+    wrong = misread(model, given, made)
+    told = _told(wrong)
+    for fault in faults:
+        place = place_of(given, fault["loc"])
+        if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
+            told.append(_fault(model, fault))
+    if made is None or told:
+        raise UsageError(f"{where}: {'; '.join(told)}")
+    return made
+
+
+def _told(wrong: Mapping[Place, str]) -> list[str]:
+    return [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
 
 
 def _fault(model: type[BaseModel], fault: Any) -> str:

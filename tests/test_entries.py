@@ -1,3 +1,5 @@
+import math
+import re
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,6 +17,7 @@ from mtbench.entries import (
     parameter_model,
 )
 from mtbench.errors import PluginError, UsageError, users_mistakes
+from mtbench.model_schema import model_schema
 from mtbench.registry import Registry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, TaskSpec
 
@@ -171,3 +174,16 @@ def test_a_component_is_made() -> None:
     assert make(TALL, {"a": 1}) == {"a": 1}
     with pytest.raises(PluginError, match=r"^head 'tall' of fake: its constructor raised TypeEr"):
         make(TALL, 1, 2)
+
+
+ENTRIES = Registry.load().entries
+
+
+@pytest.mark.parametrize("value", [True, math.nan], ids=str)
+@pytest.mark.parametrize("entry", ENTRIES, ids=lambda entry: entry.spec.name)
+def test_no_parameter_takes_a_boolean_or_nan_for_a_number(entry: Entry, value: object) -> None:
+    fields = model_schema(parameter_model(entry)).get("properties", {})
+    numbers = [name for name, field in fields.items() if re.search("number|integer", str(field))]
+    for name in numbers:
+        with pytest.raises(UsageError, match=rf"here: {name}.*given: {value}"):
+            build_parameters(entry, {**entry.spec.example, name: value}, where="here")

@@ -41,7 +41,10 @@ TORCH = """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
     GROUND.split(),  # with the page of hooks, which the api shows beside the specs
-    ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
+    [
+        *["validation", "coercion", "provenance", "plugin_files", "entries", "attribution"],
+        *["refusals", "registry"],
+    ],
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
     ["executors", "study", "bench", "comparison", "gate", "progress"],

@@ -3,6 +3,7 @@
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -139,3 +140,10 @@ def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
     assert keeper.overrides.set == {"data.dir": str(tmp_path / "sets")}
     assert keeper.plugins == [tmp_path / "more.py", tmp_path / "study" / "mtbenchfile.py"]
     assert Check(tmp_path).keeper("study").place == tmp_path / "study"
+
+
+@pytest.mark.parametrize("name", ["seeds", "jobs", "extend"])
+@pytest.mark.parametrize("given", [True, 1.5, -1])
+def test_what_is_counted_is_a_number(checked: Check, name: str, given: Any) -> None:
+    with pytest.raises(pytest.fail.Exception, match=f"{name}: expected a number from 1"):
+        checked("matrix.toml", **{name: given})

@@ -22,6 +22,7 @@ class Outer(Strict):
     several: list[Inner] = []
     either: Inner | None = None
     aliased: int = Field(0, alias="lambda")
+    mixed: Annotated[int, Field(gt=2)] | dict[str, float] = 3
 
     @model_validator(mode="after")
     def _no_thirteen(self) -> Self:
@@ -34,7 +35,7 @@ class Empty(Strict):
     pass
 
 
-KNOWN = "(known: either, inner, lambda, several, size)"
+KNOWN = "(known: either, inner, lambda, mixed, several, size)"
 
 
 def message(model: type[BaseModel], given: dict[str, object]) -> str:
@@ -90,6 +91,19 @@ def test_what_fits_becomes_the_model() -> None:
             "inner.rate: input should be a valid number (given: [])",
         ),
         ({"size": 13}, "thirteen is no size"),
+        ({"size": True}, "size: a boolean is no number (given: True)"),
+        ({"size": False}, "size: a boolean is no number (given: False)"),
+        ({"size": 1, "mixed": True}, "mixed: a boolean is no number (given: True)"),
+        (
+            {"size": 1, "several": [{}, {"rate": True}], "inner": {"rate": float("nan")}},
+            "several.1.rate: a boolean is no number (given: True); "
+            "inner.rate: input should be a finite number (given: nan)",
+        ),
+        (
+            {"size": True, "siz": 2},
+            "size: a boolean is no number (given: True); "
+            f"unknown key 'siz'; did you mean 'size'? {KNOWN}",
+        ),
         (
             {"inner": {"depth": 0.5}, "zzz": 1},
             "'size' is missing; inner.depth: input should be a valid integer, got a number with "

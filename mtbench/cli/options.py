@@ -153,48 +153,82 @@ def overrides(
         chosen["data.dir"] = str(data_dir)
     return Overrides(
         set=chosen,
-        axes={key: parse_values(text) for key, text in map(_split("--axis"), axes)},
+        axes=_read("--axis", axes, parse_values),
         seeds=seeds,
     )
 
 
 def read_settings(option: str, settings: Sequence[str]) -> dict[str, Any]:
     """Read what was given to an option, ``KEY=VALUE`` each time."""
-    return {key: parse_value(text) for key, text in map(_split(option), settings)}
+    return _read(option, settings, parse_value)
 
 
-def _split(option: str) -> Callable[[str], tuple[str, str]]:
-    def split(text: str) -> tuple[str, str]:
-        key, equals, value = text.partition("=")
-        if not (key.strip() and equals and value.strip()):
+def _read(option: str, given: Sequence[str], parse: Callable[[str], Any]) -> dict[str, Any]:
+    """Read what was given to an option, a key with its value each time.
+
+    Raises:
+        UsageError: if the form is another, or a key is given twice.
+    """
+    values: dict[str, Any] = {}
+    for text in given:
+        key, _, value = (part.strip() for part in text.partition("="))
+        if not (key and value):
             form = "KEY=V1,V2" if option == "--axis" else "KEY=VALUE"
             raise UsageError(f"{option} {text!r}: expected {form}")
-        return key.strip(), value.strip()
-
-    return split
+        if key in values:
+            raise UsageError(f"{option} {text!r}: {key} is given twice")
+        try:
+            values[key] = parse(value)
+        except UsageError as error:
+            raise UsageError(f"{option} {text!r}: {error}") from None
+    return values
 
 
 def parse_value(text: str) -> Any:
-    """Read a value as TOML has it; what is no TOML is a string as it stands."""
+    """Read a value as TOML has it; what is no TOML is a string as it stands.
+
+    Raises:
+        UsageError: if there is no value, or something beside it that would be dropped.
+    """
+    if not text:
+        raise UsageError("a value is missing")
     try:
-        return tomllib.loads(f"value = {text}")["value"]
+        table = tomllib.loads(f"value = {text}")
     except tomllib.TOMLDecodeError:
+        if len(text.splitlines()) > 1:
+            raise UsageError("a value of several lines must be TOML") from None
         return text
+    if len(table) > 1:
+        raise UsageError("one value is expected, and a key of its own follows it")
+    try:
+        tomllib.loads(f"value = [{text}]")
+    except tomllib.TOMLDecodeError:
+        raise UsageError("a comment follows the value (quotes make it a text)") from None
+    return table["value"]
 
 
 def parse_values(text: str) -> list[Any]:
-    """Read values parted by commas, those inside brackets or quotes aside."""
+    """Read values parted by commas, those inside brackets or quotes aside.
+
+    Raises:
+        UsageError: if brackets or quotes do not pair up, or as for ``parse_value``.
+    """
     values, depth, quote, current = [], 0, "", ""
-    for character in text:
+    for before, character in zip(f" {text}", text, strict=False):
         if character == "," and not depth and not quote:
             values.append(current)
             current = ""
             continue
-        if character in "\"'":
-            quote = "" if quote == character else quote or character
-        elif not quote:
+        if quote:
+            escaped = quote == '"' and before == "\\"
+            quote = "" if character == quote and not escaped else quote
+        elif character in "\"'" and (depth or not current.strip()):  # not in a word: bob's
+            quote = character
+        else:
             depth += (character in "[{") - (character in "]}")
         current += character
+    if depth or quote:
+        raise UsageError("brackets or quotes do not pair up")
     return [parse_value(value.strip()) for value in [*values, current]]
 
 

@@ -96,8 +96,13 @@ def _has(cell: NamedCell, key: str, value: Any) -> bool:
     if isinstance(found, dict) and isinstance(value, str):
         return found.get("name") == value
     if isinstance(found, dict) and isinstance(value, dict):
-        return all(found.get(name) == item for name, item in value.items())
-    return bool(found == value)
+        return all(_equal(found.get(name), item) for name, item in value.items())
+    return _equal(found, value)
+
+
+def _equal(found: Any, value: Any) -> bool:
+    """Whether two values are the same; Python takes true for 1."""
+    return isinstance(found, bool) == isinstance(value, bool) and bool(found == value)
 
 
 def _value(config: Config, key: str) -> Any:

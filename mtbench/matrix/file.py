@@ -37,7 +37,7 @@ from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
 from mtbench.matrix.references import Names, compared
 from mtbench.matrix.spellings import dotted, fully_dotted
-from mtbench.validation import validate
+from mtbench.validation import Checked, validate
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
 Design = Literal["grid", "one-at-a-time", "leave-one-out", "ladder", "staged"]
@@ -73,7 +73,7 @@ class NamedChange(BaseModel):
     paper: dict[str, float] = {}
 
 
-class Matrix(BaseModel):
+class Matrix(Checked, BaseModel):
     """A matrix file.
 
     Attributes:
@@ -162,10 +162,12 @@ def read_matrix(path: Path) -> Matrix:
     """
     file = path / "matrix.toml" if path.is_dir() else path
     try:
-        text = file.read_text(encoding="utf-8")
+        text = file.read_text(encoding="utf-8-sig")  # Windows' editors write a byte order mark
     except FileNotFoundError:
         raise UsageError(f"{file}: there is no such matrix file") from None
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        raise UsageError(f"{file}: not UTF-8, which TOML is: {error}") from None
+    except OSError as error:
         raise UsageError(f"{file}: cannot be read: {error}") from None
     try:
         table = tomllib.loads(text)

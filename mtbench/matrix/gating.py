@@ -1,15 +1,17 @@
 """The gate's settings: which metrics are held against the baseline, and how."""
 
 from collections.abc import Iterable
-from typing import Annotated, Literal
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from mtbench.errors import NothingToCompare, unknown
 
 Mode = Literal["exact", "statistical"]
 
-Tolerance = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Tolerance = Annotated[
+    float, Field(ge=0, allow_inf_nan=False, json_schema_extra={"exclusiveMaximum": 1})
+]
 
 
 class Gate(BaseModel):
@@ -20,7 +22,7 @@ class Gate(BaseModel):
             the interval of the difference over seeds and examples.
         metrics: tasks, which stand for their primary metric, or ``"overall"``.
         tolerance: how far below the baseline is still no regression, in units of the metric; one
-            number, or one a metric (0 for those that are not named).
+            number below 1, or one a gated metric (0 for those that are not named).
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -28,6 +30,33 @@ class Gate(BaseModel):
     mode: Mode = "statistical"
     metrics: Annotated[list[str], Field(min_length=1)] = ["overall"]
     tolerance: Tolerance | dict[str, Tolerance] = 0.0
+
+    @field_validator("metrics")
+    @classmethod
+    def _no_metric_twice(cls, metrics: list[str]) -> list[str]:
+        if len(set(metrics)) < len(metrics):
+            raise ValueError("a metric is given twice")
+        return metrics
+
+    @field_validator("tolerance")
+    @classmethod
+    def _can_fail(cls, tolerance: float | dict[str, float]) -> float | dict[str, float]:
+        given = tolerance.values() if isinstance(tolerance, dict) else [tolerance]
+        for allowed in given:
+            if allowed >= 1:
+                raise ValueError(
+                    "a metric is 1 at best, so that a tolerance of 1 or more would pass a "
+                    f"score of 0 (given: {allowed:g})"
+                )
+        return tolerance
+
+    @model_validator(mode="after")
+    def _tolerances_are_of_gated_metrics(self) -> Self:
+        for name in self.tolerance if isinstance(self.tolerance, dict) else ():
+            if name not in self.metrics:
+                error = unknown("gated metric", name, self.metrics, where="tolerance")
+                raise ValueError(str(error))
+        return self
 
     def tolerance_of(self, metric: str) -> float:
         """Return how far below the baseline a metric may be."""
@@ -41,7 +70,6 @@ class Gate(BaseModel):
         Raises:
             NothingToCompare: naming the nearest one.
         """
-        names = [*self.metrics, *(self.tolerance if isinstance(self.tolerance, dict) else ())]
-        for name in names:
+        for name in self.metrics:
             if name not in known:
                 raise NothingToCompare(str(unknown("metric", name, known, where="[gate]")))

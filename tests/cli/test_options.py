@@ -43,6 +43,8 @@ def test_a_value_is_toml_or_a_string(text: str, value: object) -> None:
         ('"a,b",c', ["a,b", "c"]),
         ("'{',2", ["{", 2]),
         ('"it\'s",2', ["it's", 2]),
+        ("bob's,al's", ["bob's", "al's"]),
+        (r'"a\",b",2', ['a",b', 2]),
     ],
 )
 def test_values_are_parted_by_commas_outside_brackets_and_quotes(
@@ -65,6 +67,56 @@ def test_a_key_needs_a_value(text: str) -> None:
         overrides([text], [], None, None)
     with pytest.raises(UsageError, match=r"^--axis .*: expected KEY=V1,V2$"):
         overrides([], [text], None, None)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("train.lr=1\nx=2", "one value is expected, and a key of its own follows it"),
+        ("train.lr=1\r\nx=2", "one value is expected, and a key of its own follows it"),
+        ("train.lr=1\n[x]", "one value is expected, and a key of its own follows it"),
+        ("train.lr=1\nvalue.x=2", "a value of several lines must be TOML"),
+        ("train.lr=1\nvalue=2", "a value of several lines must be TOML"),
+        ("encoder.checkpoint=a\nb", "a value of several lines must be TOML"),
+        ("train.lr=1 # small", "a comment follows the value (quotes make it a text)"),
+        ("train.lr=1\n# small", "a comment follows the value (quotes make it a text)"),
+    ],
+)
+def test_nothing_beside_a_value_is_dropped(text: str, message: str) -> None:
+    for settings, axes, option in (([text], [], "--set"), ([], [text], "--axis")):
+        with pytest.raises(UsageError) as caught:
+            overrides(settings, axes, None, None)
+        assert str(caught.value) == f"{option} {text!r}: {message}"
+        assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("combiner=sum,", "a value is missing"),
+        ("combiner=sum,,pcgrad", "a value is missing"),
+        ("combiner=,sum", "a value is missing"),
+        ("tasks=[1,2", "brackets or quotes do not pair up"),
+        ("combiner='sum,pcgrad", "brackets or quotes do not pair up"),
+        ("combiner=sum],pcgrad", "brackets or quotes do not pair up"),
+    ],
+)
+def test_an_axis_has_each_of_its_values(text: str, message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        overrides([], [text], None, None)
+    assert str(caught.value) == f"--axis {text!r}: {message}"
+
+
+def test_a_key_is_given_once() -> None:
+    with pytest.raises(UsageError, match=r"^--set 'train\.lr = 2': train\.lr is given twice$"):
+        overrides(["train.lr=1", "train.lr = 2"], [], None, None)
+    with pytest.raises(UsageError, match=r"^--axis 'combiner=b': combiner is given twice$"):
+        overrides([], ["combiner=a", "combiner=b"], None, None)
+
+
+def test_a_value_of_several_lines_may_be_toml() -> None:
+    assert parse_value("[\n1,  # one\n2\n]") == [1, 2]
+    assert parse_value('"""a\nb"""') == "a\nb"
 
 
 def test_every_format_offered_is_one_that_exists() -> None:

@@ -22,7 +22,7 @@ seeds = 2
 tasks = [{ name = "sample-sst", as = "sst", train = 8, dev = 4, test = 4 }]
 train = { steps = 1 }
 [axes]
-combiner = ["sum", "rlw"]
+combiner = ["sum", "uncertainty"]
 """
 
 
@@ -105,7 +105,7 @@ def test_a_matrix_is_all_its_cells(
         assert names(side) == ["combiner=sum"]
         assert (list(side.cells[0].runs), side.cells[0].missing) == ([1], [0])
         assert side.absent == {
-            "combiner=rlw": "none of its 2 runs is stored; 'mtbench ablate' trains them"
+            "combiner=uncertainty": "none of its 2 runs is stored; 'mtbench ablate' trains them"
         }
         assert isinstance(side.problem, RunsMissing)
 
@@ -124,8 +124,10 @@ def test_a_cell_of_a_matrix(
 
     assert (side.single, names(side), side.problem) == (True, ["combiner=sum"], None)
     assert side.title == f"{matrix}::combiner=sum"
-    with pytest.raises(NothingToCompare, match="combiner=rlw: none of its 2 runs is stored"):
-        reader.side(f"{matrix}::combiner=rlw", store)
+    with pytest.raises(
+        NothingToCompare, match="combiner=uncertainty: none of its 2 runs is stored"
+    ):
+        reader.side(f"{matrix}::combiner=uncertainty", store)
     with pytest.raises(UsageError, match=r"unknown cell 'combiner=sun' in .*did you mean"):
         reader.side(f"{matrix}::combiner=sun", store)
 
@@ -156,7 +158,9 @@ name = "together"
 
 
 def test_a_rejected_cell_says_why(store: Store, reader: Reader, matrix: Path) -> None:
-    matrix.write_text(MATRIX.replace('combiner = ["sum", "rlw"]', '"heads.sst" = ["cosine"]'))
+    matrix.write_text(
+        MATRIX.replace('combiner = ["sum", "uncertainty"]', '"heads.sst" = ["cosine"]')
+    )
     with pytest.raises(
         NothingToCompare, match=r"rejected: .*a cosine needs two sentences, and sst has one"
     ):

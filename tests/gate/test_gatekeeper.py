@@ -29,11 +29,11 @@ seeds = 3
 tasks = ["sample-sst"]
 train = {{ steps = 2 }}
 [axes]
-combiner = ["sum", "dwa"]
+combiner = ["sum", "uncertainty"]
 [gate]
 {gate}
 """
-SUM, DWA = "combiner=sum", "combiner=dwa"
+SUM, UNCERTAINTY = "combiner=sum", "combiner=uncertainty"
 EXAMPLES = 4000
 LABELS = np.arange(EXAMPLES) % 2
 
@@ -118,7 +118,7 @@ def test_what_did_not_change_passes(
 
     report = keeper(gate).check()
 
-    assert verdicts(report) == {SUM: "passed", DWA: "passed"}
+    assert verdicts(report) == {SUM: "passed", UNCERTAINTY: "passed"}
     assert {one.reason for one in report.comparisons} == {"identical"}
     assert (report.exit_code, report.remarks, report.title) == (0, [], "a study")
     assert len(trainer.trained) == 12
@@ -128,11 +128,11 @@ def test_what_did_not_change_passes(
 def test_a_drop_is_found(keeper: Callable[..., Gatekeeper], trainer: Trainer, mode: str) -> None:
     gate = f'mode = "{mode}"\ntolerance = 0.01'
     keeper(gate).update()
-    trainer.accuracies[DWA] = 0.7
+    trainer.accuracies[UNCERTAINTY] = 0.7
 
     report = keeper(gate).check()
 
-    assert verdicts(report) == {SUM: "passed", DWA: "regressed"}
+    assert verdicts(report) == {SUM: "passed", UNCERTAINTY: "regressed"}
     assert report.exit_code == 4
 
 
@@ -140,7 +140,7 @@ def test_another_draw_is_inconclusive(keeper: Callable[..., Gatekeeper], trainer
     keeper().update()
     trainer.luck = 2
     checks = keeper()
-    assert verdicts(checks.check()) == {SUM: "inconclusive", DWA: "inconclusive"}
+    assert verdicts(checks.check()) == {SUM: "inconclusive", UNCERTAINTY: "inconclusive"}
     assert (checks.check().exit_code, checks.check(strict=True).exit_code) == (0, 4)
 
 
@@ -160,34 +160,38 @@ def test_nothing_is_trained_where_that_is_asked(
     first = keeper()
     first.update()
     report = keeper(train=False).check()
-    assert (verdicts(report), report.exit_code) == ({SUM: "missing", DWA: "missing"}, 3)
+    assert (verdicts(report), report.exit_code) == ({SUM: "missing", UNCERTAINTY: "missing"}, 3)
     assert keeper(train=False, store=first.store).check().exit_code == 0
     assert len(trainer.trained) == 6
 
 
 def test_a_failed_run_is_missing(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
     keeper().update()
-    trainer.failing.add((DWA, 1))
+    trainer.failing.add((UNCERTAINTY, 1))
     report = keeper().check()
-    assert verdicts(report) == {SUM: "passed", DWA: "missing"}
+    assert verdicts(report) == {SUM: "passed", UNCERTAINTY: "missing"}
     assert report.exit_code == 3
     assert report.comparisons[1].reason == "seed 1 failed: NaN; 1 of 3 runs have no score"
 
 
 def test_some_cells_may_be_chosen(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
     keeper().update()
-    report = keeper(expression="dwa").check()
-    assert verdicts(report) == {DWA: "passed"}
+    report = keeper(expression="uncertainty").check()
+    assert verdicts(report) == {UNCERTAINTY: "passed"}
 
 
 def test_cells_on_one_side_only(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
     keeper().update()
     trainer.trained.clear()
-    other = MATRIX.replace('"dwa"', '"rlw"')
+    other = MATRIX.replace('"uncertainty"', '{{ name = "uncertainty", lr = 0.1 }}')
 
     report = keeper(matrix=other).check()
 
-    assert verdicts(report) == {SUM: "passed", DWA: "incomparable", "combiner=rlw": "incomparable"}
+    assert verdicts(report) == {
+        SUM: "passed",
+        UNCERTAINTY: "incomparable",
+        "combiner=uncertainty{lr=0.1}": "incomparable",
+    }
     assert report.exit_code == 5
     assert {cell for cell, _ in trainer.trained} == {SUM}  # of the others nothing can be told
 
@@ -279,7 +283,7 @@ def test_other_keys_are_remarked(keeper: Callable[..., Gatekeeper], trainer: Tra
     other = keeper(matrix=MATRIX.replace("steps = 2", "steps = 3"), overrides=Overrides(seeds=2))
     assert list(other.check().remarks) == [
         "4 of 4 runs have other keys than in the baseline, since settings, data or source "
-        f"changed: {SUM}; {DWA}"
+        f"changed: {SUM}; {UNCERTAINTY}"
     ]
 
 
@@ -302,14 +306,14 @@ def test_more_seeds_are_run_once_where_it_is_undecided(
 ) -> None:
     keeper("tolerance = 0.02", overrides=Overrides(seeds=8)).update()
     trainer.trained.clear()
-    trainer.accuracies[DWA] = 0.77
+    trainer.accuracies[UNCERTAINTY] = 0.77
 
     report = keeper("tolerance = 0.01", overrides=Overrides(seeds=2)).check(extend=4)
 
     assert verdicts(report)[SUM] == "passed"
     assert trainer.trained == [
-        *((cell, seed) for cell in (SUM, DWA) for seed in (0, 1)),
-        *((DWA, seed) for seed in (2, 3, 4, 5)),
+        *((cell, seed) for cell in (SUM, UNCERTAINTY) for seed in (0, 1)),
+        *((UNCERTAINTY, seed) for seed in (2, 3, 4, 5)),
     ]
     assert report.alpha == ALPHA / 2
     assert report.comparisons[1].reason == ""  # the baseline has these seeds too
@@ -331,11 +335,11 @@ def test_a_verdict_of_the_first_look_stands(
 ) -> None:
     keeper(overrides=Overrides(seeds=4)).update()
     trainer.trained.clear()
-    trainer.accuracies[DWA] = 0.6
+    trainer.accuracies[UNCERTAINTY] = 0.6
     trainer.luck = 2
     report = keeper().check(extend=1)
-    assert verdicts(report)[DWA] == "regressed"
-    assert (DWA, 3) not in trainer.trained
+    assert verdicts(report)[UNCERTAINTY] == "regressed"
+    assert (UNCERTAINTY, 3) not in trainer.trained
     assert (SUM, 3) in trainer.trained
 
 
@@ -365,21 +369,21 @@ def test_no_run_but_further_seeds_is_trained_again(
     report = keeper().check(extend=1)
     assert verdicts(report)[SUM] == "missing"
     assert trainer.trained.count((SUM, 1)) == 1
-    assert (DWA, 3) in trainer.trained
+    assert (UNCERTAINTY, 3) in trainer.trained
 
 
 # --- a search ---------------------------------------------------------------------------------
 
 SEARCH = MATRIX.replace("[base]", 'design = "staged"\n[base]') + "tolerance = 0.02\n"
 SEARCH = SEARCH.replace("[gate]", '"train.lr" = [1e-3, 1e-4]\n[gate]')
-FIRST = {"combiner=sum, train.lr=0.001", "combiner=dwa, train.lr=0.001"}
-SECOND = "combiner=dwa, train.lr=0.0001"
+FIRST = {"combiner=sum, train.lr=0.001", "combiner=uncertainty, train.lr=0.001"}
+SECOND = "combiner=uncertainty, train.lr=0.0001"
 
 
 @pytest.fixture
 def favoured(trainer: Trainer) -> Trainer:
     """Have the first stage end with the second cell."""
-    trainer.accuracies["combiner=dwa, train.lr=0.001"] = 0.9
+    trainer.accuracies["combiner=uncertainty, train.lr=0.001"] = 0.9
     return trainer
 
 

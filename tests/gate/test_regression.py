@@ -148,7 +148,7 @@ def test_holm_is_over_all_metrics_of_all_cells() -> None:
 
 def test_half_the_alpha_asks_for_more() -> None:
     other = scored([0, 1, 1, 1], [0, 1, 0, 1])
-    gate = Gate(tolerance=1.0)
+    gate = Gate(tolerance=0.99)
     found = [verdict(cell({"sst": other}), cell({"sst": THEN}), gate, a) for a in (0.05, 0.025)]
     assert [one.verdict for one in found] == ["passed", "inconclusive"]
 

@@ -121,3 +121,24 @@ def test_of_two_budgets_the_axis_of_one_decides_about_the_other() -> None:
     assert (
         len(deciding({"train.epochs": 3}, base, {"train.steps": [5, 6], "train.lr": [1, 2]})) == 2
     )
+
+
+@pytest.mark.parametrize(
+    ("exclusion", "holding"),
+    [
+        ({"train.threads": 1}, True),
+        ({"train.threads": 1.0}, True),
+        ({"train.threads": True}, False),
+        ({"encoder": {"layers": 1}}, True),
+        ({"encoder": {"layers": True}}, False),
+        ({"combiner.flag": True}, True),
+        ({"combiner.flag": 1}, False),
+    ],
+)
+def test_a_boolean_is_no_number(exclusion: dict[str, Any], holding: bool) -> None:
+    written = {
+        "encoder": {"name": "minbert", "layers": 1},
+        "combiner": {"name": "own", "flag": True},
+        "train": {"threads": 1},
+    }
+    assert holds(exclusion, NamedCell("base", overlay({}, written))) == holding

@@ -1,7 +1,10 @@
+import math
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from mtbench.configuration import Config
 from mtbench.errors import UsageError
@@ -46,6 +49,33 @@ def names(matrix: Matrix, overrides: Overrides | None = None) -> list[str]:
 BASE = '[base]\ntasks = ["sst"]\n'
 
 
+# --- a matrix made in Python -------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "message"),
+    [
+        ({"seeds": True}, "seeds: a boolean is no number (given: True)"),
+        ({"seeds": [0, True]}, "seeds.1: a boolean is no number (given: True)"),
+        ({"gate": {"tolerance": False}}, "gate.tolerance: a boolean is no number (given: False)"),
+        (
+            {"include": [{"name": "a", "paper": {"overall": math.nan}}]},
+            "include.0.paper.overall: input should be a finite number (given: nan)",
+        ),
+    ],
+)
+def test_a_matrix_made_in_python_has_numbers_where_they_belong(
+    given: dict[str, Any], message: str
+) -> None:
+    with pytest.raises(ValidationError, match=re.escape(message)):
+        Matrix(base={"tasks": ["sst"]}, **given)
+
+
+def test_a_matrix_made_in_python_is_one() -> None:
+    matrix = Matrix(base={"tasks": ["sst"], "train": {"lr": math.inf}}, seeds=2)
+    assert seeds(matrix) == [0, 1]
+
+
 # --- the file ---------------------------------------------------------------------------------
 
 
@@ -77,10 +107,26 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
 
 
 def test_a_file_that_cannot_be_read(file: Path) -> None:
-    file.write_bytes(b'title = "\xff"\n')
+    file.mkdir()
+    (file / "matrix.toml").mkdir()
 
-    with pytest.raises(UsageError, match=r"study\.toml: cannot be read: 'utf-8' codec"):
+    with pytest.raises(UsageError, match=r"matrix\.toml: cannot be read: .*Is a directory"):
         read_matrix(file)
+
+
+@pytest.mark.parametrize("encoding", ["latin-1", "utf-16"])
+def test_a_file_of_another_encoding(file: Path, encoding: str) -> None:
+    file.write_text(f'title = "Müller"\n{BASE}', encoding=encoding)
+
+    with pytest.raises(UsageError, match=r"study\.toml: not UTF-8, which TOML is: .*") as caught:
+        read_matrix(file)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
+    file.write_text(f"seeds = 2\n{BASE}", encoding="utf-8-sig")
+
+    assert read_matrix(file) == read(file, f"seeds = 2\n{BASE}")
 
 
 @pytest.mark.parametrize(
@@ -93,6 +139,22 @@ def test_a_file_that_cannot_be_read(file: Path) -> None:
         (f"seeds = 0\n{BASE}", "seeds"),
         (f"seeds = []\n{BASE}", "seeds"),
         (f"seeds = [1, 1]\n{BASE}", "seeds: a seed is given twice"),
+        (f"seeds = true\n{BASE}", "seeds: a boolean is no number (given: True)"),
+        (f"seeds = [0, true]\n{BASE}", "seeds.1: a boolean is no number (given: True)"),
+        (f"{BASE}[gate]\ntolerance = true", "gate.tolerance: a boolean is no number"),
+        (f"{BASE}[gate]\ntolerance = 1", "gate.tolerance: a metric is 1 at best"),
+        (
+            f'{BASE}[[include]]\nname = "a"\npaper = {{ overall = nan }}',
+            "include.0.paper.overall: input should be a finite number (given: nan)",
+        ),
+        (
+            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\npaper = {{ sst = -inf }}',
+            "steps.0.paper.sst: input should be a finite number (given: -inf)",
+        ),
+        (
+            f'{BASE}[[include]]\nname = "a"\npaper = {{ sst = true }}',
+            "include.0.paper.sst: a boolean is no number (given: True)",
+        ),
         (f'design = "latter"\n{BASE}', "design: input should be 'grid', 'one-at"),
         (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
         (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),

@@ -8,7 +8,7 @@ from mtbench.errors import UsageError
 from mtbench.matrix.file import Matrix
 from mtbench.notebook.arguments import Asked, read_arguments
 
-BASE = {"base": {"tasks": ["sample-sst"]}, "axes": {"combiner": ["sum", "pcgrad"]}}
+BASE = {"base": {"tasks": ["sample-sst"]}, "axes": {"combiner": ["sum", "uncertainty"]}}
 
 PLUGIN = """
 from mtbench.api import HeadSpec, hookimpl
@@ -33,7 +33,7 @@ def names(one: Asked) -> list[str]:
 
 def test_a_matrix_is_a_path_a_dict_or_a_matrix(tmp_path: Path) -> None:
     (tmp_path / "matrix.toml").write_text(
-        '[base]\ntasks = ["sample-sst"]\n[axes]\ncombiner = ["sum", "pcgrad"]\n'
+        '[base]\ntasks = ["sample-sst"]\n[axes]\ncombiner = ["sum", "uncertainty"]\n'
     )
     paths = [asked(str(tmp_path)), asked(tmp_path), asked(tmp_path / "matrix.toml")]
     others = [asked(), asked(Matrix(**BASE))]
@@ -52,10 +52,10 @@ def test_what_is_laid_over(tmp_path: Path) -> None:
         settings={"train.lr": 0.5},
         axes={"data.fraction": (0.5, 1.0)},
         seeds=2,
-        cells="pcgrad",
+        cells="uncertainty",
     )
 
-    assert names(one) == [f"combiner=pcgrad, data.fraction={share}" for share in (0.5, 1.0)]
+    assert names(one) == [f"combiner=uncertainty, data.fraction={share}" for share in (0.5, 1.0)]
     assert {cell.config["train"]["lr"] for cell in one.plan().cells} == {0.5}
     assert {cell.config["data"]["dir"] for cell in one.plan().cells} == {str(tmp_path)}
     assert one.plan().seeds == [0, 1]

@@ -4,6 +4,22 @@ import json
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.api import Cell, Component, TaskInfo
+from mtbench.testing import combine
+from mtbench_torchjd import COMBINERS
+from mtbench_torchjd.refusals import refuse_one_task
+
+SPECS = {spec.name: spec for spec in COMBINERS}
+GIVEN: dict[str, dict[str, Any]] = {
+    "torchjd-krum": {"n_byzantine": 0, "n_selected": 1},
+    "torchjd-trimmed-mean": {"trim_number": 0},
+    "torchjd-constant": {"weights": {"0": 2.0}},
+}
+"""Parameters with which a combiner can do something with one task."""
 
 MATRIX = """
 seeds = 1
@@ -54,6 +70,34 @@ def test_a_plan_refuses_what_cannot_mean_anything(tmp_path: Path) -> None:
     ):
         assert reason in plan
     assert plan.count("(torchjd-") == 6
+
+
+def of_one_task(name: str, **given: Any) -> Cell:
+    info = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=5)
+    return Cell(
+        tasks={"0": info},
+        encoder=Component("tiny"),
+        heads={},
+        balancer=Component("cycle"),
+        combiner=Component(name, given),
+        train={},
+        combiner_needs="gramian",
+    )
+
+
+def test_what_one_task_makes_the_sum_is_refused(name: str) -> None:
+    given = GIVEN.get(name, {})
+    gradient = [1.5, -2.0]
+    same = combine(name, [gradient], **given).tolist() == pytest.approx(gradient, rel=1e-9)
+    rejects = SPECS[name].rejects
+    assert rejects is not None
+    refused = rejects(of_one_task(name, **given)) is not None
+    assert refused == (same and name != "torchjd-sum")
+
+
+def test_one_task_keeps_what_it_does_to_its_length() -> None:
+    assert refuse_one_task(of_one_task("torchjd-cr-mogm", of="mgda")) is not None
+    assert refuse_one_task(of_one_task("torchjd-cr-mogm", of="cagrad")) is None  # times 1 + c
 
 
 def test_planning_imports_neither_torch_nor_a_solver(tmp_path: Path) -> None:

@@ -3,8 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.api import BalancerSpec, hookimpl
-from mtbench_builtins.balancers.refusals import one_task_a_step
-from mtbench_builtins.balancers.single import rejects
+from mtbench_builtins.balancers.refusals import one_task_a_step, one_task_alone
 
 BALANCERS = (
     BalancerSpec(
@@ -12,7 +11,7 @@ BALANCERS = (
         summary="Trains one task only; the others' heads stay untrained.",
         target="mtbench_builtins.balancers.single:Single",
         parameters="mtbench_builtins.balancers.parameters:SingleParameters",
-        rejects=rejects,
+        rejects=one_task_alone,
         example={"task": "sst"},
         expected_failures={"starves-no-task": "it trains one task, and that is its point"},
     ),

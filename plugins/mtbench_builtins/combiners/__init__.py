@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.api import CombinerSpec, hookimpl
-from mtbench_builtins.combiners.refusals import always_one, frozen_encoder
+from mtbench_builtins.combiners.refusals import one_task, one_task_or_frozen
 
 COMBINERS = (
     CombinerSpec(
@@ -20,7 +20,7 @@ COMBINERS = (
         target="mtbench_builtins.combiners.pcgrad:PCGrad",
         paper="Yu et al., 2020, Gradient Surgery for Multi-Task Learning, Algorithm 1",
         needs="gramian",
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="gradvac",
@@ -29,7 +29,7 @@ COMBINERS = (
         parameters="mtbench_builtins.combiners.parameters:GradVacParameters",
         paper="Wang et al., 2021, Gradient Vaccine, Algorithm 1",
         needs="gramian",
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="cagrad",
@@ -39,7 +39,7 @@ COMBINERS = (
         paper="Liu et al., 2021, Conflict-Averse Gradient Descent, Algorithm 1",
         needs="gramian",
         promises=frozenset({"permutation-equivariant"}),
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="mgda",
@@ -48,7 +48,7 @@ COMBINERS = (
         paper="Sener and Koltun, 2018, Multi-Task Learning as Multi-Objective Optimization",
         needs="gramian",
         promises=frozenset({"permutation-equivariant"}),
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="imtl-g",
@@ -57,7 +57,7 @@ COMBINERS = (
         paper="Liu et al., 2021, Towards Impartial Multi-task Learning, balance of gradients",
         needs="gramian",
         promises=frozenset({"permutation-equivariant"}),
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="graddrop",
@@ -67,7 +67,7 @@ COMBINERS = (
         paper="Chen et al., 2020, Just Pick a Sign, Algorithm 1",
         needs="jacobian",
         promises=frozenset({"permutation-equivariant"}),
-        rejects=frozen_encoder,
+        rejects=one_task_or_frozen,
     ),
     CombinerSpec(
         name="uncertainty",
@@ -85,7 +85,7 @@ COMBINERS = (
         parameters="mtbench_builtins.combiners.parameters:DWAParameters",
         paper="Liu et al., 2019, End-to-End Multi-Task Learning with Attention, equation 7",
         needs="losses",
-        rejects=always_one,
+        rejects=one_task,
         promises=frozenset({"permutation-equivariant"}),
     ),
     CombinerSpec(
@@ -94,7 +94,7 @@ COMBINERS = (
         target="mtbench_builtins.combiners.rlw:RLW",
         paper="Lin et al., 2022, Reasonable Effectiveness of Random Weighting, section 3",
         needs="losses",
-        rejects=always_one,
+        rejects=one_task,
     ),
     CombinerSpec(
         name="famo",
@@ -103,7 +103,7 @@ COMBINERS = (
         parameters="mtbench_builtins.combiners.parameters:FAMOParameters",
         paper="Liu et al., 2023, FAMO: Fast Adaptive Multitask Optimization, Algorithm 1",
         needs="losses",
-        rejects=always_one,
+        rejects=one_task,
         observes=True,
         promises=frozenset({"permutation-equivariant"}),
     ),

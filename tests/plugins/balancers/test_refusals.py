@@ -30,3 +30,17 @@ def test_steps_of_several_tasks_or_a_combiner_of_losses_are_taken(
 ) -> None:
     assert rejection(small, {"name": name, "group": 2}, "pcgrad") is None
     assert rejection(small, name, "sum") is None
+
+
+def test_one_task_gives_a_combiner_of_gradients_nothing_to_do(small: dict[str, Any]) -> None:
+    single = {"name": "single", "task": "sst"}
+    assert rejection(small, single, "pcgrad") == (
+        "balancer (single): it trains one task, whose gradient pcgrad could only leave as it is"
+    )
+    assert rejection(small, single, "sum") is None
+
+
+@pytest.mark.parametrize("combiner", ["pcgrad", "sum"])
+def test_the_one_task_must_be_in_the_cell(small: dict[str, Any], combiner: str) -> None:
+    reason = rejection(small, {"name": "single", "task": "stt"}, combiner)
+    assert str(reason).startswith("balancer (single): the balancer trains the task 'stt', which")

@@ -7,7 +7,6 @@ from mtbench.entries import parameter_model
 from mtbench.registry import Registry
 from mtbench.specs import resolve
 from mtbench_builtins.combiners import mtbench_combiners
-from mtbench_builtins.combiners.refusals import frozen_encoder
 
 
 def test_names_and_needs():
@@ -38,11 +37,6 @@ def test_every_target_can_be_made_from_its_defaults(spec):
     assert callable(made.combine)
     assert hasattr(made, "observe") == spec.observes
     assert hasattr(made, "state_dict") == hasattr(made, "load_state_dict")
-
-
-def test_combiners_of_gradients_refuse_a_frozen_encoder():
-    refusing = [s.name for s in mtbench_combiners() if s.rejects is frozen_encoder]
-    assert refusing == [s.name for s in mtbench_combiners() if s.needs != "losses"]
 
 
 def test_listing_imports_nothing_heavy():

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from mtbench.api import CombinerSpec, hookimpl
-from mtbench_torchjd.refusals import refuse, refuse_few_tasks
+from mtbench_torchjd.refusals import refuse, refuse_few_tasks, refuse_one_task
 
 EQUIVARIANT = frozenset({"permutation-equivariant"})
 
@@ -17,7 +17,7 @@ COMBINERS = (
         example={"preference": {"sst": 2.0}},
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-dualproj",
@@ -27,7 +27,7 @@ COMBINERS = (
         paper="Lopez-Paz & Ranzato, 2017, Gradient Episodic Memory, Eq. 11",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-nash-mtl",
@@ -62,7 +62,7 @@ COMBINERS = (
         "Algorithm 1",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-mgda",
@@ -73,7 +73,7 @@ COMBINERS = (
         "Algorithm 2",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-cagrad",
@@ -94,7 +94,7 @@ COMBINERS = (
         "Quinton & Rey, 2024",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-pcgrad",
@@ -102,7 +102,7 @@ COMBINERS = (
         target="mtbench_torchjd.weightings:PCGrad",
         paper="Yu et al., 2020, Gradient Surgery for Multi-Task Learning, Algorithm 1",
         needs="gramian",
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-gradvac",
@@ -111,7 +111,7 @@ COMBINERS = (
         parameters="mtbench_torchjd.parameters:GradVacParameters",
         paper="Wang et al., 2021, Gradient Vaccine, Algorithm 1",
         needs="gramian",
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-config",
@@ -122,7 +122,7 @@ COMBINERS = (
         "Neural Networks, Eq. 2",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-pcd",
@@ -132,7 +132,7 @@ COMBINERS = (
         paper="Not All Objectives Are Born Equal: Priority-Constrained Descent for Hierarchical "
         "Multi-Objective Optimization, 2026, arXiv:2606.29521",
         needs="gramian",
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-cr-mogm",
@@ -143,7 +143,7 @@ COMBINERS = (
         "Manipulation and Beyond",
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-graddrop",
@@ -154,7 +154,7 @@ COMBINERS = (
         example={"leak": {"sst": 0.5}},
         needs="jacobian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-krum",
@@ -183,7 +183,7 @@ COMBINERS = (
         target="mtbench_torchjd.weightings:Random",
         paper="Lin et al., 2022, Reasonable Effectiveness of Random Weighting, Algorithm 2",
         needs="gramian",
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-constant",
@@ -202,7 +202,7 @@ COMBINERS = (
         expected_failures={"differs-from-sum": "it is the sum, divided by the number of tasks"},
         needs="gramian",
         promises=EQUIVARIANT,
-        rejects=refuse,
+        rejects=refuse_one_task,
     ),
     CombinerSpec(
         name="torchjd-sum",

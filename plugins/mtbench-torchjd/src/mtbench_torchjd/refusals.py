@@ -19,6 +19,13 @@ def refuse(cell: Cell) -> str | None:
     return None
 
 
+def refuse_one_task(cell: Cell) -> str | None:
+    """Refuse, besides that, a cell of one task, whose gradient the combiner leaves as it is."""
+    if len(cell.tasks) == 1 and cell.combiner.parameters.get("of") != "cagrad":
+        return "the cell has one task, of which the combiner would make what sum does"
+    return refuse(cell)
+
+
 def refuse_few_tasks(cell: Cell) -> str | None:
     """Refuse, besides that, a cell whose tasks are too few for what a combiner leaves out."""
     given = cell.combiner.parameters
@@ -28,7 +35,7 @@ def refuse_few_tasks(cell: Cell) -> str | None:
         least = 2 * given["trim_number"] + 1
     if len(cell.tasks) < least:
         return f"with these parameters it needs {least} tasks; there are {len(cell.tasks)}"
-    return refuse(cell)
+    return refuse_one_task(cell)
 
 
 def _named_tasks(cell: Cell) -> Iterable[tuple[str, Iterable[str]]]:
