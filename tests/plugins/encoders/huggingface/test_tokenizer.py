@@ -74,9 +74,9 @@ def test_nothing_is_nothing() -> None:
     [
         ("bert", None, 20),
         ("bert", 9, 9),
-        ("bert", 90, 20),
+        ("bert", 20, 20),
         ("roberta", None, 18),
-        ("mpnet", 90, 18),
+        ("mpnet", 18, 18),
     ],
 )
 def test_sequences_are_cut_at_the_last_position(
@@ -88,6 +88,16 @@ def test_sequences_are_cut_at_the_last_position(
     [whole] = encode([("a", "a")])
     assert pair.ids[-2:] == whole.ids[-2:]  # the longer sentence was cut, the short one is whole
     assert len(short.ids) == 3  # and nothing is padded
+
+
+@pytest.mark.parametrize(("family", "positions"), [("bert", 20), ("mpnet", 18), ("roberta", 18)])
+def test_more_tokens_than_positions_are_refused(
+    folder_of: Folder, family: str, positions: int
+) -> None:
+    with pytest.raises(
+        UsageError, match=rf"^max_tokens is {positions + 1}, but .* is {positions}$"
+    ):
+        tokenizer_of(folder_of(family), positions + 1)
 
 
 def test_the_tokenizers_own_limit_counts(folder_of: Folder) -> None:
