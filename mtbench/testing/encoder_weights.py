@@ -92,7 +92,7 @@ def fingerprint_needs_no_torch(subject: Subject) -> None:
 
 
 @check(
-    "of an ordinary cell `rejects` and `caveat` give a reason or None",
+    "of an ordinary cell `rejects` and `caveat` give a reason or None; a caveat may be several",
     inapplicable=lambda subject: (
         None
         if subject.spec.rejects or subject.spec.caveat

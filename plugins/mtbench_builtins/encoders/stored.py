@@ -3,6 +3,7 @@
 import pickletools
 import re
 import zipfile
+import zlib
 from collections.abc import Collection, Mapping
 from functools import lru_cache
 from pathlib import Path
@@ -79,7 +80,7 @@ def _names_once(version: tuple[Path, int, int]) -> Collection[str] | None:
             [pickle] = [name for name in archive.namelist() if name.endswith("/data.pkl")]
             operations = pickletools.genops(archive.read(pickle))
             return frozenset(text for _, text, _ in operations if isinstance(text, str))
-    except (ValueError, OSError, zipfile.BadZipFile):
+    except (ValueError, OSError, EOFError, RuntimeError, zlib.error, zipfile.BadZipFile):
         return None
 
 

@@ -1,6 +1,5 @@
 """Weights of a checkpoint: from the tensors of a file to the parameters of minBERT."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -50,7 +49,6 @@ def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
     refuse_pointer(file, "weights")
@@ -58,8 +56,11 @@ def _read(file: Path) -> dict[str, Tensor]:
         if file.suffix == ".safetensors":
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
+    except MemoryError:
+        raise
+    except Exception as error:  # what torch makes of a damaged pickle is of any kind
         raise unreadable(file, error) from error
     if not isinstance(content, dict):
         raise UsageError(f"{file}: expected a state dict, found {type(content).__name__}")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    return {name: tensor for name, tensor in tensors.items() if isinstance(name, str)}
