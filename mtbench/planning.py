@@ -41,7 +41,7 @@ class PlannedCell:
         tasks: by name; none where the cell is broken.
         runs: one a seed; none where the cell is rejected or broken.
         rejection: why the cell cannot be, or None.
-        caveat: what a reader of its scores must know, or None.
+        caveats: what a reader of its scores must know.
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
         fault: which plugin broke the cell, and how, or None.
@@ -56,7 +56,7 @@ class PlannedCell:
     tasks: Mapping[str, TaskEntry]
     runs: Sequence[PlannedRun]
     rejection: str | None
-    caveat: str | None
+    caveats: Sequence[str]
     identity: Mapping[str, Any]
     providers: Mapping[str, str]
     fault: str | None = None
@@ -224,7 +224,7 @@ class Planner:
             tasks=resolved.tasks,
             runs=runs,
             rejection=resolved.rejection,
-            caveat=resolved.caveat,
+            caveats=resolved.caveats(),
             identity=identity,
             providers=_providers(resolved),
             against=cell.against,
@@ -242,7 +242,7 @@ def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
         tasks={},
         runs=[],
         rejection=None,
-        caveat=None,
+        caveats=[],
         identity={},
         providers={},
         fault=str(error),

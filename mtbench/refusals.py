@@ -1,6 +1,6 @@
 """Refusals: what components have against a cell, and what they want a reader of it to know."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from mtbench.entries import Entry, calling, label
@@ -34,8 +34,8 @@ def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
     return None
 
 
-def caveat(cell: Cell, encoder: Entry) -> str | None:
-    """Return what the encoder has a reader of a cell's scores know, or None.
+def caveats(cell: Cell, encoder: Entry) -> list[str]:
+    """Return what the encoder has a reader of a cell's scores know.
 
     Raises:
         PluginError: if it raises, or answers with something that is no text.
@@ -43,10 +43,14 @@ def caveat(cell: Cell, encoder: Entry) -> str | None:
     spec = encoder.spec
     assert isinstance(spec, EncoderSpec)
     if spec.caveat is None:
-        return None
+        return []
     with calling(encoder, "caveat"):
         said = spec.caveat(cell)
-    return _text(encoder, "caveat", said)
+        several = (
+            list(said) if isinstance(said, Sequence) and not isinstance(said, str) else [said]
+        )
+    texts = (_text(encoder, "caveat", text) for text in several)
+    return [text for text in texts if text is not None]
 
 
 def _text(entry: Entry, what: str, answer: Any) -> str | None:

@@ -12,7 +12,7 @@ from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Confi
 from mtbench.entries import Entry, build_parameters, build_task, calling, label
 from mtbench.errors import PluginError, UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
-from mtbench.refusals import caveat, rejection
+from mtbench.refusals import caveats, rejection
 from mtbench.registry import NAME, Registry
 from mtbench.specs import (
     Cell,
@@ -59,7 +59,6 @@ class Resolved:
         tasks: the cell's tasks by name.
         entries: who brings each other component: ``"encoder"``, ``"heads.sts"``, ...
         rejection: why the cell makes no sense, or None.
-        caveat: what a reader of its scores must know, or None.
     """
 
     config: Config
@@ -67,7 +66,14 @@ class Resolved:
     tasks: Mapping[str, TaskEntry]
     entries: Mapping[str, Entry]
     rejection: str | None
-    caveat: str | None
+
+    def caveats(self) -> list[str]:
+        """Return what a reader of its scores must know; of a cell that can have some.
+
+        Raises:
+            PluginError: if the encoder raises, or answers with something that is no text.
+        """
+        return [] if self.rejection else caveats(self.cell, self.entries["encoder"])
 
 
 class Resolver:
@@ -124,7 +130,6 @@ class Resolver:
             tasks=tasks,
             entries=entries,
             rejection=rejection(cell, entries),
-            caveat=caveat(cell, entries["encoder"]),
         )
 
     def _resolve_tasks(self, given: Any) -> dict[str, TaskEntry]:

@@ -5,7 +5,7 @@ them, torch above all; a class or function itself is taken as well. What those c
 is on the page beside this one, ``protocols``.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Literal
@@ -131,8 +131,9 @@ class EncoderSpec(Spec):
             therefore no paths, whatever lies in the working directory.
         rejects: given the cell, the reason why it makes no sense, or None.
         caveat: given the cell, what a reader of its scores must know, such as that the weights
-            have met a task's data before, or None. It stands below a leaderboard in which the
-            cell has a score.
+            have met a task's data before: a text, several, or None. It stands below a
+            leaderboard in which the cell has a score, and is asked for once the cell has a
+            fingerprint.
     """
 
     kind: ClassVar[str] = "encoder"
@@ -142,7 +143,7 @@ class EncoderSpec(Spec):
     locations: frozenset[str] = frozenset()
     shipped: frozenset[str] = frozenset()
     rejects: Callable[[Cell], str | None] | None = None
-    caveat: Callable[[Cell], str | None] | None = None
+    caveat: Callable[[Cell], str | Sequence[str] | None] | None = None
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ def cell(name: str, store: Store, seeds: int = 1, **given: Any) -> PlannedCell:
         tasks={},
         runs=[PlannedRun(key, seed, store.run(key).state()) for seed, key in enumerate(keys)],
         rejection=None,
-        caveat=None,
+        caveats=[],
         identity=made,
         providers={},
     )

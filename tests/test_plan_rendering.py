@@ -33,7 +33,7 @@ def cell(name: str, *states: State, rejection: str | None = None) -> PlannedCell
         tasks={},
         runs=[PlannedRun(f"{name}-{seed}", seed, state) for seed, state in enumerate(states)],
         rejection=rejection,
-        caveat=None,
+        caveats=[],
         identity={},
         providers={},
     )

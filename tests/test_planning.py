@@ -18,6 +18,7 @@ from mtbench.provenance import source_hash
 from mtbench.registry import Registry
 from mtbench.specs import Target
 from mtbench.store import RESULT, Store, write_json
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 Install = Callable[..., Path]
 
@@ -310,11 +311,7 @@ def test_data_that_are_not_there(store: Store, sst_folder: Path) -> None:
 
 @pytest.fixture
 def checkpoint(tmp_path: Path) -> Path:
-    folder = tmp_path / "bert"
-    folder.mkdir()
-    for name in ("config.json", "model.safetensors", "vocab.txt"):
-        (folder / name).write_text(name)
-    return folder
+    return shutil.copytree(SHIPPED[TINY], tmp_path / "bert")
 
 
 def checkpoint_key(store: Store, folder: Path) -> str:
@@ -337,7 +334,13 @@ def test_what_a_checkpoint_holds_changes_the_key(
 ) -> None:
     before = checkpoint_key(store, checkpoint)
 
-    (checkpoint / name).write_text("something else")
+    content = (checkpoint / name).read_bytes()
+    changed = {
+        "config.json": content + b"\n",
+        "model.safetensors": content[:-1] + bytes([content[-1] ^ 1]),
+        "vocab.txt": content.removesuffix(b"\n"),
+    }
+    (checkpoint / name).write_bytes(changed[name])
 
     assert checkpoint_key(store, checkpoint) != before
 
@@ -916,7 +919,7 @@ from mtbench.store import Store
 from mtbench.study import make_plan
 plan = make_plan(Path({str(matrix)!r}), Registry.load(), Store(Path({str(tmp_path)!r})))
 print(len(plan.cells), plan.counts()["runs"])
-print(sorted({{"torch", "transformers", "safetensors"}} & set(sys.modules)))
+print(sorted({{"torch", "transformers"}} & set(sys.modules)))
 """
     done = subprocess.run(
         [sys.executable, "-c", script], capture_output=True, text=True, check=True

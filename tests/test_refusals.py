@@ -4,7 +4,7 @@ import pytest
 
 from mtbench.entries import Entry, Provider
 from mtbench.errors import PluginError, UsageError
-from mtbench.refusals import caveat, rejection
+from mtbench.refusals import caveats, rejection
 from mtbench.specs import Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
 
 NOTHING = Component("", {})
@@ -68,17 +68,21 @@ def test_no_mistake_of_the_users_is_in_it(entry: Entry) -> None:
 def test_an_answer_is_a_text_or_none(answer: Any) -> None:
     with pytest.raises(PluginError, match=r"^combiner .mean. of fake: rejects returned .*, neit"):
         rejection(CELL, {"combiner": combiner(rejects=lambda cell: answer)})
+
+
+@pytest.mark.parametrize("answer", [False, 3, ["a remark", 3], [["a remark"]], {"a": "b"}])
+def test_a_caveat_is_a_text_or_several(answer: Any) -> None:
     with pytest.raises(PluginError, match=r"^encoder .words. of fake: caveat returned .*, neit"):
-        caveat(CELL, encoder(caveat=lambda cell: answer))
+        caveats(CELL, encoder(caveat=lambda cell: answer))
 
 
-def test_a_caveat() -> None:
-    assert caveat(CELL, encoder()) is None
-    assert caveat(CELL, encoder(caveat=lambda cell: None)) is None
-    assert (
-        caveat(CELL, encoder(caveat=lambda cell: "it has met the data")) == "it has met the data"
-    )
+def test_caveats() -> None:
+    assert caveats(CELL, encoder()) == []
+    assert caveats(CELL, encoder(caveat=lambda cell: None)) == []
+    assert caveats(CELL, encoder(caveat=lambda cell: [])) == []
+    assert caveats(CELL, encoder(caveat=lambda cell: "it has met them")) == ["it has met them"]
+    assert caveats(CELL, encoder(caveat=lambda cell: ("one", "two"))) == ["one", "two"]
     with pytest.raises(
         PluginError, match=r"^encoder 'words' of fake: caveat raised KeyError: 'lr'"
     ):
-        caveat(CELL, encoder(caveat=fails))
+        caveats(CELL, encoder(caveat=fails))

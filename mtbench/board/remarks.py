@@ -59,9 +59,10 @@ def remarks(
     yield from _same_cells(plan)
     yield from _equal_cells(plan, results)
     yield from dict.fromkeys(
-        cell.caveat
+        caveat
         for cell in plan.cells
-        if cell.caveat and any(is_done(results.get(run.key)) for run in cell.runs)
+        if any(is_done(results.get(run.key)) for run in cell.runs)
+        for caveat in cell.caveats
     )
     notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
     yield from notes

@@ -36,6 +36,13 @@ def ordinary_cell(subject: Subject) -> Cell:
     )
 
 
+def require_remarks(given: object) -> None:
+    """Fail unless something is None, a remark in one line, or several."""
+    several = given if isinstance(given, list | tuple) else [given]
+    for remark in several:
+        require_reason(remark, "caveat")
+
+
 def require_reason(given: object, function: str) -> None:
     """Fail unless something is None, or a reason in one line."""
     sound = given is None or (isinstance(given, str) and given.strip() and "\n" not in given)

@@ -5,7 +5,7 @@ import io
 import torch
 
 from mtbench.entries import load_target
-from mtbench.testing.cells import ordinary_cell, require_reason
+from mtbench.testing.cells import ordinary_cell, require_reason, require_remarks
 from mtbench.testing.checks import Checks, Subject, require
 from mtbench.testing.encoder_trials import batch, build, require_close, same_state, states
 from mtbench.testing.generators import seeded_globally, untouched
@@ -92,7 +92,7 @@ def fingerprint_needs_no_torch(subject: Subject) -> None:
 
 
 @check(
-    "of an ordinary cell `rejects` and `caveat` give a reason or None",
+    "of an ordinary cell `rejects` and `caveat` give a reason or None; a caveat may be several",
     inapplicable=lambda subject: (
         None
         if subject.spec.rejects or subject.spec.caveat
@@ -101,7 +101,7 @@ def fingerprint_needs_no_torch(subject: Subject) -> None:
 )
 def rejects_with_a_reason(subject: Subject) -> None:
     cell = ordinary_cell(subject)
-    for name in ("rejects", "caveat"):
-        function = getattr(subject.spec, name)
-        if function is not None:
-            require_reason(function(cell), name)
+    if subject.spec.rejects is not None:
+        require_reason(subject.spec.rejects(cell), "rejects")
+    if subject.spec.caveat is not None:
+        require_remarks(subject.spec.caveat(cell))

@@ -579,8 +579,16 @@ def test_a_fingerprint_is_a_text() -> None:
 
 @pytest.mark.parametrize("which", ["rejects", "caveat"])
 def test_a_reason_is_a_line(which: str) -> None:
-    assert failure("rejects-with-a-reason", subject(**{which: lambda cell: ["why"]})) == (
-        f"expected {which} to give a reason in one line, or None; came ['why']"
+    assert failure("rejects-with-a-reason", subject(**{which: lambda cell: 7})) == (
+        f"expected {which} to give a reason in one line, or None; came 7"
+    )
+
+
+def test_a_caveat_may_be_several_lines() -> None:
+    check = named("rejects-with-a-reason").function
+    check(subject(caveat=lambda cell: ["one", "two"]))
+    assert failure("rejects-with-a-reason", subject(caveat=lambda cell: ["one\ntwo"])) == (
+        "expected caveat to give a reason in one line, or None; came 'one\\ntwo'"
     )
 
 

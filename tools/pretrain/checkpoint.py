@@ -9,10 +9,10 @@ from safetensors.torch import save_file
 from torch import Tensor
 
 from mtbench_builtins.encoders.minbert import MinBert
+from mtbench_builtins.encoders.names import stored_names
 from mtbench_builtins.encoders.parameters import MinBertParameters
 from mtbench_builtins.encoders.shape import Shape
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
-from mtbench_builtins.encoders.weights import stored_names
 
 HIDDEN_DROPOUT = 0.1
 """What the configuration tells those who fine-tune; the recipe itself drops nothing."""

@@ -15,6 +15,7 @@ import click
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import checkpoints
+from mtbench_builtins.encoders.files import file_hash
 from mtbench_builtins.encoders.parameters import MinBertParameters
 from tools.pretrain import settings, stages, trainings
 from tools.pretrain.stages import Workplace
@@ -61,7 +62,7 @@ def run(place: Workplace) -> None:
     files = [*sorted(place.corpus.glob("*.xz")), *sorted(place.evaluation.glob("*.csv"))]
     ingredients: dict[str, Any] = {
         "seed": place.settings.seed,
-        "files": {file.name: checkpoints.file_hash(file) for file in files},
+        "files": {file.name: file_hash(file) for file in files},
     }
     for stage in STAGES:
         if stage.asks:

@@ -4,6 +4,8 @@ from dataclasses import replace
 
 from mtbench.api import EncoderSpec, hookimpl
 from mtbench_builtins.encoders.caveats import caveat
+from mtbench_builtins.encoders.huggingface import cells as huggingface
+from mtbench_builtins.encoders.refusals import rejects
 from mtbench_builtins.encoders.shipped import SHIPPED
 from mtbench_builtins.encoders.shipped import TINY as TINY_CHECKPOINT
 
@@ -13,9 +15,10 @@ MINBERT = EncoderSpec(
     target="mtbench_builtins.encoders.minbert:MinBert",
     parameters="mtbench_builtins.encoders.parameters:MinBertParameters",
     tokenizer="mtbench_builtins.encoders.tokenizer:WordPieceTokenizer",
-    fingerprint="mtbench_builtins.encoders.checkpoints:fingerprint",
+    fingerprint="mtbench_builtins.encoders.inspection:fingerprint",
     locations=frozenset({"checkpoint", "revision"}),
     shipped=frozenset(SHIPPED),
+    rejects=rejects,
     caveat=caveat,
     paper=(
         "Devlin, Chang, Lee and Toutanova 2019, BERT: Pre-training of Deep Bidirectional "
@@ -38,10 +41,11 @@ HUGGINGFACE = EncoderSpec(
     target="mtbench_builtins.encoders.huggingface.encoder:HuggingFaceEncoder",
     parameters="mtbench_builtins.encoders.huggingface.parameters:HuggingFaceParameters",
     tokenizer="mtbench_builtins.encoders.huggingface.tokenizer:HuggingFaceTokenizer",
-    fingerprint="mtbench_builtins.encoders.huggingface.checkpoint:fingerprint",
+    fingerprint="mtbench_builtins.encoders.huggingface.inspection:fingerprint",
     locations=frozenset({"checkpoint", "revision"}),
     shipped=frozenset(SHIPPED),
-    caveat=caveat,
+    rejects=huggingface.rejects,
+    caveat=huggingface.caveat,
     example={"checkpoint": TINY_CHECKPOINT},
     paper=(
         "Wolf et al. 2020, Transformers: State-of-the-Art Natural Language Processing; what the "

@@ -1,8 +1,11 @@
-"""What a reader must know of the scores of an encoder that has met a task's data before."""
+"""What a reader must know of the scores of an encoder: what it has met, and what it leaves out."""
 
+from collections.abc import Iterator
 from pathlib import Path
 
 from mtbench.api import Cell
+from mtbench_builtins.encoders.facts import Facts
+from mtbench_builtins.encoders.refusals import pooler_tasks
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 TEACHER = "all-MiniLM-L6-v2"
@@ -19,16 +22,51 @@ QUORA = "para"
 """Stem of the files that predictions for Quora are submitted in, whatever a cell calls it."""
 
 
-def caveat(cell: Cell) -> str | None:
-    """Return why the scores on Quora may flatter the encoder, or None."""
+CASED = 0.05
+"""Share of a vocabulary's words that have capitals, above which that is no chance."""
+
+
+def caveat(cell: Cell) -> list[str]:
+    """Return what a reader of the scores of a cell's BERT must know."""
+    from mtbench_builtins.encoders.inspection import LATEST
+
+    return [*seen(cell), *told(cell, LATEST.of_cell(cell))]
+
+
+def seen(cell: Cell) -> Iterator[str]:
+    """Yield why the scores on Quora may flatter the encoder."""
     flattered = [
         name
         for name, info in cell.tasks.items()
         if info.submission and info.submission.stem == QUORA
     ]
     checkpoint = cell.encoder.parameters.get("checkpoint", cell.encoder.name)
-    seen = SEEN.get(_known(checkpoint)) if flattered and checkpoint else None
-    return f"{', '.join(flattered)} may be flattered: {seen}" if seen else None
+    told = SEEN.get(_known(checkpoint)) if flattered and checkpoint else None
+    if told:
+        yield f"{', '.join(flattered)} may be flattered: {told}"
+
+
+def told(cell: Cell, facts: Facts | None) -> Iterator[str]:
+    """Yield what a checkpoint's folder says that the encoder is not; nothing without facts."""
+    if facts is None:
+        return
+    name = Path(cell.encoder.parameters.get("checkpoint", cell.encoder.name)).name
+    pooled = pooler_tasks(cell)
+    if facts.drawn and pooled:
+        yield f"{name} has no pooler: that of {', '.join(pooled)} began as random weights"
+    if facts.modules:
+        yield f"{name} has modules that are left out: {', '.join(facts.modules)}"
+    declared, longest = facts.declared, facts.longest
+    if declared is not None and (longest is None or declared < longest):
+        yield (
+            f"{name} was made for texts of at most {declared} tokens (max_seq_length), and is "
+            f"given {'longer ones' if longest is None else f'up to {longest}'} (max_tokens)"
+        )
+    if facts.cased > CASED:
+        yield (
+            f"{name} has a cased vocabulary, but its tokenizer lowers the case: "
+            f"{facts.cased:.0%} of the vocabulary's words are never met (do_lower_case)"
+        )
 
 
 def _known(checkpoint: str) -> str:
@@ -36,7 +74,7 @@ def _known(checkpoint: str) -> str:
     weights = Path(checkpoint).expanduser() / WEIGHTS
     if checkpoint == TINY or not weights.is_file():
         return checkpoint.removeprefix("sentence-transformers/")
-    from mtbench_builtins.encoders.checkpoints import file_hash
+    from mtbench_builtins.encoders.files import file_hash
 
     known = {file_hash(SHIPPED[TINY] / WEIGHTS): TINY, TEACHER_WEIGHTS: TEACHER}
     return known.get(file_hash(weights), "")

@@ -10,9 +10,13 @@ FILES = (
     "vocab.txt",
     "tokenizer.json",
     "tokenizer_config.json",
+    "special_tokens_map.json",
+    "added_tokens.json",
+    "modules.json",
+    "sentence_*_config.json",
     "1_Pooling/config.json",
 )
-"""What a BERT is made of; of a repository, nothing else is fetched."""
+"""What a BERT is made of, and what it declares; of a repository, nothing else is fetched."""
 PICKLED = "pytorch_model.bin"
 """Fetched only where the weights come in no other form."""
 

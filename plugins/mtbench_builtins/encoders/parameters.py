@@ -85,6 +85,10 @@ class MinBertParameters(CommonParameters):
                 f"width {shape['width']} is no multiple of {shape['attention_heads']} "
                 "attention_heads"
             )
+        if self.max_tokens is not None and self.max_tokens > shape["max_positions"]:
+            raise ValueError(
+                f"max_tokens is {self.max_tokens}, but max_positions is {shape['max_positions']}"
+            )
         return self
 
     def shape(self) -> dict[str, int]:

@@ -1,6 +1,5 @@
-"""Weights of a checkpoint: from the names of a file to the parameters of minBERT."""
+"""Weights of a checkpoint: from the tensors of a file to the parameters of minBERT."""
 
-import pickle
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -8,32 +7,23 @@ import torch
 from torch import Tensor
 
 from mtbench.api import UsageError
+from mtbench_builtins.encoders.files import refuse_pointer
+from mtbench_builtins.encoders.names import check, encoder_part, has_pooler, stored_names
+from mtbench_builtins.encoders.stored import Stored, unreadable
 
-NAMES = {
-    "embeddings.word": ("embeddings.word_embeddings",),
-    "embeddings.position": ("embeddings.position_embeddings",),
-    "embeddings.segment": ("embeddings.token_type_embeddings",),
-    "embeddings.norm": ("embeddings.LayerNorm",),
-    "attention.qkv": ("attention.self.query", "attention.self.key", "attention.self.value"),
-    "attention.output": ("attention.output.dense",),
-    "attention_norm": ("attention.output.LayerNorm",),
-    "intermediate": ("intermediate.dense",),
-    "output": ("output.dense",),
-    "output_norm": ("output.LayerNorm",),
-    "pooler": ("pooler.dense",),
+KINDS = {
+    torch.float64: "F64",
+    torch.float32: "F32",
+    torch.float16: "F16",
+    torch.bfloat16: "BF16",
 }
-"""Parts of minBERT, and what a checkpoint calls them; several are stacked into one."""
-
-ROOTS = ("embeddings.", "encoder.", "pooler.")
-BUFFERS = ("embeddings.position_ids", "embeddings.token_type_ids")
-"""No weights: old versions of the library transformers stored them."""
+"""Kinds of numbers that are weights, by the names that safetensors has for them."""
 
 
 def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
     """Read a checkpoint's tensors under minBERT's names, in float32.
 
-    Names may begin with ``bert.``, and layer norms may have ``gamma`` and ``beta``. What belongs
-    to a head (masked language model, next sentence, classifier) is left out. A pooler may be
+    What the names may be, and what is left out, says ``names.encoder_part``. A pooler may be
     missing; everything else must be there.
 
     Args:
@@ -41,70 +31,36 @@ def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
         expected: minBERT's state, of which only names and shapes are read.
 
     Raises:
-        UsageError: if the file cannot be read, or a tensor is missing, has another shape or is
-            none of this model's.
+        UsageError: if the file cannot be read, or a tensor is missing, has another shape, is
+            none of this model's or holds no numbers of floating point.
     """
-    tensors = _encoder_part(_read(file))
-    has_pooler = any(name.startswith("pooler.") for name in tensors)
-    state = {}
-    for name, parameter in expected.items():
-        if name.startswith("pooler.") and not has_pooler:
-            continue
-        sources = stored_names(name)
-        shape = (parameter.shape[0] // len(sources), *parameter.shape[1:])
-        parts = []
-        for source in sources:
-            part = tensors.pop(source, None)
-            if part is None:
-                raise UsageError(f"{file}: the tensor {source!r} is missing")
-            if part.shape != shape:
-                raise UsageError(
-                    f"{file}: the tensor {source!r} is of shape {list(part.shape)}; "
-                    f"by config.json it should be {list(shape)}"
-                )
-            parts.append(part.to(torch.float32))
-        state[name] = torch.cat(parts)
-    if tensors:
-        raise UsageError(
-            f"{file}: tensors that the model of config.json has no place for: "
-            f"{', '.join(sorted(tensors)[:3])}" + (" ..." if len(tensors) > 3 else "")
-        )
-    return state
-
-
-def stored_names(name: str) -> list[str]:
-    """Return what a checkpoint calls a parameter of minBERT; several where it is fused."""
-    module, _, leaf = name.rpartition(".")
-    prefix = ""
-    if module.startswith("layers."):
-        _, layer, module = module.split(".", 2)
-        prefix = f"encoder.layer.{layer}."
-    return [f"{prefix}{source}.{leaf}" for source in NAMES[module]]
-
-
-def _encoder_part(tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
-    """Return the encoder's tensors under today's names without a prefix."""
-    prefix = "bert." if any(name.startswith("bert.") for name in tensors) else ""
-    found = {}
-    for name, tensor in tensors.items():
-        short = name.removeprefix(prefix)
-        if name.startswith(prefix) and short.startswith(ROOTS) and short not in BUFFERS:
-            modern = short.replace(".gamma", ".weight").replace(".beta", ".bias")
-            found[modern] = tensor
-    return found
+    content = _read(file)
+    kinds = {
+        name: Stored(KINDS.get(tensor.dtype, str(tensor.dtype)), tuple(tensor.shape))
+        for name, tensor in content.items()
+    }
+    check(file, kinds, {name: tuple(tensor.shape) for name, tensor in expected.items()})
+    tensors = encoder_part(content)
+    return {
+        name: torch.cat([tensors[source].to(torch.float32) for source in stored_names(name)])
+        for name in expected
+        if has_pooler(tensors) or not name.startswith("pooler.")
+    }
 
 
 def _read(file: Path) -> dict[str, Tensor]:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
+    refuse_pointer(file, "weights")
     try:
         if file.suffix == ".safetensors":
             return load_file(file)
         content = torch.load(file, map_location="cpu", weights_only=True)
-    except (SafetensorError, pickle.UnpicklingError, RuntimeError, EOFError) as error:
-        reason = str(error).partition("\n")[0]
-        raise UsageError(f"{file}: no weights can be read from it ({reason})") from error
+    except MemoryError:
+        raise
+    except Exception as error:  # what torch makes of a damaged pickle is of any kind
+        raise unreadable(file, error) from error
     if not isinstance(content, dict):
         raise UsageError(f"{file}: expected a state dict, found {type(content).__name__}")
-    return {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    tensors = {name: value for name, value in content.items() if isinstance(value, Tensor)}
+    return {name: tensor for name, tensor in tensors.items() if isinstance(name, str)}

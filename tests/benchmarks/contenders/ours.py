@@ -6,7 +6,7 @@ from torch import Tensor
 from contenders.work import Taken, Work, torch_as_it_is
 from mtbench.runner import prepare, trainer
 from mtbench.store import RunFolder
-from mtbench_builtins.encoders.weights import stored_names
+from mtbench_builtins.encoders.names import stored_names
 
 
 class Ours:

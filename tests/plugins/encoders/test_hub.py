@@ -133,10 +133,11 @@ class Remote:
         if local_files_only and not self.cache.exists():
             raise FileNotFoundError(self.cache)
         for name in () if local_files_only else allow_patterns:
-            if (self.source / name).is_file():
-                (self.cache / name).parent.mkdir(parents=True, exist_ok=True)
-                shutil.copy(self.source / name, self.cache / name)
-                self.fetched.append(name)
+            for file in self.source.glob(name):
+                place = self.cache / file.relative_to(self.source)
+                place.parent.mkdir(parents=True, exist_ok=True)
+                shutil.copy(file, place)
+                self.fetched.append(str(file.relative_to(self.source)))
         return str(self.cache)
 
 
@@ -148,6 +149,9 @@ def test_pickled_weights_are_fetched_only_where_there_are_no_others(
     if not pickled:
         (source / hub.PICKLED).write_text("not to be fetched")
     (source / "tf_model.h5").write_text("not to be fetched")
+    declared = ("added_tokens.json", "modules.json", "sentence_bert_config.json")
+    for name in (*declared, "special_tokens_map.json"):
+        (source / name).write_text("{}")
     remote = Remote(source, tmp_path / "cache")
     monkeypatch.setattr("huggingface_hub.snapshot_download", remote)
     parameters = MinBertParameters(checkpoint="some/bert", revision="v1")
@@ -155,7 +159,8 @@ def test_pickled_weights_are_fetched_only_where_there_are_no_others(
     assert checkpoint is not None
     weights = hub.PICKLED if pickled else "model.safetensors"
     assert checkpoint.weights == tmp_path / "cache" / weights
-    expected = {"config.json", "vocab.txt", "1_Pooling/config.json", weights}
+    tokens = {"vocab.txt", "special_tokens_map.json"}
+    expected = {"config.json", "1_Pooling/config.json", weights, *tokens, *declared}
     assert set(remote.fetched) == expected
     assert find(parameters) == checkpoint
     assert len(remote.fetched) == len(expected)  # the second time it was all there

@@ -13,7 +13,8 @@ from mtbench.api import UsageError
 from mtbench.batching import ragged
 from mtbench.metrics import pearson
 from mtbench.pooling import pool
-from mtbench_builtins.encoders.checkpoints import Checkpoint, find, fingerprint
+from mtbench_builtins.encoders.checkpoints import Checkpoint, find
+from mtbench_builtins.encoders.inspection import fingerprint
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.parameters import (
     BertParameters,
@@ -143,11 +144,16 @@ def test_it_has_no_revision() -> None:
         "1_Pooling/config.json",
     ],
 )
-def test_one_byte_of_a_file_moves_the_fingerprint(tmp_path: Path, name: str) -> None:
+def test_one_byte_of_a_file_moves_the_digest(tmp_path: Path, name: str) -> None:
+    def digest_of(parameters: BertParameters) -> str:
+        checkpoint = find(parameters)
+        assert checkpoint is not None
+        return checkpoint.digest()
+
     folder = shutil.copytree(FOLDER, tmp_path / "copy")
     copied = MinBertParameters(checkpoint=str(folder))
-    assert fingerprint(copied) == fingerprint(TinyParameters())
+    assert digest_of(copied) == digest_of(TinyParameters())
     content = bytearray((folder / name).read_bytes())
     content[len(content) // 2] ^= 1
     (folder / name).write_bytes(content)
-    assert fingerprint(copied) != fingerprint(TinyParameters())
+    assert digest_of(copied) != digest_of(TinyParameters())

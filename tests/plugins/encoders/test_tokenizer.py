@@ -79,7 +79,7 @@ def test_equals_the_bert_tokenizer_on_the_shipped_vocabulary() -> None:
         assert tokens[:2] == (expected["input_ids"], expected["token_type_ids"])
 
 
-@pytest.mark.parametrize(("max_tokens", "length"), [(None, 16), (400, 16), (10, 10)])
+@pytest.mark.parametrize(("max_tokens", "length"), [(None, 16), (16, 16), (10, 10)])
 def test_sequences_are_cut_at_the_last_position(
     bert_folder: Folder, max_tokens: int | None, length: int
 ) -> None:
@@ -125,7 +125,7 @@ def test_padding_and_truncation_of_the_file_are_ignored(bert_folder: Folder) -> 
 def test_a_vocabulary_without_special_tokens_is_refused(bert_folder: Folder) -> None:
     folder = bert_folder()
     (folder / "vocab.txt").write_text("[UNK]\nfilm\n")
-    with pytest.raises(UsageError, match=r"vocab\.txt: no \[CLS\], \[SEP\] in it"):
+    with pytest.raises(UsageError, match=r"vocab\.txt: no \[CLS\], \[SEP\] in it$"):
         tokenizer_of(folder)
 
 

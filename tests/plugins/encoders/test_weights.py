@@ -127,6 +127,21 @@ def test_a_broken_file_is_refused(tmp_path: Path, expected: Tensors, name: str) 
             load(tmp_path / name, expected)
 
 
+@pytest.mark.parametrize("zipped", [True, False])
+def test_a_damaged_pickle_is_refused_wherever_it_is_damaged(
+    tmp_path: Path, expected: Tensors, zipped: bool
+) -> None:
+    file = tmp_path / "pytorch_model.bin"
+    torch.save({}, file, _use_new_zipfile_serialization=zipped)
+    whole = file.read_bytes()
+    for place in range(0, len(whole), 7):
+        file.write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(UsageError) as error:
+            load(file, expected)
+        assert str(error.value).startswith(f"{file}: ")
+        assert "\n" not in str(error.value)
+
+
 def test_a_pickle_of_something_else_is_refused(tmp_path: Path, expected: Tensors) -> None:
     torch.save([torch.zeros(1)], tmp_path / "pytorch_model.bin")
     with pytest.raises(UsageError, match="expected a state dict, found list"):

@@ -5,8 +5,7 @@ from pathlib import Path
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import checkpoints, hub
-from mtbench_builtins.encoders.checkpoints import file_hash, read_json
-from mtbench_builtins.encoders.huggingface import library
+from mtbench_builtins.encoders.files import file_hash, read_json
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.shipped import SHIPPED
 
@@ -108,29 +107,6 @@ def find(parameters: HuggingFaceParameters) -> Checkpoint:
     if snapshot is None or _missing(snapshot):
         snapshot = _download(name, revision)
     return _checkpoint(snapshot)
-
-
-def fingerprint(parameters: HuggingFaceParameters) -> str:
-    """Return the SHA-256 of what decides the initial weights and the tokens, wherever it lies.
-
-    It reads files and imports nothing heavy, but says early that the library is missing.
-
-    Raises:
-        UsageError: if the library is not installed, the checkpoint is nowhere, files are
-            missing, or its configuration is that of no encoder, or of one with code of its own.
-    """
-    library.require()
-    checkpoint = find(parameters)
-    config = read_json(checkpoint.config)
-    if "model_type" not in config:
-        raise UsageError(
-            f"{checkpoint.config}: it has no model_type, so no kind of model is known"
-        )
-    for key in ("is_encoder_decoder", "is_decoder"):
-        if config.get(key):
-            raise UsageError(f"{checkpoint.config}: {key} is true; only encoders can be loaded")
-    refuse_own_code(checkpoint)
-    return checkpoint.digest()
 
 
 def refuse_own_code(checkpoint: Checkpoint) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from mtbench.api import UsageError
-from mtbench_builtins.encoders.checkpoints import read_json
+from mtbench_builtins.encoders.files import read_json
 from mtbench_builtins.encoders.huggingface import library
 from mtbench_builtins.encoders.huggingface.checkpoint import OWN_CODE, Checkpoint, refuse_own_code
 

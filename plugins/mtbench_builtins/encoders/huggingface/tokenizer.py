@@ -11,6 +11,7 @@ from mtbench.api import Tokens, UsageError
 from mtbench_builtins.encoders.huggingface import configuration, library
 from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, digest_of, find
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
+from mtbench_builtins.encoders.lengths import longest
 
 FORMAT = 1
 """Raised by hand when a change here gives a text other ids; it is in the fingerprint."""
@@ -33,7 +34,7 @@ class HuggingFaceTokenizer:
 
     Raises:
         UsageError: if the library is not installed, the checkpoint is nowhere, or its tokenizer
-            cannot be used.
+            cannot be used, or takes no sequences of ``max_tokens``.
     """
 
     def __init__(self, parameters: HuggingFaceParameters) -> None:
@@ -42,13 +43,12 @@ class HuggingFaceTokenizer:
         self._tokenizer = _load(self._checkpoint, config)
         self._embedded: int = config.vocab_size
         self._has_types = TYPES in self._tokenizer.model_input_names
-        limits = (
-            parameters.max_tokens,
-            self._tokenizer.model_max_length,
-            configuration.positions(config),
-        )
         # The library says 10^30 where a tokenizer has no limit.
-        self._longest = min(int(limit) for limit in limits if limit is not None)
+        limits = {
+            f"{self._checkpoint.config}: max_position_embeddings": configuration.positions(config),
+            f"{self._checkpoint.folder}: model_max_length": int(self._tokenizer.model_max_length),
+        }
+        self._longest = longest(parameters.max_tokens, limits)
         self.fingerprint = self._fingerprint()
 
     def _fingerprint(self) -> str:

@@ -7,7 +7,7 @@ import pytest
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import hub
 from mtbench_builtins.encoders.huggingface import checkpoint
-from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, find, fingerprint
+from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, find
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
@@ -54,15 +54,15 @@ def test_weights_may_be_in_several_files(folder: Path, stem: str) -> None:
     names = shard(folder, stem)
     found = find(at(folder))
     assert [file.name for file in found.weight_files()] == names
-    first = fingerprint(at(folder))
+    first = find(at(folder)).digest()
     (folder / names[2]).write_text("other weights")
-    assert fingerprint(at(folder)) != first
+    assert find(at(folder)).digest() != first
     (folder / names[2]).unlink()
     with pytest.raises(UsageError, match=rf"it names {names[2]}, which is not there"):
-        fingerprint(at(folder))
+        find(at(folder)).digest()
     (folder / names[0]).write_text("{}")
     with pytest.raises(UsageError, match="it has no weight_map"):
-        fingerprint(at(folder))
+        find(at(folder)).digest()
 
 
 def test_what_is_missing_is_named_with_what_is_there(tmp_path: Path) -> None:
@@ -116,59 +116,29 @@ def test_every_file_of_a_masked_language_models_tokenizer_is_known() -> None:
     assert {name: names - known for name, names in files.items() if names - known} == {}
 
 
-# --- fingerprint -----------------------------------------------------------------------------
+# --- digest ----------------------------------------------------------------------------------
 
 
-def test_the_fingerprint_is_of_the_bytes_and_not_of_the_path(folder: Path, tmp_path: Path) -> None:
-    first = fingerprint(at(folder))
+def test_the_digest_is_of_the_bytes_and_not_of_the_path(folder: Path, tmp_path: Path) -> None:
+    first = find(at(folder)).digest()
     elsewhere = shutil.copytree(folder, tmp_path / "elsewhere")
     (elsewhere / "README.md").write_text("says nothing")
-    assert fingerprint(at(elsewhere)) == first
+    assert find(at(elsewhere)).digest() == first
     (elsewhere / "1_Pooling").mkdir()
     seen = {first}
     tokens = ("special_tokens_map.json", "merges.txt", "bpe.codes", "word_shape.json")
     for name in (*FILES, *tokens, "1_Pooling/config.json"):
         with (elsewhere / name).open("ab") as file:
             file.write(b" ")
-        seen.add(fingerprint(at(elsewhere)))
+        seen.add(find(at(elsewhere)).digest())
     assert len(seen) == 9
 
 
-def test_the_fingerprint_by_hand(folder: Path) -> None:
+def test_the_digest_by_hand(folder: Path) -> None:
     # SHA-256 over "<name> <SHA-256 of its bytes>\n" of config, tokenizer and weights.
-    assert fingerprint(at(folder)) == (
+    assert find(at(folder)).digest() == (
         "c7b2432a2d026c9f3372196f30ceffb4a8c987046d4d474a083e6e2c84a3d762"
     )
-
-
-@pytest.mark.parametrize(
-    ("config", "reason"),
-    [
-        ("{}", "it has no model_type"),
-        ('{"model_type": "t5", "is_encoder_decoder": true}', "is_encoder_decoder is true"),
-        ('{"model_type": "bert", "is_decoder": true}', "is_decoder is true; only encoders"),
-        (
-            '{"model_type": "bert", "auto_map": {"AutoModel": "own.Model"}}',
-            r"code that comes with it, which mtbench does not run \(auto_map: own\.Model\)$",
-        ),
-    ],
-)
-def test_what_is_no_encoder_is_refused_before_anything_runs(
-    folder: Path, config: str, reason: str
-) -> None:
-    (folder / "config.json").write_text(config)
-    with pytest.raises(UsageError, match=reason) as error:
-        fingerprint(at(folder))
-    assert "\n" not in str(error.value)
-
-
-def test_code_of_its_own_for_something_else_is_no_hindrance(folder: Path) -> None:
-    config = {
-        "model_type": "bert",
-        "auto_map": {"AutoModelForSequenceClassification": "own.Model"},
-    }
-    (folder / "config.json").write_text(json.dumps(config))
-    assert len(fingerprint(at(folder))) == 64
 
 
 # --- from the Hub ----------------------------------------------------------------------------

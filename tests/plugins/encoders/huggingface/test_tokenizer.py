@@ -74,9 +74,9 @@ def test_nothing_is_nothing() -> None:
     [
         ("bert", None, 20),
         ("bert", 9, 9),
-        ("bert", 90, 20),
+        ("bert", 20, 20),
         ("roberta", None, 18),
-        ("mpnet", 90, 18),
+        ("mpnet", 18, 18),
     ],
 )
 def test_sequences_are_cut_at_the_last_position(
@@ -105,6 +105,16 @@ def test_a_sequence_says_that_it_was_cut_and_one_that_just_fits_does_not(
     whole = [len(tokens.ids) for tokens in tokenizer_of(folder_of(family), 90).encode(items)]
     assert 12 in whole
     assert found == [(min(length, 12), length > 12) for length in whole]
+
+
+@pytest.mark.parametrize(("family", "positions"), [("bert", 20), ("mpnet", 18), ("roberta", 18)])
+def test_more_tokens_than_positions_are_refused(
+    folder_of: Folder, family: str, positions: int
+) -> None:
+    with pytest.raises(
+        UsageError, match=rf"^max_tokens is {positions + 1}, but .* is {positions}$"
+    ):
+        tokenizer_of(folder_of(family), positions + 1)
 
 
 def test_the_tokenizers_own_limit_counts(folder_of: Folder) -> None:

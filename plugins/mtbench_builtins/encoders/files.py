@@ -1,0 +1,67 @@
+"""Files of a checkpoint: JSON objects, what Git LFS leaves in place of a file, and hashes."""
+
+import hashlib
+import json
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+from mtbench.api import UsageError
+
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that Git LFS left in place of a large one."""
+
+
+def read_json(file: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
+    """Return the object in a JSON file; ``missing``, where that is given and there is no file.
+
+    Raises:
+        UsageError: if it holds anything else.
+    """
+    if missing is not None and not file.exists():
+        return missing
+    content = read_any_json(file)
+    if not isinstance(content, dict):
+        raise UsageError(f"{file}: expected a JSON object")
+    return content
+
+
+def read_any_json(file: Path) -> Any:
+    """Return what a JSON file holds.
+
+    Raises:
+        UsageError: if it is none.
+    """
+    refuse_pointer(file, "JSON")
+    try:
+        return json.loads(file.read_text(encoding="utf-8"))
+    except (ValueError, RecursionError) as error:
+        raise UsageError(f"{file}: no JSON in UTF-8 ({error})") from None
+
+
+def refuse_pointer(file: Path, what: str) -> None:
+    """Refuse what Git LFS left in place of a file.
+
+    Raises:
+        UsageError: if it is a pointer, or the file cannot be read.
+    """
+    try:
+        with file.open("rb") as stream:
+            beginning = stream.read(len(POINTER))
+    except OSError as error:
+        raise UsageError(f"{file}: it cannot be read ({error.strerror})") from None
+    if beginning == POINTER:
+        raise UsageError(f"{file}: a Git LFS pointer, not the {what}; 'git lfs pull' fetches it")
+
+
+def file_hash(file: Path) -> str:
+    """Return the SHA-256 of a file; one that did not change is read once a process."""
+    status = file.stat()
+    return _hash_once((file.resolve(), status.st_size, status.st_mtime_ns))
+
+
+@lru_cache(maxsize=256)
+def _hash_once(version: tuple[Path, int, int]) -> str:
+    """Return the SHA-256 of a file: read once a process, unless its size or time changes."""
+    with version[0].open("rb") as stream:
+        return hashlib.file_digest(stream, "sha256").hexdigest()

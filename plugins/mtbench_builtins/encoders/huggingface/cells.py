@@ -1,0 +1,19 @@
+"""What an encoder of the library transformers has against a cell, or has its readers know."""
+
+from mtbench.api import Cell
+from mtbench_builtins.encoders.caveats import seen, told
+from mtbench_builtins.encoders.refusals import without_pooler
+
+
+def rejects(cell: Cell) -> str | None:
+    """Refuse to pool a frozen model by a pooler that its checkpoint lacks."""
+    from mtbench_builtins.encoders.huggingface.inspection import of_cell, pooler_is_drawn
+
+    return without_pooler(cell, lambda: pooler_is_drawn(of_cell(cell)))
+
+
+def caveat(cell: Cell) -> list[str]:
+    """Return what a reader of the scores of a cell's model must know."""
+    from mtbench_builtins.encoders.huggingface.inspection import LATEST
+
+    return [*seen(cell), *told(cell, LATEST.of_cell(cell))]

@@ -1,0 +1,228 @@
+import json
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from mtbench.api import Cell, Component, UsageError
+from mtbench_builtins.encoders import inspection
+from mtbench_builtins.encoders.inspection import fingerprint, of_cell, pooler_is_drawn, reading
+from mtbench_builtins.encoders.parameters import MinBertParameters, TinyParameters
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
+
+Folder = Callable[..., Path]
+Change = Callable[[Path], object]
+
+WORDS = "embeddings.word_embeddings.weight"
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1000\n"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return shutil.copytree(SHIPPED[TINY], tmp_path / "mine")
+
+
+def rewritten(change: Callable[[str, torch.Tensor], dict[str, torch.Tensor]]) -> Change:
+    """Return what changes the weights of a folder, tensor by tensor."""
+
+    def write(folder: Path) -> None:
+        file = folder / "model.safetensors"
+        tensors: dict[str, torch.Tensor] = {}
+        for name, tensor in load_file(file).items():
+            tensors |= change(name, tensor)
+        save_file({name: tensor.contiguous() for name, tensor in tensors.items()}, file)
+
+    return write
+
+
+def prefixed(prefix: str) -> Change:
+    return rewritten(lambda name, tensor: {prefix + name: tensor})
+
+
+def replaced(name: str, content: str | bytes) -> Change:
+    given = content if isinstance(content, bytes) else content.encode()
+
+    def write(folder: Path) -> None:
+        (folder / name).parent.mkdir(exist_ok=True)
+        (folder / name).write_bytes(given)
+
+    return write
+
+
+def torn(folder: Path) -> None:
+    file = folder / "model.safetensors"
+    file.write_bytes(file.read_bytes()[:-1])
+
+
+SPOILT: dict[str, tuple[Change, str]] = {
+    "a pointer in place of the weights": (
+        replaced("model.safetensors", POINTER),
+        "model.safetensors: a Git LFS pointer, not the weights; 'git lfs pull'",
+    ),
+    "a pointer in place of the vocabulary": (
+        replaced("vocab.txt", POINTER),
+        "vocab.txt: a Git LFS pointer, not the vocabulary",
+    ),
+    "a pointer in place of the configuration": (
+        replaced("config.json", POINTER),
+        "config.json: a Git LFS pointer, not the JSON",
+    ),
+    "torn weights": (torn, "model.safetensors: no weights can be read from it (Error while"),
+    "other weights": (
+        replaced("model.safetensors", b"\xff" * 99),
+        "model.safetensors: no weights can be read from it (Error while",
+    ),
+    "a wrapper's names": (
+        prefixed("module."),
+        "model.safetensors: the tensors' names begin with 'module.' (module.embeddings.LayerNorm",
+    ),
+    "a compiler's names": (
+        prefixed("_orig_mod."),
+        "model.safetensors: the tensors' names begin with '_orig_mod.' (_orig_mod.embeddings",
+    ),
+    "other names": (
+        prefixed("model."),
+        f"model.safetensors: the tensor '{WORDS}' is missing (found: model.embeddings.LayerNorm",
+    ),
+    "integers": (
+        rewritten(lambda name, t: {name: (t * 100).to(torch.int8) if name == WORDS else t}),
+        f"model.safetensors: the tensor '{WORDS}' is of kind I8; weights are of kind",
+    ),
+    "another shape": (
+        rewritten(lambda name, t: {name: t[1:] if name == WORDS else t}),
+        f"model.safetensors: the tensor '{WORDS}' is of shape [7999, 160]; by config.json",
+    ),
+    "a vocabulary that is not UTF-8": (
+        replaced("vocab.txt", b"[PAD]\n\xff\n"),
+        "vocab.txt: the library tokenizers cannot read it (",
+    ),
+    "a flag that is null": (
+        replaced("tokenizer_config.json", '{"do_lower_case": null}'),
+        "tokenizer_config.json: do_lower_case is None; expected true or false",
+    ),
+    "poolings in a list": (
+        replaced("1_Pooling/config.json", '{"pooling_mode": ["mean", "cls"]}'),
+        "1_Pooling/config.json: declares the pooling ['mean', 'cls']; known are cls and mean",
+    ),
+    "modules that are none": (
+        replaced("modules.json", "{}"),
+        "modules.json: expected a list of modules",
+    ),
+    "settings that are none": (
+        replaced("sentence_bert_config.json", "[]"),
+        "sentence_bert_config.json: expected a JSON object",
+    ),
+}
+
+
+@pytest.mark.parametrize("what", SPOILT)
+def test_what_cannot_be_used_has_no_fingerprint(folder: Path, what: str) -> None:
+    spoil, said = SPOILT[what]
+    fingerprint(MinBertParameters(checkpoint=str(folder)))
+    spoil(folder)
+    with pytest.raises(UsageError) as error:
+        fingerprint(MinBertParameters(checkpoint=str(folder)))
+    assert str(error.value).startswith(f"{folder}/{said}")
+    assert "\n" not in str(error.value)
+
+
+def test_pickled_weights_are_left_to_the_run(bert_folder: Folder) -> None:
+    folder = bert_folder(pickled=True)
+    assert len(fingerprint(MinBertParameters(checkpoint=str(folder)))) == 64
+    (folder / "pytorch_model.bin").write_text(POINTER)
+    with pytest.raises(UsageError, match="a Git LFS pointer, not the weights"):
+        fingerprint(MinBertParameters(checkpoint=str(folder)))
+
+
+@pytest.mark.parametrize("parameters", [MinBertParameters, TinyParameters])
+def test_more_tokens_than_positions_are_refused(parameters: Any) -> None:
+    place = {"checkpoint": TINY} if parameters is MinBertParameters else {}
+    assert len(fingerprint(parameters(**place, max_tokens=512))) == 64
+    with pytest.raises(UsageError) as error:
+        fingerprint(parameters(**place, max_tokens=513))
+    assert str(error.value) == (
+        f"max_tokens is 513, but {SHIPPED[TINY]}/config.json: max_position_embeddings is 512"
+    )
+
+
+def test_more_tokens_than_the_tokenizer_allows_are_refused(folder: Path) -> None:
+    (folder / "tokenizer_config.json").write_text('{"model_max_length": 100}')
+    with pytest.raises(UsageError) as error:
+        fingerprint(MinBertParameters(checkpoint=str(folder), max_tokens=101))
+    assert str(error.value) == (
+        f"max_tokens is 101, but {folder}/tokenizer_config.json: model_max_length is 100"
+    )
+
+
+def test_without_a_checkpoint_the_vocabulary_is_the_fingerprint(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    first = fingerprint(MinBertParameters())
+    assert fingerprint(MinBertParameters(width=64)) == first
+    monkeypatch.setattr(inspection, "vocabulary", lambda: ("[UNK]", "a"))
+    assert fingerprint(MinBertParameters()) != first
+
+
+def test_it_needs_no_torch(folder: Path) -> None:
+    script = """
+import sys
+from mtbench_builtins.encoders.inspection import find, fingerprint, pooler_is_drawn
+from mtbench_builtins.encoders.parameters import MinBertParameters
+given = MinBertParameters(checkpoint=sys.argv[1])
+print(len(fingerprint(given)), pooler_is_drawn(find(given)), "torch" in sys.modules)
+"""
+    command = [sys.executable, "-c", script, str(folder)]
+    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
+    assert printed == "64 True False\n"
+
+
+# --- poolers ----------------------------------------------------------------------------------
+
+
+def cell(name: str = "minbert", **parameters: Any) -> Cell:
+    component = Component(name, parameters)
+    return Cell({}, component, {}, Component("cycle"), Component("sum"), {})
+
+
+@pytest.mark.parametrize("pickled", [False, True])
+@pytest.mark.parametrize("pooler", [False, True])
+def test_a_pooler_that_is_drawn(bert_folder: Folder, pooler: bool, pickled: bool) -> None:
+    folder = bert_folder(pooler=pooler, pickled=pickled)
+    found = of_cell(cell(checkpoint=str(folder), revision=None))
+    assert found is not None
+    assert found.folder == folder
+    assert pooler_is_drawn(found) is not pooler
+
+
+def test_the_checkpoint_of_a_cell() -> None:
+    tiny = of_cell(cell("tiny"))
+    assert tiny is not None
+    assert tiny.folder == SHIPPED[TINY]
+    assert of_cell(cell(checkpoint=TINY, revision=None)) == tiny
+    assert of_cell(cell(checkpoint=None, revision=None)) is None
+    assert pooler_is_drawn(tiny)
+    assert not pooler_is_drawn(None)
+
+
+# --- how texts are read -----------------------------------------------------------------------
+
+
+def test_words_that_are_never_met(folder: Path) -> None:
+    checkpoint = of_cell(cell(checkpoint=str(folder), revision=None))
+    assert checkpoint is not None
+    assert reading(checkpoint, 100) == (100, 0)
+    assert reading(checkpoint, None) == (512, 0)
+    pieces = (folder / "vocab.txt").read_text().splitlines()
+    words = [i for i, piece in enumerate(pieces) if len(piece) > 1 and piece.isalpha()]
+    for i in words[: len(words) // 4]:
+        pieces[i] = pieces[i].title()
+    (folder / "vocab.txt").write_text("\n".join(pieces) + "\n")
+    assert reading(checkpoint, None).cased == pytest.approx(0.25, abs=0.001)
+    (folder / "tokenizer_config.json").write_text(json.dumps({"do_lower_case": False}))
+    assert reading(checkpoint, None).cased == 0
