@@ -95,7 +95,7 @@ class HuggingFaceTokenizer:
 
     def _cut(self, columns: Sequence[list[str]], lengths: Sequence[int]) -> list[bool]:
         """Return which sequences were cut: of the longest ones, those that are longer uncut."""
-        full = [place for place, length in enumerate(lengths) if length >= self._longest]
+        full = [place for place, length in enumerate(lengths) if length == self._longest]
         cut = [False] * len(lengths)
         if full:
             some = ([column[place] for place in full] for column in columns)
