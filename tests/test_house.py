@@ -25,6 +25,7 @@ GROUND = """
     errors devices randomness metrics learning_rate protocols specs parameters hookspecs api
     labels table_files tables layouts tracebacks model_schema blocking version
 """
+UNDER = "validation imports provenance plugin_files entries attribution refusals registry"
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data evidence board held_out plan_rendering html overview catalogue data_tables token_column
@@ -37,7 +38,7 @@ TORCH = """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
     GROUND.split(),  # with the page of hooks, which the api shows beside the specs
-    ["validation", "provenance", "plugin_files", "entries", "attribution", "refusals", "registry"],
+    UNDER.split(),
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
     ["executors", "study", "bench", "comparison", "gate", "progress"],
