@@ -10,6 +10,7 @@ import pytest
 
 from mtbench.errors import UsageError
 from mtbench.matrix.file import cells, read_matrix
+from mtbench.provenance import source_hash
 from mtbench.registry import Registry
 from mtbench.scaffold import write_plugin, write_study
 from mtbench.specs import KINDS
@@ -133,36 +134,47 @@ def test_the_readme_has_a_command_that_works(begun: Path) -> None:
         assert f"`{checking.format(kind=kind)}{' --data data' if kind == 'task' else ''}`" in text
 
 
-def test_a_plugin_works_as_a_file_too(begun: Path) -> None:
-    file = begun / "head" / "mtbench_new_head.py"
-    shown = run("mtbench", "plugins", "show", "new-head", "--plugin", file, folder=begun)
-    assert "from mtbench_new_head.py" in shown
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_plugin_works_beside_a_matrix_too(begun: Path, tmp_path: Path, kind: str) -> None:
-    module = begun / kind / f"mtbench_new_{kind}.py"
-    (tmp_path / "mtbenchfile.py").write_text(module.read_text())
-    shown = run("mtbench", "plugins", "show", f"new-{kind}", folder=tmp_path)
-    assert "from mtbenchfile.py" in shown
+def test_listing_a_plugin_imports_no_torch(begun: Path, kind: str) -> None:
+    script = f"import sys, mtbench_new_{kind}; print('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(begun / "site")}
+    command = [sys.executable, "-c", f"{script}; print(*mtbench_new_{kind}.mtbench_{kind}s())"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"False\n{kind.capitalize()}Spec(name='new-{kind}'")
+
+
+def test_an_edit_of_the_class_counts_and_one_of_the_catalogue_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> None:
+    write_plugin("head", "tall", tmp_path, Registry.load())
+    monkeypatch.syspath_prepend(tmp_path)
+    package, target = tmp_path / "mtbench_tall", "mtbench_tall.head:TallHead"
+    before = source_hash(target)
+
+    with (package / "__init__.py").open("a") as file:
+        file.write("# another component\n")
+    assert source_hash(target) == before
+    with (package / "head.py").open("a") as file:
+        file.write("# edited\n")
+    assert source_hash(target) != before
 
 
 @pytest.mark.parametrize(
-    ("name", "file", "class_"),
+    ("name", "package", "class_"),
     [
-        ("tall", "mtbench_tall.py", "TallHead"),
-        ("very-tall-head", "mtbench_very_tall_head.py", "VeryTallHead"),
-        ("mtbench-tall", "mtbench_tall.py", "MtbenchTallHead"),
-        ("3d", "mtbench_3d.py", "Head3d"),
-        ("head", "mtbench_head.py", "MyHead"),
+        ("tall", "mtbench_tall", "TallHead"),
+        ("very-tall-head", "mtbench_very_tall_head", "VeryTallHead"),
+        ("mtbench-tall", "mtbench_tall", "MtbenchTallHead"),
+        ("3d", "mtbench_3d", "Head3d"),
+        ("head", "mtbench_head", "MyHead"),
     ],
 )
-def test_names(tmp_path: Path, name: str, file: str, class_: str) -> None:
+def test_names(tmp_path: Path, name: str, package: str, class_: str) -> None:
     write_plugin("head", name, tmp_path, Registry.load())
 
-    source = (tmp_path / file).read_text()
+    source = (tmp_path / package / "head.py").read_text()
     assert f"class {class_}(nn.Module):" in source
-    compile(source, file, "exec")
+    compile(source, "head.py", "exec")
 
 
 def test_the_folder_is_called_as_the_distribution(
@@ -172,7 +184,7 @@ def test_the_folder_is_called_as_the_distribution(
 
     files = write_plugin("combiner", "mean", None, Registry.load())
 
-    assert {file.parent for file in files} == {Path("mtbench-mean")}
+    assert {file.parts[0] for file in files} == {"mtbench-mean"}
 
 
 @pytest.mark.parametrize(

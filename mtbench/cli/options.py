@@ -54,30 +54,14 @@ format_option = click.option(
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")
 
 
-def plugin_option(command: Command) -> Command:
-    """Add ``--plugin`` and ``-p``; the command is given ``plugin_files`` and ``blocked``.
-
-    The ``mtbenchfile.py`` beside the command's matrix is among the files, or that of the working
-    directory where none is given.
-    """
+def plugin_option(command: Command, *, beside: bool = True) -> Command:
+    """Add ``-p`` to ``files_option``; the command is given ``blocked`` too."""
 
     @wraps(command)
-    def with_file_beside(**given: Any) -> Any:
-        from mtbench.plugin_files import file_beside
-
-        beside = file_beside(given.get("matrix_path") or Path())
-        given["plugin_files"] = [*given["plugin_files"], *beside]
+    def with_blocked(**given: Any) -> Any:
         given["blocked"] = [_blocked(text) for text in given["blocked"]]
         return command(**given)
 
-    add_files = click.option(
-        "--plugin",
-        "plugin_files",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="A Python file that is a plugin, beside mtbenchfile.py; may be given again.",
-    )
     add_blocked = click.option(
         "-p",
         "blocked",
@@ -86,7 +70,35 @@ def plugin_option(command: Command) -> Command:
         help="Leave out the plugin of that name (distribution, entry point, "
         "DISTRIBUTION/ENTRYPOINT or file without .py); may be given again.",
     )
-    return cast("Command", add_files(add_blocked(with_file_beside)))
+    return files_option(cast("Command", add_blocked(with_blocked)), beside=beside)
+
+
+def files_option(command: Command, *, beside: bool = True) -> Command:
+    """Add ``--plugin``; the command is given ``plugin_files``.
+
+    Args:
+        beside: whether the ``mtbenchfile.py`` beside the command's matrix is among the files, or
+            that of the working directory where none is given.
+    """
+
+    @wraps(command)
+    def with_file_beside(**given: Any) -> Any:
+        from mtbench.plugin_files import file_beside
+
+        found = file_beside(given.get("matrix_path") or Path()) if beside else []
+        given["plugin_files"] = [*given["plugin_files"], *found]
+        return command(**given)
+
+    more = ", beside mtbenchfile.py" if beside else ""
+    add_files = click.option(
+        "--plugin",
+        "plugin_files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help=f"A Python file that is a plugin{more}; may be given again.",
+    )
+    return cast("Command", add_files(with_file_beside))
 
 
 def _blocked(text: str) -> str:
@@ -199,8 +211,10 @@ def parse_values(text: str) -> list[Any]:
 
 def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
     """Load all plugins but those that are blocked."""
+    from mtbench.plugin_files import tell
     from mtbench.registry import Registry
 
+    tell(file for file in files if file.stem not in blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
     return registry

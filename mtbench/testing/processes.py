@@ -123,7 +123,7 @@ def _answer(script: str, request: dict[str, Any], hash_seed: int) -> Answer:
     """Run a script in a new process, on the paths of this one, and return its answer."""
     path = [str(Path(folder or ".").absolute()) for folder in sys.path]
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-P", "-c", script],
         input=json.dumps({"path": path, **request}),
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
         capture_output=True,
