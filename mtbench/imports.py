@@ -6,7 +6,7 @@ import ast
 import site
 import sys
 import sysconfig
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from functools import cache
 from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points, packages_distributions
@@ -214,9 +214,10 @@ def _is_python(spec: ModuleSpec) -> bool:
 
 def _source(spec: ModuleSpec) -> bytes | None:
     """Return the bytes of a module's file, compiled ones too; None where it has no file."""
-    if spec.origin is None or not hasattr(spec.loader, "get_data"):
+    read: Callable[[str], bytes] | None = getattr(spec.loader, "get_data", None)
+    if spec.origin is None or read is None:
         return None
-    source: bytes = spec.loader.get_data(spec.origin)
+    source = read(spec.origin)
     return source.replace(b"\r\n", b"\n") if _is_python(spec) else source
 
 

@@ -8,7 +8,6 @@ import subprocess
 import sys
 from dataclasses import dataclass
 from functools import cache
-from importlib.machinery import PathFinder
 from pathlib import Path
 from typing import Any
 
@@ -149,10 +148,7 @@ def _named(target: Target) -> str:
 
 
 def _file(target: str) -> list[str]:
-    """Return the file of a module that was imported from it, and lies on no path."""
+    """Return the file of a module that is one, and may have been imported from it by name."""
     name = module_of(target).partition(".")[0]
     file = getattr(sys.modules.get(name), "__file__", None)
-    by_path = PathFinder.find_spec(name)
-    if file is None or Path(file).stem != name or (by_path and by_path.origin == file):
-        return []
-    return [file]
+    return [file] if file is not None and Path(file).stem == name else []
