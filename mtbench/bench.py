@@ -2,7 +2,6 @@
 
 import json
 import subprocess
-import sys
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -10,7 +9,7 @@ from typing import Any
 
 from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
-from mtbench.executors import environment
+from mtbench.executors import command, environment
 from mtbench.matrix.file import Matrix
 from mtbench.planning import Plan, PlannedCell, faults
 from mtbench.requests import request, versions
@@ -135,7 +134,7 @@ class _Subject:
         write_json(folder.path / REQUEST, asked)
         with (folder.path / LOG).open("wb") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "mtbench.bench_worker", folder.path, str(steps)],
+                command("bench_worker", folder.path, steps, *asked["plugins"]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

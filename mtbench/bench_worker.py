@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -39,14 +39,15 @@ class Subject:
     Args:
         folder: with the request of a run.
         steps: that will be taken; a shorter schedule is made longer.
+        plugins: plugin files that are loaded.
 
     Attributes:
         entries: who brings each part of the cell.
     """
 
-    def __init__(self, folder: Path, steps: int) -> None:
+    def __init__(self, folder: Path, steps: int, plugins: Sequence[Path] = ()) -> None:
         started = time.perf_counter()
-        self._run = prepare(RunFolder(folder))
+        self._run = prepare(RunFolder(folder), plugins=plugins)
         self._loading = time.perf_counter() - started
         self.entries = self._run.entries
         with naming(self.entries):
@@ -139,7 +140,9 @@ def _trainer(run: Run, given: RunData, steps: int) -> tuple[Trainer, int]:
     return made, count
 
 
-def serve(folder: str, steps: str, orders: TextIO, answers: TextIO) -> None:
+def serve(
+    folder: str, steps: str, orders: TextIO, answers: TextIO, plugins: Sequence[str] = ()
+) -> None:
     """Answer each order, a line, with a line of JSON; an error is the last answer.
 
     The first answer comes unasked, when the cell is ready. Orders are the names of methods of
@@ -151,7 +154,7 @@ def serve(folder: str, steps: str, orders: TextIO, answers: TextIO) -> None:
         answers.flush()
 
     try:
-        subject = Subject(Path(folder), int(steps))
+        subject = Subject(Path(folder), int(steps), list(map(Path, plugins)))
         answer({"status": "ready"})
         for line in orders:
             with naming(subject.entries):
@@ -163,13 +166,13 @@ def serve(folder: str, steps: str, orders: TextIO, answers: TextIO) -> None:
         answer(failure(error, text))
 
 
-def main(folder: str, steps: str) -> None:
+def main(folder: str, steps: str, *plugins: str) -> None:
     """Serve the process that started this one."""
     # What libraries print goes to the log, and cannot be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with answers:
-        serve(folder, steps, sys.stdin, answers)
+        serve(folder, steps, sys.stdin, answers, plugins)
 
 
 if __name__ == "__main__":

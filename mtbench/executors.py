@@ -84,6 +84,15 @@ def environment(threads: int) -> dict[str, str]:
     }
 
 
+def command(module: str, *arguments: object) -> list[str]:
+    """Return the command line of a process of ours, in which ``-P`` hides the working directory.
+
+    Args:
+        module: of the harness, which the process runs.
+    """
+    return [sys.executable, "-P", "-m", f"mtbench.{module}", *map(str, arguments)]
+
+
 def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
     """Train runs, so many at a time, until all have a result.
 
@@ -133,7 +142,8 @@ class _Attempt:
         write_json(self._request, job.request)
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
-                [sys.executable, "-m", "mtbench.worker", folder.path, self._request],
+                # Code is named here, and not by a file that lies in a store.
+                command("worker", folder.path, self._request, *job.request["plugins"]),
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,

@@ -11,7 +11,7 @@ from typing import Any
 from mtbench import data, devices
 from mtbench.entries import Entry, build_parameters, calling, label, load_target
 from mtbench.errors import PluginError, UsageError, users_mistakes
-from mtbench.provenance import source_hash
+from mtbench.provenance import source_hash, sources_hash
 from mtbench.resolution import Resolved, TaskEntry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
 
@@ -25,7 +25,7 @@ class Identifier:
     def __init__(self) -> None:
         self._fingerprints: dict[tuple[int, str | None], dict[str, str]] = {}
         self._weights: dict[str, str | None] = {}
-        self._sources: dict[Target, str] = {}
+        self._sources: dict[str | int, str] = {}
         self._code: dict[int, str] = {}
 
     def identity(self, resolved: Resolved, device: str) -> dict[str, Any]:
@@ -82,15 +82,19 @@ class Identifier:
             if isinstance(spec, EncoderSpec):
                 targets.append(spec.tokenizer)
             parts = [self._source(entry, target) for target in targets if target is not None]
+            if spec.sources:
+                with calling(entry):
+                    parts.append(sources_hash(spec.sources))
             text = canonical([*parts, _handling(spec)])
             self._code[id(entry)] = hashlib.sha256(text.encode()).hexdigest()
         return self._code[id(entry)]
 
     def _source(self, entry: Entry, target: Target) -> str:
-        if target not in self._sources:
+        memo = target if isinstance(target, str) else id(target)  # which may have no hash
+        if memo not in self._sources:
             with calling(entry):
-                self._sources[target] = source_hash(target)
-        return self._sources[target]
+                self._sources[memo] = source_hash(target)
+        return self._sources[memo]
 
     def _data_fingerprints(self, name: str, task: TaskEntry, folder: str | None) -> dict[str, str]:
         memo = (id(task), folder)

@@ -1,15 +1,27 @@
 """Plugin files: Python files that are plugins without being installed (``--plugin``)."""
 
+import ast
 import sys
-from collections.abc import Container, Iterable
+from collections.abc import Iterable, Mapping, Sequence
+from importlib.machinery import ModuleSpec
+from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
+from typing import Any
 
 from mtbench.errors import UsageError
+from mtbench.hookspecs import NAMESPACE
+from mtbench.imports import HARNESS, imported, spec_of, top
 
 BESIDE = "mtbenchfile.py"
 """A file of this name is a plugin of the matrix beside it; each study may have its own."""
+
+_folders: list[str] = []
+"""Of plugin files, those on ``sys.path`` that were put there below."""
+
+_told: set[Path] = set()
+"""Files that this process has named on stderr, as it loaded them unasked."""
 
 
 def file_beside(matrix: Path) -> list[Path]:
@@ -36,19 +48,43 @@ def distinct(files: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def check_stored(files: Iterable[Path], blocked: Container[str], *, run: str) -> None:
-    """Make sure that the plugin files of a stored run are still where they were.
+def tell(files: Iterable[Path]) -> None:
+    """Name on stderr, once a process, the ``mtbenchfile.py`` among the files that are loaded.
+
+    Nobody wrote its name into the command, and it is code that runs.
+    """
+    for file in files:
+        if file.name == BESIDE and file.resolve() not in _told:
+            _told.add(file.resolve())
+            sys.stderr.write(f"loading {file}, which is code (-p no:{file.stem} leaves it out)\n")
+
+
+def files_of_run(request: Mapping[str, Any], given: Iterable[Path], *, run: str) -> list[Path]:
+    """Return the plugin files of a stored run among those that somebody gave, by name.
+
+    What a store says of where they lie is not followed: whoever wrote it may be a stranger.
 
     Args:
-        blocked: names of files, without ``.py``, that the run leaves out.
+        request: of the run, as it is stored.
         run: how the message calls it.
 
     Raises:
-        UsageError: if one is not there.
+        UsageError: if one is missing that brought a component of the run, and no distribution
+            has become the plugin.
     """
-    for file in files:
-        if file.stem not in blocked and not file.is_file():
-            raise UsageError(f"the plugin file of {run}, {file}, is not there any more")
+    by_name = {file.name: file for file in distinct(given)}
+    providers = request["providers"].values()
+    needed = [file for file in map(Path, request["plugins"]) if file.name in providers]
+    installed = {point.module for point in entry_points(group=NAMESPACE)}
+    missing = [
+        str(file) for file in needed if file.name not in by_name and file.stem not in installed
+    ]
+    if missing:
+        raise UsageError(
+            f"{run} was trained with the plugin file {', '.join(missing)}: give it with --plugin "
+            "FILE (code is not run because a store names it)"
+        )
+    return [by_name[file.name] for file in needed if file.name in by_name]
 
 
 def check_file(file: Path) -> None:
@@ -72,21 +108,88 @@ def check_file(file: Path) -> None:
         )
 
 
+def make_importable(files: Sequence[Path]) -> None:
+    """Let plugin files import what lies beside them, behind all else that can be imported.
+
+    The folders of these files come last on ``sys.path``, only before those of files that were
+    loaded earlier, whose modules are forgotten where these files have some of the same name.
+
+    Raises:
+        UsageError: if a file imports one beside it, and Python would find another one.
+    """
+    folders = [str(file.resolve().parent) for file in files]
+    rest = [folder for folder in sys.path if folder not in _folders]
+    ours = [folder for folder in dict.fromkeys([*folders, *_folders]) if folder not in rest]
+    sys.path[:] = [*rest, *ours]
+    earlier, _folders[:] = set(_folders), ours
+    beside = {file: sorted(_beside(file)) for file in files}
+    names = {module for modules in beside.values() for module in modules}
+    for name, module in list(sys.modules.items()):
+        if top(name) in names and _place(getattr(module, "__spec__", None)) in earlier:
+            del sys.modules[name]
+    for file, modules in beside.items():
+        for name in modules:
+            spec = spec_of(name)
+            if _place(spec) != str(file.resolve().parent):
+                origin = None if spec is None else spec.origin
+                raise UsageError(
+                    f"--plugin {file}: it imports {name!r}, and another module of that name "
+                    f"({origin}) hides the one beside it: rename that"
+                )
+
+
+def _beside(file: Path) -> set[str]:
+    """Return the modules in a file's folder that it imports, or that those import."""
+    folder, found, pending = file.resolve().parent, set[str](), [file]
+    while pending:
+        for name in _imported_tops(pending.pop()) - found - {file.stem, HARNESS}:
+            module, package = folder / f"{name}.py", folder / name
+            if module.is_file() or (package / "__init__.py").is_file():
+                found.add(name)
+                pending += [module] if module.is_file() else package.rglob("*.py")
+    return found
+
+
+def _imported_tops(file: Path) -> set[str]:
+    try:
+        tree = ast.parse(file.read_bytes())
+    except (SyntaxError, ValueError):
+        return set()  # whoever imports it is told
+    return {top(module) for module, _ in imported(tree, "") if module}
+
+
+def _place(spec: ModuleSpec | None) -> str | None:
+    """Return the folder from which a top-level module was, or would be, imported."""
+    if spec is None or spec.origin is None:
+        return None
+    place = Path(spec.origin).resolve().parent
+    depth = spec.name.count(".") + (spec.submodule_search_locations is not None)
+    return str([place, *place.parents][depth])
+
+
 def import_file(file: Path) -> ModuleType:
-    """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it."""
+    """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it.
+
+    No byte code is kept of it, which is told from its source by size and second: a quick edit
+    would be overlooked.
+    """
     spec = spec_from_file_location(file.stem, file)
     assert spec is not None  # a .py file always has a spec, and a loader
     assert spec.loader is not None
     module = module_from_spec(spec)
     sys.modules[file.stem] = module
+    keeping, sys.dont_write_bytecode = sys.dont_write_bytecode, True
     try:
         spec.loader.exec_module(module)
     except BaseException:
         del sys.modules[file.stem]
         raise
+    finally:
+        sys.dont_write_bytecode = keeping
     return module
 
 
 def _origin(module: str) -> str | None:
+    """Return where a module lies already, the folders of earlier plugin files aside."""
     spec = find_spec(module)
-    return spec.origin if spec else None
+    return None if spec is None or _place(spec) in _folders else spec.origin

@@ -1,6 +1,6 @@
 """Prediction: a stored run's model on dev or test, its scores, and the files to submit."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,27 +14,39 @@ from mtbench.errors import RunsMissing, UsageError
 from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
 from mtbench.outputs import check_writable, write_files
+from mtbench.plugin_files import files_of_run, tell
 from mtbench.protocols import BadRow, Examples, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
-from mtbench.store import CHECKPOINT, RunFolder
+from mtbench.store import CHECKPOINT, REQUEST, RunFolder
 from mtbench.tokenisation import TextCounts, counts
 
 
-def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CPU) -> Run:
+def restore(
+    folder: RunFolder,
+    data_dir: Path | None = None,
+    *,
+    device: str = CPU,
+    plugins: Sequence[Path] = (),
+) -> Run:
     """Return a stored run with its trained weights, on whatever device it was trained.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where the model shall be.
+        plugins: plugin files, of which those of the run's are loaded.
 
     Raises:
         RunsMissing: if the run has no result.
-        UsageError, PluginError: if its plugins, checkpoint or data are not there any more, or
-            the device is not.
+        UsageError, PluginError: if a plugin file of its is not given, or its plugins, checkpoint
+            or data are not there any more, or the device is not.
     """
     if folder.state() != "done":
         raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
-    run = prepare(folder, data_dir, device=device)
+    request = folder.read(REQUEST)
+    assert request is not None  # it is done
+    files = files_of_run(request, plugins, run=f"run {folder.key[:12]}")
+    tell(files)
+    run = prepare(folder, data_dir, device=device, plugins=files)
     now = Identifier().components(run.resolved)
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
@@ -60,7 +72,12 @@ class Evaluated:
 
 
 def evaluate(
-    folder: RunFolder, split: Split, data_dir: Path | None = None, *, device: str = CPU
+    folder: RunFolder,
+    split: Split,
+    data_dir: Path | None = None,
+    *,
+    device: str = CPU,
+    plugins: Sequence[Path] = (),
 ) -> Evaluated:
     """Score a stored run's model on a split; the one reader of test labels.
 
@@ -69,11 +86,12 @@ def evaluate(
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where to compute.
+        plugins: as for ``restore``.
 
     Raises:
         UsageError: if a task has no labels for that split, or the store cannot be written.
     """
-    run = restore(folder, data_dir, device=device)
+    run = restore(folder, data_dir, device=device, plugins=plugins)
     tasks = run.resolved.cell.tasks
     with naming(run.entries):
         loaded = {task: run.load(task, split, with_labels=True) for task in tasks}
@@ -114,17 +132,19 @@ def write_predictions(
     data_dir: Path | None = None,
     *,
     device: str = CPU,
+    plugins: Sequence[Path] = (),
 ) -> Iterator[Written]:
     """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where to compute.
+        plugins: as for ``restore``.
 
     Raises:
         UsageError: if a task's data are not there, or a file cannot be written.
     """
-    run = restore(folder, data_dir, device=device)
+    run = restore(folder, data_dir, device=device, plugins=plugins)
     infos = run.resolved.cell.tasks
     submissions = {
         task: info.submission or Submission(task, "Prediction") for task, info in infos.items()

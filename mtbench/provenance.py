@@ -1,100 +1,206 @@
 """Source hashes: which code a component is made of, so that editing it re-runs what used it."""
 
-import ast
 import hashlib
-from collections.abc import Iterator
-from importlib.machinery import ModuleSpec
-from importlib.util import find_spec, resolve_name
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
+from types import CellType, FunctionType, MethodType, ModuleType
+from typing import Any
 
+from mtbench.imports import closure, counts, defining, spec_of, top
 from mtbench.specs import Target
+
+PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))
+"""Types whose values are what they are written as."""
+
+LOCAL = "<locals>"
+"""In the name of what was made while a function ran, and holds what that had at hand."""
+
+INSIDE = ("__func__", "__wrapped__", "func", "fget", "fset", "fdel")
+"""Where methods, partials, properties and wrappers keep the functions that they are made of."""
 
 
 def source_hash(target: Target) -> str:
-    """Return the SHA-256 of a component: its name, its module, what that imports of its package.
+    """Return the SHA-256 of a component: its name, its module, what that imports.
 
-    A folder's ``__init__`` counts only where a name is taken from it, so that adding a
-    component to a catalogue changes no other component's hash.
+    Of what is no class or function of a module, but was made from one (``functools.partial``, a
+    wrapper, a method, an instance), the values count too that it was made with. Which modules
+    are followed: see ``imports.closure``. A folder's ``__init__`` counts only where a name is
+    made in it, so that adding a component to a catalogue changes no other component's hash.
 
     Raises:
-        ImportError: if there is no such module.
+        ImportError: if a source, or what stands in its place, cannot be found.
         SyntaxError: if a source is no Python.
     """
     if isinstance(target, str):
         module, _, name = target.partition(":")
-    else:
-        module, name = target.__module__, getattr(target, "__qualname__", "")
-    if _spec(module) is None:
-        raise ModuleNotFoundError(f"No module named {module!r}")
-    digest = hashlib.sha256(f"{module}:{name}\0".encode())
-    for source_name, source in sorted(_closure(module).items()):
-        digest.update(f"{source_name}\0{len(source)}\0".encode())
+        if spec_of(module) is None:
+            raise ModuleNotFoundError(f"No module named {module!r}")
+        return _hash(target, defining(module, name))
+    description = _Description(target)
+    return _hash(description.text, description.modules)
+
+
+def sources_hash(sources: Iterable[str]) -> str:
+    """Return the SHA-256 of what a spec names besides its targets; see ``Spec.sources``.
+
+    Raises:
+        ImportError: if a module or a file is not there.
+        SyntaxError: if a source is no Python.
+    """
+    if isinstance(sources, str):
+        raise ImportError(f"sources: {sources!r} is a text, not a sequence of texts")
+    return _hash("\0".join(_further(source) for source in sources), ())
+
+
+def _further(source: str) -> str:
+    module, colon, file = source.partition(":")
+    spec = spec_of(module)
+    if spec is None or spec.origin is None:
+        raise ModuleNotFoundError(
+            f"sources: no module named {module!r} (it is MODULE, or MODULE:FILE for a file beside)"
+        )
+    if not colon:
+        return f"{source} {_hash(source, [module])}"
+    try:
+        content = (Path(spec.origin).parent / file).read_bytes()
+    except OSError as error:
+        raise ImportError(f"sources: {source!r} cannot be read: {error.strerror}") from None
+    return f"{source} {hashlib.sha256(content).hexdigest()}"
+
+
+def _hash(text: str, modules: Iterable[str]) -> str:
+    digest = hashlib.sha256(f"{text}\0".encode())
+    for name, source in sorted(closure(modules).items()):
+        digest.update(f"{name}\0{len(source)}\0".encode())
         digest.update(source)
     return digest.hexdigest()
 
 
-def _closure(module: str) -> dict[str, bytes]:
-    """Return the sources of a module and, transitively, of its package-local imports."""
-    sources: dict[str, bytes] = {}
-    pending = [module]
-    while pending:
-        name = pending.pop()
-        file = _file(name)
-        if name in sources or file is None:
-            continue
-        source = file.read_bytes().replace(b"\r\n", b"\n")
-        sources[name] = source
-        package = name if file.name == "__init__.py" else name.rpartition(".")[0]
-        pending += _local_imports(ast.parse(source, file), package)
-    return sources
+class _Description:
+    """What a callable is made of, as text that is the same in every process.
+
+    Attributes:
+        text: names of classes and functions, and the values that they were joined with.
+        modules: whose sources decide the rest.
+
+    Raises:
+        ImportError: if something in it is neither named nor a value.
+    """
+
+    def __init__(self, target: Callable[..., Any]) -> None:
+        self.modules: set[str] = set()
+        self._seen: list[object] = []
+        self._innermost: Any = target
+        while inside := [
+            getattr(self._innermost, p) for p in INSIDE if hasattr(self._innermost, p)
+        ]:
+            self._innermost = inside[0]
+        self.text = self._of(target)
+
+    def _of(self, value: Any) -> str:
+        """Describe a value; what was described before is named by a number."""
+        if type(value) in PLAIN:
+            return repr(value)
+        if type(value) in (list, tuple, set, frozenset, dict):
+            return f"{type(value).__name__}({', '.join(self._items(value))})"
+        for number, known in enumerate(self._seen):
+            if known is value:
+                return f"<{number}>"
+        self._seen.append(value)
+        name, parts = self._parts(value)
+        texts = [self._of(part) for part in parts]
+        return f"{name}({', '.join(texts)})" if texts else name
+
+    def _items(self, values: Any) -> list[str]:
+        """Describe what a container holds, in an order that is the same in every process."""
+        if isinstance(values, dict):
+            return sorted(f"{self._of(key)}: {self._of(value)}" for key, value in values.items())
+        texts = [self._of(value) for value in values]
+        return sorted(texts) if isinstance(values, set | frozenset) else texts
+
+    def _parts(self, value: Any) -> tuple[str, Iterable[Any]]:
+        """Return what a value is called, and what else is to be described of it."""
+        match value:
+            case ModuleType():
+                return self._named(value.__name__, "", value), ()
+            case FunctionType():
+                return self._function(value), _made_with(value)
+            case type():
+                return self._class(value), _brought_by(value)
+            case MethodType():
+                return "method", (value.__func__, value.__self__)
+            case CellType():
+                return "cell", _content(value)
+        return "object", self._state(value)
+
+    def _function(self, function: FunctionType) -> str:
+        own = str(function.__globals__.get("__name__"))  # a wrapper has that of what it wraps
+        if _of_text(function) and counts(own):
+            raise ImportError(f"the source of {function!r} cannot be found: it was made of text")
+        name = self._named(function.__module__, function.__qualname__, function)
+        if own == function.__module__:
+            return name
+        return f"{name} by {self._named(own, function.__code__.co_qualname, function)}"
+
+    def _class(self, cls: type) -> str:
+        self.modules |= {base.__module__ for base in cls.__mro__ if counts(base.__module__)}
+        return self._named(cls.__module__, cls.__qualname__, cls)
+
+    def _state(self, value: Any) -> Iterator[Any]:
+        """Yield what an object is copied from, and the function that it wraps, if it does."""
+        if hasattr(value, "__wrapped__"):
+            yield value.__wrapped__
+        try:
+            reduced = value.__reduce_ex__(2)
+        except Exception as error:
+            raise ImportError(f"the source of {value!r} cannot be found: {error}") from error
+        if isinstance(reduced, str):
+            yield self._named(getattr(value, "__module__", None), reduced, value)
+            return
+        for part in reduced:
+            yield list(part) if isinstance(part, Iterator) else part
+
+    def _named(self, module: object, name: str, value: object) -> str:
+        """Return what names something in any process, and note the module if it is followed."""
+        if not isinstance(module, str) or spec_of(top(module)) is None:
+            raise ImportError(f"the source of {value!r} cannot be found: no module {module!r}")
+        if value is self._innermost or counts(module):
+            self.modules.add(module)
+        return f"{module}:{name}"
 
 
-def _local_imports(tree: ast.AST, package: str) -> Iterator[str]:
-    """Yield the modules of its own top-level package that a module imports, by full name."""
-    root = package.partition(".")[0]
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-            yield from (name for name in names if name.partition(".")[0] == root)
-        elif isinstance(node, ast.ImportFrom):
-            base = _base(node, package)
-            if base.partition(".")[0] != root:
-                continue  # to look for a foreign package's files would import it
-            names = [f"{base}.{alias.name}" for alias in node.names]
-            modules = [name for name in names if _is_module(base, name)]
-            yield from modules
-            if len(modules) < len(names):
-                yield base
+def _of_text(function: FunctionType) -> bool:
+    """Whether a function was made of a text, as ``exec`` does it, and is in no file."""
+    return function.__code__.co_filename.startswith("<")
 
 
-def _base(node: ast.ImportFrom, package: str) -> str:
-    """Return what ``from base import ...`` names, by full name; empty where it leads nowhere."""
+def _made_with(function: FunctionType) -> Iterator[Any]:
+    """Yield what a function has that its module's source does not show."""
+    if hasattr(function, "__wrapped__"):
+        yield function.__wrapped__
+    if LOCAL in function.__code__.co_qualname:
+        yield from function.__closure__ or ()
+        yield from function.__defaults__ or ()
+        yield from (function.__kwdefaults__ or {}).items()
+
+
+def _brought_by(cls: type) -> Iterator[Any]:
+    """Yield what a class has that its module's source does not show."""
+    yield from (base for base in cls.__bases__ if LOCAL in base.__qualname__)
+    if LOCAL not in cls.__qualname__:
+        return
+    for name, value in sorted(vars(cls).items()):
+        functions = [getattr(value, part) for part in INSIDE if hasattr(value, part)]
+        if isinstance(value, FunctionType):
+            functions = [] if _of_text(value) else [value]  # a dataclass writes its own methods
+        elif not functions and not name.startswith("_"):
+            functions = [value]
+        yield from (part for function in functions for part in (name, function))
+
+
+def _content(cell: CellType) -> Iterator[Any]:
+    """Yield what a cell of a closure holds, which may be nothing yet."""
     try:
-        return resolve_name("." * node.level + (node.module or ""), package)
-    except ImportError:
-        return ""  # relative, and above the top of its package
-
-
-def _is_module(base: str, name: str) -> bool:
-    """Whether a name under a package is a module, told by its file (nothing is imported)."""
-    spec = _spec(base)
-    folders = [] if spec is None else spec.submodule_search_locations or []
-    paths = [Path(folder) / name.rpartition(".")[2] for folder in folders]
-    return any(
-        path.with_suffix(".py").is_file() or (path / "__init__.py").is_file() for path in paths
-    )
-
-
-def _file(module: str) -> Path | None:
-    """Return a module's source file; None where it has none, as a namespace package."""
-    spec = _spec(module)
-    if spec is None or spec.origin is None or not spec.origin.endswith(".py"):
-        return None
-    return Path(spec.origin)
-
-
-def _spec(module: str) -> ModuleSpec | None:
-    try:
-        return find_spec(module)
-    except (ImportError, ValueError):
-        return None
+        yield cell.cell_contents
+    except ValueError:
+        return

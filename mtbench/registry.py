@@ -20,7 +20,7 @@ from mtbench.blocking import Blocking
 from mtbench.entries import Entry, Provider
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
-from mtbench.plugin_files import check_file, distinct, import_file
+from mtbench.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.specs import API, KINDS
 from mtbench.tracebacks import show, summary
 
@@ -67,18 +67,21 @@ class Registry:
             blocked: names of plugins that are left out, not even imported; see ``Blocking``.
 
         Raises:
-            UsageError: if a file is not there or cannot be a module's name.
+            UsageError: if a file is not there, cannot be a module's name, or imports one beside
+                it that another module hides.
         """
         registry = cls(blocked)
         for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
             provider = _provider(point)
             if registry._lets_in(provider, point.name, provider.distribution):
                 registry._add(provider, point.load)
-        for file in distinct(files):
-            provider = Provider(file.name, "", file.stem)
-            if registry._lets_in(provider, file.stem):
-                check_file(file)
-                registry._add(provider, partial(import_file, file))
+        given = {file: Provider(file.name, "", file.stem) for file in distinct(files)}
+        let_in = [file for file, by in given.items() if registry._lets_in(by, file.stem)]
+        for file in let_in:
+            check_file(file)
+        make_importable(let_in)
+        for file in let_in:
+            registry._add(given[file], partial(import_file, file))
         return registry
 
     def check_blocked(self, names: Iterable[str]) -> None:

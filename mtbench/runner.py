@@ -25,7 +25,6 @@ from mtbench.gradients import GradientOracle
 from mtbench.history import History, cost_of_device, peak_memory_mb
 from mtbench.identity import Identifier, all_entries, check_unchanged
 from mtbench.observation import state_of
-from mtbench.plugin_files import check_stored
 from mtbench.protocols import Examples, Split, Step
 from mtbench.randomness import derive, stream
 from mtbench.registry import Registry
@@ -73,7 +72,13 @@ class Run:
             return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
 
 
-def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | None = None) -> Run:
+def prepare(
+    folder: RunFolder,
+    data_dir: Path | None = None,
+    *,
+    device: str | None = None,
+    plugins: Sequence[Path] = (),
+) -> Run:
     """Build what a stored request describes: plugins, data folder, model with first weights.
 
     The weights are drawn on the CPU, so that they are the same on every device.
@@ -81,6 +86,7 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
     Args:
         data_dir: where the data lie; None for where the request says.
         device: where the model shall be; None for where the request says.
+        plugins: plugin files that are loaded; those that the request names are not.
 
     Raises:
         UsageError: if what it names is not there any more, or the device is not there.
@@ -90,11 +96,8 @@ def prepare(folder: RunFolder, data_dir: Path | None = None, *, device: str | No
     assert request is not None  # whoever asks for a run has written its request
     device = device or request["device"]
     devices.require(device)
-    files = [Path(file) for file in request["plugins"]]
-    blocked = request.get("blocked", ())
-    check_stored(files, blocked, run=f"run {folder.key[:12]}")
-    registry = Registry.load(files, blocked)
-    resolved = Resolver(registry).resolve(as_written(request["config"]))
+    resolver = Resolver(Registry.load(plugins, request.get("blocked", ())))
+    resolved = resolver.resolve(as_written(request["config"]))
     _settle_torch(resolved.cell.train["threads"])
     with naming(all_entries(resolved)):
         assembled = assemble(resolved, request["seed"])
@@ -145,10 +148,11 @@ class RunData:
         }
 
 
-def execute(folder: RunFolder, *, before: float = 0.0) -> None:
+def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 0.0) -> None:
     """Train a run and store its result, predictions and checkpoint.
 
     Args:
+        plugins: as for ``prepare``.
         before: seconds that the run's process has taken so far.
 
     Raises:
@@ -159,7 +163,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
     started = time.perf_counter()
     with History(folder.path) as history, ExitStack() as stack:
         history.note("loading")
-        run = prepare(folder)
+        run = prepare(folder, plugins=plugins)
         stack.enter_context(naming(run.entries))
         # Hours may lie between the plan and this moment; the key must not lie.
         model = run.assembled.model
@@ -267,10 +271,7 @@ def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
 
 
 def _train(
-    run: Run,
-    training: Mapping[str, TokenisedExamples],
-    selection: Selection,
-    history: History,
+    run: Run, training: Mapping[str, TokenisedExamples], selection: Selection, history: History
 ) -> TrainingRecord:
     """Train along the schedule, evaluating on the way."""
     subject = trainer(run, training)

@@ -93,7 +93,12 @@ def _plugin(words: Mapping[str, str], folder: Path) -> Iterator[tuple[Path, str]
     kind, module = words["kind"], words["module"]
     yield folder / "pyproject.toml", _plugin_template("pyproject.toml", words)
     yield folder / "README.md", _plugin_template("README.md", words)
-    yield folder / f"{module}.py", _plugin_template(f"{kind}.py", words)
+    # Apart from the hook, so that listing it is quick and a run's key holds the class alone.
+    yield folder / module / "__init__.py", _plugin_template(f"{kind}_catalogue.py", words)
+    yield folder / module / f"{kind}.py", _plugin_template(f"{kind}.py", words)
+    if kind == "encoder":
+        parameters = _plugin_template("encoder_parameters.py", words)
+        yield folder / module / "parameters.py", parameters
     test = "test_task.py" if kind == "task" else "test.py"
     yield folder / f"test_{module}.py", _plugin_template(test, words)
     for split in SPLITS if kind == "task" else ():

@@ -80,6 +80,9 @@ class Spec:
             kit holds it to.
         expected_failures: checks of the conformance kit that it does not pass, each with the
             reason; one that passes all the same is a failure.
+        sources: what else decides its numbers and is not found by following the imports of its
+            code: ``"package.module"``, with what that imports, or ``"package:file"``, a file in
+            the package's folder or beside the module. Editing them re-runs what used it.
         api: the version of the plugin interface that it was written for; see ``API``.
     """
 
@@ -94,6 +97,7 @@ class Spec:
     example: Mapping[str, Any] = field(default_factory=dict)
     promises: frozenset[str] = frozenset()
     expected_failures: Mapping[str, str] = field(default_factory=dict)
+    sources: Sequence[str] = ()
     api: int = 1
 
 

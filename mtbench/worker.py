@@ -12,7 +12,7 @@ from mtbench.store import LOG, REQUEST, RunFolder
 from mtbench.tracebacks import summary
 
 
-def main(folder: str, request: str) -> None:
+def main(folder: str, request: str, *plugins: str) -> None:
     """Train a run; a failure is a result with its traceback.
 
     Where another process trains the same run, wait for it and leave its files alone.
@@ -20,6 +20,7 @@ def main(folder: str, request: str) -> None:
     Args:
         folder: the run's.
         request: file with the request, which becomes the run's once its turn has come.
+        plugins: plugin files that are loaded; the request only records them.
     """
     run = RunFolder(Path(folder))
     with run.lock():
@@ -30,7 +31,7 @@ def main(folder: str, request: str) -> None:
         _write_output_to(run.path / LOG)
         try:
             # What starting Python and importing torch took is the run's, too.
-            execute(run, before=time.process_time())
+            execute(run, list(map(Path, plugins)), before=time.process_time())
         except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             sys.stderr.write(text)

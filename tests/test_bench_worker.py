@@ -318,7 +318,7 @@ def test_what_is_printed_is_no_answer(request_run: Request, tmp_path: Path) -> N
     folder = request_run(plugins=[plugin])
 
     done = subprocess.run(
-        [sys.executable, "-m", "mtbench.bench_worker", folder.path, "2"],
+        [sys.executable, "-m", "mtbench.bench_worker", folder.path, "2", plugin],
         input="step\n",
         capture_output=True,
         text=True,

@@ -71,7 +71,7 @@ class Process:
     prints: ClassVar[bytes] = b""
 
     def __init__(self, command: list[Any], *, stdout: BinaryIO, **options: Any) -> None:
-        *self.command, folder, self.request_file = command
+        *self.command, folder, self.request_file, self.plugin = command
         self.options = options
         self.folder = RunFolder(Path(folder))
         self.request = json.loads(Path(self.request_file).read_text())
@@ -110,7 +110,10 @@ def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
 @pytest.fixture
 def jobs(tmp_path: Path) -> list[Job]:
     store = Store(tmp_path)
-    return [Job(name, store, name, threads=3, request={"of": name}) for name in "abc"]
+    return [
+        Job(name, store, name, threads=3, request={"of": name, "plugins": ["a.py"]})
+        for name in "abc"
+    ]
 
 
 def note_event(job: Job, *lines: str) -> None:
@@ -142,9 +145,10 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     run_all(jobs[:1], 1, Recorder())
 
     (process,) = processes
-    assert process.command == [sys.executable, "-m", "mtbench.worker"]
+    assert process.command == [sys.executable, "-P", "-m", "mtbench.worker"]
     assert process.folder == jobs[0].folder
-    assert process.request == {"of": "a"}
+    assert process.request == {"of": "a", "plugins": ["a.py"]}
+    assert process.plugin == "a.py"
     assert process.options["stderr"] == subprocess.STDOUT
     assert process.options["stdin"] == subprocess.DEVNULL
     environment = process.options["env"]
@@ -360,6 +364,27 @@ def together(
     recorder = Recorder()
     run_all(jobs, 2, recorder)
     return {job.name: job.folder for job in jobs}, recorder
+
+
+def test_nothing_of_the_working_directory_is_imported(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> None:
+    """What lies beside a plugin file is, behind all else, and as the parent names the file."""
+    for module in ("uuid", "torch", "numpy"):
+        (tmp_path / f"{module}.py").write_text(f"open('{module} was imported', 'w')")
+    file = tmp_path / "plugins" / "listed_head.py"
+    file.parent.mkdir()
+    (file.parent / "of_the_head.py").write_text("NAME = 'killed'")
+    (file.parent / "glob.py").write_text("1 / 0")
+    listed = "import of_the_head\n" + TROUBLE.replace('"killed"', "of_the_head.NAME")
+    file.write_text(listed.replace("executors_plugin", "listed_head"))
+    (job,) = asked_for(Store(tmp_path / "store"), small, file, ["pcgrad"])
+    monkeypatch.chdir(tmp_path)
+
+    run_all([job], 1, Recorder())
+
+    assert (job.folder.read(RESULT) or {})["status"] == "done"
+    assert not list(tmp_path.glob("*was imported"))
 
 
 def assert_same_numbers(one: RunFolder, other: RunFolder) -> None:

@@ -28,6 +28,9 @@ GROUND = """
     parameters hookspecs api labels data_files table_files tables layouts tracebacks
     model_schema blocking version escaping console
 """
+UNDER = """
+    validation coercion imports provenance plugin_files entries attribution refusals registry
+"""
 PAPER = """
     configuration matrix resolution schedule filtering identity planning store requests history
     data evidence board held_out plan_rendering html overview catalogue data_tables token_column
@@ -41,10 +44,7 @@ TORCH = """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [
     GROUND.split(),  # with the page of hooks, which the api shows beside the specs
-    [
-        *["validation", "coercion", "provenance", "plugin_files", "entries", "attribution"],
-        *["refusals", "registry"],
-    ],
+    UNDER.split(),
     [*PAPER.split(), *TORCH.split()],
     RUNS.split(),
     ["executors", "study", "bench", "comparison", "gate", "progress"],

@@ -1,5 +1,9 @@
+import importlib
+import os
 import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
@@ -7,10 +11,12 @@ from mtbench.errors import UsageError
 from mtbench.plugin_files import (
     BESIDE,
     check_file,
-    check_stored,
     distinct,
     file_beside,
+    files_of_run,
     import_file,
+    make_importable,
+    tell,
 )
 
 
@@ -133,12 +139,149 @@ def test_two_files_of_one_name_would_be_one_module(file: Path, tmp_path: Path) -
         distinct([file, other])
 
 
-def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
-    here, gone = tmp_path / "here.py", tmp_path / "mtbenchfile.py"
-    here.touch()
+# --- what lies beside a file ------------------------------------------------------------------
 
-    check_stored([here], (), run="run 1")
-    check_stored([here, gone], ["mtbenchfile"], run="run 1")
+
+@pytest.fixture
+def load(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> Callable[..., ModuleType]:
+    """Give a function that writes files into a folder, and imports the first as a plugin."""
+    monkeypatch.setattr(sys, "path", [*sys.path])
+
+    def load(folder: str, files: Mapping[str, str]) -> ModuleType:
+        for name, source in files.items():
+            place = tmp_path / folder / name
+            place.parent.mkdir(parents=True, exist_ok=True)
+            place.write_text(source)
+        importlib.invalidate_caches()
+        file = tmp_path / folder / next(iter(files))
+        check_file(file)
+        make_importable([file])
+        return import_file(file)
+
+    return load
+
+
+PLUGIN_FILE = (
+    "from a_helper import FACTOR\n\ndef later():\n    import a_late\n    return a_late.X\n"
+)
+
+
+def test_a_file_imports_what_lies_beside_it(
+    load: Callable[..., ModuleType], tmp_path: Path
+) -> None:
+    files = {
+        "a_plugin.py": PLUGIN_FILE,
+        "a_helper/__init__.py": "FACTOR = 2",
+        "a_late.py": "X = 3",
+    }
+
+    module = load("one", files)
+
+    assert (module.FACTOR, module.later()) == (2, 3)
+    others = [Path(os.__file__).parent, Path(pytest.__file__).parents[1]]
+    places = [sys.path.index(str(folder)) for folder in (*others, tmp_path / "one")]
+    assert max(places) == places[-1]
+    assert not list((tmp_path / "one").rglob("*.pyc"))
+    make_importable([])
+    make_importable([tmp_path / "one" / "a_plugin.py"])
+    assert sys.path.count(str(tmp_path / "one")) == 1
+
+
+def test_each_study_has_its_own_modules_beside_its_file(load: Callable[..., ModuleType]) -> None:
+    for factor in (1, 2, 3):
+        helper = {"a_helper.py": f"FACTOR = {factor}", "a_late.py": f"X = {factor}"}
+        module = load(str(factor % 2), {BESIDE: PLUGIN_FILE, **helper})
+
+        assert (module.FACTOR, module.later()) == (factor, factor)
+
+
+@pytest.mark.parametrize(
+    ("files", "name"),
+    [
+        ({"uuid.py": "", "a_plugin.py": "import uuid"}, "uuid"),
+        ({"a_plugin.py": "def f():\n    from pluggy.hooks import x", "pluggy.py": ""}, "pluggy"),
+        (
+            {
+                "a_plugin.py": "import a_helper",
+                "a_helper.py": "import wsgiref",
+                "wsgiref/__init__.py": "",
+            },
+            "wsgiref",
+        ),
+        (
+            {
+                "a_plugin.py": "import a_pack",
+                "a_pack/__init__.py": "",
+                "a_pack/x.py": "import this",
+                "this.py": "",
+            },
+            "this",
+        ),
+    ],
+)
+def test_a_module_beside_a_file_that_another_one_hides(
+    load: Callable[..., ModuleType], files: dict[str, str], name: str
+) -> None:
+    first = {"a_plugin.py": files.pop("a_plugin.py")}
+
+    with pytest.raises(UsageError, match=rf"a_plugin\.py: it imports '{name}', and another mod"):
+        load("one", first | files)
+
+
+def test_a_folder_without_modules_hides_nothing(load: Callable[..., ModuleType]) -> None:
+    load(
+        "one", {"a_plugin.py": "import json, mtbench.api", "json/data.txt": "", "uuid.py": "1 / 0"}
+    )
+    load("one", {"a_plugin.py": "import mtbench.api", "mtbench/__init__.py": "1 / 0"})
+
+
+def test_the_other_of_two_modules_of_one_name(
+    load: Callable[..., ModuleType], tmp_path: Path
+) -> None:
+    load("one", {"a_plugin.py": "import a_helper", "a_helper.py": ""})
+    load("two", {"another_plugin.py": "import a_helper", "a_helper.py": ""})
+    files = [tmp_path / "one" / "a_plugin.py", tmp_path / "two" / "another_plugin.py"]
+
+    with pytest.raises(UsageError, match=r"another_plugin\.py: it imports 'a_helper'"):
+        make_importable(files)
+
+
+# --- asked for, and not asked for -------------------------------------------------------------
+
+
+def test_the_file_beside_a_matrix_is_named_once(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    file = tmp_path / BESIDE
+
+    tell([tmp_path / "mine.py", file])
+    tell([file])
+
+    assert capsys.readouterr().err == (
+        f"loading {file}, which is code (-p no:mtbenchfile leaves it out)\n"
+    )
+
+
+def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
+    request = {
+        "plugins": ["/far/head.py", "/far/mtbenchfile.py", "/far/unneeded.py", "/far/moved.py"],
+        "providers": {"heads.sst": "head.py", "tasks.sst": "mtbenchfile.py", "encoder": "x 1.0"},
+    }
+    given = [tmp_path / "mtbenchfile.py", tmp_path / "head.py", tmp_path / "other.py"]
+
+    assert files_of_run(request, given, run="run 1") == [given[1], given[0]]
     with pytest.raises(UsageError) as caught:
-        check_stored([here, gone], ["here"], run="run 1")
-    assert str(caught.value) == f"the plugin file of run 1, {gone}, is not there any more"
+        files_of_run(request, given[2:], run="run 1")
+    assert str(caught.value) == (
+        "run 1 was trained with the plugin file /far/head.py, /far/mtbenchfile.py: give it with "
+        "--plugin FILE (code is not run because a store names it)"
+    )
+
+
+def test_a_file_that_became_a_distribution_is_not_asked_for(install: Callable[..., Path]) -> None:
+    install("my-head", "")
+    request = {"plugins": ["/far/my_head.py"], "providers": {"heads.sst": "my_head.py"}}
+
+    assert files_of_run(request, (), run="run 1") == []

@@ -165,7 +165,7 @@ def test_the_encoder_is_trained(
         "train.steps": 200,
     }
     folder = request_run(changes, plugins=[example("encoder")])
-    execute(folder)
+    execute(folder, [example("encoder")])
     result = folder.read(RESULT)
     assert result["status"] == "done"
     assert list(result["scores"]["dev"]) == ["sst", "pd", "sts"]

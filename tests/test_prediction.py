@@ -338,14 +338,48 @@ def test_a_plugin_that_changed_is_told_before_it_predicts(
     file = tmp_path / "my_heads.py"
     file.write_text(HEADS)
     folder = request_run({"heads.pd": "mine"}, plugins=[file])
-    execute(folder)
-    assert len(written(folder, "dev", tmp_path / "out")) == 3
+    execute(folder, [file])
+    assert len(list(write_predictions(folder, "dev", tmp_path / "out", plugins=[file]))) == 3
 
     del sys.modules["my_heads"]
     file.write_text(HEADS.replace("squeeze(-1)", "squeeze(-1) + 1"))
 
     with pytest.raises(UsageError, match=r"heads\.pd changed since run \w{12} was trained"):
-        restore(folder)
+        restore(folder, plugins=[file])
+
+
+def test_no_code_is_run_because_a_store_names_it(
+    request_run: Callable[..., RunFolder], tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "my_heads.py"
+    file.write_text(HEADS)
+    folder = request_run({"heads.pd": "mine"}, plugins=[file])
+    execute(folder, [file])
+    file.write_text(f"{HEADS}\nopen({str(tmp_path / 'ran')!r}, 'w')\n")
+
+    for asked in (lambda: evaluate(folder, "dev"), lambda: written(folder, "dev", tmp_path)):
+        with pytest.raises(UsageError) as caught:
+            asked()
+        assert str(caught.value) == (
+            f"run {folder.key[:12]} was trained with the plugin file {file}: give it with "
+            "--plugin FILE (code is not run because a store names it)"
+        )
+    assert not (tmp_path / "ran").exists()
+    (tmp_path / "copy").mkdir()
+    (tmp_path / "copy" / file.name).write_text(HEADS)
+    del sys.modules["my_heads"]
+    assert evaluate(folder, "dev", plugins=[tmp_path / "copy" / file.name]).overall is not None
+
+
+def test_a_plugin_file_that_the_cell_does_not_need_is_not_asked_for(
+    request_run: Callable[..., RunFolder], tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "my_heads.py"
+    file.write_text(HEADS)
+    folder = request_run(plugins=[file])
+    execute(folder, [file])
+
+    assert evaluate(folder, "dev").overall is not None
 
 
 def test_data_that_moved_are_found_where_they_are_now(

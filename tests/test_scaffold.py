@@ -10,6 +10,7 @@ import pytest
 
 from mtbench.errors import UsageError
 from mtbench.matrix.file import cells, read_matrix
+from mtbench.provenance import source_hash
 from mtbench.registry import Registry
 from mtbench.scaffold import write_plugin, write_study
 from mtbench.specs import KINDS
@@ -133,18 +134,29 @@ def test_the_readme_has_a_command_that_works(begun: Path) -> None:
         assert f"`{checking.format(kind=kind)}{' --data data' if kind == 'task' else ''}`" in text
 
 
-def test_a_plugin_works_as_a_file_too(begun: Path) -> None:
-    file = begun / "head" / "mtbench_new_head.py"
-    shown = run("mtbench", "plugins", "show", "new-head", "--plugin", file, folder=begun)
-    assert "from mtbench_new_head.py" in shown
-
-
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_plugin_works_beside_a_matrix_too(begun: Path, tmp_path: Path, kind: str) -> None:
-    module = begun / kind / f"mtbench_new_{kind}.py"
-    (tmp_path / "mtbenchfile.py").write_text(module.read_text())
-    shown = run("mtbench", "plugins", "show", f"new-{kind}", folder=tmp_path)
-    assert "from mtbenchfile.py" in shown
+def test_listing_a_plugin_imports_no_torch(begun: Path, kind: str) -> None:
+    script = f"import sys, mtbench_new_{kind}; print('torch' in sys.modules)"
+    environment = {**os.environ, "PYTHONPATH": str(begun / "site")}
+    command = [sys.executable, "-c", f"{script}; print(*mtbench_new_{kind}.mtbench_{kind}s())"]
+    done = subprocess.run(command, env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.startswith(f"False\n{kind.capitalize()}Spec(name='new-{kind}'")
+
+
+def test_an_edit_of_the_class_counts_and_one_of_the_catalogue_does_not(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> None:
+    write_plugin("head", "tall", tmp_path, Registry.load())
+    monkeypatch.syspath_prepend(tmp_path)
+    package, target = tmp_path / "mtbench_tall", "mtbench_tall.head:TallHead"
+    before = source_hash(target)
+
+    with (package / "__init__.py").open("a") as file:
+        file.write("# another component\n")
+    assert source_hash(target) == before
+    with (package / "head.py").open("a") as file:
+        file.write("# edited\n")
+    assert source_hash(target) != before
 
 
 @pytest.mark.parametrize(
@@ -163,11 +175,11 @@ def test_names(tmp_path: Path, name: str, distribution: str, class_: str) -> Non
 
     project = tomllib.loads((tmp_path / "pyproject.toml").read_text())["project"]
     assert (project["name"], project["dependencies"]) == (distribution, ["mtl-bench"])
-    module = distribution.replace("mtl-bench", "mtbench").replace("-", "_")
-    assert project["entry-points"] == {"mtbench": {name: module}}
-    source = (tmp_path / f"{module}.py").read_text()
+    package = distribution.replace("mtl-bench", "mtbench").replace("-", "_")
+    assert project["entry-points"] == {"mtbench": {name: package}}
+    source = (tmp_path / package / "head.py").read_text()
     assert f"class {class_}(nn.Module):" in source
-    compile(source, module, "exec")
+    compile(source, "head.py", "exec")
 
 
 def test_the_folder_is_called_as_the_module(
@@ -177,7 +189,7 @@ def test_the_folder_is_called_as_the_module(
 
     files = write_plugin("combiner", "mean", None, Registry.load())
 
-    assert {file.parent for file in files} == {Path("mtbench-mean")}
+    assert {file.parts[0] for file in files} == {"mtbench-mean"}
 
 
 @pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
     """Let a run be done at once; the list has the state of the folder at every try."""
     states: list[str] = []
 
-    def execute(folder: RunFolder, *, before: float) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         states.append(folder.state())
         write_json(folder.path / RESULT, DONE)
 
@@ -67,7 +67,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
 
 def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
-    def execute(folder: RunFolder, *, before: float) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         raise error
 
     monkeypatch.setattr(worker, "execute", execute)
@@ -121,7 +121,7 @@ def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
         (folder.path / name).write_text("before")
     found: dict[str, str] = {}
 
-    def execute(folder: RunFolder, *, before: float) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         found.update({file.name: file.read_text() for file in folder.path.iterdir()})
 
     monkeypatch.setattr(worker, "execute", execute)
@@ -135,7 +135,7 @@ def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
 def test_what_a_run_prints_goes_to_its_log(
     folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def execute(folder: RunFolder, *, before: float) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         sys.stdout.write("from Python\n")
         sys.stdout.flush()
         subprocess.run(

@@ -73,13 +73,16 @@ def compare(
     from mtbench.devices import choose
     from mtbench.plugin_files import BESIDE, file_beside
 
-    def registry(matrix: Path) -> Registry:
+    def files(matrix: Path) -> Sequence[Path]:
         # The option adds the file of the working directory; here each matrix has its own.
-        files = [file for file in plugin_files if file != Path(BESIDE)]
-        return load_registry([*files, *file_beside(matrix)], blocked)
+        named = [file for file in plugin_files if file != Path(BESIDE)]
+        return [*named, *file_beside(matrix)]
+
+    def registry(matrix: Path) -> Registry:
+        return load_registry(files(matrix), blocked)
 
     laid_over = overrides(settings, axes, seeds, data_dir)
-    reader = Reader(registry, laid_over, expression, choose(device))
+    reader = Reader(registry, laid_over, expression, choose(device), files)
     other = None if store_b is None else open_store(store_b)
     held = compare_addresses(
         reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Callable, Sequence
 from functools import wraps
 from pathlib import Path
@@ -10,6 +9,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from mtbench.cli.values import parse_values, read_values
 from mtbench.console import say
 from mtbench.errors import UsageError
 
@@ -55,30 +55,14 @@ format_option = click.option(
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")
 
 
-def plugin_option(command: Command) -> Command:
-    """Add ``--plugin`` and ``-p``; the command is given ``plugin_files`` and ``blocked``.
-
-    The ``mtbenchfile.py`` beside the command's matrix is among the files, or that of the working
-    directory where none is given.
-    """
+def plugin_option(command: Command, *, beside: bool = True) -> Command:
+    """Add ``-p`` to ``files_option``; the command is given ``blocked`` too."""
 
     @wraps(command)
-    def with_file_beside(**given: Any) -> Any:
-        from mtbench.plugin_files import file_beside
-
-        beside = file_beside(given.get("matrix_path") or Path())
-        given["plugin_files"] = [*given["plugin_files"], *beside]
+    def with_blocked(**given: Any) -> Any:
         given["blocked"] = [_blocked(text) for text in given["blocked"]]
         return command(**given)
 
-    add_files = click.option(
-        "--plugin",
-        "plugin_files",
-        multiple=True,
-        metavar="FILE",
-        type=click.Path(path_type=Path),
-        help="A Python file that is a plugin, beside mtbenchfile.py; may be given again.",
-    )
     add_blocked = click.option(
         "-p",
         "blocked",
@@ -87,7 +71,35 @@ def plugin_option(command: Command) -> Command:
         help="Leave out the plugin of that name (distribution, entry point, "
         "DISTRIBUTION/ENTRYPOINT or file without .py); may be given again.",
     )
-    return cast("Command", add_files(add_blocked(with_file_beside)))
+    return files_option(cast("Command", add_blocked(with_blocked)), beside=beside)
+
+
+def files_option(command: Command, *, beside: bool = True) -> Command:
+    """Add ``--plugin``; the command is given ``plugin_files``.
+
+    Args:
+        beside: whether the ``mtbenchfile.py`` beside the command's matrix is among the files, or
+            that of the working directory where none is given.
+    """
+
+    @wraps(command)
+    def with_file_beside(**given: Any) -> Any:
+        from mtbench.plugin_files import file_beside
+
+        found = file_beside(given.get("matrix_path") or Path()) if beside else []
+        given["plugin_files"] = [*given["plugin_files"], *found]
+        return command(**given)
+
+    more = ", beside mtbenchfile.py" if beside else ""
+    add_files = click.option(
+        "--plugin",
+        "plugin_files",
+        multiple=True,
+        metavar="FILE",
+        type=click.Path(path_type=Path),
+        help=f"A Python file that is a plugin{more}; may be given again.",
+    )
+    return cast("Command", add_files(with_file_beside))
 
 
 def _blocked(text: str) -> str:
@@ -148,94 +160,22 @@ def overrides(
     """Read ``--set``, ``--axis``, ``--seeds`` and ``--data``."""
     from mtbench.matrix.overrides import Overrides
 
-    chosen = read_settings("--set", settings)
+    chosen = read_values("--set", settings)
     if data_dir is not None:
         chosen["data.dir"] = str(data_dir)
     return Overrides(
         set=chosen,
-        axes=_read("--axis", axes, parse_values),
+        axes=read_values("--axis", axes, parse_values),
         seeds=seeds,
     )
 
 
-def read_settings(option: str, settings: Sequence[str]) -> dict[str, Any]:
-    """Read what was given to an option, ``KEY=VALUE`` each time."""
-    return _read(option, settings, parse_value)
-
-
-def _read(option: str, given: Sequence[str], parse: Callable[[str], Any]) -> dict[str, Any]:
-    """Read what was given to an option, a key with its value each time.
-
-    Raises:
-        UsageError: if the form is another, or a key is given twice.
-    """
-    values: dict[str, Any] = {}
-    for text in given:
-        key, _, value = (part.strip() for part in text.partition("="))
-        if not (key and value):
-            form = "KEY=V1,V2" if option == "--axis" else "KEY=VALUE"
-            raise UsageError(f"{option} {text!r}: expected {form}")
-        if key in values:
-            raise UsageError(f"{option} {text!r}: {key} is given twice")
-        try:
-            values[key] = parse(value)
-        except UsageError as error:
-            raise UsageError(f"{option} {text!r}: {error}") from None
-    return values
-
-
-def parse_value(text: str) -> Any:
-    """Read a value as TOML has it; what is no TOML is a string as it stands.
-
-    Raises:
-        UsageError: if there is no value, or something beside it that would be dropped.
-    """
-    if not text:
-        raise UsageError("a value is missing")
-    try:
-        table = tomllib.loads(f"value = {text}")
-    except tomllib.TOMLDecodeError:
-        if len(text.splitlines()) > 1:
-            raise UsageError("a value of several lines must be TOML") from None
-        return text
-    if len(table) > 1:
-        raise UsageError("one value is expected, and a key of its own follows it")
-    try:
-        tomllib.loads(f"value = [{text}]")
-    except tomllib.TOMLDecodeError:
-        raise UsageError("a comment follows the value (quotes make it a text)") from None
-    return table["value"]
-
-
-def parse_values(text: str) -> list[Any]:
-    """Read values parted by commas, those inside brackets or quotes aside.
-
-    Raises:
-        UsageError: if brackets or quotes do not pair up, or as for ``parse_value``.
-    """
-    values, depth, quote, current = [], 0, "", ""
-    for before, character in zip(f" {text}", text, strict=False):
-        if character == "," and not depth and not quote:
-            values.append(current)
-            current = ""
-            continue
-        if quote:
-            escaped = quote == '"' and before == "\\"
-            quote = "" if character == quote and not escaped else quote
-        elif character in "\"'" and (depth or not current.strip()):  # not in a word: bob's
-            quote = character
-        else:
-            depth += (character in "[{") - (character in "]}")
-        current += character
-    if depth or quote:
-        raise UsageError("brackets or quotes do not pair up")
-    return [parse_value(value.strip()) for value in [*values, current]]
-
-
 def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
     """Load all plugins but those that are blocked."""
+    from mtbench.plugin_files import tell
     from mtbench.registry import Registry
 
+    tell(file for file in files if file.stem not in blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
     return registry

@@ -16,8 +16,8 @@ from mtbench.cli.options import (
     load_registry,
     open_registry,
     plugin_option,
-    read_settings,
 )
+from mtbench.cli.values import read_values
 from mtbench.entries import Entry, label
 from mtbench.errors import ExitCode
 from mtbench.escaping import json_text, visible
@@ -127,7 +127,7 @@ def check(
     from mtbench.testing.reports import Report
 
     folder = data_dir or default_data_folder()
-    parameters = read_settings("--param", settings)
+    parameters = read_values("--param", settings)
     entries = load_registry(plugin_files, blocked).lookup(name)
     reports = []
     for entry in entries:

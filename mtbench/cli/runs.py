@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from mtbench.cli.options import data_option, device_option, open_store, store_option
+from mtbench.cli.options import data_option, device_option, files_option, open_store, store_option
 from mtbench.cli.tables import print_table
 from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
@@ -55,8 +55,17 @@ def status(run: str | None, log: bool, store_dir: Path) -> int:
 @split_option
 @data_option
 @device_option
+@files_option
 @store_option
-def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir: Path) -> int:
+def evaluate(
+    run: str,
+    split: str,
+    *,
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    store_dir: Path,
+) -> int:
     """Score the model of RUN on a split; readings of test labels are logged."""
     from mtbench.data_report import lines
     from mtbench.devices import choose
@@ -65,7 +74,8 @@ def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir
     from mtbench.prediction import evaluate as score
 
     folder = open_store(store_dir).find(run)
-    evaluated = score(folder, cast("Split", split), data_dir, device=choose(device))
+    place = choose(device)
+    evaluated = score(folder, cast("Split", split), data_dir, device=place, plugins=plugin_files)
     print_table("", metric_records({split: evaluated.scores}, {split: evaluated.overall}))
     if split == "test":
         show("")
@@ -93,17 +103,27 @@ def evaluate(run: str, split: str, data_dir: Path | None, device: str, store_dir
 )
 @data_option
 @device_option
+@files_option
 @store_option
 def predict(
-    run: str, split: str, out: Path, *, data_dir: Path | None, device: str, store_dir: Path
+    run: str,
+    split: str,
+    out: Path,
+    *,
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    store_dir: Path,
 ) -> int:
     """Write the predictions of RUN on a split, in the CS224N leaderboard's format."""
     from mtbench.devices import choose
     from mtbench.prediction import write_predictions
 
     folder = open_store(store_dir).find(run)
-    place = choose(device)
-    for written in write_predictions(folder, cast("Split", split), out, data_dir, device=place):
+    asked, place = cast("Split", split), choose(device)
+    for written in write_predictions(
+        folder, asked, out, data_dir, device=place, plugins=plugin_files
+    ):
         show(written.file)
         _warn("no prediction for", written.left_out)
     return ExitCode.DONE

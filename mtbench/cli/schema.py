@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
 
 import click
@@ -14,7 +15,7 @@ from mtbench.errors import ExitCode, PluginError
 
 
 @click.command()
-@plugin_option
+@partial(plugin_option, beside=False)  # an editor asks, who may not know what lies here
 def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
     """Print a JSON Schema of matrix files, for editors."""
     from mtbench.matrix.schema import matrix_schema

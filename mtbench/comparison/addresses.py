@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -35,12 +35,14 @@ class Reader:
     Attributes:
         registry: gives the plugins for a matrix, of which it is given the path.
         overrides, expression, device: for matrices; the expression is for stores too.
+        plugins: gives the plugin files for a matrix, or for the working directory.
     """
 
     registry: Callable[[Path], Registry]
     overrides: Overrides = NO_OVERRIDES
     expression: str | None = None
     device: str = CPU
+    plugins: Callable[[Path], Sequence[Path]] = lambda _: ()
 
     def both(
         self, a: str, b: str, store: Store, store_b: Store | None = None
@@ -80,6 +82,12 @@ class Reader:
             PluginError: if a plugin broke the one cell that is asked for.
             NothingToCompare: if nothing of that cell or run is stored.
         """
+        matrix = Path(address.partition(BETWEEN)[0]) if _names_matrix(address) else Path()
+        found = self._side(address, store)
+        cells = [replace(cell, plugins=self.plugins(matrix)) for cell in found.cells]
+        return replace(found, cells=cells)
+
+    def _side(self, address: str, store: Store) -> Side:
         place, between, cell = address.partition(BETWEEN)
         path = Path(place)
         if _is_store(path):

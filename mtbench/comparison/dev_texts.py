@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtbench import data
 from mtbench.entries import calling
 from mtbench.errors import UsageError, users_mistakes
-from mtbench.plugin_files import check_stored
+from mtbench.plugin_files import files_of_run, tell
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver, as_written
 from mtbench.store import REQUEST, RunFolder
@@ -17,12 +17,13 @@ Texts = Mapping[str, tuple[str, ...]]
 
 
 def dev_texts(
-    folder: RunFolder, data_dir: Path | None = None
+    folder: RunFolder, data_dir: Path | None = None, plugins: Sequence[Path] = ()
 ) -> tuple[dict[str, Texts], dict[str, str]]:
     """Read the sentences of a run's dev sets.
 
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
+        plugins: plugin files, of which those of the run's tasks are loaded.
 
     Returns:
         The sentences by task and id; and, for a task whose data or plugin are not there any more
@@ -33,11 +34,14 @@ def dev_texts(
     """
     request = folder.read(REQUEST) or {}
     config = as_written(request["config"])
-    files, blocked = [Path(file) for file in request["plugins"]], request.get("blocked", ())
+    # Tasks and data are all that is wanted: an encoder's plugin may be gone.
+    providers = {k: v for k, v in request["providers"].items() if k.startswith("tasks.")}
     try:
-        check_stored(files, blocked, run=f"run {folder.key[:12]}")
-        # Tasks and data are all that is wanted: an encoder's plugin may be gone.
-        resolved = Resolver(Registry.load(files, blocked)).resolve(
+        files = files_of_run(
+            {**request, "providers": providers}, plugins, run=f"run {folder.key[:12]}"
+        )
+        tell(files)
+        resolved = Resolver(Registry.load(files, request.get("blocked", ()))).resolve(
             {"tasks": config["tasks"], "data": config["data"]}
         )
     except UsageError as error:

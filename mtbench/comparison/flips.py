@@ -188,7 +188,7 @@ def with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) 
     Raises:
         PluginError: if a plugin of the run is broken.
     """
-    texts, unread = dev_texts(next(iter(subject.runs.values())), data_dir)
+    texts, unread = dev_texts(next(iter(subject.runs.values())), data_dir, subject.plugins)
     return [
         replace(flip, unread=unread[flip.task])
         if flip.task in unread

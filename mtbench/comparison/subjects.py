@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
+from pathlib import Path
 from typing import Any
 
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
@@ -27,6 +28,7 @@ class Subject:
         runs: that are stored, by seed; at least one.
         missing: seeds whose runs have no score.
         remark: what a reader must know of the choice of the runs; empty for nothing.
+        plugins: plugin files that may be loaded to read the sentences of its data.
     """
 
     name: str
@@ -34,6 +36,7 @@ class Subject:
     runs: Mapping[int, RunFolder]
     missing: Sequence[int] = ()
     remark: str = ""
+    plugins: Sequence[Path] = ()
 
     @cached_property
     def requests(self) -> Mapping[int, Record]:

@@ -13,7 +13,7 @@ from mtbench.matrix.overrides import Overrides
 from mtbench.notebook import values
 from mtbench.notebook.warner import Warner
 from mtbench.planning import Plan
-from mtbench.plugin_files import file_beside
+from mtbench.plugin_files import file_beside, tell
 from mtbench.registry import Registry
 from mtbench.store import Store
 from mtbench.study import make_plan
@@ -108,6 +108,7 @@ def load_plugins(
     Raises:
         UsageError: if a file or a name does not fit.
     """
+    tell(file for file in files if file.stem not in blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
     for problem in registry.problems:

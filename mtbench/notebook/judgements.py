@@ -63,11 +63,14 @@ def compare(
         PluginError: if a plugin broke a cell that is asked for.
     """
     shown = values.count("examples", examples) if examples else 0
-    files, left_out = values.paths("plugins", plugins), values.texts("blocked", blocked)
+    named, left_out = values.paths("plugins", plugins), values.texts("blocked", blocked)
     warn = Warner()
 
+    def files(matrix: Path) -> Sequence[Path]:
+        return [*named, *file_beside(matrix)]
+
     def registry(matrix: Path) -> Registry:
-        return load_plugins([*files, *file_beside(matrix)], left_out, warn)
+        return load_plugins(files(matrix), left_out, warn)
 
     found = compare_addresses(
         Reader(
@@ -75,6 +78,7 @@ def compare(
             read_overrides(set, axes, seeds, data),
             read_expression(cells),
             choose(values.text("device", device)),
+            files,
         ),
         str(values.path("a", a)),
         str(values.path("b", b)),

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import json
 import os
+import pickle
 import subprocess
 import sys
 from dataclasses import dataclass
-from functools import cache
-from importlib.machinery import PathFinder
+from functools import cache, partial
 from pathlib import Path
 from typing import Any
 
@@ -16,21 +16,20 @@ from mtbench.specs import Target
 from mtbench.testing.checks import CheckFailed, Subject, fail, require
 
 BUILDING = """
-import json, random, sys
+import json, pickle, random, sys
 from contextlib import redirect_stdout
 from pathlib import Path
 
 request = json.load(sys.stdin)
 sys.path[:] = request["path"]
 with redirect_stdout(sys.stderr):
-    from mtbench.parameters import Parameters
     from mtbench.plugin_files import import_file
     from mtbench.specs import resolve
 
     for file in request["files"]:
         import_file(Path(file))
-    model = resolve(request["model"]) if request["model"] else Parameters
-    made = resolve(request["target"])(model.model_validate(request["parameters"]))
+    target, model = map(resolve, pickle.loads(bytes.fromhex(request["targets"])))
+    made = target(model.model_validate(request["parameters"]))
     exec(request["setup"])
     value = eval(request["expression"])
 print(json.dumps({"value": value, "torch": "torch" in sys.modules}))
@@ -86,13 +85,17 @@ def ask(
     Raises:
         CheckFailed: if anything is raised there.
     """
-    named = _named(subject.spec.target if target is None else target)
-    model = subject.spec.parameters
-    model = None if model is None else _named(model)
+    targets = (
+        subject.spec.target if target is None else target,
+        subject.spec.parameters or type(subject.parameters),
+    )
+    try:
+        pickled = pickle.dumps(targets)
+    except Exception as error:  # pickle raises of many kinds
+        fail("a target that a new process can import", f"{type(error).__name__}: {error}")
     request = {
-        "files": sorted({file for name in (named, model) if name for file in _file(name)}),
-        "target": named,
-        "model": model,
+        "files": sorted({file for part in targets for file in _file(module_of(part))}),
+        "targets": pickled.hex(),
         "parameters": subject.parameters.model_dump(mode="json", by_alias=True),
         "setup": setup,
         "expression": expression,
@@ -123,7 +126,7 @@ def _answer(script: str, request: dict[str, Any], hash_seed: int) -> Answer:
     """Run a script in a new process, on the paths of this one, and return its answer."""
     path = [str(Path(folder or ".").absolute()) for folder in sys.path]
     done = subprocess.run(
-        [sys.executable, "-c", script],
+        [sys.executable, "-P", "-c", script],
         input=json.dumps({"path": path, **request}),
         env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
         capture_output=True,
@@ -139,20 +142,14 @@ def _answer(script: str, request: dict[str, Any], hash_seed: int) -> Answer:
 
 
 def module_of(target: Target) -> str:
-    """Return the module that a target lies in."""
-    return _named(target).partition(":")[0]
+    """Return the module that a target lies in; of a partial, that of its function."""
+    if isinstance(target, str):
+        return target.partition(":")[0]
+    return module_of(target.func) if isinstance(target, partial) else str(target.__module__)
 
 
-def _named(target: Target) -> str:
-    """Return what a target is called in any process."""
-    return target if isinstance(target, str) else f"{target.__module__}:{target.__qualname__}"
-
-
-def _file(target: str) -> list[str]:
-    """Return the file of a module that was imported from it, and lies on no path."""
-    name = module_of(target).partition(".")[0]
+def _file(module: str) -> list[str]:
+    """Return the file of a module that is one, and may have been imported from it by name."""
+    name = module.partition(".")[0]
     file = getattr(sys.modules.get(name), "__file__", None)
-    by_path = PathFinder.find_spec(name)
-    if file is None or Path(file).stem != name or (by_path and by_path.origin == file):
-        return []
-    return [file]
+    return [file] if file is not None and Path(file).stem == name else []

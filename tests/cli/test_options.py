@@ -4,53 +4,9 @@ import pytest
 
 from mtbench.bench_rendering import BENCH_FORMATS
 from mtbench.board.rendering import FORMATS as BOARD_FORMATS
-from mtbench.cli.options import FORMATS, load_registry, overrides, parse_value, parse_values
+from mtbench.cli.options import FORMATS, load_registry, overrides
 from mtbench.errors import UsageError
 from mtbench.plan_rendering import PLAN_FORMATS
-
-
-@pytest.mark.parametrize(
-    ("text", "value"),
-    [
-        ("1e-4", 1e-4),
-        ("3", 3),
-        ("true", True),
-        ("linear", "linear"),
-        ("'1'", "1"),
-        ("a/folder with blanks", "a/folder with blanks"),
-        ('{name = "linear", pair = "joined"}', {"name": "linear", "pair": "joined"}),
-        ('["sst", "pd"]', ["sst", "pd"]),
-        ("[unclosed", "[unclosed"),
-        ("a = b", "a = b"),
-    ],
-)
-def test_a_value_is_toml_or_a_string(text: str, value: object) -> None:
-    assert parse_value(text) == value
-    assert type(parse_value(text)) is type(value)
-
-
-@pytest.mark.parametrize(
-    ("text", "values"),
-    [
-        ("sum,pcgrad", ["sum", "pcgrad"]),
-        ("1e-4, 1e-5", [1e-4, 1e-5]),
-        ("one", ["one"]),
-        (
-            'linear,{name="linear", pair="joined"}',
-            ["linear", {"name": "linear", "pair": "joined"}],
-        ),
-        ("[1, 2],[3]", [[1, 2], [3]]),
-        ('"a,b",c', ["a,b", "c"]),
-        ("'{',2", ["{", 2]),
-        ('"it\'s",2', ["it's", 2]),
-        ("bob's,al's", ["bob's", "al's"]),
-        (r'"a\",b",2', ['a",b', 2]),
-    ],
-)
-def test_values_are_parted_by_commas_outside_brackets_and_quotes(
-    text: str, values: list[object]
-) -> None:
-    assert parse_values(text) == values
 
 
 def test_overrides_are_read() -> None:
@@ -112,11 +68,6 @@ def test_a_key_is_given_once() -> None:
         overrides(["train.lr=1", "train.lr = 2"], [], None, None)
     with pytest.raises(UsageError, match=r"^--axis 'combiner=b': combiner is given twice$"):
         overrides([], ["combiner=a", "combiner=b"], None, None)
-
-
-def test_a_value_of_several_lines_may_be_toml() -> None:
-    assert parse_value("[\n1,  # one\n2\n]") == [1, 2]
-    assert parse_value('"""a\nb"""') == "a\nb"
 
 
 def test_every_format_offered_is_one_that_exists() -> None:

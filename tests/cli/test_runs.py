@@ -220,7 +220,7 @@ def test_predict_tells_what_it_leaves_out(
 ) -> None:
     written = Written(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
     monkeypatch.setattr(
-        "mtbench.prediction.write_predictions", lambda *given, device: iter([written])
+        "mtbench.prediction.write_predictions", lambda *given, device, plugins: iter([written])
     )
 
     answer = call("predict", key, "--out", "out", *at)
@@ -235,7 +235,7 @@ def test_of_many_rows_that_are_left_out_the_first_are_told(
     rows = tuple(BadRow("sst.csv", line, "no sentence") for line in range(2, 25))
     written = Written(Path("out/sst-dev-output.csv"), rows)
     monkeypatch.setattr(
-        "mtbench.prediction.write_predictions", lambda *given, device: iter([written])
+        "mtbench.prediction.write_predictions", lambda *given, device, plugins: iter([written])
     )
 
     *told, last = call("predict", key, "--out", "out", *at).err.splitlines()
@@ -255,7 +255,7 @@ def test_evaluate_tells_what_it_leaves_out(
     }
     monkeypatch.setattr(
         "mtbench.prediction.evaluate",
-        lambda *given, device: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows, texts),
+        lambda *given, device, plugins: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows, texts),
     )
 
     answer = call("evaluate", key, *at)

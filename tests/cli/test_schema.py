@@ -3,6 +3,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import pytest
 from jsonschema import Draft202012Validator
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -41,3 +42,14 @@ def mtbench_heads():
         "warning: head 'gone' of mtbench-fallen: ModuleNotFoundError: No module named 'nowhere'; "
         "its parameters are not in the schema\n"
     )
+
+
+def test_an_editor_that_asks_runs_no_code_of_the_folder(
+    call: Call, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "mtbenchfile.py").write_text("raise SystemExit('it ran')")
+    monkeypatch.chdir(tmp_path)
+
+    answer = call("schema")
+
+    assert (answer.code, answer.err) == (0, "")

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from mtbench.comparison.dev_texts import dev_texts
+from mtbench.errors import PluginError
 from mtbench.evidence.outcomes import predictions
 from mtbench.store import REQUEST, write_json
 
@@ -65,12 +66,21 @@ def test_an_encoder_that_is_gone_hides_no_sentence(run: Any) -> None:
     assert len(dev_texts(run)[0]["sst"]) == 6
 
 
-def test_a_plugin_file_that_is_gone_is_the_reason(run: Any, tmp_path: Path) -> None:
-    request = json.loads((run.path / REQUEST).read_text())
-    write_json(run.path / REQUEST, request | {"plugins": [str(tmp_path / "gone.py")]})
-    texts, unread = dev_texts(run)
-    assert (texts, list(unread)) == ({}, ["sst"])
-    assert unread["sst"].endswith("gone.py, is not there any more")
+@pytest.mark.usefixtures("new_modules")
+def test_a_plugin_file_of_a_task_is_asked_for(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "films.py"
+    file.write_text("raise SystemExit('it ran')")
+    request = json.loads((run.path / REQUEST).read_text()) | {"plugins": [str(file)]}
+    for part in ("encoder", "tasks.sst"):
+        write_json(run.path / REQUEST, {**request, "providers": {part: file.name}})
+        texts, unread = dev_texts(run)
+        assert ("sst" in texts) == (part == "encoder")
+    assert unread["sst"].startswith(f"run {run.key[:12]} was trained with the plugin file {file}:")
+    assert "--plugin FILE" in unread["sst"]
+    request["config"]["tasks"]["sst"]["name"] = "films"
+    write_json(run.path / REQUEST, {**request, "providers": {"tasks.sst": file.name}})
+    with pytest.raises(PluginError, match="it ran"):
+        dev_texts(run, plugins=[file])
 
 
 def test_a_task_that_is_known_no_more_is_the_reason(run: Any) -> None:

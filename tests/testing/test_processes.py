@@ -42,6 +42,26 @@ def test_a_component_in_a_file(tmp_path: Path, new_modules: None) -> None:
         ask(subject, "made.words")
 
 
+def test_a_target_that_is_a_partial(tmp_path: Path, new_modules: None) -> None:
+    file = tmp_path / "asked_partial.py"
+    file.write_text(
+        "from functools import partial\n"
+        + SOURCE.replace("(self, parameters)", "(self, parameters, times=1)")
+        .replace("= parameters.word\n", "= parameters.word * times\n")
+        .replace("target=Mine", "target=partial(Mine, times=2)")
+    )
+    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
+    assert ask(subject, "made.word").value == "twotwo"
+
+
+def test_a_target_without_a_name_is_a_failed_check(tmp_path: Path, new_modules: None) -> None:
+    file = tmp_path / "asked_nameless.py"
+    file.write_text(SOURCE.replace("target=Mine", "target=lambda parameters: Mine(parameters)"))
+    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
+    with pytest.raises(CheckFailed, match="a target that a new process can import"):
+        ask(subject, "made.word")
+
+
 def test_the_order_of_a_set_is_chosen() -> None:
     subject = Subject.of(Registry.load().find("balancer", "cycle"))
     orders = [ask(subject, "list({'sst', 'pd', 'sts'})", hash_seed=s).value for s in (1, 4)]

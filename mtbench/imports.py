@@ -1,0 +1,294 @@
+"""Imports: the modules that a module's code takes up, read off the sources; nothing is run."""
+
+from __future__ import annotations
+
+import ast
+import site
+import sys
+import sysconfig
+from collections.abc import Callable, Iterable, Iterator
+from functools import cache
+from importlib.machinery import ModuleSpec, PathFinder
+from importlib.metadata import entry_points, packages_distributions
+from importlib.util import find_spec, resolve_name
+from pathlib import Path
+
+from mtbench.hookspecs import NAMESPACE
+
+HARNESS = __name__.partition(".")[0]
+"""The package whose code is in no source: a number of its own stands for it."""
+
+Import = tuple[str, str]
+"""A module, and what is taken from it: a name, ``"*"``, or nothing but the module itself."""
+
+
+def closure(roots: Iterable[str]) -> dict[str, bytes]:
+    """Return the sources of modules and of what they import, transitively, by full name.
+
+    Followed is code of the same distribution, of distributions that are plugins, and of none at
+    all, such as a file beside a plugin file. Python's own library, the harness and distributions
+    that are no plugins are left out.
+
+    Raises:
+        ImportError: if one of the roots is nowhere, or has no source that can be read.
+        SyntaxError: if a source is no Python.
+    """
+    pending = [root for root in roots if not _is_given(top(root))]
+    for root in pending:
+        if (spec := spec_of(root)) is None:
+            raise ModuleNotFoundError(f"No module named {root!r}")
+        if _source(spec) is None:
+            raise ImportError(f"the source of the module {root!r} cannot be found")
+    sources: dict[str, bytes] = {}
+    while pending:
+        name = pending.pop()
+        spec = None if name in sources else spec_of(name)
+        source = None if spec is None else _source(spec)
+        if spec is None or source is None:
+            continue  # it is not there, or is a folder without a file of its own
+        sources[name] = source
+        if _is_python(spec):
+            package = name if _is_package(spec) else name.rpartition(".")[0]
+            for base, taken in imported(ast.parse(source, str(spec.origin)), package):
+                if _counts(top(base), top(name)):
+                    pending += defining(base, taken)
+    return sources
+
+
+def imported(tree: ast.AST, package: str) -> Iterator[Import]:
+    """Yield what a module imports, wherever in it: in functions, under conditions, by a call.
+
+    A relative one that leads above the top of its package is one of ``""``, which is nowhere.
+
+    Args:
+        package: that its relative imports start from; empty for a module in none.
+    """
+    packages = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from ((alias.name, "") for alias in node.names)
+            packages |= {top(alias.name) for alias in node.names if alias.asname is None}
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute("." * node.level + (node.module or ""), package)
+            yield from ((base, alias.name) for alias in node.names)
+        elif isinstance(node, ast.Call):
+            yield from _called(node, package)
+    for node in ast.walk(tree):
+        # After ``import a.b``, code may go from ``a`` to whatever else is in it.
+        first, *rest = _dotted(node)
+        if first in packages and rest:
+            yield first, ".".join(rest)
+
+
+def _called(node: ast.Call, package: str) -> Iterator[Import]:
+    """Yield the module of ``import_module("name")`` or ``__import__("name")``."""
+    function = _dotted(node.func)[-1]
+    if function not in ("import_module", "__import__"):
+        return
+    texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
+    match [text for text in texts if isinstance(text, str)]:
+        case [name, *given]:
+            yield _absolute(name, given[0] if given else package), ""
+
+
+def _dotted(node: ast.AST) -> list[str]:
+    """Return the parts of ``a.b.c``; an empty first one where it is nothing of that form."""
+    if isinstance(node, ast.Name):
+        return [node.id]
+    if isinstance(node, ast.Attribute):
+        return [*_dotted(node.value), node.attr]
+    return [""]
+
+
+def _absolute(name: str, package: str) -> str:
+    """Return the full name of a module; empty where it leads above the top of its package."""
+    try:
+        return resolve_name(name, package)
+    except ImportError:
+        return ""
+
+
+def defining(module: str, name: str) -> list[str]:
+    """Return the modules that bring a name of a module, looking through what only passes it on.
+
+    A package's ``__init__`` that does no more than import the name is not among them.
+
+    Args:
+        name: may be dotted; see ``Import``.
+    """
+    return [*_defining(module, name, set())]
+
+
+def _defining(module: str, name: str, seen: set[Import]) -> Iterator[str]:
+    if (module, name) in seen:
+        return
+    seen.add((module, name))
+    first, _, rest = name.partition(".")
+    inner = f"{module}.{first}"
+    if first.isidentifier() and _is_module(inner):
+        yield from _defining(inner, rest, seen) if rest else [inner]
+        return
+    spec = spec_of(module)
+    if not first or spec is None or not (_is_package(spec) and _is_python(spec)):
+        yield module
+        return
+    tree = ast.parse(_source(spec) or b"", str(spec.origin))
+    if first == "*":
+        yield module
+        yield from (f"{module}.{part}" for part in _listed(tree) if _is_module(f"{module}.{part}"))
+        return
+    origins = _passed_on(tree, first, module)
+    if not origins:
+        yield module
+    for base, taken in origins:
+        if _counts(top(base), top(module)):
+            yield from _defining(base, taken, seen)
+
+
+def _passed_on(tree: ast.Module, name: str, package: str) -> list[Import]:
+    """Return where a package's ``__init__`` imports a name from; nothing where it makes it."""
+    origins = []
+    for node in ast.walk(tree):
+        match node:
+            case ast.ImportFrom(names=aliases):
+                base = _absolute("." * node.level + (node.module or ""), package)
+                names = [alias.name for alias in aliases if (alias.asname or alias.name) == name]
+                origins += [(base, taken) for taken in names]
+            case ast.Import(names=aliases):
+                origins += [(alias.name, "") for alias in aliases if alias.asname == name]
+            case ast.Name(id=bound, ctx=ast.Store()) if bound == name:
+                return []
+            case ast.Attribute(value=ast.Name(id=bound), ctx=ast.Store()) if bound == name:
+                return []
+            case ast.FunctionDef(name=bound) | ast.ClassDef(name=bound) if bound == name:
+                return []
+    return origins
+
+
+def _listed(tree: ast.Module) -> Iterator[str]:
+    """Yield the texts of ``__all__``."""
+    for node in tree.body:
+        if isinstance(node, ast.Assign) and ["__all__"] in map(_dotted, node.targets):
+            texts = (child for child in ast.walk(node.value) if isinstance(child, ast.Constant))
+            yield from (text.value for text in texts if isinstance(text.value, str))
+
+
+def top(module: str) -> str:
+    """Return the first part of a module's name."""
+    return module.partition(".")[0]
+
+
+def spec_of(module: str) -> ModuleSpec | None:
+    """Return where a module lies, None for nowhere; of packages above it as few as can be are run.
+
+    Only a folder without ``__init__`` inside of a package needs that to be imported.
+    """
+    if module in sys.modules:
+        return getattr(sys.modules[module], "__spec__", None)
+    parent = module.rpartition(".")[0]
+    try:
+        if not parent:
+            return find_spec(module)
+        above = spec_of(parent)
+        places = None if above is None else above.submodule_search_locations
+        try:
+            return None if places is None else PathFinder.find_spec(module, places)
+        except KeyError:  # such a folder's places are asked of the package above
+            return find_spec(module)
+    except (ImportError, ValueError):
+        return None
+
+
+def _is_module(name: str) -> bool:
+    spec = spec_of(name)
+    return spec is not None and spec.origin is not None
+
+
+def _is_package(spec: ModuleSpec) -> bool:
+    return spec.submodule_search_locations is not None
+
+
+def _is_python(spec: ModuleSpec) -> bool:
+    return str(spec.origin).endswith(".py")
+
+
+def _source(spec: ModuleSpec) -> bytes | None:
+    """Return the bytes of a module's file, compiled ones too; None where it has no file."""
+    read: Callable[[str], bytes] | None = getattr(spec.loader, "get_data", None)
+    if spec.origin is None or read is None:
+        return None
+    source = read(spec.origin)
+    return source.replace(b"\r\n", b"\n") if _is_python(spec) else source
+
+
+# --- whose code ---------------------------------------------------------------------------------
+
+
+def counts(module: str) -> bool:
+    """Whether a module's source is followed wherever it is met."""
+    return _counts(top(module), "")
+
+
+def _counts(package: str, importer: str) -> bool:
+    """Whether a top-level package is followed from another one."""
+    if _is_given(package):
+        return False
+    if package == importer or package in _of_plugins(_places()):
+        return True
+    place = _place(package)
+    if place is None or place in _libraries():
+        return False
+    return place == _place(importer) or package not in _distributed(_places())
+
+
+def _is_given(package: str) -> bool:
+    return package == HARNESS or package in sys.stdlib_module_names
+
+
+def _place(package: str) -> Path | None:
+    """Return the folder that a top-level package or module lies in."""
+    spec = spec_of(package) if package else None
+    if spec is None:
+        return None
+    folders = [*(spec.submodule_search_locations or ())] or [spec.origin or ""]
+    return Path(folders[0]).resolve().parent
+
+
+@cache
+def _libraries() -> frozenset[Path]:
+    """Return the folders that distributions are installed into, and Python's own."""
+    named = ("stdlib", "platstdlib", "purelib", "platlib")
+    folders = [
+        *map(sysconfig.get_path, named),
+        *site.getsitepackages(),
+        site.getusersitepackages(),
+    ]
+    return frozenset(Path(folder).resolve() for folder in folders)
+
+
+Places = tuple[tuple[str, int], ...]
+
+
+def _places() -> Places:
+    """Return ``sys.path`` with when each folder changed, which installing something does."""
+    folders = [(folder, Path(folder or ".")) for folder in sys.path]
+    return tuple((name, path.stat().st_mtime_ns if path.exists() else 0) for name, path in folders)
+
+
+@cache
+def _of_plugins(_: Places) -> frozenset[str]:
+    """Return the top-level packages of the distributions that are plugins."""
+    found = set()
+    for point in entry_points(group=NAMESPACE):
+        found.add(top(point.module))
+        if point.dist is not None:
+            declared = (point.dist.read_text("top_level.txt") or "").split()
+            files = [file.parts for file in point.dist.files or () if file.suffix == ".py"]
+            found |= {*declared, *(parts[0].removesuffix(".py") for parts in files)}
+    return frozenset(found)
+
+
+@cache
+def _distributed(_: Places) -> frozenset[str]:
+    """Return the top-level packages that some distribution brings."""
+    return frozenset(packages_distributions())
