@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mtbench import held_out
@@ -14,7 +15,7 @@ from mtbench.evaluation import Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
 from mtbench.protocols import BadRow, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
-from mtbench.store import CHECKPOINT, RunFolder, renamed
+from mtbench.store import CHECKPOINT, Damaged, RunFolder, renamed
 
 
 def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CPU) -> Run:
@@ -26,18 +27,26 @@ def restore(folder: RunFolder, data_dir: Path | None = None, *, device: str = CP
 
     Raises:
         RunsMissing: if the run has no result.
+        Damaged: if a file of it is not what was written.
         UsageError, PluginError: if its plugins, checkpoint or data are not there any more, or
             the device is not.
     """
-    if folder.state() != "done":
-        raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
+    record = folder.record()
+    if record.damage:
+        raise Damaged(folder.key, record.damage)
+    if record.state != "done":
+        raise RunsMissing(f"run {folder.key[:12]} is {record.state}, so it has no model")
+    folder.check(CHECKPOINT)
     run = prepare(folder, data_dir, device=device)
     now = Identifier().components(run.resolved)
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
-    found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    try:
+        found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    except (SafetensorError, RuntimeError) as error:  # torch's word for another shape
+        raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
     if found.unexpected_keys or set(found.missing_keys) != model.frozen_names():
-        raise UsageError(f"the checkpoint of run {folder.key[:12]} does not fit its model")
+        raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model")
     return run
 
 

@@ -180,6 +180,7 @@ def execute(folder: RunFolder, *, before: float = 0.0) -> None:
             "evaluations": selection.count,
             "left_out": _left_out(given.given),
             "hashes": record.hashes() | {"initial_weights": initial},
+            "arithmetic": devices.arithmetic(),
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
         }

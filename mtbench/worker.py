@@ -22,7 +22,7 @@ def main(folder: str, request: str) -> None:
         request: file with the request, which becomes the run's once its turn has come.
     """
     run = RunFolder(Path(folder))
-    with run.lock():
+    with run.owned():
         if run.state() == "done":
             return
         run.clear()

@@ -26,9 +26,9 @@ GROUND = """
     labels table_files tables layouts tracebacks model_schema blocking version
 """
 PAPER = """
-    configuration matrix resolution schedule filtering identity planning store requests history
-    data evidence board held_out plan_rendering html overview catalogue data_tables token_column
-    token_cache timings durations bench_rendering scaffold latex
+    configuration matrix resolution schedule filtering identity planning run_states store requests
+    history data evidence board held_out plan_rendering html overview catalogue data_tables
+    token_column token_cache timings durations bench_rendering scaffold latex
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients

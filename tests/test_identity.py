@@ -1,6 +1,6 @@
 """Identity: the one way of writing that keys are made from; plans test what goes into it."""
 
-from mtbench.identity import canonical, run_key
+from mtbench.store import canonical, run_key
 
 
 def test_a_run_key_is_pinned() -> None:
