@@ -1,6 +1,8 @@
 """Devices: which of them torch can compute on here, told without importing torch."""
 
 import ctypes
+import hashlib
+import os
 import re
 import sys
 from dataclasses import dataclass
@@ -115,6 +117,24 @@ def hardware(device: str) -> dict[str, str]:
         if index < find_cuda().count:
             described["name"] = _name_of_card(index)
     return described
+
+
+def arithmetic() -> dict[str, str]:
+    """Return what decides the last digits of this process's numbers beside a run's key.
+
+    That is which instructions torch and MKL use on the CPU, and torch's build.
+    """
+    import torch
+
+    build = "\n".join(
+        line for line in torch.__config__.show().splitlines() if "CPU capability" not in line
+    )
+    digest = hashlib.sha256(build.encode()).hexdigest()[:12]
+    return {
+        "cpu_capability": torch.backends.cpu.get_cpu_capability(),
+        **{name: os.environ.get(name, "unset") for name in ("MKL_CBWR", "ATEN_CPU_CAPABILITY")},
+        "torch_build": f"{torch.__version__} {torch.version.git_version} {digest}",
+    }
 
 
 def _name_of_card(index: int) -> str:

@@ -7,9 +7,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtbench.devices import CPU, hardware
-from mtbench.identity import canonical
 from mtbench.planning import Plan, PlannedCell
-from mtbench.store import REQUEST, RESULT, Store, machine
+from mtbench.store import Store, canonical, machine
 from mtbench.timings import comparable, cost_signature, timing_key
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -92,9 +91,9 @@ class _Evidence:
         for key, stored in timings.items():
             evidence.similar_timings[cost_signature(stored["identity"])].append(seconds[key])
         for key in sorted(store.keys()):
-            folder = store.run(key)
-            result, request = folder.read(RESULT), folder.read(REQUEST)
-            if result is None or request is None or result["status"] != "done":
+            record = store.run(key).record()
+            result, request = record.result, record.request
+            if record.state != "done" or result is None or request is None:
                 continue
             if comparable(request["machine"], _hardware_of(request, result)) == like_here:
                 total = result["cost"]["seconds"]["total"]

@@ -12,7 +12,7 @@ from typing import Any, Protocol
 from filelock import Timeout
 
 from mtbench.devices import CPU, DETERMINISTIC
-from mtbench.store import LOG, REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.store import LOG, REQUEST, RunFolder, Store, write_json
 
 POLL_SECONDS = 0.2
 
@@ -139,7 +139,8 @@ class _Attempt:
         name = f"{os.getpid()}-{next(self._count)}"
         self._request = folder.path / f"{REQUEST}.{name}"
         self._output = folder.path / f"{LOG}.{name}"
-        write_json(self._request, job.request)
+        with job.store.writing():
+            write_json(self._request, job.request)
         with self._output.open("wb") as output:
             self.process = subprocess.Popen(
                 # Code is named here, and not by a file that lies in a store.
@@ -154,9 +155,9 @@ class _Attempt:
         """Return the run's result; that of a process that died without a word is a failure."""
         printed = self._output.read_text(encoding="utf-8", errors="replace")
         self.tidy()
-        result = self.job.folder.read(RESULT)
+        result = self.job.folder.record().result
         if self.process.returncode == 0 and result is not None:
-            return result
+            return {**result}
         return self._failure(printed)
 
     def tidy(self) -> None:
@@ -175,6 +176,7 @@ class _Attempt:
         try:
             with folder.lock(timeout=0):
                 if folder.state() != "done":
+                    folder.clear()
                     folder.end(failed)
         except Timeout:
             pass  # another process trains the run, and its result will count

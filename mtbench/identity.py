@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,7 @@ from mtbench.errors import PluginError, UsageError, users_mistakes
 from mtbench.provenance import source_hash, sources_hash
 from mtbench.resolution import Resolved, TaskEntry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
+from mtbench.store.keys import canonical
 
 NUMERICS = 2
 """Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
@@ -189,16 +189,3 @@ def _handling(spec: Spec) -> str | None:
     if isinstance(spec, CombinerSpec):
         return f"{spec.needs}, observing" if spec.observes else spec.needs
     return None
-
-
-_ENCODER = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True)
-
-
-def canonical(value: Any) -> str:
-    """Write a value as JSON in the one way that a key is made from."""
-    return _ENCODER.encode(value)
-
-
-def run_key(identity: str, seed: int) -> str:
-    """Return the key of a run: SHA-256 over the cell's canonical identity and the seed."""
-    return hashlib.sha256(f"{identity}\n{seed}".encode()).hexdigest()

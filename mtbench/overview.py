@@ -5,45 +5,46 @@ from collections.abc import Mapping
 from typing import Any
 
 from mtbench.board.standings import DIGITS
-from mtbench.devices import CPU
 from mtbench.held_out import told_of_run
-from mtbench.store import REQUEST, RESULT, RunFolder, Store
+from mtbench.store import RunFolder, Store
 
 Record = dict[str, str]
 Scores = Mapping[str, Mapping[str, float | None]]
+
+ASKED = ("matrix", "cell", "seed", "device")
 
 
 def runs(store: Store) -> list[Record]:
     """Return a record a run, by cell and seed."""
     records = []
     for key in sorted(store.keys()):
-        folder = store.run(key)
-        request, result = folder.read(REQUEST), folder.read(RESULT) or {}
-        if request is None:
+        record = store.run(key).record()
+        request, result = record.request, record.result or {}
+        if request is None and not record.damage:
             continue  # the folder was made, and nothing was written before it was given up
         records.append(
             {
                 "run": key[:12],
-                "matrix": request["matrix"],
-                "cell": request["cell"],
-                "seed": str(request["seed"]),
-                "device": request.get("device", CPU),
-                "state": folder.state(),
+                **{part: "-" if request is None else str(request[part]) for part in ASKED},
+                "state": record.state,
                 "overall": number(result["overall"]) if "overall" in result else "-",
-                "error": result.get("error", ""),
+                "error": record.damage or result.get("error", ""),
             }
         )
-    return sorted(records, key=lambda r: (r["matrix"], r["cell"], int(r["seed"])))
+    return sorted(records, key=lambda r: (r["matrix"], r["cell"], len(r["seed"]), r["seed"]))
 
 
 def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
     """Return what is known of a run as lines, and its scores as a table."""
-    request, result = folder.read(REQUEST), folder.read(RESULT)
-    lines: Record = {"run": folder.key, "state": folder.state()}
+    found = folder.record()
+    request, result = found.request, found.result
+    lines: Record = {"run": folder.key, "state": found.state}
+    if found.damage:
+        lines["damage"] = found.damage
     if request is not None:
         lines["matrix"] = request["matrix"]
         lines["cell"] = f"{request['cell']} [seed {request['seed']}]"
-        lines["device"] = request.get("device", CPU)
+        lines["device"] = request["device"]
         lines |= {part: _plain(value) for part, value in request["config"].items()}
         lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
         lines["versions"] = _plain(request["versions"])

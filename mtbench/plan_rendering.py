@@ -81,6 +81,7 @@ def _above(plan: Plan, estimate: Estimate) -> list[str]:
         f"{counts['to_do']} to do, {counts['running']} running, {counts['failed']} failed; "
         f"{_count(counts['rejected'], 'cell')} rejected"
         + (f", {counts['broken']} broken" if counts["broken"] else "")
+        + (f"; {_count(counts['damaged'], 'run')} damaged" if counts["damaged"] else "")
     )
     return [heading, *filter(None, [estimate.text()]), *plan.remarks]
 
@@ -93,9 +94,11 @@ def _below(plan: Plan) -> list[str]:
     """Return what the table leaves out: further cells, and why some cannot be."""
     more = len(plan.cells) - SHOWN
     reasons = Counter(cell.obstacle for cell in plan.cells if cell.obstacle is not None)
+    damaged = [f"{c.name} [seed {run.seed}]: {run.damage}" for c, run in plan.runs("damaged")]
     return [
         *([f"... and {more} more (--format csv lists all)"] if more > 0 else []),
         *(f"{kind}: {count} x {why}" for (kind, why), count in reasons.most_common()),
+        *(f"damaged, to be trained anew: {told}" for told in damaged[:SHOWN]),
     ]
 
 
@@ -114,11 +117,13 @@ def run_records(plan: Plan) -> list[dict[str, Any]]:
     records: list[dict[str, Any]] = []
     for cell in plan.cells:
         if cell.obstacle is not None:
-            records.append(_record(cell, None, None, cell.obstacle[0]))
-        records += [_record(cell, run.seed, run.key, run.state) for run in cell.runs]
+            state, reason = cell.obstacle
+            records.append(_record(cell, None, None, state, reason))
+        records += [_record(cell, run.seed, run.key, run.state, run.damage) for run in cell.runs]
     return records
 
 
-def _record(cell: PlannedCell, seed: int | None, key: str | None, state: str) -> dict[str, Any]:
-    _, reason = cell.obstacle or ("", "")
+def _record(
+    cell: PlannedCell, seed: int | None, key: str | None, state: str, reason: str
+) -> dict[str, Any]:
     return {"cell": cell.name, "seed": seed, "run": key, "state": state, "reason": reason}

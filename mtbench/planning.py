@@ -3,33 +3,37 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any, Literal
 
 from mtbench.attribution import naming
 from mtbench.configuration import Config
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
-from mtbench.identity import Identifier, all_entries, canonical, run_key
+from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell, Stage
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
-from mtbench.store import State, Store
+from mtbench.store import State, Store, canonical, run_key
 from mtbench.tracebacks import show
 
 Cells = Sequence[NamedCell]
-
 TOLD = 3
 """Faults of plugins that the last line of a command tells; the table has all."""
 
 
 @dataclass(frozen=True)
 class PlannedRun:
-    """A cell with a seed."""
+    """A cell with a seed.
+
+    Attributes:
+        damage: what is wrong with what is stored of it; empty where nothing is.
+    """
 
     key: str
     seed: int
     state: State
+    damage: str = ""
 
 
 @dataclass(frozen=True)
@@ -102,8 +106,8 @@ class Plan:
         return list(seen.values())
 
     def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
-        """Return the runs without a score; a failed one is tried again."""
-        return self.runs("missing", "failed", "running")
+        """Return the runs without a score; what failed or is damaged is trained again."""
+        return self.runs("missing", "failed", "running", "damaged")
 
     def check_sound(self) -> None:
         """Make sure that no plugin broke a cell.
@@ -125,8 +129,10 @@ class Plan:
         """
         counts = self.counts()
         missing = counts["runs"] - counts["stored"]
+        damaged = f", {counts['damaged']} damaged" if counts["damaged"] else ""
         unscored = (
-            f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed); "
+            f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed"
+            f"{damaged}); "
             "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
         )
         if told := faults([cell.fault for cell in self.cells]):
@@ -150,6 +156,7 @@ class Plan:
             "stored": runs.count("done"),
             "failed": runs.count("failed"),
             "running": runs.count("running"),
+            "damaged": runs.count("damaged"),
             "to_do": runs.count("missing"),
         }
 
@@ -213,7 +220,9 @@ class Planner:
             text = canonical(identity)
             keys = [(seed, run_key(text, seed)) for seed in seeds]
             runs = [
-                PlannedRun(key, seed, self._store.run(key).state() if key in stored else "missing")
+                planned_run(self._store, key, seed)
+                if key in stored
+                else PlannedRun(key, seed, "missing")
                 for seed, key in keys
             ]
         return PlannedCell(
@@ -278,18 +287,10 @@ def _check_task_names(cells: Cells, beside: Cells) -> None:
                 raise unknown("task", name, {*tasks, "overall"}, where=f"paper of {cell.name!r}")
 
 
-def refreshed(plan: Plan, store: Store) -> Plan:
-    """Return the plan with the states that its runs have by now."""
-    return replace(
-        plan,
-        cells=[
-            replace(
-                cell,
-                runs=[replace(run, state=store.run(run.key).state()) for run in cell.runs],
-            )
-            for cell in plan.cells
-        ],
-    )
+def planned_run(store: Store, key: str, seed: int) -> PlannedRun:
+    """Look up a run."""
+    record = store.run(key).record()
+    return PlannedRun(key, seed, record.state, record.damage)
 
 
 def _providers(resolved: Resolved) -> dict[str, str]:

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from safetensors import SafetensorError
 from safetensors.torch import load_file
 
 from mtbench import held_out
@@ -17,7 +18,7 @@ from mtbench.outputs import check_writable, write_files
 from mtbench.plugin_files import files_of_run, tell
 from mtbench.protocols import BadRow, Examples, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
-from mtbench.store import CHECKPOINT, REQUEST, RunFolder
+from mtbench.store import CHECKPOINT, Damaged, RunFolder
 from mtbench.tokenisation import TextCounts, counts
 
 
@@ -37,22 +38,29 @@ def restore(
 
     Raises:
         RunsMissing: if the run has no result.
+        Damaged: if a file of it is not what was written.
         UsageError, PluginError: if a plugin file of its is not given, or its plugins, checkpoint
             or data are not there any more, or the device is not.
     """
-    if folder.state() != "done":
-        raise RunsMissing(f"run {folder.key[:12]} is {folder.state()}, so it has no model")
-    request = folder.read(REQUEST)
-    assert request is not None  # it is done
-    files = files_of_run(request, plugins, run=f"run {folder.key[:12]}")
+    record = folder.record()
+    if record.damage:
+        raise Damaged(folder.key, record.damage)
+    if record.state != "done":
+        raise RunsMissing(f"run {folder.key[:12]} is {record.state}, so it has no model")
+    folder.check(CHECKPOINT)
+    assert record.request is not None  # it is done
+    files = files_of_run(record.request, plugins, run=f"run {folder.key[:12]}")
     tell(files)
     run = prepare(folder, data_dir, device=device, plugins=files)
     now = Identifier().components(run.resolved)
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
-    found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    try:
+        found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+    except (SafetensorError, RuntimeError) as error:  # torch's word for another shape
+        raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
     if found.unexpected_keys or set(found.missing_keys) != model.frozen_names():
-        raise UsageError(f"the checkpoint of run {folder.key[:12]} does not fit its model")
+        raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model")
     return run
 
 

@@ -195,6 +195,7 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
             "evaluations": selection.count,
             **of_data,
             "hashes": record.hashes() | {"initial_weights": initial},
+            "arithmetic": devices.arithmetic(),
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
         }

@@ -15,9 +15,10 @@ from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.matrix.search import Searcher, remarks, winner
-from mtbench.planning import Plan, Planner, refreshed
+from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
+from mtbench.run_states import checked, refreshed
 from mtbench.store import Store
 
 Observing = Callable[[Plan], AbstractContextManager[Observer]]
@@ -109,6 +110,7 @@ class Study:
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
+        plan = checked(plan, self._store)
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
             watching = observer(stage) if callable(observer) else nullcontext(observer)

@@ -9,8 +9,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtbench.configuration import Config
-from mtbench.identity import canonical
-from mtbench.store import Store
+from mtbench.store import Store, canonical
 
 CHEAP = frozenset({"lr", "warmup", "decay", "weight_decay", "clip_norm"})
 """Keys of ``train`` that hardly change what a run costs."""

@@ -16,7 +16,7 @@ import numpy as np
 from filelock import FileLock
 from numpy.typing import NDArray
 
-from mtbench.store import LOCK, write_json
+from mtbench.store import LOCK, digest_of, parse_object, read_file, remove, write_json
 from mtbench.token_column import TokenColumn
 from mtbench.tokenisation import Items
 
@@ -83,7 +83,7 @@ class Entry:
             for number, column in enumerate(columns):
                 for name in ARRAYS:
                     np.save(temporary / _file(number, name), getattr(column, name))
-            checksums = {file.name: _checksum(file) for file in sorted(temporary.iterdir())}
+            checksums = {file.name: digest_of(file) for file in sorted(temporary.iterdir())}
             write_json(temporary / CHECKSUMS, checksums)
             self._publish(temporary)
         except OSError as error:
@@ -92,7 +92,7 @@ class Entry:
             shutil.rmtree(temporary, ignore_errors=True)
 
     def _mapped(self) -> tuple[TokenColumn, ...]:
-        checksums = json.loads((self.path / CHECKSUMS).read_text(encoding="utf-8"))
+        checksums = parse_object(read_file(self.path / CHECKSUMS))
         return tuple(
             TokenColumn(*(self._array(_file(number, name), checksums) for name in ARRAYS))
             for number in range(self.columns)
@@ -100,7 +100,7 @@ class Entry:
 
     def _array(self, name: str, checksums: Mapping[str, str]) -> NDArray[Any]:
         # A file can have its full length and yet be torn: after a power cut it may hold zeros.
-        if _checksum(self.path / name) != checksums[name]:
+        if digest_of(self.path / name) != checksums[name]:
             raise ValueError(f"{name} is not as it was written")
         # As a plain array, whose slices cost a tenth of a memmap's.
         return np.asarray(np.load(self.path / name, mmap_mode="r"))
@@ -116,7 +116,7 @@ class Entry:
             if self.path.exists():
                 aside = self._beside()
                 self.path.rename(aside)
-                shutil.rmtree(aside, ignore_errors=True)
+                remove(aside)
             temporary.rename(self.path)
 
     def _is_whole(self) -> bool:
@@ -136,8 +136,3 @@ class Entry:
 
 def _file(column: int, array: str) -> str:
     return f"{column}.{array}.npy"
-
-
-def _checksum(file: Path) -> str:
-    with file.open("rb") as stream:
-        return hashlib.file_digest(stream, "sha256").hexdigest()

@@ -23,7 +23,7 @@ def main(folder: str, request: str, *plugins: str) -> None:
         plugins: plugin files that are loaded; the request only records them.
     """
     run = RunFolder(Path(folder))
-    with run.lock():
+    with run.owned():
         if run.state() == "done":
             return
         run.clear()

@@ -145,7 +145,7 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
     import numpy as np
 
     from mtbench.metrics import METRICS
-    from mtbench.store import PREDICTIONS, REQUEST, RESULT, Store, write_json
+    from mtbench.store import PREDICTIONS, REQUEST, Store, canonical, run_key, write_json
 
     def write(
         tasks: Mapping[str, tuple[str, Sequence[float], Sequence[float]]],
@@ -160,7 +160,8 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
         ids: Sequence[str] = (),
     ) -> Any:
         """Write a run whose tasks have a metric, labels and predictions each."""
-        identity = {"numerics": 2, "data": {}, "weights": None, "code": {}}
+        own = {"matrix": matrix, "cell": cell}
+        identity = {"numerics": 2, "data": {}, "weights": None, "code": {}, "config": own}
         config = {"tasks": {task: {"name": task} for task in tasks}, "data": {"dir": None}}
         asked = {
             "matrix": matrix,
@@ -170,6 +171,7 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
             "config": config,
             "identity": identity,
             "plugins": [],
+            "blocked": [],
             "providers": {},
             "versions": {"mtl-bench": "0.1.0"},
             "machine": {"cores": 2},
@@ -186,16 +188,18 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
             "scores": {"dev": scores},
             "overall": sum(known) / len(values) if len(known) == len(values) else None,
             "hashes": {"initial_weights": {}, **(hashes or {})},
+            "arithmetic": {},
         }
         arrays = {}
         for task, (_, labels, predicted) in tasks.items():
             arrays[f"{task}.ids"] = np.array(ids or [f"e{i}" for i in range(len(labels))])
             arrays[f"{task}.labels"] = np.array(labels, float)
             arrays[f"{task}.predictions"] = np.array(predicted, float)
-        folder = Store(tmp_path / store).create(key or f"{cell} {seed}".replace(" ", "-"))
-        write_json(folder.path / REQUEST, asked)
+        key = key or run_key(canonical(asked["identity"]), seed)
+        folder = Store(tmp_path / store).create(key)
+        write_json(folder.path / REQUEST, {**asked, "key": key})
         np.savez(folder.path / PREDICTIONS, **arrays)
-        write_json(folder.path / RESULT, result)
+        folder.end(result)
         return folder
 
     return write

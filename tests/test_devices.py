@@ -1,4 +1,5 @@
 import ctypes
+import json
 import os
 import subprocess
 import sys
@@ -277,3 +278,36 @@ def test_a_card_has_the_name_that_torch_gives_it() -> None:
     import torch
 
     assert hardware("cuda:0") == {"type": "cuda", "name": torch.cuda.get_device_name(0)}
+
+
+# --- arithmetic -------------------------------------------------------------------------------
+
+
+def arithmetic_in_a_process(**environment: str) -> dict[str, str]:
+    script = "import json; from mtbench.devices import arithmetic; print(json.dumps(arithmetic()))"
+    done = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    told: dict[str, str] = json.loads(done.stdout)
+    return told
+
+
+def test_what_moves_last_digits_is_told() -> None:
+    import torch
+
+    here = arithmetic_in_a_process()
+    plain = arithmetic_in_a_process(ATEN_CPU_CAPABILITY="default", MKL_CBWR="COMPATIBLE")
+
+    assert here["cpu_capability"] == torch.backends.cpu.get_cpu_capability()
+    assert here["torch_build"].startswith(f"{torch.__version__} {torch.version.git_version} ")
+    assert (here["MKL_CBWR"], here["ATEN_CPU_CAPABILITY"]) == ("unset", "unset")
+    assert plain == {
+        "cpu_capability": "DEFAULT",
+        "MKL_CBWR": "COMPATIBLE",
+        "ATEN_CPU_CAPABILITY": "default",
+        "torch_build": here["torch_build"],
+    }

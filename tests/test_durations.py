@@ -7,9 +7,8 @@ import pytest
 
 from mtbench import durations
 from mtbench.durations import Estimate, estimate
-from mtbench.identity import canonical, run_key
 from mtbench.planning import Plan, PlannedCell, PlannedRun
-from mtbench.store import REQUEST, RESULT, Store, write_json
+from mtbench.store import REQUEST, Store, canonical, run_key, write_json
 from mtbench.timings import timing_key
 
 HERE = {"system": "Linux", "processor": "this one", "cores": 2, "python": "3.11.1"}
@@ -67,7 +66,7 @@ def store_run(
     folder = store.create(run_key(canonical(made), seed))
     write_json(folder.path / REQUEST, {"identity": made, "machine": machine})
     cost = {"seconds": {"total": seconds}, **({} if card is None else {"device": card})}
-    write_json(folder.path / RESULT, {"status": status, "cost": cost})
+    folder.end({"status": status, "cost": cost})
 
 
 def store_timing(

@@ -8,9 +8,10 @@ import pytest
 
 from mtbench.configuration import overlay
 from mtbench.errors import PluginError
-from mtbench.identity import Identifier, canonical, run_key
+from mtbench.identity import Identifier
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
+from mtbench.store import canonical, run_key
 
 
 def test_a_run_key_is_pinned() -> None:

@@ -5,9 +5,14 @@ from typing import Any
 import pytest
 
 from mtbench.overview import metric_records, number, run_details, runs
-from mtbench.store import HISTORY, REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.store import HISTORY, REQUEST, RunFolder, Store, canonical, run_key, write_json
 
-ONE, TWO, THREE, FOUR = (letter * 64 for letter in "1234")
+IDENTITY = {"numerics": 2, "data": {}, "weights": None, "code": {}}
+
+
+def key(cell: str = "a cell", seed: int = 0) -> str:
+    return run_key(canonical({**IDENTITY, "config": cell}), seed)
+
 
 SCORES = {
     "dev": {"sst": {"accuracy": 0.25, "macro_f1": 0.1}, "sts": {"pearson": None}},
@@ -28,65 +33,75 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def run(
-    store: Store, key: str, cell: str = "a cell", seed: int = 0, result: Any = None
-) -> RunFolder:
+def run(store: Store, cell: str = "a cell", seed: int = 0, result: Any = None) -> RunFolder:
     """Make a stored run, with a result or without."""
-    folder = store.run(key)
+    folder = store.run(key(cell, seed))
     folder.path.mkdir(parents=True)
     request = {
         "matrix": "a study",
+        "key": folder.key,
+        "identity": {**IDENTITY, "config": cell},
+        "plugins": [],
+        "blocked": [],
+        "machine": {},
         "cell": cell,
         "seed": seed,
-        "config": {"combiner": {"name": "sum", "rate": None}, "heads": {"sst": {"name": "h"}}},
+        "config": {
+            "combiner": {"name": "sum", "rate": None},
+            "heads": {"sst": {"name": "h"}},
+            "tasks": {},
+            "data": {},
+        },
         "providers": {"combiner": "mtbench 1"},
         "versions": {"torch": "2"},
         "device": "cpu",
     }
     write_json(folder.path / REQUEST, request)
     if result is not None:
-        write_json(folder.path / RESULT, result)
+        folder.end(result)
     return folder
 
 
 def test_runs_stand_by_cell_and_seed(store: Store) -> None:
-    run(store, ONE, "b", 0, {**DONE, "overall": 0.5})
-    run(store, TWO, "a", 10, DONE)
-    run(store, THREE, "a", 9, FAILED)
-    run(store, FOUR, "a", 0)
+    run(store, "b", 0, {**DONE, "overall": 0.5})
+    run(store, "a", 10, DONE)
+    run(store, "a", 9, FAILED)
+    run(store, "a", 0)
 
     assert [list(record.values()) for record in runs(store)] == [
-        [FOUR[:12], "a study", "a", "0", "cpu", "missing", "-", ""],
-        [THREE[:12], "a study", "a", "9", "cpu", "failed", "-", "NonFiniteLoss: no"],
-        [TWO[:12], "a study", "a", "10", "cpu", "done", "undefined", ""],
-        [ONE[:12], "a study", "b", "0", "cpu", "done", "0.500", ""],
+        [key("a", 0)[:12], "a study", "a", "0", "cpu", "missing", "-", ""],
+        [key("a", 9)[:12], "a study", "a", "9", "cpu", "failed", "-", "NonFiniteLoss: no"],
+        [key("a", 10)[:12], "a study", "a", "10", "cpu", "done", "undefined", ""],
+        [key("b", 0)[:12], "a study", "b", "0", "cpu", "done", "0.500", ""],
     ]
 
 
 def test_a_run_under_way_is_running(store: Store) -> None:
-    folder = run(store, ONE)
+    folder = run(store)
 
-    with folder.lock():
+    with folder.owned():
         assert [record["state"] for record in runs(store)] == ["running"]
 
 
 def test_a_folder_without_a_request_is_no_run(store: Store) -> None:
-    store.run(ONE).path.mkdir(parents=True)
+    store.run(key()).path.mkdir(parents=True)
 
     assert runs(store) == []
 
 
 def test_details_of_a_run_that_is_done(store: Store) -> None:
-    lines, table = run_details(run(store, ONE, seed=7, result=DONE))
+    lines, table = run_details(run(store, seed=7, result=DONE))
 
     assert lines == {
-        "run": ONE,
+        "run": key(seed=7),
         "state": "done",
         "matrix": "a study",
         "cell": "a cell [seed 7]",
         "device": "cpu",
         "combiner": "name sum",
         "heads": "sst name h",
+        "tasks": "",
+        "data": "",
         "plugins": "mtbench 1",
         "versions": "torch 2",
         "cost, steps": "3",
@@ -98,21 +113,22 @@ def test_details_of_a_run_that_is_done(store: Store) -> None:
 
 
 def test_details_tell_how_often_test_labels_were_read(store: Store) -> None:
-    folder = run(store, ONE, result=DONE)
-    for key, time in ((ONE, "2026-01-02"), (TWO, "2026-01-03"), (ONE, "2026-01-04")):
-        store.log_test_use({"run": key, "time": time})
+    folder = run(store, result=DONE)
+    other = key("another cell")
+    for read, time in ((key(), "2026-01-02"), (other, "2026-01-03"), (key(), "2026-01-04")):
+        store.log_test_use({"run": read, "time": time, "matrix": "a study"})
 
     assert run_details(folder)[0]["test labels"] == "read 2 times, last at 2026-01-04"
 
 
 def test_details_of_a_run_that_failed(store: Store) -> None:
-    lines, table = run_details(run(store, ONE, result=FAILED))
+    lines, table = run_details(run(store, result=FAILED))
 
     assert (lines["state"], lines["error"], table) == ("failed", "NonFiniteLoss: no", [])
 
 
 def test_details_of_a_run_under_way_tell_its_last_event(store: Store) -> None:
-    folder = run(store, ONE)
+    folder = run(store)
     event = {"event": "step", "step": 3}
     (folder.path / HISTORY).write_text(f"{json.dumps({'event': 'phase'})}\n{json.dumps(event)}\n")
 

@@ -10,14 +10,14 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.data import load
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
-from mtbench.identity import canonical, run_key
 from mtbench.matrix.file import NamedCell, cells, read_matrix
-from mtbench.planning import Plan, Planner, faults, refreshed
+from mtbench.planning import Plan, Planner, faults
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
+from mtbench.run_states import refreshed
 from mtbench.specs import Target
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import Store, canonical, run_key
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 Install = Callable[..., Path]
@@ -50,7 +50,7 @@ def key_of(store: Store, changes: Mapping[str, Any], *, plugins: tuple[Path, ...
 
 
 def finish(store: Store, key: str, status: str = "done") -> None:
-    write_json(store.create(key).path / RESULT, {"status": status})
+    store.create(key).end({"status": status})
 
 
 # --- how a key is made ------------------------------------------------------------------------
@@ -534,6 +534,7 @@ def test_a_rejected_cell_has_its_reason_and_no_run(store: Store) -> None:
         "stored": 0,
         "failed": 0,
         "running": 0,
+        "damaged": 0,
         "to_do": 1,
     }
 
@@ -840,7 +841,7 @@ def test_states_come_from_the_store(store: Store) -> None:
     finish(store, done)
     finish(store, failed, "failed")
 
-    with store.create(running).lock():
+    with store.create(running).owned():
         plan = plan_of(store, *changes)
 
     assert [run.state for _, run in plan.runs()] == ["done", "failed", "running", "missing"]

@@ -17,7 +17,16 @@ from mtbench.evaluation import predict
 from mtbench.prediction import evaluate, restore, submission_text, write_predictions
 from mtbench.protocols import TaskInfo
 from mtbench.runner import execute
-from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.store import (
+    CHECKPOINT,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    Damaged,
+    RunFolder,
+    Store,
+    write_json,
+)
 from mtbench.tokenisation import TextCounts
 from mtbench_builtins.tasks.quora import Quora
 from mtbench_builtins.tasks.sst import SST
@@ -294,9 +303,29 @@ def test_a_checkpoint_of_another_model_is_refused(
     else:
         state["more"] = torch.ones(1)
     save_file(state, folder.path / CHECKPOINT)
+    result = folder.read(RESULT)
+    assert result is not None
 
-    with pytest.raises(UsageError, match=r"^the checkpoint of run \w{12} does not fit its model$"):
+    with pytest.raises(Damaged, match=r"^run \w{12} is damaged: checkpoint.safetensors: "):
         restore(folder)
+    folder.end(result)
+    with pytest.raises(Damaged, match="it does not fit the run's model"):
+        restore(folder)
+    assert folder.state() == "damaged"
+
+
+def test_a_crafted_checkpoint_is_damaged(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    folder = copied(trained(), tmp_path)
+    result = folder.read(RESULT)
+    assert result is not None
+    for content in (b"", b"\xff" * 8 + b"{", b"\x02" + bytes(7) + b"[]"):
+        (folder.path / CHECKPOINT).write_bytes(content)
+        folder.end(result)
+        with pytest.raises(Damaged, match=r"is damaged: checkpoint.safetensors: ") as caught:
+            restore(folder)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -307,7 +336,7 @@ def test_a_run_without_a_score_has_no_model(
 ) -> None:
     folder = request_run()
     if result:
-        write_json(folder.path / RESULT, result)
+        folder.end(result)
 
     with pytest.raises(RunsMissing, match=rf"^run {folder.key[:12]} is {state}, so it has no"):
         restore(folder)
@@ -411,6 +440,7 @@ def test_a_run_of_another_device_predicts_here(
     assert request is not None
     identity = {**request["identity"], "device": "cuda"}
     write_json(folder.path / REQUEST, {**request, "device": "cuda:99", "identity": identity})
+    folder.end(folder.read(RESULT) or {})
 
     assert evaluate(folder, "dev") == evaluate(trained(), "dev")
     for one, other in zip(

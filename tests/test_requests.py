@@ -6,13 +6,12 @@ import pytest
 
 from mtbench import __version__
 from mtbench.configuration import overlay
-from mtbench.identity import canonical, run_key
 from mtbench.matrix.file import NamedCell
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
 from mtbench.requests import PACKAGES, request, versions
 from mtbench.resolution import as_written
-from mtbench.store import Store, machine
+from mtbench.store import Store, canonical, machine, run_key
 
 CONFIG = overlay(
     {},

@@ -10,7 +10,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from mtbench import runner, selection
+from mtbench import devices, runner, selection
 from mtbench.configuration import overlay
 from mtbench.errors import UsageError
 from mtbench.evaluation import predict
@@ -44,7 +44,7 @@ def result_of(folder: RunFolder) -> dict[str, Any]:
 def numbers_of(folder: RunFolder) -> dict[str, Any]:
     """Return a result without what the machine's load and clock decide."""
     result = result_of(folder)
-    del result["ended"]
+    del result["ended"], result["digest"]
     cost = {k: v for k, v in result["cost"].items() if k not in ("seconds", "peak_memory_mb")}
     return {**result, "cost": cost}
 
@@ -119,6 +119,10 @@ def test_the_batches_of_a_run(trained: Request) -> None:
     assert hashes_of(trained(PINNED))["batches"] == (
         "ee27313664f13f1eaa1232682ff390b1abdc140ad628b598c6d2c25de38f71d3"
     )
+
+
+def test_a_run_records_what_moves_its_last_digits(trained: Request) -> None:
+    assert result_of(trained())["arithmetic"] == devices.arithmetic()
 
 
 # --- precision --------------------------------------------------------------------------------

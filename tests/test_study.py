@@ -14,7 +14,7 @@ from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.overrides import Overrides
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import PREDICTIONS, Store
 from mtbench.study import ablate, estimate, make_plan, train_missing
 
 MATRIX = """
@@ -64,7 +64,7 @@ def keys(plan: Plan) -> list[str]:
 def store_result(store: Store, key: str, **result: Any) -> None:
     folder = store.run(key)
     folder.path.mkdir(parents=True)
-    write_json(folder.path / RESULT, result)
+    folder.end(result)
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -376,7 +376,8 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], 
                 failed = isinstance(score, str)
                 result = {"status": "failed", "error": score} if failed else {"overall": score}
                 folder = job.store.create(job.key)
-                write_json(folder.path / RESULT, {"status": "done", **result})
+                (folder.path / PREDICTIONS).touch()
+                folder.end({"status": "done", **result})
 
         monkeypatch.setattr("mtbench.study.run_all", run_all)
         return trained

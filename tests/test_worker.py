@@ -1,7 +1,7 @@
 import contextlib
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -13,12 +13,13 @@ from mtbench.errors import PluginError, UsageError
 from mtbench.store import (
     CHECKPOINT,
     HISTORY,
+    LOCK,
     LOG,
+    OWNER,
     PREDICTIONS,
     REQUEST,
     RESULT,
     RunFolder,
-    write_json,
 )
 from mtbench.worker import failure, main
 
@@ -26,18 +27,14 @@ DONE = {"status": "done"}
 
 
 @pytest.fixture
-def folder(tmp_path: Path) -> RunFolder:
-    made = tmp_path / "run"
-    made.mkdir()
-    return RunFolder(made)
+def folder(request_run: Callable[..., RunFolder]) -> RunFolder:
+    return request_run()
 
 
 @pytest.fixture
 def request_file(folder: RunFolder) -> Path:
     """The request of an attempt, beside the run's own files."""
-    file = folder.path / "run.json.1-0"
-    write_json(file, {"seed": 7})
-    return file
+    return (folder.path / REQUEST).rename(folder.path / "run.json.1-0")
 
 
 def work(folder: RunFolder, request_file: Path) -> str:
@@ -60,7 +57,7 @@ def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         states.append(folder.state())
-        write_json(folder.path / RESULT, DONE)
+        folder.end(DONE)
 
     monkeypatch.setattr(worker, "execute", execute)
     return states
@@ -80,20 +77,20 @@ def test_a_run_is_trained_under_its_lock(
 
     assert tries == ["running"]
     assert folder.state() == "done"
-    assert folder.read(REQUEST) == {"seed": 7}
+    assert (folder.read(REQUEST) or {})["key"] == folder.key
     assert not request_file.exists()
 
 
 def test_a_run_that_is_stored_is_left_alone(
     folder: RunFolder, request_file: Path, tries: list[str]
 ) -> None:
-    write_json(folder.path / RESULT, {**DONE, "overall": 0.5})
+    folder.end({**DONE, "overall": 0.5})
     (folder.path / LOG).write_text("of the one that trained it")
 
     work(folder, request_file)
 
     assert tries == []
-    assert folder.read(RESULT) == {**DONE, "overall": 0.5}
+    assert (folder.read(RESULT) or {})["overall"] == 0.5
     assert folder.log() == "of the one that trained it"
     assert folder.read(REQUEST) is None
 
@@ -103,7 +100,7 @@ def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
 ) -> None:
     @contextlib.contextmanager
     def lock(self: RunFolder) -> Iterator[None]:
-        write_json(folder.path / RESULT, DONE)  # what the other one wrote while we waited
+        folder.end(DONE)  # what the other one wrote while we waited
         yield
 
     monkeypatch.setattr(RunFolder, "lock", lock)
@@ -116,7 +113,7 @@ def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
 def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
     folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    write_json(folder.path / RESULT, {"status": "failed"})
+    folder.end({"status": "failed"})
     for name in (REQUEST, LOG, HISTORY, PREDICTIONS, CHECKPOINT):
         (folder.path / name).write_text("before")
     found: dict[str, str] = {}
@@ -128,7 +125,7 @@ def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
 
     work(folder, request_file)
 
-    assert set(found) == {REQUEST, LOG, "lock"}
+    assert set(found) == {REQUEST, LOG, LOCK, OWNER}
     assert "before" not in found.values()
 
 

@@ -52,7 +52,9 @@ def remarks(
         )
     yield from _rows_left_out(done)
     yield from _texts(done)
-    mixed = _differing([_versions(request) for request in requests])
+    mixed = _differing(
+        [*(_versions(request) for request in requests), *(r["arithmetic"] for r in done)]
+    )
     if mixed:
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
     yield from unpaired(plan.cells, {k: r for k, r in results.items() if is_done(r)})

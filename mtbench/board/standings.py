@@ -20,12 +20,14 @@ from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
 from mtbench.held_out import told
 from mtbench.planning import Plan, PlannedCell, PlannedRun
-from mtbench.store import REQUEST, RESULT, Store
+from mtbench.store import Store
 
 DIGITS = 3
 """Digits of a score for people; a dev set of a thousand rows bears no more."""
 
-Status = Literal["done", "partial", "failed", "running", "missing", "rejected", "broken"]
+Status = Literal[
+    "done", "partial", "failed", "running", "missing", "damaged", "rejected", "broken"
+]
 
 
 @dataclass(frozen=True)
@@ -60,7 +62,7 @@ class Row:
         scores: primary metric of each task.
         overall: mean of the tasks' primary metrics.
         runs: the cell's runs, one a seed.
-        reason: why the cell was rejected, is broken or failed; empty otherwise.
+        reason: why the cell was rejected, is broken, failed or is damaged; empty otherwise.
         levels: its place on each axis of a grid.
         ranks: the best and the worst that the cell may have on the overall; None where it is not
             ranked.
@@ -113,11 +115,14 @@ class Leaderboard:
 def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     """Read the stored results of a plan.
 
-    A cell whose predictions cannot be read has means without intervals, and a remark.
+    A cell whose runs were scored on different examples has means without intervals, and a remark.
+
+    Args:
+        plan: as ``outcomes.readable`` returns it.
     """
-    results = {run.key: store.run(run.key).read(RESULT) for _, run in plan.runs("done", "failed")}
-    stored = {key: result for key, result in results.items() if result is not None}
-    requests = [store.run(key).read(REQUEST) for key in stored if is_done(stored[key])]
+    records = {run.key: store.run(run.key).record() for _, run in plan.runs("done", "failed")}
+    stored = {key: one.result for key, one in records.items() if one.result is not None}
+    requests = [one.request for one in records.values() if is_done(one.result)]
     metrics: dict[str, str] = {}
     for cell in plan.cells:
         for task, metric in _metrics(cell).items():
@@ -241,11 +246,13 @@ def _row(
 
 
 def _reasons(cell: PlannedCell, results: Mapping[str, Any]) -> Iterator[str]:
-    """Yield why a cell has no runs, or what its failed ones died of."""
+    """Yield why a cell has no runs, what is wrong with its damaged ones, what others died of."""
     if cell.obstacle:
         yield cell.obstacle[1]
     for run in cell.runs:
-        if run.key in results and not is_done(results[run.key]):
+        if run.damage:
+            yield f"seed {run.seed}: {run.damage}"
+        elif run.key in results and not is_done(results[run.key]):
             yield results[run.key]["error"]
 
 
@@ -281,6 +288,8 @@ def _status(cell: PlannedCell, done: int) -> Status:
     states = {run.state for run in cell.runs}
     if states == {"done"}:
         return "done"
+    if "damaged" in states:
+        return "damaged"
     if "failed" in states:
         return "failed"
     if "running" in states:

@@ -108,6 +108,6 @@ def _folded(text: str, width: int) -> str:
 
 
 def _style(text: str) -> str:
-    if text.startswith(("failed", "broken")):
+    if text.startswith(("failed", "broken", "damaged")):
         return "red"
     return "dim" if UNTRAINED in text or text == NOTHING else ""

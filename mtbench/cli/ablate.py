@@ -84,10 +84,13 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
     asked = _read_study(reference, **given)
     planned, store = make_plan(**asked), asked["store"]
     if write:
-        planned.check_complete()  # a table with holes replaces no good one
         from mtbench.board.readme import write_table
         from mtbench.board.rendering import as_markdown
         from mtbench.board.standings import leaderboard as read
+        from mtbench.evidence.outcomes import readable
+
+        planned = readable(planned, store)
+        planned.check_complete()  # a table with holes replaces no good one
 
         file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
         say(f"wrote {file}")
@@ -106,7 +109,9 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
 def _print_board(plan: Plan, store: Store, form: str) -> int:
     from mtbench.board.rendering import FORMATS
     from mtbench.board.standings import leaderboard as read
+    from mtbench.evidence.outcomes import readable
 
+    plan = readable(plan, store)
     show_text(FORMATS[form](read(plan, store)))
     plan.check_complete()
     return ExitCode.DONE

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Literal
@@ -47,12 +47,13 @@ class Pairing:
 
 def configuration(a: Subject, b: Subject) -> list[Discrepancy]:
     """Return the settings that differ; where the data lie is none of them."""
-    return _differing(a, b, _settings)
+    return _differing(a.requests, b.requests, _settings)
 
 
 def environment(a: Subject, b: Subject) -> list[Discrepancy]:
-    """Return what else differs: versions, machine, device, data, ``NUMERICS``, source code.
+    """Return what else differs.
 
+    That is versions, machine and its arithmetic, device, data, ``NUMERICS``, source code.
     Provider, source and data of a component count where both have the same one in its place;
     that it is another one, the configuration tells.
     """
@@ -62,13 +63,16 @@ def environment(a: Subject, b: Subject) -> list[Discrepancy]:
         for part in one["providers"]
         if part in other["providers"] and _name(part, one) == _name(part, other)
     ]
-    return _differing(a, b, partial(_surroundings, parts))
+    return [
+        *_differing(a.requests, b.requests, partial(_surroundings, parts)),
+        *_differing(a.results, b.results, _arithmetic),
+    ]
 
 
 def _differing(
-    a: Subject, b: Subject, read: Callable[[Record], Mapping[str, Any]]
+    a: Mapping[int, Record], b: Mapping[int, Record], read: Callable[[Record], Mapping[str, Any]]
 ) -> list[Discrepancy]:
-    left, right = _values(a, read), _values(b, read)
+    left, right = _values(a.values(), read), _values(b.values(), read)
     return [
         Discrepancy(key, _shown(left.get(key)), _shown(right.get(key)))
         for key in dict.fromkeys([*left, *right])
@@ -76,11 +80,13 @@ def _differing(
     ]
 
 
-def _values(subject: Subject, read: Callable[[Record], Mapping[str, Any]]) -> dict[str, list[Any]]:
+def _values(
+    records: Iterable[Record], read: Callable[[Record], Mapping[str, Any]]
+) -> dict[str, list[Any]]:
     """Return the different values that the runs of a side have under each key, None aside."""
     found: dict[str, list[Any]] = {}
-    for request in subject.requests.values():
-        for key, value in read(request).items():
+    for record in records:
+        for key, value in read(record).items():
             values = found.setdefault(key, [])
             if value is not None and value not in values:
                 values.append(value)
@@ -115,6 +121,10 @@ def _surroundings(parts: Sequence[str], request: Record) -> dict[str, Any]:
         **{f"machine, {part}": value for part, value in request["machine"].items()},
         "data.dir": request["config"]["data"]["dir"],
     }
+
+
+def _arithmetic(result: Record) -> dict[str, Any]:
+    return {f"arithmetic, {name}": value for name, value in result["arithmetic"].items()}
 
 
 def _name(part: str, request: Record) -> str:
@@ -185,13 +195,14 @@ def _weights(
 
 
 def _shapes(folder: RunFolder, module: str) -> dict[str, list[int]] | None:
-    """Return the shapes of a module's trained tensors; None where the checkpoint is gone."""
-    from safetensors import safe_open
+    """Return the shapes of a module's trained tensors; None where they cannot be read."""
+    from safetensors import SafetensorError, safe_open
 
-    if not (folder.path / CHECKPOINT).is_file():
-        return None
     section, _, task = module.partition(".")
     starts = (f"heads.{task}_head.", f"poolings.{task}_pooling.") if task else (f"{section}.",)
-    with safe_open(folder.path / CHECKPOINT, framework="numpy") as file:
-        names = [name for name in file.keys() if name.startswith(starts)]  # noqa: SIM118
-        return {name: list(file.get_slice(name).get_shape()) for name in names}
+    try:
+        with safe_open(folder.path / CHECKPOINT, framework="numpy") as file:
+            names = [name for name in file.keys() if name.startswith(starts)]  # noqa: SIM118
+            return {name: list(file.get_slice(name).get_shape()) for name in names}
+    except (OSError, SafetensorError):  # its size fits; that it does not, ``evaluate`` will tell
+        return None

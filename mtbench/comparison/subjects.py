@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 from functools import cached_property
@@ -10,10 +11,9 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
-from mtbench.evidence.outcomes import CellOutcomes, outcomes
-from mtbench.identity import canonical
+from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
 from mtbench.planning import Plan, PlannedCell
-from mtbench.store import REQUEST, RESULT, RunFolder, Store
+from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
 
 Record = dict[str, Any]
 
@@ -95,16 +95,21 @@ def of_run(folder: RunFolder) -> Side:
 
     Raises:
         NothingToCompare: if it has no score.
+        Damaged: if what is stored of it is not what was written.
     """
-    request = folder.read(REQUEST)
-    if folder.state() != "done" or request is None:
-        raise NothingToCompare(f"run {folder.key[:12]} is {folder.state()}, so it has no score")
+    record = folder.record()
+    if damage := _damage(folder):
+        raise Damaged(folder.key, damage)
+    request = record.request
+    if record.state != "done" or request is None:
+        raise NothingToCompare(f"run {folder.key[:12]} is {record.state}, so it has no score")
     address = f"run {folder.key[:12]} ({request['cell']} [seed {request['seed']}])"
     return Side(address, [Subject(request["cell"], address, {request["seed"]: folder})], True)
 
 
 def of_plan(plan: Plan, store: Store, title: str) -> Side:
     """Return a side that is all cells of a plan."""
+    plan = readable(plan, store)
     subjects, absent = [], {}
     for cell in plan.cells:
         if any(run.state == "done" for run in cell.runs):
@@ -136,13 +141,21 @@ def _planned(cell: PlannedCell, store: Store, address: str) -> Subject:
         address=address,
         runs={run.seed: store.run(run.key) for run in cell.runs if run.state == "done"},
         missing=[run.seed for run in cell.runs if run.state != "done"],
+        remark=_damages({run.seed: run.damage for run in cell.runs}),
     )
 
 
 def _reason(cell: PlannedCell) -> str:
     if cell.obstacle is not None:
         return ": ".join(cell.obstacle)
+    if damages := _damages({run.seed: run.damage for run in cell.runs}):
+        return damages
     return f"none of its {len(cell.runs)} runs is stored; 'mtbench ablate' trains them"
+
+
+def _damages(found: Mapping[int, str]) -> str:
+    """Say which runs are damaged, and how, by their seeds; empty where none is."""
+    return "; ".join(f"seed {seed} is damaged: {why}" for seed, why in found.items() if why)
 
 
 def _problem(plan: Plan) -> MtbenchError | None:
@@ -169,8 +182,11 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
     versions: dict[tuple[str, str], dict[str, list[RunFolder]]] = {}
     for key in sorted(store.keys()):
         folder = store.run(key)
-        if (request := folder.read(REQUEST)) is None:
-            continue  # made and given up before anything was written
+        record = folder.record()
+        if (request := record.request) is None:  # or made and given up before it was written
+            if record.damage:
+                sys.stderr.write(f"warning: {Damaged(key, record.damage)}\n")
+            continue
         named = versions.setdefault((request["matrix"], request["cell"]), {})
         named.setdefault(canonical(request["identity"]), []).append(folder)
     cells = [cell for _, cell in versions]
@@ -181,7 +197,7 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
             continue
         subject = _newest(name, f"{store.root}::{name}", list(found.values()))
         if subject is None:
-            absent[name] = "none of its runs has a score"
+            absent[name] = _without_score(found.values())
         else:
             subjects.append(subject)
     missing = sum(len(subject.missing) for subject in subjects)
@@ -210,33 +226,49 @@ def of_stored_cell(store: Store, name: str) -> Side:
 
 def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) -> Subject | None:
     """Return the version of a cell whose run ended last, or None where none has a score."""
-    scored = [folder for version in versions for folder in version if folder.state() == "done"]
+    damages = {folder: _damage(folder) for version in versions for folder in version}
+    states = {
+        folder: "damaged" if damage else folder.state() for folder, damage in damages.items()
+    }
+    scored = [folder for folder, state in states.items() if state == "done"]
     if not scored:
         return None
     newest = max(scored, key=_ended)
     chosen = next(version for version in versions if newest in version)
     seeds = {folder: (folder.read(REQUEST) or {})["seed"] for folder in chosen}
     ordered = sorted(chosen, key=seeds.__getitem__)
+    remarks = [_damages({seeds[folder]: damages[folder] for folder in ordered})]
+    if len(versions) > 1:
+        remarks.append(
+            f"{len(versions)} versions of it are stored; taken: that of run {newest.key[:12]}, "
+            "which ended last"
+        )
     return Subject(
         name=name,
         address=address,
-        runs={seeds[folder]: folder for folder in ordered if folder.state() == "done"},
-        missing=[seeds[folder] for folder in ordered if folder.state() != "done"],
-        remark=(
-            f"{len(versions)} versions of it are stored; taken: that of run {newest.key[:12]}, "
-            "which ended last"
-            if len(versions) > 1
-            else ""
-        ),
+        runs={seeds[folder]: folder for folder in ordered if states[folder] == "done"},
+        missing=[seeds[folder] for folder in ordered if states[folder] != "done"],
+        remark="; ".join(filter(None, remarks)),
     )
 
 
-def _ended(folder: RunFolder) -> float:
-    """Return when a run got its score, in seconds.
+def _damage(folder: RunFolder) -> str:
+    """Return what is wrong with a run, its predictions too; empty where nothing is."""
+    record = folder.record()
+    if record.state == "done":
+        try:
+            sound_predictions(folder)
+        except Damaged as error:
+            return error.reason
+    return record.damage
 
-    Results of before mtbench recorded it have the time of their file, which a copy changes.
-    """
-    ended = (folder.read(RESULT) or {}).get("ended")
-    if ended is None:
-        return (folder.path / RESULT).stat().st_mtime
-    return datetime.fromisoformat(ended).timestamp()
+
+def _without_score(versions: Iterable[Sequence[RunFolder]]) -> str:
+    """Say why nothing of a stored cell can be compared."""
+    damages = [damage for version in versions for folder in version if (damage := _damage(folder))]
+    return f"damaged: {damages[0]}" if damages else "none of its runs has a score"
+
+
+def _ended(folder: RunFolder) -> datetime:
+    """Return when a run got its score."""
+    return datetime.fromisoformat((folder.read(RESULT) or {})["ended"])

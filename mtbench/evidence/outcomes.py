@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import hashlib
-import zlib
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from zipfile import BadZipFile
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,8 +14,14 @@ from numpy.typing import NDArray
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.pseudo_values import pseudo_values
 from mtbench.evidence.statistics import Interval, Sample, interval
-from mtbench.planning import PlannedCell
+from mtbench.metrics import METRICS
+from mtbench.planning import Plan, PlannedCell
+from mtbench.run_states import without_damaged
 from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store
+from mtbench.store.arrays import read_arrays
+
+SCORES_AGREE = 1e-9
+"""How far a score may be from that of the same predictions, by another version of a library."""
 
 OVERALL = "overall"
 """What the mean of the tasks' primary metrics is called beside the tasks."""
@@ -107,6 +113,11 @@ class CellOutcomes:
         )
 
 
+def readable(plan: Plan, store: Store) -> Plan:
+    """Return the plan after its stored runs' predictions were read: what is damaged says so."""
+    return without_damaged(plan, store, sound_predictions)
+
+
 def cell_outcomes(cell: PlannedCell, store: Store) -> CellOutcomes | None:
     """Return what the stored runs of a planned cell made of dev, or None where none is stored."""
     folders = {run.seed: store.run(run.key) for run in cell.runs if run.state == "done"}
@@ -125,8 +136,8 @@ def outcomes(
         metrics: each task's primary metric.
 
     Raises:
-        NothingToCompare: if two runs were scored on different examples of a task, or the
-            predictions of one cannot be read.
+        NothingToCompare: if two runs were scored on different examples of a task.
+        Damaged: if the predictions of one are not what was written.
     """
     found = {seed: predictions(folder) for seed, folder in folders.items()}
     results = {seed: folder.read(RESULT) or {} for seed, folder in folders.items()}
@@ -149,25 +160,54 @@ def predictions(folder: RunFolder) -> dict[str, Predictions]:
     """Read what a stored run predicted for dev, a task.
 
     Raises:
-        NothingToCompare: if the file is not there, or cannot be read.
+        Damaged: if the file is not what was written.
     """
-    file = folder.path / PREDICTIONS
+    content = folder.content(PREDICTIONS)
     try:
-        # Opened here, since numpy leaves a torn archive open.
-        with file.open("rb") as opened, np.load(opened, allow_pickle=False) as stored:
-            arrays = dict(stored)
-    except (OSError, ValueError, EOFError, BadZipFile, zlib.error) as error:
-        why = "is not there" if isinstance(error, FileNotFoundError) else "cannot be read"
-        raise NothingToCompare(
-            f"run {folder.key[:12]}: {PREDICTIONS} {why}, so nothing is known of its examples; "
-            f"remove {folder.path}, and 'mtbench ablate' trains it again"
-        ) from None
-    return {
-        task: Predictions(
-            arrays[f"{task}.ids"], arrays[f"{task}.labels"], arrays[f"{task}.predictions"]
-        )
-        for task in (name.removesuffix(".ids") for name in arrays if name.endswith(".ids"))
-    }
+        arrays: Mapping[str, NDArray[Any]] = read_arrays(content)
+        tasks = [name.removesuffix(".ids") for name in arrays if name.endswith(".ids")]
+        return {task: _predictions(task, arrays) for task in tasks}
+    except ValueError as error:
+        raise folder.damaged(f"{PREDICTIONS}: {error}") from None
+
+
+def sound_predictions(folder: RunFolder) -> dict[str, Predictions]:
+    """Read what a stored run predicted, and hold the scores of its result against it.
+
+    Raises:
+        Damaged: if a file is not what was written, or they do not agree.
+    """
+    found = predictions(folder)
+    for task, metrics in (folder.read(RESULT) or {})["scores"]["dev"].items():
+        if task not in found:
+            raise folder.damaged(f"{PREDICTIONS}: nothing of {task}")
+        for metric, stored in metrics.items():
+            given = _score(metric, found[task])
+            if given is None or stored is None:
+                same = given is stored
+            else:
+                same = math.isclose(given, stored, abs_tol=SCORES_AGREE)
+            if not same:
+                raise folder.damaged(f"{task}: {metric} {stored}, and {given} by {PREDICTIONS}")
+    return found
+
+
+def _score(metric: str, predicted: Predictions) -> float | None:
+    return METRICS[metric](predicted.predicted.tolist(), predicted.labels.tolist())
+
+
+def _predictions(task: str, arrays: Mapping[str, NDArray[Any]]) -> Predictions:
+    try:
+        ids, *numbers = (arrays[f"{task}.{part}"] for part in ("ids", "labels", "predictions"))
+    except KeyError as error:
+        raise ValueError(f"there is no array {error}") from None
+    if ids.dtype.kind != "U" or any(array.dtype.kind not in "biuf" for array in numbers):
+        raise ValueError(f"{task}: not ids, labels and predictions")
+    if ids.ndim != 1 or any(array.shape != ids.shape for array in numbers):
+        raise ValueError(f"{task}: not one label and one prediction an id")
+    if not all(np.isfinite(array).all() for array in numbers):
+        raise ValueError(f"{task}: a label or a prediction that is not finite")
+    return Predictions(ids, *numbers)
 
 
 def _task(

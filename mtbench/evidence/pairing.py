@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtbench.identity import canonical
 from mtbench.planning import PlannedCell
+from mtbench.store import canonical
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.matrix.gating import Gate
 from mtbench.planning import Plan, PlannedCell
-from mtbench.store import REQUEST, Store
+from mtbench.store import Store
 
 
 @dataclass(frozen=True)
@@ -39,7 +39,8 @@ class Baseline:
     Attributes:
         date: on which it was written, in UTC.
         device: type of the device.
-        environment: versions of packages, and the machine; several values of one are joined.
+        environment: versions of packages, the machine, and what else moves the last digits there;
+            several values of one are joined.
         gate: the settings at that time.
         cells: by name.
     """
@@ -89,9 +90,11 @@ def current(plan: Plan, store: Store, gate: Gate) -> Baseline:
 
 
 def environment(keys: Sequence[str], store: Store) -> dict[str, str]:
-    """Return what stored runs were trained with: versions of packages, and the machine."""
+    """Return what stored runs were trained with: versions, machine, and its arithmetic."""
     found: dict[str, set[str]] = {}
-    for request in (store.run(key).read(REQUEST) or {} for key in keys):
-        for name, value in {**request.get("versions", {}), **request.get("machine", {})}.items():
+    for record in (store.run(key).record() for key in keys):
+        request, result = record.request or {}, record.result or {}
+        parts = [request.get("versions"), request.get("machine"), result.get("arithmetic")]
+        for name, value in [pair for part in parts if part for pair in part.items()]:
             found.setdefault(name, set()).add(str(value))
     return {name: " or ".join(sorted(values)) for name, values in sorted(found.items())}

@@ -10,8 +10,6 @@ from __future__ import annotations
 
 import hashlib
 import io
-import json
-import zipfile
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,6 +24,9 @@ from mtbench.evidence.statistics import Array, Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.matrix.gating import Gate
 from mtbench.outputs import check_writable, write_bytes
+from mtbench.store import digest_without, parse_object, read_file, reason_of
+from mtbench.store.arrays import read_arrays
+from mtbench.store.files import as_text
 from mtbench.validation import validate
 
 FORMAT = 1
@@ -36,7 +37,7 @@ OUTCOMES = "baseline.npz"
 
 
 class _Record(BaseModel):
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", allow_inf_nan=False)
 
 
 class _Task(_Record):
@@ -58,7 +59,7 @@ class _Cell(_Record):
 
 
 class _File(_Record):
-    """All of ``baseline.json``; ``outcomes`` is the SHA-256 of the file beside it."""
+    """All of ``baseline.json``, with its own SHA-256 and that of the outcomes beside it."""
 
     format: int
     matrix: str
@@ -68,6 +69,7 @@ class _File(_Record):
     gate: Gate
     outcomes: str
     cells: list[_Cell]
+    digest: str
 
 
 def check_place(folder: Path) -> None:
@@ -98,10 +100,10 @@ def write(folder: Path, baseline: Baseline) -> list[Path]:
         gate=baseline.gate,
         outcomes=hashlib.sha256(arrays.getvalue()).hexdigest(),
         cells=[_record(cell) for cell in baseline.cells.values()],
-    )
-    # As the store writes JSON.
-    scores = json.dumps(record.model_dump(), indent=1, ensure_ascii=False, allow_nan=False) + "\n"
-    files = {folder / SCORES: scores.encode(), folder / OUTCOMES: arrays.getvalue()}
+        digest="",
+    ).model_dump()
+    record["digest"] = digest_without(record, "digest")
+    files = {folder / SCORES: as_text(record).encode(), folder / OUTCOMES: arrays.getvalue()}
     write_bytes(files)
     return list(files)
 
@@ -110,39 +112,52 @@ def read(folder: Path) -> Baseline:
     """Read both files.
 
     Raises:
-        NothingToCompare: if there is no baseline.
-        UsageError: if a file is torn or foreign, of another format, or they are not one pair.
+        NothingToCompare: if there is no baseline, or it is none that this mtbench wrote: a file is
+            torn or foreign, of another format, changed since, or they are not one pair.
     """
-    file, beside = folder / SCORES, folder / OUTCOMES
-    again = "'mtbench check --update' writes it anew"
+    file = folder / SCORES
     try:
-        table = json.loads(file.read_text(encoding="utf-8"))
+        content = read_file(file)
     except FileNotFoundError:
         raise NothingToCompare(
             f"{file}: there is no baseline; 'mtbench check --update' writes one"
         ) from None
-    except (OSError, ValueError) as error:  # no JSON, or no UTF-8
-        raise UsageError(f"{file}: cannot be read: {error}; {again}") from None
-    if not isinstance(table, dict) or table.get("format") != FORMAT:
-        given = table.get("format") if isinstance(table, dict) else None
-        raise UsageError(f"{file}: format {given!r}, and this mtbench reads {FORMAT}; {again}")
-    record = validate(_File, table, where=str(file))
-    try:
-        content = beside.read_bytes()
     except OSError as error:
-        raise UsageError(f"{beside}: cannot be read: {error.strerror}; {again}") from None
-    if hashlib.sha256(content).hexdigest() != record.outcomes:
-        raise UsageError(f"{beside}: not what {SCORES} was written with; {again}")
+        raise _unfit(file, f"cannot be read: {reason_of(error)}") from None
     try:
-        with np.load(io.BytesIO(content)) as arrays:
-            cells = {
-                cell.name: _cell(place, cell, arrays) for place, cell in enumerate(record.cells)
-            }
-    except (ValueError, KeyError, zipfile.BadZipFile) as error:
-        raise UsageError(f"{beside}: does not fit {SCORES}: {error}; {again}") from None
+        table = parse_object(content)
+    except ValueError as error:
+        raise _unfit(file, f"cannot be read: {error}") from None
+    if table.get("format") != FORMAT:
+        raise _unfit(file, f"format {table.get('format')!r}, and this mtbench reads {FORMAT}")
+    try:
+        record = validate(_File, table, where=SCORES)
+    except UsageError as error:
+        raise _unfit(file.parent, str(error)) from None
+    if record.digest != digest_without(table, "digest"):
+        raise _unfit(file, "not as it was written")
+    cells = _read_cells(folder / OUTCOMES, record)
     return Baseline(
         record.matrix, record.date, record.device, record.environment, record.gate, cells
     )
+
+
+def _unfit(file: Path, why: str) -> NothingToCompare:
+    return NothingToCompare(f"{file}: {why}; 'mtbench check --update' writes it anew")
+
+
+def _read_cells(file: Path, record: _File) -> dict[str, Measured]:
+    try:
+        content = read_file(file)
+    except OSError as error:
+        raise _unfit(file, f"cannot be read: {reason_of(error)}") from None
+    if hashlib.sha256(content).hexdigest() != record.outcomes:
+        raise _unfit(file, f"not what {SCORES} was written with")
+    try:
+        arrays = read_arrays(content)
+        return {cell.name: _cell(place, cell, arrays) for place, cell in enumerate(record.cells)}
+    except (ValueError, KeyError) as error:
+        raise _unfit(file, f"does not fit {SCORES}: {error}") from None
 
 
 def _arrays(baseline: Baseline) -> Iterator[tuple[str, NDArray[Any]]]:
@@ -163,6 +178,8 @@ def _packed(outcomes: Array) -> NDArray[Any]:
 
 def _unpacked(array: NDArray[Any], scores: Sequence[float], shape: tuple[int, int]) -> Sample:
     bits = array.dtype == np.uint8
+    if bits and array.shape != (shape[0], -(-shape[1] // 8)):
+        raise ValueError(f"bits {array.shape} for {shape}")
     outcomes = np.unpackbits(array, axis=1, count=shape[1]) if bits else array
     if outcomes.shape != shape or len(scores) != len(outcomes):
         raise ValueError(f"{len(scores)} scores and {outcomes.shape} outcomes for {shape}")

@@ -10,7 +10,7 @@ from typing import NamedTuple
 
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
-from mtbench.evidence.outcomes import OVERALL
+from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
 from mtbench.executors import Observer
 from mtbench.filtering import name_filter
@@ -20,13 +20,13 @@ from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
 from mtbench.gate.regression import compare, gated, unfit_seeds
 from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
-from mtbench.identity import canonical, run_key
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan, PlannedCell, PlannedRun, refreshed
+from mtbench.planning import Plan, PlannedCell, planned_run
 from mtbench.registry import Registry
-from mtbench.store import Store
+from mtbench.run_states import refreshed
+from mtbench.store import Store, canonical, run_key
 from mtbench.study import Barring, Study, train_missing
 
 Observing = Callable[[int], AbstractContextManager[Observer]]
@@ -137,6 +137,7 @@ class Gatekeeper:
         baseline_files.check_place(self.place)  # before the hours of training
         if self.train:
             plan = self._trained(study, plan)
+        plan = readable(plan, self.store)
         plan.check_complete()
         if plan.to_come:
             raise RunsMissing(f"the search is not at its end: {plan.remarks[-1]}")
@@ -200,6 +201,7 @@ class Gatekeeper:
 
 def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:
     """Hold what is stored of a plan against a baseline, every gated metric of every cell."""
+    plan = readable(plan, store)
     barred = obstacles(plan, then, gate)
     barred |= {name: found for name, found in missing(plan, store).items() if name not in barred}
     now = {
@@ -237,7 +239,7 @@ def _widened(cell: PlannedCell, seeds: Sequence[int], store: Store) -> PlannedCe
     """Return a cell that can be trained with runs of further seeds."""
     text = canonical(cell.identity)
     keys = {seed: run_key(text, seed) for seed in seeds}
-    more = [PlannedRun(key, seed, store.run(key).state()) for seed, key in keys.items()]
+    more = [planned_run(store, key, seed) for seed, key in keys.items()]
     return replace(cell, runs=[*cell.runs, *more])
 
 

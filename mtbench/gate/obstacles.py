@@ -61,8 +61,12 @@ def missing(plan: Plan, store: Store) -> dict[str, Obstacle]:
         waiting = [run for run in cell.runs if run.state != "done"]
         if waiting:
             run = waiting[0]
-            error = (store.run(run.key).read(RESULT) or {}).get("error", "")
-            words = f"failed: {error}" if run.state == "failed" else f"is {run.state}"
+            words = f"is {run.state}"
+            if run.state == "failed":
+                error = (store.run(run.key).read(RESULT) or {}).get("error", "")
+                words = f"failed: {error}"
+            elif run.damage:
+                words += f": {run.damage}"
             others = f"; {len(waiting)} of {len(cell.runs)} runs have no score"
             found[cell.name] = Obstacle("missing", f"seed {run.seed} {words}{others}")
     return found

@@ -27,10 +27,12 @@ def remarks(
     if gate != then.gate:
         yield "[gate] is not what it was when the baseline was written; today's is used"
     now = environment([run.key for _, run in plan.runs("done")], store)
+    # Of two measurements that must agree in every digit, what is not known is to be told too.
+    unknown = "unknown" if gate.mode == "exact" else None
     changed = [
-        f"{name} {then.environment[name]} then, {value} now"
+        f"{name} {was} then, {value} now"
         for name, value in now.items()
-        if then.environment.get(name, value) != value
+        if (was := then.environment.get(name, unknown)) not in (None, value)
     ]
     if changed:
         yield f"environment: {'; '.join(changed)}"

@@ -42,7 +42,9 @@ def best(candidates: Sequence[Candidate]) -> Choice:
 
     It is not known before every run is stored or has failed.
     """
-    if any(state in ("missing", "running") for one in candidates for state in one.states):
+    if any(
+        state in ("missing", "running", "damaged") for one in candidates for state in one.states
+    ):
         return Choice()
     means = {i: one.mean for i, one in enumerate(candidates)}
     scored = {i: mean for i, mean in means.items() if mean is not None}

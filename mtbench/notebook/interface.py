@@ -7,6 +7,7 @@ from typing import Any
 
 from mtbench.board.standings import leaderboard as read
 from mtbench.devices import AUTO
+from mtbench.evidence.outcomes import readable
 from mtbench.notebook import values
 from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
@@ -166,4 +167,5 @@ def ablate(
 
 
 def _view(made: Plan, store: Store) -> LeaderboardView:
+    made = readable(made, store)
     return LeaderboardView(read(made, store), made, score_records(made, store))

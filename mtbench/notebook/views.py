@@ -54,7 +54,8 @@ class PlanView:
     def frame(self) -> pd.DataFrame:
         """A row a run: ``cell``, ``seed``, ``state``, ``key``, ``reason``.
 
-        A cell that is rejected or broken has one row, without seed and key, and with the reason.
+        A cell that is rejected or broken has one row, without seed and key, and with the reason;
+        a run that is damaged has one too.
         """
         import pandas as pd
 

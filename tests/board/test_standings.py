@@ -59,9 +59,9 @@ class Study:
             folder.path / REQUEST,
             wanted | {name: wanted[name] | dict(values) for name, values in changed.items()},
         )
-        write_json(folder.path / RESULT, result)
         if result["status"] == "done":
             np.savez(folder.path / PREDICTIONS, **predicted(**(of_dev or {})))
+        folder.end(result)
         return folder
 
     def read(self) -> Leaderboard:
@@ -106,6 +106,7 @@ def done(
     left_out: Mapping[str, Mapping[str, int]] | None = None,
     texts: Mapping[str, Mapping[str, Mapping[str, int | None]]] | None = None,
     batches: str | None = None,
+    capability: str = "AVX2",
 ) -> dict[str, Any]:
     """Return a result with these primary metrics."""
     complete = sst is not None and sts is not None
@@ -128,6 +129,7 @@ def done(
             "seconds": {"total": 30.0 * steps},
             "peak_memory_mb": 100.0 + steps,
         },
+        "arithmetic": {"cpu_capability": capability},
         "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
         **({} if texts is None else {"texts": texts}),
     }
@@ -280,7 +282,7 @@ def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
     folder = study.store_result(0, 0, {"status": "done"})
     (folder.path / RESULT).unlink()
 
-    with folder.lock():
+    with folder.owned():
         assert only(study.read()).status == "running"
     assert only(study.read()).status == "missing"
 
@@ -473,6 +475,16 @@ def test_mixed_versions_are_remarked(
 
     expected = [f"mixed versions: the runs were made with different {named}"] if named else []
     assert study.read().remarks == expected
+
+
+def test_mixed_arithmetic_is_remarked(make: Callable[..., Study]) -> None:
+    study = make()
+    study.store_result(0, 0, done(0.5, 0.5))
+    study.store_result(0, 1, done(0.5, 0.5, capability="AVX512"))
+
+    assert study.read().remarks == [
+        "mixed versions: the runs were made with different cpu_capability"
+    ]
 
 
 def test_versions_of_one_plugin_are_told_apart(make: Callable[..., Study]) -> None:
@@ -728,9 +740,7 @@ def test_cells_of_a_grid_that_cannot_be_compared_take_no_part_in_its_effects(
     ]
 
 
-def test_torn_predictions_take_the_intervals_of_their_cell_alone(
-    make: Callable[..., Study],
-) -> None:
+def test_torn_predictions_are_damage_of_their_cell_alone(make: Callable[..., Study]) -> None:
     study = make({}, {"train.lr": 0.1}, {"train.lr": 0.2})
     for cell, seed in itertools.product(range(3), (0, 1)):
         folder = study.store_result(cell, seed, done(0.5, 0.8))
@@ -740,11 +750,11 @@ def test_torn_predictions_take_the_intervals_of_their_cell_alone(
     torn = board.rows[2]
 
     assert [row.ranks is None for row in board.rows] == [False, False, True]
-    assert (torn.scores["sst"].mean, torn.scores["sst"].interval) == (0.5, None)
-    assert (torn.overall.mean, torn.overall.interval) == (0.65, None)
-    assert [r for r in board.remarks if f"cell 2: run {folder.key[:12]}" in r] == [
-        board.remarks[0]
-    ]
+    assert [row.status for row in board.rows] == ["done", "done", "damaged"]
+    size = torn.reason.partition(" bytes, and ")[0]
+    assert size == "seed 1: predictions.npz: 2"
+    assert torn.overall.seeds == [0.65]
+    assert board.counts["damaged"] == 1
 
 
 def test_a_search_has_no_main_effects(make: Callable[..., Study]) -> None:
@@ -769,7 +779,7 @@ def test_readings_of_test_labels_stand_under_the_table(make: Callable[..., Study
     assert not any("test labels" in remark for remark in study.read().remarks)
 
     for run in (folder.key, folder.key, "another study's"):
-        study.store.log_test_use({"run": run})
+        study.store.log_test_use({"time": "2026-01-02", "run": run, "matrix": "a study"})
 
     assert study.read().remarks[-1] == ("test labels of these runs read 2 times so far (1 run)")
 

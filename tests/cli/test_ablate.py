@@ -98,6 +98,7 @@ def test_the_plan_says_what_is_stored(call: Call, study: Any) -> None:
         "stored": 2,
         "failed": 0,
         "running": 0,
+        "damaged": 0,
         "to_do": 0,
     }
     runs = json.loads(planned.out)["runs"]
@@ -168,6 +169,7 @@ def test_axis_adds_cells_and_keeps_the_runs(call: Call, study: Any) -> None:
         "stored": 2,
         "failed": 0,
         "running": 0,
+        "damaged": 0,
         "to_do": 2,
     }
 

@@ -10,7 +10,7 @@ from mtbench.comparison.subjects import Side
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.matrix.file import Overrides
 from mtbench.registry import Registry
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import Store
 from mtbench.study import make_plan
 
 Write = Callable[..., Any]
@@ -195,6 +195,6 @@ def test_a_side_without_a_score_is_nothing_to_compare(
     write_stored: Write, store: Store, reader: Reader
 ) -> None:
     folder = write_stored(TASKS, cell="sum")
-    write_json(folder.path / RESULT, {"status": "failed", "error": "no memory"})
+    folder.end({"status": "failed", "error": "no memory"})
     with pytest.raises(NothingToCompare, match=r"nothing of store is stored \(sum: none of its"):
         check_cells(reader.side("store", store))

@@ -7,7 +7,7 @@ from safetensors.numpy import save_file
 
 from mtbench.comparison.discrepancies import configuration, environment, pairing
 from mtbench.comparison.subjects import Subject
-from mtbench.store import CHECKPOINT
+from mtbench.store import CHECKPOINT, RESULT
 
 Write = Callable[..., Any]
 
@@ -65,6 +65,14 @@ def told(found: list[Any]) -> dict[str, tuple[Any, Any]]:
 def test_equal_records_have_no_difference(cell: Callable[..., Subject]) -> None:
     a, b = cell(asked()), cell(asked())
     assert (configuration(a, b), environment(a, b)) == ([], [])
+
+
+def test_arithmetic_is_of_the_surroundings(cell: Callable[..., Subject]) -> None:
+    a, b = (cell(asked()) for _ in "ab")
+    for side, capability in ((a, "AVX2"), (b, "AVX512")):
+        folder = side.runs[0]
+        folder.end({**folder.read(RESULT), "arithmetic": {"cpu_capability": capability}})
+    assert told(environment(a, b)) == {"arithmetic, cpu_capability": ("AVX2", "AVX512")}
 
 
 def test_settings_are_told_by_their_dotted_keys(cell: Callable[..., Subject]) -> None:

@@ -7,7 +7,7 @@ import pytest
 
 from mtbench.comparison.subjects import Side, Subject, of_run, of_store, of_stored_cell
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import RESULT, Store
 
 Write = Callable[..., Any]
 
@@ -23,8 +23,12 @@ def identity(**code: str) -> dict[str, Any]:
     return {"identity": {"numerics": 2, "data": {}, "weights": None, "code": code}}
 
 
+def end_at(folder: Any, time: str) -> None:
+    folder.end({**folder.read(RESULT), "ended": f"2026-01-02T{time}+00:00"})
+
+
 def fail(folder: Any) -> None:
-    write_json(folder.path / RESULT, {"status": "failed", "error": "no memory"})
+    folder.end({"status": "failed", "error": "no memory"})
 
 
 def test_a_run_is_a_side_of_one_seed(write_stored: Write) -> None:
@@ -32,7 +36,7 @@ def test_a_run_is_a_side_of_one_seed(write_stored: Write) -> None:
     (cell,) = side.cells
     assert side.single
     assert (cell.name, list(cell.runs), cell.missing) == ("sum", [3], ())
-    assert cell.address == "run sum-3 (sum [seed 3])"
+    assert cell.address == f"run {cell.runs[3].key[:12]} (sum [seed 3])"
 
 
 def test_a_run_that_failed_has_no_score(write_stored: Write) -> None:
@@ -80,14 +84,14 @@ def test_of_several_versions_the_one_with_the_newest_result_is_taken(
 ) -> None:
     old = [write_stored(TASKS, seed=seed, key=f"old{seed}", request=identity()) for seed in (0, 1)]
     new = write_stored(TASKS, seed=0, key="new", request=identity(combiner="edited"))
-    for folder, time in ((old[0], 100), (old[1], 300), (new, 200)):
-        os.utime(folder.path / RESULT, (time, time))
+    for folder, hour in ((old[0], 1), (old[1], 3), (new, 2)):
+        end_at(folder, f"{hour:02}:00")
 
     (cell,) = of_store(store).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "old0", 1: "old1"}
     assert cell.remark == "2 versions of it are stored; taken: that of run old1, which ended last"
 
-    os.utime(new.path / RESULT, (400, 400))
+    end_at(new, "04:00")
     (cell,) = of_store(store).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "new"}
 
@@ -96,8 +100,7 @@ def test_a_copy_does_not_change_which_version_is_taken(write_stored: Write, stor
     """What is copied file by file has its files' times in any order."""
     for key, ended, copied in (("old", "09:59:59.999", 200), ("new", "10:00:00.000", 100)):
         folder = write_stored(TASKS, key=key, request=identity(combiner=key))
-        result = folder.read(RESULT)
-        write_json(folder.path / RESULT, result | {"ended": f"2026-01-02T{ended}+00:00"})
+        end_at(folder, ended)
         os.utime(folder.path / RESULT, (copied, copied))
 
     (cell,) = of_store(store).cells

@@ -15,9 +15,12 @@ from mtbench.evidence.outcomes import (
     difference,
     outcomes,
     predictions,
+    sound_predictions,
 )
 from mtbench.evidence.statistics import Sample, interval
-from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store, write_json
+from mtbench.metrics import pearson
+from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
+from mtbench.store.arrays import read_arrays
 
 METRICS = {"sst": "accuracy", "sts": "pearson"}
 
@@ -51,7 +54,7 @@ def store(tmp_path: Path) -> Callable[..., RunFolder]:
             "sst": {"accuracy": float(np.equal(sst, labels).mean())},
             "sts": {"pearson": pearson},
         }
-        write_json(folder.path / RESULT, {"status": "done", "scores": {"dev": scores}})
+        folder.end({"status": "done", "scores": {"dev": scores}})
         return folder
 
     return write
@@ -156,12 +159,12 @@ def test_predictions_that_cannot_be_read_are_one_line(
     folder = store("0123456789abcdef")
     damage(folder, how)
 
-    with pytest.raises(NothingToCompare) as caught:
+    with pytest.raises(Damaged) as caught:
         predictions(folder)
 
     message = str(caught.value)
-    assert message.startswith("run 0123456789ab: predictions.npz ")
-    assert ("is not there" in message) == (how == "missing")
+    assert message.startswith("run 0123456789ab is damaged: predictions.npz: ")
+    assert ("not there" in message) == (how == "missing")
     assert "\n" not in message
     shutil.rmtree(folder.path)  # what the message says to do
     assert folder.state() == "missing"
@@ -227,3 +230,53 @@ def test_only_the_same_metrics_on_the_same_examples_are_compared() -> None:
         assert not comparable(a, other, what)
         assert difference(a, other, what) is None
         assert difference(other, a, what) is None
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"sst.labels": None}, "there is no array 'sst.labels'"),
+        ({"sst.predictions": np.zeros(3)}, "sst: not one label and one prediction an id"),
+        ({"sst.predictions": np.zeros((4, 1))}, "sst: not one label and one prediction an id"),
+        ({"sst.ids": np.arange(4)}, "sst: not ids, labels and predictions"),
+        ({"sst.labels": np.array(["a"] * 4)}, "sst: not ids, labels and predictions"),
+        ({"sst.labels": np.array([0, 1, np.nan, 0])}, "sst: a label or a prediction that is not"),
+        ({"sst.ids": np.full(4, 0x7FFFFFFF, "<u4").view("<U1")}, "a text with a code point"),
+    ],
+)
+def test_crafted_predictions_are_damaged(
+    store: Callable[..., RunFolder], changes: Mapping[str, Any], why: str
+) -> None:
+    """Their digest is right: who crafts them can write that too."""
+    folder = store("0")
+    arrays = {**read_arrays((folder.path / PREDICTIONS).read_bytes()), **changes}
+    np.savez(folder.path / PREDICTIONS, **{k: v for k, v in arrays.items() if v is not None})
+    folder.end(folder.read(RESULT) or {})
+
+    with pytest.raises(Damaged, match=f"predictions.npz: {why}"):
+        predictions(folder)
+    assert folder.state() == "damaged"
+
+
+@pytest.mark.parametrize("score", [0.76, 0.7500001, None, 1.0])
+def test_scores_that_are_not_those_of_the_predictions_are_damage(
+    store: Callable[..., RunFolder], score: float | None
+) -> None:
+    folder = store("0", pearson=pearson((0.1, 2, 3.5, 4), (0, 2, 3, 5)))
+    assert sound_predictions(folder).keys() == {"sst", "sts"}
+    result = folder.read(RESULT) or {}
+    dev = {**result["scores"]["dev"], "sst": {"accuracy": score}}
+    folder.end({**result, "scores": {"dev": dev}})
+
+    with pytest.raises(Damaged, match=f"sst: accuracy {score}, and 0.75 by predictions.npz"):
+        sound_predictions(folder)
+    assert folder.state() == "damaged"
+
+
+def test_scores_of_a_task_without_predictions_are_damage(
+    store: Callable[..., RunFolder],
+) -> None:
+    folder = store("0")
+    folder.end({"status": "done", "scores": {"dev": {"pd": {"accuracy": 0.5}}}})
+    with pytest.raises(Damaged, match=r"predictions.npz: nothing of pd"):
+        sound_predictions(folder)

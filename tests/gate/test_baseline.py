@@ -24,11 +24,14 @@ def test_outcomes_are_rounded_as_their_file_rounds_them() -> None:
 
 def test_the_environment_joins_what_differs(tmp_path: Path) -> None:
     store = Store(tmp_path)
-    for key, torch in (("a", "2.7"), ("b", "2.6"), ("c", "2.7")):
+    for key, torch, cpu in (("a", "2.7", "AVX2"), ("b", "2.6", "AVX512"), ("c", "2.7", "AVX2")):
+        folder = store.create(key)
         request = {"versions": {"torch": torch, "numpy": "2.0"}, "machine": {"cores": 2}}
-        write_json(store.create(key).path / REQUEST, request)
+        write_json(folder.path / REQUEST, request)
+        folder.end({"status": "done", "arithmetic": {"cpu_capability": cpu}})
     assert environment(["a", "b", "c", "gone"], store) == {
         "cores": "2",
+        "cpu_capability": "AVX2 or AVX512",
         "numpy": "2.0",
         "torch": "2.6 or 2.7",
     }

@@ -1,4 +1,5 @@
 import json
+import re
 from dataclasses import replace
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured, rounded
 from mtbench.gate.baseline_files import FORMAT, OUTCOMES, SCORES, read, write
 from mtbench.matrix.gating import Gate
+from mtbench.store import digest_without
 
 
 def accuracies(generator: np.random.Generator, examples: int = 1001) -> Sample:
@@ -111,7 +113,23 @@ def test_people_read_the_scores(tmp_path: Path, baseline: Baseline) -> None:
 
 
 def edit(file: Path, **changes: object) -> None:
-    file.write_text(json.dumps({**json.loads(file.read_text()), **changes}))
+    """Change fields, and the digest with them."""
+    table = {**json.loads(file.read_text()), **changes}
+    file.write_text(json.dumps({**table, "digest": digest_without(table, "digest")}))
+
+
+def without_digest(file: Path) -> None:
+    table = json.loads(file.read_text())
+    del table["digest"]
+    file.write_text(json.dumps(table))
+
+
+def one_digit(file: Path) -> None:
+    found = re.search(r'"scores": \[\s*(0\.\d\d)', file.read_text())
+    assert found is not None
+    digit = found[1][-1]
+    other = found[1][:-1] + ("1" if digit == "0" else "0")
+    file.write_text(file.read_text().replace(found[1], other, 1))
 
 
 def cut(file: Path) -> None:
@@ -139,11 +157,13 @@ def test_no_baseline(tmp_path: Path) -> None:
     [
         (lambda file: file.write_text(file.read_text()[:-40]), "cannot be read"),
         (lambda file: file.write_bytes(b"\xff\xfe"), "cannot be read"),
-        (lambda file: file.write_text("[1]"), "format None, and this mtbench reads 1"),
+        (lambda file: file.write_text("[1]"), "cannot be read: no JSON object"),
         (lambda file: edit(file, format=2), "format 2, and this mtbench reads 1"),
         (lambda file: edit(file, cells=[{"name": "x"}]), "'cells.0.seeds' is missing"),
         (lambda file: edit(file, surprise=1), "unknown key 'surprise'"),
         (lambda file: edit(file, outcomes="0"), "not what baseline.json was written with"),
+        (one_digit, "baseline.json: not as it was written"),
+        (without_digest, "baseline.json: 'digest' is missing"),
         (lambda file: file.with_name(OUTCOMES).unlink(), "cannot be read: No such file"),
         (lambda file: cut(file.with_name(OUTCOMES)), "not what baseline.json was written with"),
         (more_examples, "does not fit baseline.json"),
@@ -155,7 +175,7 @@ def test_files_that_are_torn_or_foreign(
 ) -> None:
     write(tmp_path, baseline)
     change(tmp_path / SCORES)  # type: ignore[operator]
-    with pytest.raises(UsageError, match=message) as caught:
+    with pytest.raises(NothingToCompare, match=message) as caught:
         read(tmp_path)
     assert "\n" not in str(caught.value)
     assert str(tmp_path) in str(caught.value)

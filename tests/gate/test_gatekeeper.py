@@ -19,8 +19,8 @@ from mtbench.gate.verdicts import GateReport
 from mtbench.matrix.file import Overrides
 from mtbench.planning import Plan
 from mtbench.registry import Registry
-from mtbench.requests import versions
-from mtbench.store import PREDICTIONS, REQUEST, RESULT, Store, write_json
+from mtbench.requests import request, versions
+from mtbench.store import PREDICTIONS, REQUEST, Store, write_json
 
 MATRIX = """
 title = "a study"
@@ -52,9 +52,10 @@ class Trainer:
         for cell, run in plan.to_do():
             self.trained.append((cell.name, run.seed))
             folder = store.create(run.key)
-            write_json(folder.path / REQUEST, {"versions": {"torch": self.version}})
+            asked = request(cell, run, [])
+            write_json(folder.path / REQUEST, {**asked, "versions": {"torch": self.version}})
             if (cell.name, run.seed) in self.failing:
-                write_json(folder.path / RESULT, {"status": "failed", "error": "NaN"})
+                folder.end({"status": "failed", "error": "NaN"})
                 continue
             generator = np.random.default_rng(
                 [zlib.crc32(cell.name.encode()), run.seed, self.luck]
@@ -72,7 +73,7 @@ class Trainer:
             overall = float(right.mean())
             scores = {"dev": {task: {"accuracy": overall} for task in cell.tasks}}
             result = {"status": "done", "overall": overall, "scores": scores}
-            write_json(folder.path / RESULT, result)
+            folder.end(result)
 
 
 @pytest.fixture

@@ -11,7 +11,7 @@ from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.planning import Plan
 from mtbench.registry import Registry
-from mtbench.store import RESULT, Store, write_json
+from mtbench.store import Store
 from mtbench.study import make_plan
 
 MATRIX = """
@@ -123,7 +123,7 @@ def test_runs_that_are_missing(plan: Plan, store: Store) -> None:
         LINEAR: ("missing", "seed 0 is missing; 2 of 2 runs have no score")
     }
     first, second = plan.cells[0].runs
-    write_json(store.create(second.key).path / RESULT, {"status": "failed", "error": "NaN"})
+    store.create(second.key).end({"status": "failed", "error": "NaN"})
     runs = [replace(first, state="done"), replace(second, state="failed")]
     partly = replace(plan, cells=[replace(plan.cells[0], runs=runs)])
     assert missing(partly, store) == {

@@ -1,10 +1,17 @@
+from dataclasses import replace
+from pathlib import Path
+
 import numpy as np
+import pytest
 
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured
-from mtbench.gate.remarks import undefined
-from mtbench.matrix.gating import Gate
+from mtbench.gate.remarks import remarks, undefined
+from mtbench.matrix.gating import Gate, Mode
+from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.requests import versions
+from mtbench.store import REQUEST, Store, write_json
 
 
 def baseline(count: int, **defined: bool) -> Baseline:
@@ -20,6 +27,38 @@ def baseline(count: int, **defined: bool) -> Baseline:
     }
     gate = Gate(metrics=["overall", "sts"])
     return Baseline("a study", "2026-01-02", "cpu", {}, gate, cells)
+
+
+def run_with(store: Store, capability: str) -> Plan:
+    """Return a plan of one run that is stored."""
+    folder = store.create("a")
+    write_json(folder.path / REQUEST, {"versions": versions(), "machine": {}})
+    folder.end({"status": "done", "arithmetic": {"cpu_capability": capability}})
+    run = PlannedRun("a", 0, "done")
+    cell = PlannedCell("cell 0", "", {}, {"tasks": {}}, {}, [run], None, None, {}, {})
+    return Plan("a study", [0], [cell])
+
+
+@pytest.mark.parametrize(
+    ("mode", "then", "told"),
+    [
+        ("exact", {"cpu_capability": "AVX2"}, "cpu_capability AVX2 then, AVX512 now"),
+        ("statistical", {"cpu_capability": "AVX2"}, "cpu_capability AVX2 then, AVX512 now"),
+        ("exact", {}, "cpu_capability unknown then, AVX512 now"),
+        ("exact", {"cpu_capability": "AVX512"}, ""),
+        ("statistical", {}, ""),
+    ],
+)
+def test_another_arithmetic_is_named(
+    tmp_path: Path, mode: Mode, then: dict[str, str], told: str
+) -> None:
+    store = Store(tmp_path)
+    plan = run_with(store, "AVX512")
+    before = replace(baseline(1), environment={**versions(), **then}, gate=Gate(mode=mode))
+
+    lines = [line for line in remarks(plan, before, Gate(mode=mode), store, ()) if "cpu" in line]
+
+    assert lines == ([f"environment: {told}"] if told else [])
 
 
 def test_gated_metrics_that_are_undefined_are_named() -> None:

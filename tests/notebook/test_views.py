@@ -17,7 +17,7 @@ from mtbench.notebook.views import SCORES, LeaderboardView, PlanView, score_reco
 from mtbench.plan_rendering import PLAN_FORMATS
 from mtbench.planning import Plan, Planner
 from mtbench.registry import Registry
-from mtbench.store import PREDICTIONS, RESULT, Store, write_json
+from mtbench.store import PREDICTIONS, Store
 from mtbench.study import estimate
 
 NASTY = 'a <b>cell</b> & "more"'
@@ -40,6 +40,7 @@ def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
         "untrained": ["sts"],
         "evaluations": 1,
         "left_out": {},
+        "arithmetic": {},
         "hashes": {"batches": str(accuracy)},
         "cost": {
             "steps": 3,
@@ -72,10 +73,10 @@ def plan(store: Store) -> Plan:
     ids = np.array([f"example-{row}" for row in range(6)])
     rows = {"ids": ids, "labels": np.arange(6.0) % 3, "predictions": np.arange(6.0) % 2}
     for key, result in made.items():
-        folder = store.create(key).path
-        write_json(folder / RESULT, result)
+        folder = store.create(key)
         arrays = {f"{task}.{part}": row for task in ("sst", "sts") for part, row in rows.items()}
-        np.savez(folder / PREDICTIONS, **arrays)
+        np.savez(folder.path / PREDICTIONS, **arrays)
+        folder.end(result)
     return planner.plan("a <study>", cells, [3, 5, 7])
 
 

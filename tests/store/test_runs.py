@@ -1,5 +1,6 @@
 import errno
 import json
+import os
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -9,23 +10,29 @@ from typing import Any
 
 import pytest
 
-from mtbench import store as store_module
 from mtbench.errors import UsageError
 from mtbench.store import (
     CHECKPOINT,
     HISTORY,
     LOCK,
     LOG,
+    OWNER,
+    PREDICTIONS,
     REQUEST,
     RESULT,
     TAIL,
-    TEST_USES,
     RunFolder,
     Store,
-    machine,
-    renamed,
+    timings,
     write_json,
 )
+
+TIMING = {
+    "identity": {"config": {"train": {}}},
+    "machine": {},
+    "device": {},
+    "timing": {"run_s": 1.5},
+}
 
 
 @pytest.fixture
@@ -40,12 +47,12 @@ def run(store: Store) -> RunFolder:
 
 @contextmanager
 def trained_elsewhere(run: RunFolder) -> Iterator[None]:
-    """Hold the lock of a run in another process."""
+    """Own a run in another process."""
     script = f"""
 import sys
 from pathlib import Path
 from mtbench.store import RunFolder
-with RunFolder(Path({str(run.path)!r})).lock():
+with RunFolder(Path({str(run.path)!r})).owned():
     print("locked", flush=True)
     sys.stdin.read()
 """
@@ -56,51 +63,6 @@ with RunFolder(Path({str(run.path)!r})).lock():
         assert process.stdout.readline() == "locked\n"
         yield
         process.communicate()
-
-
-# --- files are written whole ------------------------------------------------------------------
-
-
-def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    with renamed(path) as temporary:
-        temporary.write_text("new")
-        assert path.read_text() == "old"
-        assert temporary.parent == path.parent
-
-    assert path.read_text() == "new"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-@pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])
-def test_an_exception_leaves_the_old_file(tmp_path: Path, error: type[BaseException]) -> None:
-    path = tmp_path / "file"
-    path.write_text("old")
-
-    def write_half() -> None:
-        with renamed(path) as temporary:
-            temporary.write_text("half")
-            raise error
-
-    with pytest.raises(error):
-        write_half()
-
-    assert path.read_text() == "old"
-    assert list(tmp_path.iterdir()) == [path]
-
-
-def test_an_exception_leaves_no_file(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="stop"), renamed(tmp_path / "file"):
-        raise ValueError("stop")
-
-    assert list(tmp_path.iterdir()) == []
-
-
-def test_nothing_written_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(FileNotFoundError), renamed(tmp_path / "file"):
-        pass
 
 
 def test_json_is_written_and_read(run: RunFolder) -> None:
@@ -115,12 +77,12 @@ def test_json_is_written_and_read(run: RunFolder) -> None:
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
 def test_what_is_no_number_is_refused(run: RunFolder, value: float) -> None:
-    write_json(run.path / RESULT, {"status": "done"})
+    run.end({"status": "done"})
 
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_json(run.path / RESULT, {"overall": [value]})
+        run.end({"status": "done", "overall": [value]})
 
-    assert run.read(RESULT) == {"status": "done"}
+    assert run.state() == "done"
     assert [path.name for path in run.path.iterdir()] == [RESULT]
 
 
@@ -137,13 +99,11 @@ def test_the_states_of_a_run(store: Store) -> None:
     assert run.state() == "missing"
     store.create("abc123")
     assert run.state() == "missing"
-    write_json(run.path / REQUEST, {})
-    assert run.state() == "missing"
-    write_json(run.path / RESULT, {"status": "failed"})
+    run.end({"status": "failed"})
     assert run.state() == "failed"
     run.clear()
     assert run.state() == "missing"
-    write_json(run.path / RESULT, {"status": "done"})
+    run.end({"status": "done"})
     assert run.state() == "done"
 
 
@@ -156,7 +116,7 @@ def test_a_run_is_running_while_another_process_holds_its_lock(run: RunFolder) -
 
 
 def test_a_stored_run_is_done_though_its_lock_is_held(run: RunFolder) -> None:
-    write_json(run.path / RESULT, {"status": "done"})
+    run.end({"status": "done"})
 
     with trained_elsewhere(run):
         assert run.state() == "done"
@@ -167,20 +127,24 @@ def test_a_run_whose_process_was_killed_is_missing(run: RunFolder) -> None:
 import os
 from pathlib import Path
 from mtbench.store import RunFolder
-RunFolder(Path({str(run.path)!r})).lock().acquire()
-os._exit(9)
+with RunFolder(Path({str(run.path)!r})).owned():
+    os._exit(9)
 """
     subprocess.run([sys.executable, "-c", script], check=False)
 
+    assert (run.path / OWNER).is_file()
     assert run.state() == "missing"
 
 
-def test_asking_for_the_state_takes_no_lock_away(run: RunFolder) -> None:
+def test_a_reader_that_holds_the_lock_is_no_trainer(run: RunFolder) -> None:
+    """As a version did that probed by taking it, and as two readers then took one another for."""
     with run.lock():
-        assert run.state() == "running"
-    with run.lock(timeout=0):
-        pass
-    assert run.state() == "missing"
+        assert run.state() == "missing"
+
+
+def test_asking_for_the_state_leaves_the_folder_as_it_is(run: RunFolder) -> None:
+    run.state()
+    assert list(run.path.iterdir()) == []
 
 
 def test_clearing_keeps_request_log_and_lock(run: RunFolder) -> None:
@@ -190,6 +154,45 @@ def test_clearing_keeps_request_log_and_lock(run: RunFolder) -> None:
     run.clear()
 
     assert {path.name for path in run.path.iterdir()} == {REQUEST, LOG, LOCK}
+
+
+def test_clearing_removes_what_is_no_file(run: RunFolder) -> None:
+    (run.path / REQUEST / "inside").mkdir(parents=True)
+    (run.path / RESULT).mkdir()
+    os.mkfifo(run.path / LOG)
+    (run.path / HISTORY).symlink_to("/dev/zero")
+    (run.path / PREDICTIONS).symlink_to("nowhere")
+
+    run.clear()
+
+    assert list(run.path.iterdir()) == []
+
+
+def test_what_is_no_lock_is_replaced_by_one(run: RunFolder) -> None:
+    for make in (os.mkfifo, os.mkdir):
+        make(run.path / LOCK)
+        with run.owned():
+            assert (run.path / LOCK).is_file()
+        (run.path / LOCK).unlink()
+
+
+def test_a_file_in_place_of_a_run_gives_way(store: Store) -> None:
+    store.runs.mkdir(parents=True)
+    (store.runs / "abc").write_text("")
+
+    assert store.create("abc").path.is_dir()
+
+
+def test_a_store_that_cannot_be_read(tmp_path: Path) -> None:
+    (tmp_path / "runs").write_text("")
+    with pytest.raises(UsageError, match=r"^the store .* cannot be read: "):
+        Store(tmp_path).keys()
+
+
+@pytest.mark.parametrize("content", [b"[1]\n", b"\xff\n", b"{", b"[" * 10_000 + b"\n"])
+def test_an_event_that_cannot_be_read_is_none(run: RunFolder, content: bytes) -> None:
+    (run.path / HISTORY).write_bytes(content)
+    assert run.last_event() is None
 
 
 def test_the_last_event_leaves_out_a_line_that_is_being_written(run: RunFolder) -> None:
@@ -277,28 +280,14 @@ def test_more_than_one_run_has_the_prefix(store: Store) -> None:
 def test_timings_are_written_and_read(store: Store) -> None:
     assert store.read_timings() == {}
 
-    store.write_timing("b", {"cell": "é"})
-    store.write_timing("a", {"cell": "old"})
-    store.write_timing("a", {"cell": "new"})
+    old, new = ({**TIMING, "cell": cell} for cell in ("old", "é"))
+    store.write_timing("b", new)
+    store.write_timing("a", old)
+    store.write_timing("a", new)
     (store.timings / ".c.json.1").write_text("half")
 
-    assert list(store.read_timings().items()) == [("a", {"cell": "new"}), ("b", {"cell": "é"})]
+    assert list(store.read_timings().items()) == [("a", new), ("b", new)]
     assert store.keys() == set()
-
-
-@pytest.mark.parametrize(
-    "content", [b'{"half', b"[]", b"\xff", b'{"cell": "a"}', b'{"format": 0, "cell": "a"}']
-)
-def test_a_torn_or_older_timing_is_left_out(
-    store: Store, content: bytes, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store.write_timing("b", {"cell": "b"})
-    for name in ("a", "c"):
-        (store.timings / f"{name}.json").write_bytes(content)
-
-    assert store.read_timings() == {"b": {"cell": "b"}}
-    (line,) = capsys.readouterr().err.splitlines()
-    assert line.startswith(f"warning: {store.timings / 'a.json'} and 1 more left out: torn, or ")
 
 
 def test_a_timing_that_does_not_fit_on_the_disk(
@@ -308,7 +297,7 @@ def test_a_timing_that_does_not_fit_on_the_disk(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     store.check_timings()
-    monkeypatch.setattr(store_module, "write_json", full)
+    monkeypatch.setattr(timings, "write_json", full)
 
     with pytest.raises(UsageError, match=r"store .* cannot be written: .*No space left"):
         store.write_timing("a", {})
@@ -332,56 +321,3 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
         store.create("a")
     with pytest.raises(UsageError, match="cannot be written"):
         store.log_test_use({"run": "a"})
-
-
-def test_uses_of_test_labels_are_read_in_the_order_they_came(store: Store) -> None:
-    uses = [{"run": "b", "cell": "é"}, {"run": "a"}, {"run": "b"}]
-    assert store.test_uses() == []
-
-    for use in uses:
-        store.log_test_use(use)
-
-    assert store.test_uses() == uses
-    assert store.test_uses(["b"]) == [uses[0], uses[2]]
-    assert store.test_uses([]) == []
-    assert (store.root / ".gitignore").is_file()
-
-
-def test_a_torn_use_of_test_labels_is_told_and_spoils_no_other(
-    store: Store, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store.log_test_use({"run": "a"})
-    with (store.root / TEST_USES).open("ab") as file:
-        file.write(b'{"run": "b", "sco')
-
-    store.log_test_use({"run": "c"})
-
-    assert store.test_uses() == [{"run": "a"}, {"run": "c"}]
-    assert capsys.readouterr().err == f"warning: {store.root / TEST_USES}:2 left out: torn\n"
-
-
-def test_processes_take_turns_to_log_a_use(store: Store) -> None:
-    script = """
-import sys
-from pathlib import Path
-from mtbench.store import Store
-store, run = Store(Path(sys.argv[1])), sys.argv[2]
-for number in range(20):
-    store.log_test_use({"run": run, "number": number, "long": "x" * 9000})
-"""
-    started = [
-        subprocess.Popen([sys.executable, "-c", script, store.root, name]) for name in ("a", "b")
-    ]
-
-    assert [process.wait() for process in started] == [0, 0]
-    for name in ("a", "b"):
-        assert [use["number"] for use in store.test_uses([name])] == list(range(20))
-    assert len(store.test_uses()) == 40
-
-
-def test_machine() -> None:
-    described = machine()
-
-    assert set(described) == {"system", "processor", "cores", "python"}
-    assert described["python"] == ".".join(str(part) for part in sys.version_info[:3])
-    assert json.loads(json.dumps(described)) == described

@@ -1,0 +1,147 @@
+"""Records: the files of a run, and the fields of them that are read."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from mtbench.errors import UsageError
+from mtbench.store.files import parse_object
+from mtbench.store.owners import OWNER
+
+State = Literal["done", "failed", "running", "missing", "damaged"]
+
+RESULT = "result.json"
+REQUEST = "run.json"
+HISTORY = "history.jsonl"
+LOG = "log.txt"
+PREDICTIONS = "predictions.npz"
+CHECKPOINT = "checkpoint.safetensors"
+LOCK = "lock"
+
+DAMAGE = "damage.json"
+"""What a reader found to be wrong with a large file, which is not read each time."""
+
+FILES = (RESULT, REQUEST, HISTORY, LOG, PREDICTIONS, CHECKPOINT, LOCK, OWNER, DAMAGE)
+"""All files of a run's folder."""
+
+SEALED = (REQUEST, PREDICTIONS, CHECKPOINT)
+"""Files of which the result of a run holds size and digest."""
+
+
+class Damaged(UsageError):
+    """What is stored of a run is not what was written.
+
+    Attributes:
+        reason: which file it is, and what is wrong with it.
+    """
+
+    def __init__(self, key: str, reason: str) -> None:
+        super().__init__(f"run {key[:12]} is damaged: {reason}; 'mtbench ablate' trains it anew")
+        self.reason = reason
+
+
+class _Fields(BaseModel):
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
+
+
+class _Config(_Fields):
+    tasks: dict[str, dict[str, Any]]
+    data: dict[str, Any]
+
+
+class _Identity(_Fields):
+    numerics: int
+    data: dict[str, dict[str, str]]
+    weights: str | None
+    code: dict[str, str]
+
+
+class _Request(_Fields):
+    """The fields of ``run.json`` that are read."""
+
+    matrix: str
+    key: str
+    cell: str
+    seed: int
+    device: str
+    config: _Config
+    identity: _Identity
+    plugins: list[str]
+    blocked: list[str]
+    providers: dict[str, str]
+    versions: dict[str, str]
+    machine: dict[str, Any]
+
+
+class _Costly(_Fields):
+    train: dict[str, Any]
+
+
+class _Timed(_Fields):
+    config: _Costly
+
+
+class _Seconds(_Fields):
+    run_s: float
+
+
+class _Timing(_Fields):
+    """The fields of the file of a timing that are read."""
+
+    identity: _Timed
+    machine: dict[str, Any]
+    device: dict[str, str]
+    timing: _Seconds
+
+
+@dataclass(frozen=True)
+class Record:
+    """What is known of a run.
+
+    Attributes:
+        damage: what is wrong with it; empty where nothing is.
+        asked: the content of ``run.json``; None where it is not there, or damaged.
+        result: what ``result.json`` holds; None where the run has not ended, or is damaged.
+    """
+
+    state: State
+    damage: str = ""
+    asked: bytes | None = None
+    result: Mapping[str, Any] | None = None
+
+    @cached_property
+    def request(self) -> Mapping[str, Any] | None:
+        """What ``run.json`` holds; None where it is not there, or damaged."""
+        return None if self.asked is None else parse_object(self.asked)
+
+
+def check_request(request: Mapping[str, Any]) -> None:
+    """Make sure that ``run.json`` has its fields.
+
+    Raises:
+        ValueError: naming the first that is missing or of another type.
+    """
+    _check(_Request, request, REQUEST)
+
+
+def check_timing(timing: Mapping[str, Any]) -> None:
+    """Make sure that the file of a timing has its fields.
+
+    Raises:
+        ValueError: naming the first that is missing or of another type.
+    """
+    _check(_Timing, timing, "timing")
+
+
+def _check(fields: type[_Fields], value: Mapping[str, Any], name: str) -> None:
+    try:
+        fields.model_validate(value)
+    except ValidationError as error:
+        fault = error.errors(include_url=False)[0]
+        path = ".".join(str(part) for part in fault["loc"])
+        raise ValueError(f"{name}: {path}: {fault['msg'].lower()}") from None
