@@ -10,6 +10,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mtbench.console import say
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE
 from mtbench.imports import HARNESS, imported, spec_of, top
@@ -56,7 +57,7 @@ def tell(files: Iterable[Path]) -> None:
     for file in files:
         if file.name == BESIDE and file.resolve() not in _told:
             _told.add(file.resolve())
-            sys.stderr.write(f"loading {file}, which is code (-p no:{file.stem} leaves it out)\n")
+            say(f"loading {file}, which is code (-p no:{file.stem} leaves it out)")
 
 
 def files_of_run(request: Mapping[str, Any], given: Iterable[Path], *, run: str) -> list[Path]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -10,6 +9,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
+from mtbench.console import say
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
 from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
 from mtbench.planning import Plan, PlannedCell
@@ -185,7 +185,7 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
         record = folder.record()
         if (request := record.request) is None:  # or made and given up before it was written
             if record.damage:
-                sys.stderr.write(f"warning: {Damaged(key, record.damage)}\n")
+                say(f"warning: {Damaged(key, record.damage)}")
             continue
         named = versions.setdefault((request["matrix"], request["cell"]), {})
         named.setdefault(canonical(request["identity"]), []).append(folder)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 import os
-import sys
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from filelock import FileLock
 
+from mtbench.console import say
 from mtbench.store.files import parse_object, read_file, reason_of
 from mtbench.store.records import LOCK
 
@@ -46,7 +46,7 @@ def read(root: Path) -> Iterator[dict[str, Any]]:
     except FileNotFoundError:
         return
     except OSError as error:
-        sys.stderr.write(f"warning: {file} left out: {reason_of(error)}\n")
+        say(f"warning: {file} left out: {reason_of(error)}")
         return
     for number, line in enumerate(lines, start=1):
         try:
@@ -56,4 +56,4 @@ def read(root: Path) -> Iterator[dict[str, Any]]:
         if all(isinstance(use.get(name), str) for name in FIELDS):
             yield use
         else:
-            sys.stderr.write(f"warning: {file}:{number} left out: torn\n")
+            say(f"warning: {file}:{number} left out: torn")

@@ -1,10 +1,10 @@
 """Timings: a file for what the steps of a cell took on a machine."""
 
-import sys
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from mtbench.console import say
 from mtbench.store.files import parse_object, read_file, write_json
 from mtbench.store.records import check_timing
 
@@ -36,8 +36,8 @@ def read(folder: Path) -> dict[str, dict[str, Any]]:
             left_out.append(file.name)
     if left_out:
         more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
-        sys.stderr.write(
+        say(
             f"warning: {folder / left_out[0]}{more} left out: torn, or written by "
-            "another version of mtbench\n"
+            "another version of mtbench"
         )
     return timings
