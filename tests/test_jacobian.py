@@ -12,6 +12,9 @@ from mtbench.jacobian import (
     set_weighted_sum,
 )
 
+# Which kernel sums a block decides how many: below 0.9 on some processors, 1.5 on another.
+FEW_LAST_DIGITS = 4 * torch.finfo(torch.float32).eps
+
 
 def record(*gradients, **known):
     """One parameter's gradients, of zeros in the shape of the first that is there."""
@@ -70,7 +73,7 @@ def test_gramian_keeps_the_digits_of_float32(layout, size, parameters):
     exact = rows.double().movedim(1, 0).flatten(1)
     exact = exact @ exact.T
     error = (gramian([layout(of_one) for of_one in rows]) - exact).abs().max() / exact.max()
-    assert error < 1e-7
+    assert error < FEW_LAST_DIGITS
 
 
 def test_inner_products_keep_the_digits_of_float32():

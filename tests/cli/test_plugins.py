@@ -184,7 +184,7 @@ def test_new_writes_a_plugin_and_says_what_is_next(call: Call, tmp_path: Path) -
     assert (answer.code, answer.err) == (0, "")
     *written, following = answer.out.splitlines()
     files = {Path(line.removeprefix("wrote ")) for line in written}
-    assert files == set((tmp_path / "mine").iterdir())
+    assert files == {path for path in (tmp_path / "mine").rglob("*") if path.is_file()}
     assert following == f"next: {tmp_path / 'mine' / 'README.md'}"
 
 

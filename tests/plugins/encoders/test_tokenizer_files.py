@@ -234,7 +234,8 @@ def test_a_folder_gives_the_ids_of_transformers_or_is_refused(
             return
         event("taken")
         reference = of_transformers(folder, max_tokens)
-        assert tokenizer.encode(items) == [reference(item) for item in items]
+        found = [(tokens.ids, tokens.types) for tokens in tokenizer.encode(items)]
+        assert found == [reference(item)[:2] for item in items]
 
 
 TEXT = "The Naïve FILM was [ENT] cafés 東京"
