@@ -1,6 +1,6 @@
 """A study: a matrix file's plan, the training of what is missing, the table."""
 
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
 from pathlib import Path
@@ -11,7 +11,7 @@ from mtbench.durations import estimate as reckon
 from mtbench.errors import UsageError
 from mtbench.executors import Job, Observer, default_jobs, run_all
 from mtbench.filtering import name_filter
-from mtbench.matrix.designs import NamedCell
+from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.matrix.search import Searcher, remarks, winner
@@ -86,8 +86,22 @@ class Study:
             design=self._matrix.design,
             stages=found.stages,
             to_come=found.to_come,
-            remarks=[*remarks(found.stages, found.to_come), *filter(None, [found.remark])],
+            remarks=[
+                *self._asked_besides(len(cells), len(found.cells)),
+                *remarks(found.stages, found.to_come),
+                *filter(None, [found.remark]),
+            ],
         )
+
+    def _asked_besides(self, shown: int, cells: int) -> Iterator[str]:
+        """Yield what the matrix file does not say, and no cell's name shows."""
+        # Where the data lie moves no number.
+        chosen = {key: value for key, value in self._overrides.set.items() if key != "data.dir"}
+        if chosen:
+            written = ", ".join(f"{key}={short(value)}" for key, value in chosen.items())
+            yield f"set beside the matrix: {written}"
+        if self._expression is not None and shown < cells:
+            yield f"{shown} of the matrix' {cells} cells: those that -k {self._expression!r} fits"
 
     def train(
         self,

@@ -125,6 +125,17 @@ def test_an_expression_keeps_the_cells_it_fits(
     assert [cell.name for cell in plan.cells] == names
 
 
+def test_what_the_file_does_not_say_is_a_remark(planned: Callable[..., Plan]) -> None:
+    laid = Overrides(set={"data.fraction": 0.5, "data.dir": "anywhere", "train.lr": 1e-5})
+    cells = len(planned().cells)
+
+    assert planned(laid).remarks == ["set beside the matrix: data.fraction=0.5, train.lr=1e-5"]
+    assert planned(Overrides(), "pcgrad").remarks == [
+        f"2 of the matrix' {cells} cells: those that -k 'pcgrad' fits"
+    ]
+    assert planned(Overrides(set={"data.dir": "anywhere"}, seeds=3), "not nothing").remarks == []
+
+
 def test_a_head_may_be_of_a_task_that_only_other_cells_have(store: Store) -> None:
     alone = {"tasks": ["sample-sst"], "balancer": {"name": "single", "task": "sample-sst"}}
     matrix = Matrix(
