@@ -49,10 +49,16 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
         sources[name] = source
         if _is_python(spec):
             package = name if _is_package(spec) else name.rpartition(".")[0]
-            for base, taken in imported(ast.parse(source, str(spec.origin)), package):
+            for base, taken in _imports(source, str(spec.origin), package):
                 if _counts(top(base), top(name)):
                     pending += defining(base, taken)
     return sources
+
+
+@cache
+def _imports(source: bytes, file: str, package: str) -> tuple[Import, ...]:
+    """Return what a source imports, each once; components share most of their modules."""
+    return tuple(dict.fromkeys(imported(ast.parse(source, file), package)))
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[Import]:
@@ -64,7 +70,8 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
         package: that its relative imports start from; empty for a module in none.
     """
     packages = set()
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
             packages |= {top(alias.name) for alias in node.names if alias.asname is None}
@@ -73,7 +80,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
             yield from ((base, alias.name) for alias in node.names)
         elif isinstance(node, ast.Call):
             yield from _called(node, package)
-    for node in ast.walk(tree):
+    for node in nodes:
         # After ``import a.b``, code may go from ``a`` to whatever else is in it.
         first, *rest = _dotted(node)
         if first in packages and rest:
