@@ -264,12 +264,8 @@ def _place(package: str) -> Path | None:
 @cache
 def _libraries() -> frozenset[Path]:
     """Return the folders that distributions are installed into, and Python's own."""
-    named = ("stdlib", "platstdlib", "purelib", "platlib")
-    folders = [
-        *map(sysconfig.get_path, named),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    ]
+    own = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
+    folders = [*own, *site.getsitepackages(), site.getusersitepackages()]
     return frozenset(Path(folder).resolve() for folder in folders)
 
 
