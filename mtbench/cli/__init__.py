@@ -15,7 +15,7 @@ from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
-from mtbench.cli.streams import ReaderGone, check_stdout, standard_streams
+from mtbench.cli.streams import check_stdout, standard_streams
 from mtbench.console import say
 from mtbench.errors import ExitCode, MtbenchError
 from mtbench.tracebacks import show
@@ -96,8 +96,6 @@ def _answer() -> int:
         check_stdout()
         code: int = cli.main(standalone_mode=False) or ExitCode.DONE
         sys.stdout.flush()
-    except ReaderGone:
-        return ExitCode.DONE
     except MtbenchError as error:
         show(error)
         say(f"error: {error}")
