@@ -281,14 +281,14 @@ def _places() -> Places:
 @cache
 def _of_plugins(_: Places) -> frozenset[str]:
     """Return the top-level packages of the distributions that are plugins."""
-    found = set()
+    packages = set()
     for point in entry_points(group=NAMESPACE):
-        found.add(top(point.module))
+        packages.add(top(point.module))
         if point.dist is not None:
             declared = (point.dist.read_text("top_level.txt") or "").split()
             files = [file.parts for file in point.dist.files or () if file.suffix == ".py"]
-            found |= {*declared, *(parts[0].removesuffix(".py") for parts in files)}
-    return frozenset(found)
+            packages |= {*declared, *(parts[0].removesuffix(".py") for parts in files)}
+    return frozenset(packages)
 
 
 @cache

@@ -101,9 +101,9 @@ def _answer() -> int:
         say(f"error: {error}")
         return error.exit_code
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(file=told)
-        for line in told.getvalue().splitlines():
+        message = io.StringIO()
+        error.show(file=message)
+        for line in message.getvalue().splitlines():
             say(line)
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):
