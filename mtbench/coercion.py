@@ -103,8 +103,9 @@ def _named(made: Any) -> Iterator[tuple[Any, Any, FieldInfo | None]]:
     """Yield what a table became: keys with their values, and the fields of a model."""
     if isinstance(made, BaseModel):
         for name, field in type(made).model_fields.items():
-            for key in (name, str(field.validation_alias)):
-                yield key, getattr(made, name), field
+            yield name, getattr(made, name), field
+            if field.validation_alias is not None:
+                yield str(field.validation_alias), getattr(made, name), field
     elif isinstance(made, Mapping):
         for key, value in made.items():
             yield key, value, None
