@@ -2,9 +2,10 @@
 
 import json
 import math
-from collections.abc import Iterator, Mapping, Set
+from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
+from functools import partial
 from numbers import Number
 from typing import Any, get_args
 
@@ -28,7 +29,7 @@ def misread(model: type[BaseModel], given: Mapping[str, Any], made: Any) -> dict
         made: of it by the model; None where it does not fit.
     """
     wrong = dict(_strictly(model, given)) if _has_boolean(given) else {}
-    return wrong | dict(_compared(given, made, finite=False, place=()))
+    return wrong | dict(_compared(given, made, allows=lambda: True, place=()))
 
 
 def place_of(given: Any, location: Place) -> Place:
@@ -62,25 +63,29 @@ def _strictly(model: type[BaseModel], given: Mapping[str, Any]) -> Iterator[tupl
                 yield place_of(given, fault["loc"]), _no_number(fault["input"])
 
 
-def _compared(given: Any, made: Any, *, finite: bool, place: Place) -> Iterator[tuple[Place, str]]:
+def _compared(
+    given: Any, made: Any, *, allows: Callable[[], bool], place: Place
+) -> Iterator[tuple[Place, str]]:
     """Yield what is wrong with numbers, told from what was given for them.
 
     That finds what strict mode passes: a boolean in a ``Literal`` or an ``Enum`` of numbers, or
     one that a validator puts into a list.
 
     Args:
-        finite: whether NaN and infinity are wrong here.
+        allows: tells whether NaN and infinity are right here; a plan of many cells has no time
+            to look at the field of each number.
     """
     if _is_boolean(given):
         parts = made if isinstance(made, list | tuple | Set) else [made]
         if any(_is_equal_number(part, given) for part in parts):
             yield place, _no_number(given)
-    elif finite and isinstance(made, float) and not math.isfinite(made):
-        yield place, f"input should be a finite number (given: {given!r})"
+    elif isinstance(made, float):
+        if not math.isfinite(made) and not allows():
+            yield place, f"input should be a finite number (given: {given!r})"
     else:
         for key, part, value, field in _members(given, made):
-            refuses = finite if field is None else not _allows_infinity(type(made), field)
-            yield from _compared(part, value, finite=refuses, place=(*place, key))
+            by = allows if field is None else partial(_allows_infinity, type(made), field)
+            yield from _compared(part, value, allows=by, place=(*place, key))
 
 
 def _members(given: Any, made: Any) -> Iterator[tuple[Any, Any, Any, FieldInfo | None]]:
@@ -98,8 +103,9 @@ def _named(made: Any) -> Iterator[tuple[Any, Any, FieldInfo | None]]:
     """Yield what a table became: keys with their values, and the fields of a model."""
     if isinstance(made, BaseModel):
         for name, field in type(made).model_fields.items():
-            for key in (name, str(field.validation_alias)):
-                yield key, getattr(made, name), field
+            yield name, getattr(made, name), field
+            if field.validation_alias is not None:
+                yield str(field.validation_alias), getattr(made, name), field
     elif isinstance(made, Mapping):
         for key, value in made.items():
             yield key, value, None

@@ -111,7 +111,10 @@ def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
 
 
 def _copy(value: Any) -> Any:
-    return {key: _copy(item) for key, item in value.items()} if isinstance(value, dict) else value
+    if not isinstance(value, dict):
+        return value
+    # Most of what a cell holds are no tables: they need no call.
+    return {k: _copy(item) if isinstance(item, dict) else item for k, item in value.items()}
 
 
 def _set(config: Config, path: list[str], value: Any, key: str) -> None:

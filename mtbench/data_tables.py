@@ -5,7 +5,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from mtbench.configuration import DEFAULTS
-from mtbench.data import SOURCES, ClassBalance, ScoreBalance, SplitStatus, altered
+from mtbench.data import SOURCES, altered
+from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus
 from mtbench.entries import build_parameters, build_task, build_tokenizer
 from mtbench.errors import MtbenchError, UsageError
 from mtbench.matrix.designs import NamedCell, short

@@ -49,10 +49,16 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
         sources[name] = source
         if _is_python(spec):
             package = name if _is_package(spec) else name.rpartition(".")[0]
-            for base, taken in imported(ast.parse(source, str(spec.origin)), package):
+            for base, taken in _imports(source, str(spec.origin), package):
                 if _counts(top(base), top(name)):
                     pending += defining(base, taken)
     return sources
+
+
+@cache
+def _imports(source: bytes, file: str, package: str) -> tuple[Import, ...]:
+    """Return what a source imports, each once; components share most of their modules."""
+    return tuple(dict.fromkeys(imported(ast.parse(source, file), package)))
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[Import]:
@@ -64,7 +70,8 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
         package: that its relative imports start from; empty for a module in none.
     """
     packages = set()
-    for node in ast.walk(tree):
+    nodes = list(ast.walk(tree))
+    for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
             packages |= {top(alias.name) for alias in node.names if alias.asname is None}
@@ -73,7 +80,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
             yield from ((base, alias.name) for alias in node.names)
         elif isinstance(node, ast.Call):
             yield from _called(node, package)
-    for node in ast.walk(tree):
+    for node in nodes:
         # After ``import a.b``, code may go from ``a`` to whatever else is in it.
         first, *rest = _dotted(node)
         if first in packages and rest:
@@ -257,12 +264,8 @@ def _place(package: str) -> Path | None:
 @cache
 def _libraries() -> frozenset[Path]:
     """Return the folders that distributions are installed into, and Python's own."""
-    named = ("stdlib", "platstdlib", "purelib", "platlib")
-    folders = [
-        *map(sysconfig.get_path, named),
-        *site.getsitepackages(),
-        site.getusersitepackages(),
-    ]
+    own = map(sysconfig.get_path, ("stdlib", "platstdlib", "purelib", "platlib"))
+    folders = [*own, *site.getsitepackages(), site.getusersitepackages()]
     return frozenset(Path(folder).resolve() for folder in folders)
 
 
@@ -278,14 +281,14 @@ def _places() -> Places:
 @cache
 def _of_plugins(_: Places) -> frozenset[str]:
     """Return the top-level packages of the distributions that are plugins."""
-    found = set()
+    packages = set()
     for point in entry_points(group=NAMESPACE):
-        found.add(top(point.module))
+        packages.add(top(point.module))
         if point.dist is not None:
             declared = (point.dist.read_text("top_level.txt") or "").split()
             files = [file.parts for file in point.dist.files or () if file.suffix == ".py"]
-            found |= {*declared, *(parts[0].removesuffix(".py") for parts in files)}
-    return frozenset(found)
+            packages |= {*declared, *(parts[0].removesuffix(".py") for parts in files)}
+    return frozenset(packages)
 
 
 @cache

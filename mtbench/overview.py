@@ -36,11 +36,11 @@ def runs(store: Store) -> list[Record]:
 
 def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
     """Return what is known of a run as lines, and its scores as a table."""
-    found = folder.record()
-    request, result = found.request, found.result
-    lines: Record = {"run": folder.key, "state": found.state}
-    if found.damage:
-        lines["damage"] = found.damage
+    record = folder.record()
+    request, result = record.request, record.result
+    lines: Record = {"run": folder.key, "state": record.state}
+    if record.damage:
+        lines["damage"] = record.damage
     if request is not None:
         lines["matrix"] = request["matrix"]
         lines["cell"] = f"{request['cell']} [seed {request['seed']}]"

@@ -56,10 +56,10 @@ def restore(
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
     try:
-        found = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
+        loaded = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
     except (SafetensorError, RuntimeError) as error:  # torch's word for another shape
         raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
-    if found.unexpected_keys or set(found.missing_keys) != model.frozen_names():
+    if loaded.unexpected_keys or set(loaded.missing_keys) != model.frozen_names():
         raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model")
     return run
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.data import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
+from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
 from mtbench.data_tables import (
     LISTED,
     MatrixData,

@@ -15,7 +15,7 @@ from mtbench.cli.init import init
 from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
-from mtbench.cli.streams import ReaderGone, check_stdout, standard_streams
+from mtbench.cli.streams import check_stdout, standard_streams
 from mtbench.console import say
 from mtbench.errors import ExitCode, MtbenchError
 from mtbench.tracebacks import show
@@ -96,16 +96,14 @@ def _answer() -> int:
         check_stdout()
         code: int = cli.main(standalone_mode=False) or ExitCode.DONE
         sys.stdout.flush()
-    except ReaderGone:
-        return ExitCode.DONE
     except MtbenchError as error:
         show(error)
         say(f"error: {error}")
         return error.exit_code
     except click.ClickException as error:
-        told = io.StringIO()
-        error.show(file=told)
-        for line in told.getvalue().splitlines():
+        message = io.StringIO()
+        error.show(file=message)
+        for line in message.getvalue().splitlines():
             say(line)
         return ExitCode.USAGE
     except (click.Abort, KeyboardInterrupt):

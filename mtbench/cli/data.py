@@ -34,7 +34,7 @@ def status(
     that need no parameters.
     """
     from mtbench.attribution import naming
-    from mtbench.data import status as read
+    from mtbench.data.status import status as read
     from mtbench.data_tables import (
         MatrixData,
         altered_records,

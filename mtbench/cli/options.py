@@ -86,8 +86,8 @@ def files_option(command: Command, *, beside: bool = True) -> Command:
     def with_file_beside(**given: Any) -> Any:
         from mtbench.plugin_files import file_beside
 
-        found = file_beside(given.get("matrix_path") or Path()) if beside else []
-        given["plugin_files"] = [*given["plugin_files"], *found]
+        unasked = file_beside(given.get("matrix_path") or Path()) if beside else []
+        given["plugin_files"] = [*given["plugin_files"], *unasked]
         return command(**given)
 
     more = ", beside mtbenchfile.py" if beside else ""

@@ -13,18 +13,16 @@ Failed = Callable[[OSError], None]
 """Is told that a stream cannot be written."""
 
 
-class ReaderGone(Exception):
-    """Nobody reads stdout any more, as behind ``| head``."""
-
-
 @contextmanager
 def standard_streams() -> Iterator[None]:
     """Have stdout and stderr take every character, and say what is wrong with stdout.
 
-    A character that the console's encoding lacks is replaced. What cannot be written to stdout
-    raises ``ReaderGone`` or, where the disk is full, say, a ``UsageError``; what cannot be said
-    on stderr is left unsaid. Descriptors that are closed become those of the null device, or the
-    next file that is opened would be stdout to every library and every process below.
+    A character that the console's encoding lacks is replaced. What cannot be written to stdout,
+    where the disk is full, say, raises a ``UsageError``; where nobody reads any more, as behind
+    ``| head``, the command goes on to its end, since its files are wanted and its exit code is a
+    verdict. What cannot be said on stderr is left unsaid. Descriptors that are closed become
+    those of the null device, or the next file that is opened would be stdout to every library and
+    every process below.
 
     Raises:
         UsageError: inside, when a write to stdout fails.
@@ -55,9 +53,8 @@ def check_stdout() -> None:
 
 
 def _refuse(error: OSError) -> None:
-    if isinstance(error, BrokenPipeError):
-        raise ReaderGone from None
-    raise UsageError(f"cannot write to stdout: {error.strerror}") from None
+    if not isinstance(error, BrokenPipeError):
+        raise UsageError(f"cannot write to stdout: {error.strerror}") from None
 
 
 def _rewrapped(stream: TextIO, errors: str, failed: Failed) -> TextIO:

@@ -177,19 +177,19 @@ def sound_predictions(folder: RunFolder) -> dict[str, Predictions]:
     Raises:
         Damaged: if a file is not what was written, or they do not agree.
     """
-    found = predictions(folder)
+    predicted = predictions(folder)
     for task, metrics in (folder.read(RESULT) or {})["scores"]["dev"].items():
-        if task not in found:
+        if task not in predicted:
             raise folder.damaged(f"{PREDICTIONS}: nothing of {task}")
         for metric, stored in metrics.items():
-            given = _score(metric, found[task])
-            if given is None or stored is None:
-                same = given is stored
+            score = _score(metric, predicted[task])
+            if score is None or stored is None:
+                same = score is stored
             else:
-                same = math.isclose(given, stored, abs_tol=SCORES_AGREE)
+                same = math.isclose(score, stored, abs_tol=SCORES_AGREE)
             if not same:
-                raise folder.damaged(f"{task}: {metric} {stored}, and {given} by {PREDICTIONS}")
-    return found
+                raise folder.damaged(f"{task}: {metric} {stored}, and {score} by {PREDICTIONS}")
+    return predicted
 
 
 def _score(metric: str, predicted: Predictions) -> float | None:

@@ -224,7 +224,7 @@ def defaults(base: Config, axes: Axes) -> dict[str, Any]:
 def named(axes: Axes) -> Iterator[str]:
     """Yield the names of a grid's cells, in its order, without making the cells."""
     for values in itertools.product(*axes.values()):
-        yield _name(axes, dict(zip(axes, values, strict=True)))
+        yield _name(axes, _levels(dict(zip(axes, values, strict=True))))
 
 
 def is_named(name: str, axes: Axes) -> bool:
@@ -240,12 +240,16 @@ def is_named(name: str, axes: Axes) -> bool:
 
 def _at(base: Config, axes: Axes, values: Mapping[str, Any]) -> NamedCell:
     """Return the cell with these values."""
-    levels = {key: short(value) for key, value in values.items()}
-    return NamedCell(_name(axes, values), overlay(base, values), levels=levels)
+    levels = _levels(values)
+    return NamedCell(_name(axes, levels), overlay(base, values), levels=levels)
 
 
-def _name(axes: Axes, values: Mapping[str, Any]) -> str:
-    return ", ".join(f"{key}={short(values[key])}" for key in _telling(axes)) or BASE
+def _levels(values: Mapping[str, Any]) -> dict[str, str]:
+    return {key: short(value) for key, value in values.items()}
+
+
+def _name(axes: Axes, levels: Mapping[str, str]) -> str:
+    return ", ".join(f"{key}={levels[key]}" for key in _telling(axes)) or BASE
 
 
 def _telling(axes: Axes) -> list[str]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from mtbench.errors import UsageError
 from mtbench.store.files import parse_object
@@ -78,6 +78,18 @@ class _Request(_Fields):
     machine: dict[str, Any]
 
 
+class _Sealed(_Fields):
+    bytes: int
+    sha256: str
+
+
+class _Result(_Fields):
+    """The fields of ``result.json`` by which a run with scores is held against its files."""
+
+    ended: AwareDatetime = Field(strict=False)
+    files: dict[str, _Sealed]
+
+
 class _Costly(_Fields):
     train: dict[str, Any]
 
@@ -127,6 +139,15 @@ def check_request(request: Mapping[str, Any]) -> None:
         ValueError: naming the first that is missing or of another type.
     """
     _check(_Request, request, REQUEST)
+
+
+def check_result(result: Mapping[str, Any]) -> None:
+    """Make sure that the ``result.json`` of a run with scores says what it is sealed with.
+
+    Raises:
+        ValueError: naming the first field that is missing or of another type.
+    """
+    _check(_Result, result, RESULT)
 
 
 def check_timing(timing: Mapping[str, Any]) -> None:

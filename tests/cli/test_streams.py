@@ -99,8 +99,12 @@ def test_a_stdout_that_is_open_for_reading_only(shell: Call) -> None:
 
 
 @needs_shell
-@pytest.mark.parametrize("words", [("--help",), ("schema",)], ids=" ".join)
-def test_without_a_reader_the_exit_code_is_zero(tmp_path: Path, words: tuple[str, ...]) -> None:
+@pytest.mark.parametrize(
+    ("words", "code"), [(("--help",), 0), (("schema",), 0), (("leaderboard", "m.toml"), 3)]
+)
+def test_without_a_reader_the_exit_code_is_the_commands(
+    shell: Call, tmp_path: Path, words: tuple[str, ...], code: int
+) -> None:
     reading, writing = os.pipe()
     os.close(reading)
     done = subprocess.run(
@@ -108,7 +112,7 @@ def test_without_a_reader_the_exit_code_is_zero(tmp_path: Path, words: tuple[str
     )
     os.close(writing)
 
-    assert (done.returncode, done.stderr) == (0, b"")
+    assert (done.returncode, done.stderr) == (code, shell("", *words).stderr.encode())
 
 
 @needs_shell

@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.data import ClassBalance, ScoreBalance, TokenStatus, fingerprint, status
+from mtbench.data import fingerprint
+from mtbench.data.status import ClassBalance, ScoreBalance, TokenStatus, status
 from mtbench.errors import PluginError, UsageError
 from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import BadRow, Examples, Pair, Split, TaskInfo

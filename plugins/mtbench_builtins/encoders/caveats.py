@@ -1,6 +1,6 @@
 """What a reader must know of the scores of an encoder: what it has met, and what it leaves out."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 from mtbench.api import Cell
@@ -20,7 +20,6 @@ SEEN = {
 
 QUORA = "para"
 """Stem of the files that predictions for Quora are submitted in, whatever a cell calls it."""
-
 
 CASED = 0.05
 """Share of a vocabulary's words that have capitals, above which that is no chance."""
@@ -48,33 +47,40 @@ def seen(cell: Cell) -> Iterator[str]:
 
 def told(cell: Cell, facts: Facts | None) -> Iterator[str]:
     """Yield what a checkpoint's folder says that the encoder is not; nothing without facts."""
-    if facts is None:
-        return
-    name = Path(cell.encoder.parameters.get("checkpoint", cell.encoder.name)).name
-    pooled = pooler_tasks(cell)
+    if facts is not None:
+        for said in _lacks(facts, pooler_tasks(cell)):
+            place = cell.encoder.parameters.get("checkpoint", cell.encoder.name)
+            yield f"{Path(place).name} {said}"
+
+
+def _lacks(facts: Facts, pooled: Sequence[str]) -> Iterator[str]:
+    """Yield what is to be said of a checkpoint.
+
+    Args:
+        pooled: tasks whose heads ask for the pooler.
+    """
     if facts.drawn and pooled:
-        yield f"{name} has no pooler: that of {', '.join(pooled)} began as random weights"
+        yield f"has no pooler: that of {', '.join(pooled)} began as random weights"
     if facts.modules:
-        yield f"{name} has modules that are left out: {', '.join(facts.modules)}"
+        yield f"has modules that are left out: {', '.join(facts.modules)}"
     declared, longest = facts.declared, facts.longest
     if declared is not None and (longest is None or declared < longest):
         yield (
-            f"{name} was made for texts of at most {declared} tokens (max_seq_length), and is "
-            f"given {'longer ones' if longest is None else f'up to {longest}'} (max_tokens)"
+            f"was made for texts of at most {declared} tokens (max_seq_length), and is given "
+            f"{'longer ones' if longest is None else f'up to {longest}'} (max_tokens)"
         )
     if facts.cased > CASED:
         yield (
-            f"{name} has a cased vocabulary, but its tokenizer lowers the case: "
+            "has a cased vocabulary, but its tokenizer lowers the case: "
             f"{facts.cased:.0%} of the vocabulary's words are never met (do_lower_case)"
         )
 
 
 def _known(checkpoint: str) -> str:
     """Return the name that a checkpoint is known by, whatever it was given as."""
-    weights = Path(checkpoint).expanduser() / WEIGHTS
-    if checkpoint == TINY or not weights.is_file():
-        return checkpoint.removeprefix("sentence-transformers/")
-    from mtbench_builtins.encoders.files import file_hash
+    if checkpoint != TINY and (weights := Path(checkpoint).expanduser() / WEIGHTS).is_file():
+        from mtbench_builtins.encoders.files import file_hash
 
-    known = {file_hash(SHIPPED[TINY] / WEIGHTS): TINY, TEACHER_WEIGHTS: TEACHER}
-    return known.get(file_hash(weights), "")
+        known = {file_hash(SHIPPED[TINY] / WEIGHTS): TINY, TEACHER_WEIGHTS: TEACHER}
+        return known.get(file_hash(weights), "")
+    return checkpoint.removeprefix("sentence-transformers/")

@@ -15,9 +15,13 @@ def pooler_tasks(cell: Cell) -> list[str]:
 
 def rejects(cell: Cell) -> str | None:
     """Refuse to pool a frozen BERT by a pooler that its checkpoint lacks."""
-    from mtbench_builtins.encoders.inspection import of_cell, pooler_is_drawn
 
-    return without_pooler(cell, lambda: pooler_is_drawn(of_cell(cell)))
+    def is_drawn() -> bool:
+        from mtbench_builtins.encoders.inspection import of_cell, pooler_is_drawn
+
+        return pooler_is_drawn(of_cell(cell))
+
+    return without_pooler(cell, is_drawn)
 
 
 def without_pooler(cell: Cell, is_drawn: Callable[[], bool]) -> str | None:

@@ -3,7 +3,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.api import Split, UsageError
-from mtbench.data import status
+from mtbench.data.status import status
 from mtbench_builtins.tasks.cfimdb import CFIMDB
 from mtbench_builtins.tasks.cs224n import FileTask
 from mtbench_builtins.tasks.quora import Quora
