@@ -100,7 +100,7 @@ def longest(checkpoint: Checkpoint, max_tokens: int | None) -> int | None:
     length = read_json(file, missing={}).get("model_max_length")
     limits = {
         f"{checkpoint.config}: max_position_embeddings": configuration.positions(config),
-        f"{file}: model_max_length": int(length)
+        f"{file}: model_max_length": length
         if isinstance(length, int | float) and length >= 1
         else None,
     }

@@ -43,10 +43,9 @@ class HuggingFaceTokenizer:
         self._tokenizer = _load(self._checkpoint, config)
         self._embedded: int = config.vocab_size
         self._has_types = TYPES in self._tokenizer.model_input_names
-        # The library says 10^30 where a tokenizer has no limit.
         limits = {
             f"{self._checkpoint.config}: max_position_embeddings": configuration.positions(config),
-            f"{self._checkpoint.folder}: model_max_length": int(self._tokenizer.model_max_length),
+            f"{self._checkpoint.folder}: model_max_length": self._tokenizer.model_max_length,
         }
         self._longest = longest(parameters.max_tokens, limits)
         self.fingerprint = self._fingerprint()
