@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from mtbench.api import Tokens, UsageError
+from mtbench_builtins.encoders.files import digest_of
 from mtbench_builtins.encoders.huggingface import configuration, library
-from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, digest_of, find
+from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, find
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.lengths import longest
 
