@@ -15,7 +15,8 @@ def pooler_tasks(cell: Cell) -> list[str]:
 
 def rejects(cell: Cell) -> str | None:
     """Refuse to pool a frozen BERT by a pooler that its checkpoint lacks."""
-    from mtbench_builtins.encoders.inspection import find, parameters_of, pooler_is_drawn
+    from mtbench_builtins.encoders.checkpoints import find
+    from mtbench_builtins.encoders.inspection import parameters_of, pooler_is_drawn
 
     return without_pooler(cell, lambda: pooler_is_drawn(find(parameters_of(cell))))
 

@@ -12,8 +12,8 @@ from safetensors.torch import load_file, save_file
 
 from mtbench.api import Cell, Component, UsageError
 from mtbench_builtins.encoders import inspection
+from mtbench_builtins.encoders.checkpoints import find
 from mtbench_builtins.encoders.inspection import (
-    find,
     fingerprint,
     parameters_of,
     pooler_is_drawn,
@@ -178,7 +178,8 @@ def test_without_a_checkpoint_the_vocabulary_is_the_fingerprint(
 def test_it_needs_no_torch(folder: Path) -> None:
     script = """
 import sys
-from mtbench_builtins.encoders.inspection import find, fingerprint, pooler_is_drawn
+from mtbench_builtins.encoders.checkpoints import find
+from mtbench_builtins.encoders.inspection import fingerprint, pooler_is_drawn
 from mtbench_builtins.encoders.parameters import MinBertParameters
 given = MinBertParameters(checkpoint=sys.argv[1])
 print(len(fingerprint(given)), pooler_is_drawn(find(given)), "torch" in sys.modules)

@@ -7,11 +7,8 @@ from mtbench_builtins.encoders.refusals import without_pooler
 
 def rejects(cell: Cell) -> str | None:
     """Refuse to pool a frozen model by a pooler that its checkpoint lacks."""
-    from mtbench_builtins.encoders.huggingface.inspection import (
-        find,
-        parameters_of,
-        pooler_is_drawn,
-    )
+    from mtbench_builtins.encoders.huggingface.checkpoint import find
+    from mtbench_builtins.encoders.huggingface.inspection import parameters_of, pooler_is_drawn
 
     return without_pooler(cell, lambda: pooler_is_drawn(find(parameters_of(cell))))
 
