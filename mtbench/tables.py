@@ -126,7 +126,9 @@ def read_table(
     seen: set[str] = set()
     bad_rows: list[BadRow] = []
     doubtful_rows: list[BadRow] = []
+    before = 0
     for line, row in table.rows:
+        several, before = line > before + 1, line
         split: Split = "train"
         try:
             fields = fields_of(row)
@@ -145,9 +147,14 @@ def read_table(
         examples.append(example)
         if id_column:
             seen.add(example[0])
-        if form == "delimited" and (
-            count := _joined(
-                row, delimiter, lambda one: example_of(fields_of(one)), all_of=not label
+        # Most rows are of one line, and need no closer look.
+        if (
+            several
+            and form == "delimited"
+            and (
+                count := _joined(
+                    row, delimiter, lambda one: example_of(fields_of(one)), all_of=not label
+                )
             )
         ):
             doubtful_rows.append(BadRow(path.name, line, JOINED.format(count)))

@@ -60,6 +60,18 @@ class TokenColumn:
             empty=np.zeros(len(sequences), np.bool_),
         )
 
+    @classmethod
+    def joined(cls, columns: Sequence[TokenColumn]) -> Self:
+        """Lay columns, one or more, end to end."""
+        lengths = np.concatenate([column.lengths for column in columns])
+        return cls(
+            ids=np.concatenate([column.ids for column in columns]),
+            types=np.concatenate([column.types for column in columns]),
+            offsets=_offsets(lengths),
+            cut=np.concatenate([column.cut for column in columns]),
+            empty=np.concatenate([column.empty for column in columns]),
+        )
+
     def __len__(self) -> int:
         return len(self.offsets) - 1
 

@@ -14,6 +14,9 @@ from mtbench.token_column import TokenColumn
 Items = Sequence[tuple[str, ...]]
 """What a tokenizer is given: one text each, or a pair."""
 
+AT_ONCE = 1000
+"""Items that a tokenizer is given in one call: of a whole column it would keep 3 KB a text."""
+
 BLANK = ("",)
 """An item whose tokens are those that every sequence has."""
 
@@ -38,7 +41,15 @@ def encode(columns: Sequence[Items], tokenizer: Tokenizer) -> tuple[TokenColumn,
         UsageError: if the tokenizer says that the checkpoint that it was given does not fit.
         PluginError: if it does not give one sequence an item.
     """
-    return tuple(_encode(column, tokenizer) for column in columns)
+    return tuple(
+        TokenColumn.joined(
+            [
+                _encode(column[start : start + AT_ONCE], tokenizer)
+                for start in range(0, max(len(column), 1), AT_ONCE)
+            ]
+        )
+        for column in columns
+    )
 
 
 def _encode(column: Items, tokenizer: Tokenizer) -> TokenColumn:

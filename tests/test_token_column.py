@@ -36,6 +36,15 @@ def test_the_arrays_of_a_column_by_hand() -> None:
     assert [array.dtype for array in arrays] == [np.int32, np.uint8, np.int64, bool, bool]
 
 
+def test_columns_are_laid_end_to_end() -> None:
+    whole = replace(TokenColumn.of(SEQUENCES), empty=np.array([False, True, False, True]))
+    for cut in range(1, len(SEQUENCES)):
+        joined = TokenColumn.joined([whole.select(range(cut)), whole.select(range(cut, 4))])
+        assert read(joined) == SEQUENCES
+        assert joined.empty.tolist() == whole.empty.tolist()
+        assert joined.offsets.tolist() == whole.offsets.tolist()
+
+
 def test_sequences_come_back_as_they_went_in() -> None:
     column = TokenColumn.of(SEQUENCES)
 

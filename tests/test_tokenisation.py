@@ -3,7 +3,7 @@ from collections.abc import Sequence
 import pytest
 
 from mtbench.protocols import Examples, Pair, TaskInfo, Tokens
-from mtbench.tokenisation import TextCounts, counts, encode, items
+from mtbench.tokenisation import AT_ONCE, TextCounts, counts, encode, items
 
 CLASSES = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=3)
 SCORE = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0, 5))
@@ -55,6 +55,15 @@ def test_an_example_counts_once_whichever_of_its_sentences_it_is(pair: Pair, cut
     ]
 
     assert counted(texts, pair) == TextCounts(7, cut=cut, empty=3)
+
+
+@pytest.mark.parametrize("size", [0, AT_ONCE, 2 * AT_ONCE + 1])
+def test_a_long_column_is_tokenised_in_pieces(size: int) -> None:
+    texts = [[("a " * (place % 7),) for place in range(size)]]
+    [column] = encode(texts, Words())
+    assert column.lengths.tolist() == [min(place % 7, 4) + 2 for place in range(size)]
+    assert column.cut.tolist() == [place % 7 > 4 for place in range(size)]
+    assert column.empty.tolist() == [place % 7 == 0 for place in range(size)]
 
 
 def test_a_pair_that_is_cut_to_nothing_of_one_sentence_is_not_empty() -> None:

@@ -19,16 +19,18 @@ NAMED = 10
 def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
     """Say that the labels of a split are not what its task takes them for, or None.
 
-    Labels were refused while a class has no row: on the right scale each would be some class. (A
-    few rows of dev or test may lack one by chance.) Or more rows were refused than read, for
-    different labels: one alone, such as -1, may mark rows without a gold label.
+    Labels were refused while a class has no row: on the right scale each would be some class.
+    (Dev or test may lack one by chance, where they have few rows, or few labels were refused for
+    so many rows.) Or more rows were refused than read, for different labels: one alone, such as
+    -1, may mark rows without a gold label.
     """
     refused = [row for row in examples.bad_rows if row.label is not None]
     counts = Counter(str(row.label) for row in refused)
     read = set(examples.labels or ())
     absent = [_written(info, label) for label in range(info.classes or 0) if label not in read]
-    many = len(examples) + len(refused) >= BY_CHANCE * (info.classes or 0)
-    if refused and absent and (split == "train" or many):
+    few = BY_CHANCE * (info.classes or 0)
+    by_chance = not few <= len(examples) + len(refused) <= few * len(refused)
+    if refused and absent and (split == "train" or not by_chance):
         names = [repr(name) for name in absent] if info.class_names else absent
         problem = f"no row of {split} is of class {_some(names)}"
     elif len(counts) > 1 and len(refused) > len(examples):

@@ -65,6 +65,15 @@ def test_a_few_rows_may_lack_a_class_by_chance(split: str) -> None:
     assert misreading(CLASSES, few, "train") is not None
 
 
+@pytest.mark.parametrize("split", ["dev", "test"])
+def test_a_rare_class_may_be_absent_beside_a_rare_mark(split: str) -> None:
+    labels = [0.0, 1.0] * 27  # a class would have some 20 of 60 rows
+
+    assert misreading(CLASSES, examples(labels, *["-1"] * 6), split) is None
+    assert misreading(CLASSES, examples(labels, *["3"] * 7), split) is not None
+    assert misreading(CLASSES, examples(labels, "-1"), "train") is not None
+
+
 @pytest.mark.parametrize("info", [CLASSES, NAMED, SCORE])
 def test_more_labels_are_refused_than_read(info: TaskInfo) -> None:
     said = misreading(info, examples([0, 1, 1], "2.5", "3.5", "4", "5"), "train")

@@ -27,9 +27,9 @@ CASED = 0.05
 
 def caveat(cell: Cell) -> list[str]:
     """Return what a reader of the scores of a cell's BERT must know."""
-    from mtbench_builtins.encoders.inspection import LATEST
+    from mtbench_builtins.encoders.inspection import inspect, parameters_of
 
-    return [*seen(cell), *told(cell, LATEST.of_cell(cell))]
+    return [*seen(cell), *told(cell, inspect(parameters_of(cell)))]
 
 
 def seen(cell: Cell) -> Iterator[str]:

@@ -1,13 +1,12 @@
 """BERT checkpoints in the Hugging Face layout: which files they are, and what they declare."""
 
-import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import hub, sentence_modules
-from mtbench_builtins.encoders.files import file_hash, read_json
+from mtbench_builtins.encoders.files import digest_of, read_json
 from mtbench_builtins.encoders.parameters import BertParameters
 from mtbench_builtins.encoders.shape import Shape, from_config
 from mtbench_builtins.encoders.shipped import SHIPPED
@@ -61,12 +60,7 @@ class Checkpoint:
     def digest(self) -> str:
         """Return the SHA-256 of what decides the weights and the tokens, wherever it lies."""
         others = [self.folder / name for name in OTHERS if (self.folder / name).is_file()]
-        digest = hashlib.sha256()
-        for file in (self.config, self.weights, self.vocabulary, *others):
-            digest.update(
-                f"{file.relative_to(self.folder).as_posix()} {file_hash(file)}\n".encode()
-            )
-        return digest.hexdigest()
+        return digest_of(self.folder, [self.config, self.weights, self.vocabulary, *others])
 
 
 def find(parameters: BertParameters) -> Checkpoint | None:

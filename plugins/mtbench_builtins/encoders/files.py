@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from functools import lru_cache
 from pathlib import Path
 from typing import Any
@@ -58,6 +59,14 @@ def file_hash(file: Path) -> str:
     """Return the SHA-256 of a file; one that did not change is read once a process."""
     status = file.stat()
     return _hash_once((file.resolve(), status.st_size, status.st_mtime_ns))
+
+
+def digest_of(folder: Path, files: Iterable[Path]) -> str:
+    """Return the SHA-256 of files by their names in a folder and their bytes."""
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(folder).as_posix()} {file_hash(file)}\n".encode())
+    return digest.hexdigest()
 
 
 @lru_cache(maxsize=256)

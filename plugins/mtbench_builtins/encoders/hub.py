@@ -3,6 +3,7 @@
 from pathlib import Path
 
 from mtbench.api import UsageError
+from mtbench_builtins.encoders.sentence_modules import POOLING
 
 FILES = (
     "config.json",
@@ -14,7 +15,7 @@ FILES = (
     "added_tokens.json",
     "modules.json",
     "sentence_*_config.json",
-    "1_Pooling/config.json",
+    POOLING,
 )
 """What a BERT is made of, and what it declares; of a repository, nothing else is fetched."""
 PICKLED = "pytorch_model.bin"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from mtbench.api import Cell
 from mtbench_builtins.encoders.checkpoints import Checkpoint, find
-from mtbench_builtins.encoders.facts import Facts, Latest, of_folder
+from mtbench_builtins.encoders.facts import Facts, of_folder
 from mtbench_builtins.encoders.files import refuse_pointer
 from mtbench_builtins.encoders.names import check, encoder_part, has_pooler, parameters
 from mtbench_builtins.encoders.parameters import BertParameters, MinBertParameters
@@ -41,9 +41,6 @@ def inspect(given: BertParameters) -> Facts | None:
     return of_folder(checkpoint.folder, drawn=drawn, longest=longest, cased=cased)
 
 
-LATEST = Latest(inspect, MinBertParameters)
-
-
 def fingerprint(given: BertParameters) -> str:
     """Return the SHA-256 of what decides the initial weights and the tokens.
 
@@ -54,22 +51,16 @@ def fingerprint(given: BertParameters) -> str:
         UsageError: if the checkpoint is nowhere, files are missing or damaged, or it cannot be
             used with these parameters.
     """
-    LATEST.inspect(given)
+    inspect(given)
     checkpoint = find(given)
     if checkpoint is None:
         return hashlib.sha256("\n".join(vocabulary()).encode()).hexdigest()
     return checkpoint.digest()
 
 
-def of_cell(cell: Cell) -> Checkpoint | None:
-    """Return the checkpoint of a cell's BERT; None where it has none.
-
-    Raises:
-        UsageError: if it is nowhere, or files are missing.
-    """
-    given = cell.encoder.parameters  # those of tiny name none
-    place = {"checkpoint": given.get("checkpoint", TINY), "revision": given.get("revision")}
-    return find(MinBertParameters(**place))
+def parameters_of(cell: Cell) -> MinBertParameters:
+    """Return the parameters of a cell's BERT; those of tiny with its checkpoint."""
+    return MinBertParameters(**{"checkpoint": TINY, **cell.encoder.parameters})
 
 
 def pooler_is_drawn(checkpoint: Checkpoint | None) -> bool:

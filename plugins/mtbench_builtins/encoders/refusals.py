@@ -17,9 +17,10 @@ def rejects(cell: Cell) -> str | None:
     """Refuse to pool a frozen BERT by a pooler that its checkpoint lacks."""
 
     def is_drawn() -> bool:
-        from mtbench_builtins.encoders.inspection import of_cell, pooler_is_drawn
+        from mtbench_builtins.encoders.checkpoints import find
+        from mtbench_builtins.encoders.inspection import parameters_of, pooler_is_drawn
 
-        return pooler_is_drawn(of_cell(cell))
+        return pooler_is_drawn(find(parameters_of(cell)))
 
     return without_pooler(cell, is_drawn)
 

@@ -40,7 +40,6 @@ NOT_FOLLOWED = ("auto_map", "fast_tokenizer_files", "split_special_tokens")
 """Settings that change ids; refused where they say something."""
 LENGTHS = ("model_max_length", "max_len")
 """How many tokens a sequence may have; the second is its former name."""
-NO_LIMIT = 10**9
 MARKS = ("content", "single_word", "lstrip", "rstrip", "normalized", "special")
 """Keys of an object that is a token."""
 ELSEWHERE = "the encoder 'huggingface' may follow it"
@@ -81,11 +80,9 @@ class TokenizerSettings:
         return list(self.values.get(EXTRA, self.values.get(FORMERLY)) or ())
 
     @cached_property
-    def longest(self) -> int | None:
-        """How many tokens a sequence may have (``model_max_length``); None for any number."""
-        length = next((self.values[key] for key in LENGTHS if key in self.values), None)
-        # The library says 10^30 where there is no limit.
-        return None if length is None or length > NO_LIMIT else int(length)
+    def longest(self) -> float | None:
+        """How many tokens a sequence may have (``model_max_length``), as the file has it."""
+        return next((self.values[key] for key in LENGTHS if key in self.values), None)
 
     def refusal(self, key: str, expected: str) -> UsageError:
         """Return the error for a setting that cannot be what it is."""

@@ -12,7 +12,13 @@ from safetensors.torch import load_file, save_file
 
 from mtbench.api import Cell, Component, UsageError
 from mtbench_builtins.encoders import inspection
-from mtbench_builtins.encoders.inspection import fingerprint, of_cell, pooler_is_drawn, reading
+from mtbench_builtins.encoders.checkpoints import find
+from mtbench_builtins.encoders.inspection import (
+    fingerprint,
+    parameters_of,
+    pooler_is_drawn,
+    reading,
+)
 from mtbench_builtins.encoders.parameters import MinBertParameters, TinyParameters
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
@@ -172,7 +178,8 @@ def test_without_a_checkpoint_the_vocabulary_is_the_fingerprint(
 def test_it_needs_no_torch(folder: Path) -> None:
     script = """
 import sys
-from mtbench_builtins.encoders.inspection import find, fingerprint, pooler_is_drawn
+from mtbench_builtins.encoders.checkpoints import find
+from mtbench_builtins.encoders.inspection import fingerprint, pooler_is_drawn
 from mtbench_builtins.encoders.parameters import MinBertParameters
 given = MinBertParameters(checkpoint=sys.argv[1])
 print(len(fingerprint(given)), pooler_is_drawn(find(given)), "torch" in sys.modules)
@@ -194,27 +201,32 @@ def cell(name: str = "minbert", **parameters: Any) -> Cell:
 @pytest.mark.parametrize("pooler", [False, True])
 def test_a_pooler_that_is_drawn(bert_folder: Folder, pooler: bool, pickled: bool) -> None:
     folder = bert_folder(pooler=pooler, pickled=pickled)
-    found = of_cell(cell(checkpoint=str(folder), revision=None))
+    found = find(MinBertParameters(checkpoint=str(folder)))
     assert found is not None
     assert found.folder == folder
     assert pooler_is_drawn(found) is not pooler
 
 
-def test_the_checkpoint_of_a_cell() -> None:
-    tiny = of_cell(cell("tiny"))
-    assert tiny is not None
-    assert tiny.folder == SHIPPED[TINY]
-    assert of_cell(cell(checkpoint=TINY, revision=None)) == tiny
-    assert of_cell(cell(checkpoint=None, revision=None)) is None
-    assert pooler_is_drawn(tiny)
-    assert not pooler_is_drawn(None)
+def test_without_a_checkpoint_no_pooler_is_known_to_be_drawn() -> None:
+    assert pooler_is_drawn(find(TinyParameters()))
+    assert not pooler_is_drawn(find(MinBertParameters()))
+
+
+def test_the_parameters_of_a_cell() -> None:
+    for given in (
+        MinBertParameters(checkpoint=TINY, max_tokens=9),
+        MinBertParameters(max_positions=1024, max_tokens=1000),
+    ):
+        assert parameters_of(cell(**given.model_dump())) == given
+    of_tiny = parameters_of(cell("tiny", **TinyParameters(mode="frozen").model_dump()))
+    assert of_tiny == MinBertParameters(checkpoint=TINY, mode="frozen")
 
 
 # --- how texts are read -----------------------------------------------------------------------
 
 
 def test_words_that_are_never_met(folder: Path) -> None:
-    checkpoint = of_cell(cell(checkpoint=str(folder), revision=None))
+    checkpoint = find(MinBertParameters(checkpoint=str(folder)))
     assert checkpoint is not None
     assert reading(checkpoint, 100) == (100, 0)
     assert reading(checkpoint, None) == (512, 0)

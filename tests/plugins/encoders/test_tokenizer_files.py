@@ -205,13 +205,12 @@ def of_transformers(folder: Path, max_tokens: int | None) -> Callable[[tuple[str
     longest = max_tokens or min(reference.model_max_length, BERT["max_position_embeddings"])
 
     def encode(item: tuple[str, ...]) -> Tokens:
-        encoded = reference(  # as a batch: alone, an empty second sentence is taken for none
-            *([text] for text in item),
-            truncation="longest_first",
-            max_length=longest,
-            return_token_type_ids=True,
+        columns = [[text] for text in item]  # alone, an empty second sentence is taken for none
+        encoded = reference(
+            *columns, truncation="longest_first", max_length=longest, return_token_type_ids=True
         )
-        return Tokens(encoded["input_ids"][0], encoded["token_type_ids"][0])
+        [whole], [ids] = reference(*columns)["input_ids"], encoded["input_ids"]
+        return Tokens(ids, encoded["token_type_ids"][0], cut=len(whole) > len(ids))
 
     return encode
 

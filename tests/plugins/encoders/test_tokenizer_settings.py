@@ -73,12 +73,14 @@ def test_special_tokens_by_their_former_name_and_as_objects(tmp_path: Path) -> N
     [
         ({"model_max_length": 128}, 128),
         ({"max_len": 64}, 64),
-        ({"model_max_length": 1e30}, None),
+        ({"model_max_length": 1e30}, 1e30),
         ({"model_max_length": None, "max_len": 64}, None),
         ({"model_max_length": 128.0, "max_len": 64}, 128),
     ],
 )
-def test_the_longest_sequence(tmp_path: Path, given: dict[str, Any], longest: int | None) -> None:
+def test_the_longest_sequence(
+    tmp_path: Path, given: dict[str, Any], longest: float | None
+) -> None:
     assert settings_of(tmp_path, tokenizer_config=given).longest == longest
 
 

@@ -7,13 +7,14 @@ from mtbench_builtins.encoders.refusals import without_pooler
 
 def rejects(cell: Cell) -> str | None:
     """Refuse to pool a frozen model by a pooler that its checkpoint lacks."""
-    from mtbench_builtins.encoders.huggingface.inspection import of_cell, pooler_is_drawn
+    from mtbench_builtins.encoders.huggingface.checkpoint import find
+    from mtbench_builtins.encoders.huggingface.inspection import parameters_of, pooler_is_drawn
 
-    return without_pooler(cell, lambda: pooler_is_drawn(of_cell(cell)))
+    return without_pooler(cell, lambda: pooler_is_drawn(find(parameters_of(cell))))
 
 
 def caveat(cell: Cell) -> list[str]:
     """Return what a reader of the scores of a cell's model must know."""
-    from mtbench_builtins.encoders.huggingface.inspection import LATEST
+    from mtbench_builtins.encoders.huggingface.inspection import inspect, parameters_of
 
-    return [*seen(cell), *told(cell, LATEST.of_cell(cell))]
+    return [*seen(cell), *told(cell, inspect(parameters_of(cell)))]

@@ -1,12 +1,12 @@
 """Checkpoints of the library transformers: which files they are, and where they lie."""
 
-import hashlib
 from pathlib import Path
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders import checkpoints, hub
-from mtbench_builtins.encoders.files import file_hash, read_json
+from mtbench_builtins.encoders.files import digest_of, read_json
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
+from mtbench_builtins.encoders.sentence_modules import POOLING
 from mtbench_builtins.encoders.shipped import SHIPPED
 
 INDEX = ".index.json"
@@ -73,17 +73,9 @@ class Checkpoint(checkpoints.Checkpoint):
         Raises:
             UsageError: if a file of the weights is not there.
         """
-        pooling = self.folder / "1_Pooling" / "config.json"
+        pooling = self.folder / POOLING
         others = [pooling] if pooling.is_file() else []
         return digest_of(self.folder, [*self.token_files(), *self.weight_files(), *others])
-
-
-def digest_of(folder: Path, files: list[Path]) -> str:
-    """Return the SHA-256 of files by their names in a folder and their bytes."""
-    digest = hashlib.sha256()
-    for file in files:
-        digest.update(f"{file.relative_to(folder).as_posix()} {file_hash(file)}\n".encode())
-    return digest.hexdigest()
 
 
 def find(parameters: HuggingFaceParameters) -> Checkpoint:

@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 from mtbench.api import Cell, UsageError
 from mtbench_builtins.encoders import inspection, lengths
-from mtbench_builtins.encoders.facts import Facts, Latest, of_folder
+from mtbench_builtins.encoders.facts import Facts, of_folder
 from mtbench_builtins.encoders.files import read_json, refuse_pointer
 from mtbench_builtins.encoders.huggingface import configuration, library
 from mtbench_builtins.encoders.huggingface.checkpoint import (
@@ -18,21 +18,12 @@ from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParamete
 from mtbench_builtins.encoders.stored import names, read, refuse_integers, refuse_wrapper
 
 WITH_POOLER = frozenset(
-    {
+    (
         *("albert", "bert", "big_bird", "camembert", "data2vec-text", "ernie", "esm", "fnet"),
-        *(
-            "ibert",
-            "jina_embeddings_v3",
-            "layoutlm",
-            "lilt",
-            "longformer",
-            "luke",
-            "markuplm",
-            "megatron-bert",
-        ),
-        *("mobilebert", "mpnet", "rembert", "roberta", "roberta-prelayernorm", "roc_bert"),
-        *("squeezebert", "tapas", "xlm-roberta", "xlm-roberta-xl", "xmod"),
-    }
+        *("ibert", "jina_embeddings_v3", "layoutlm", "lilt", "longformer", "luke", "markuplm"),
+        *("megatron-bert", "mobilebert", "mpnet", "rembert", "roberta", "roberta-prelayernorm"),
+        *("roc_bert", "squeezebert", "tapas", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+    )
 )
 """Kinds of model with a pooler, whose weights are drawn where a checkpoint has none."""
 WEIGHTS = ("weight", "bias")
@@ -71,9 +62,6 @@ def inspect(parameters: HuggingFaceParameters) -> Facts:
     )
 
 
-LATEST = Latest(inspect, HuggingFaceParameters)
-
-
 def fingerprint(parameters: HuggingFaceParameters) -> str:
     """Return the SHA-256 of what decides the initial weights and the tokens, wherever it lies.
 
@@ -83,7 +71,7 @@ def fingerprint(parameters: HuggingFaceParameters) -> str:
     Raises:
         UsageError: if ``inspect`` finds something.
     """
-    LATEST.inspect(parameters)
+    inspect(parameters)
     return find(parameters).digest()
 
 
@@ -112,21 +100,16 @@ def longest(checkpoint: Checkpoint, max_tokens: int | None) -> int | None:
     length = read_json(file, missing={}).get("model_max_length")
     limits = {
         f"{checkpoint.config}: max_position_embeddings": configuration.positions(config),
-        f"{file}: model_max_length": int(length)
+        f"{file}: model_max_length": length
         if isinstance(length, int | float) and length >= 1
         else None,
     }
     return lengths.longest(max_tokens, limits)
 
 
-def of_cell(cell: Cell) -> Checkpoint:
-    """Return the checkpoint of a cell's encoder.
-
-    Raises:
-        UsageError: if it is nowhere, or files are missing.
-    """
-    given = cell.encoder.parameters
-    return find(HuggingFaceParameters(checkpoint=given["checkpoint"], revision=given["revision"]))
+def parameters_of(cell: Cell) -> HuggingFaceParameters:
+    """Return the parameters of a cell's encoder."""
+    return HuggingFaceParameters(**cell.encoder.parameters)
 
 
 def pooler_is_drawn(checkpoint: Checkpoint) -> bool:

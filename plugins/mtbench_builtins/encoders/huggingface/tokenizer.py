@@ -8,8 +8,9 @@ from importlib.metadata import version
 from typing import Any
 
 from mtbench.api import Tokens, UsageError
+from mtbench_builtins.encoders.files import digest_of
 from mtbench_builtins.encoders.huggingface import configuration, library
-from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, digest_of, find
+from mtbench_builtins.encoders.huggingface.checkpoint import Checkpoint, find
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.lengths import longest
 
@@ -43,10 +44,9 @@ class HuggingFaceTokenizer:
         self._tokenizer = _load(self._checkpoint, config)
         self._embedded: int = config.vocab_size
         self._has_types = TYPES in self._tokenizer.model_input_names
-        # The library says 10^30 where a tokenizer has no limit.
         limits = {
             f"{self._checkpoint.config}: max_position_embeddings": configuration.positions(config),
-            f"{self._checkpoint.folder}: model_max_length": int(self._tokenizer.model_max_length),
+            f"{self._checkpoint.folder}: model_max_length": self._tokenizer.model_max_length,
         }
         self._longest = longest(parameters.max_tokens, limits)
         self.fingerprint = self._fingerprint()

@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -141,10 +142,10 @@ def test_more_tokens_than_positions_are_refused(
 
 
 def test_more_tokens_than_the_tokenizer_allows_are_refused(folder: Path) -> None:
-    for length, limit in [(100, 100), (1e30, 10**30), (None, None), ("9", None)]:
+    for length, limit in [(100, 100), (1e30, None), (math.inf, None), (None, None), ("9", None)]:
         config = json.dumps({"model_max_length": length})
         (folder / "tokenizer_config.json").write_text(config)
-        assert longest(find(at(folder)), None) in (limit, int(length or 0) if limit else limit)
+        assert longest(find(at(folder)), None) == limit
     (folder / "tokenizer_config.json").write_text('{"model_max_length": 100}')
     assert refusal(folder, max_tokens=101) == (
         f"max_tokens is 101, but {folder}/tokenizer_config.json: model_max_length is 100"

@@ -125,6 +125,13 @@ def test_the_tokenizers_own_limit_counts(folder_of: Folder) -> None:
     assert len(tokens.ids) == 8
 
 
+def test_a_model_without_positions_takes_sequences_of_any_length(folder_of: Folder) -> None:
+    folder = folder_of("bert")
+    (folder / "config.json").write_text(json.dumps({"model_type": "funnel", "vocab_size": 100}))
+    [tokens] = tokenizer_of(folder).encode([("the film " * 300,)])
+    assert (len(tokens.ids), tokens.cut) == (602, False)
+
+
 def test_a_token_without_an_embedding_is_refused(folder_of: Folder) -> None:
     folder = folder_of("bert")
     with (folder / "vocab.txt").open("a") as file:
