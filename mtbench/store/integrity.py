@@ -27,6 +27,7 @@ from mtbench.store.records import (
     SEALED,
     Record,
     check_request,
+    check_sealed,
 )
 
 BLANK = "0" * 64
@@ -96,6 +97,7 @@ def _ended(folder: Path, sizes: Mapping[str, int]) -> Record:
         if request is not None:
             _check_request(folder, request)
         return Record("failed", "", request, result)
+    check_sealed(result)
     _check_sizes(sizes, result["files"])
     if request is not None:
         _compare(REQUEST, hashlib.sha256(request).hexdigest(), result)

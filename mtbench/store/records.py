@@ -78,6 +78,17 @@ class _Request(_Fields):
     machine: dict[str, Any]
 
 
+class _File(_Fields):
+    bytes: int
+    sha256: str
+
+
+class _Sealed(_Fields):
+    """The fields of the ``result.json`` of a run with scores that tell of its files."""
+
+    files: dict[str, _File]
+
+
 class _Costly(_Fields):
     train: dict[str, Any]
 
@@ -127,6 +138,15 @@ def check_request(request: Mapping[str, Any]) -> None:
         ValueError: naming the first that is missing or of another type.
     """
     _check(_Request, request, REQUEST)
+
+
+def check_sealed(result: Mapping[str, Any]) -> None:
+    """Make sure that the result of a run with scores says what its files were.
+
+    Raises:
+        ValueError: naming the field that is missing or of another type.
+    """
+    _check(_Sealed, result, RESULT)
 
 
 def check_timing(timing: Mapping[str, Any]) -> None:

@@ -1,5 +1,6 @@
 """What lies in a run's folder is what was written, or damaged: every file, every way."""
 
+import hashlib
 import json
 import os
 import shutil
@@ -144,6 +145,18 @@ def test_a_result_of_an_older_version_has_no_digests(run: RunFolder) -> None:
     assert damage_of(run) == (
         "result.json: it holds no digests, so mtbench did not write it, or long ago"
     )
+
+
+@pytest.mark.parametrize(
+    "files", [None, [], {"run.json": 1}, {"run.json": {"bytes": "9", "sha256": ""}}]
+)
+def test_a_result_that_tells_nothing_of_its_files(run: RunFolder, files: object) -> None:
+    """Its own digest fits, as whoever writes a result can make it."""
+    text = json.dumps({**(run.read(RESULT) or {}), "files": files, "digest": "0" * 64})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (run.path / RESULT).write_text(text.replace("0" * 64, digest))
+
+    assert damage_of(run).startswith("result.json: files")
 
 
 @pytest.mark.parametrize("name", LARGE)
