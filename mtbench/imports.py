@@ -21,6 +21,9 @@ HARNESS = __name__.partition(".")[0]
 Import = tuple[str, str]
 """A module, and what is taken from it: a name, ``"*"``, or nothing but the module itself."""
 
+LOADERS = ("import_module", "__import__", "find_spec")
+"""Functions whose first argument names a module."""
+
 
 def closure(roots: Iterable[str]) -> dict[str, bytes]:
     """Return the sources of modules and of what they import, transitively, by full name.
@@ -71,6 +74,8 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
     """
     packages = set()
     nodes = list(ast.walk(tree))
+    aliases = [node for node in nodes if isinstance(node, ast.alias)]
+    loaders = {*LOADERS, *(alias.asname for alias in aliases if alias.name in LOADERS)}
     for node in nodes:
         if isinstance(node, ast.Import):
             yield from ((alias.name, "") for alias in node.names)
@@ -78,7 +83,7 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
         elif isinstance(node, ast.ImportFrom):
             base = _absolute("." * node.level + (node.module or ""), package)
             yield from ((base, alias.name) for alias in node.names)
-        elif isinstance(node, ast.Call):
+        elif isinstance(node, ast.Call) and _dotted(node.func)[-1] in loaders:
             yield from _called(node, package)
     for node in nodes:
         # After ``import a.b``, code may go from ``a`` to whatever else is in it.
@@ -89,10 +94,9 @@ def imported(tree: ast.AST, package: str) -> Iterator[Import]:
 
 def _called(node: ast.Call, package: str) -> Iterator[Import]:
     """Yield the module of ``import_module("name")`` or ``__import__("name")``."""
-    function = _dotted(node.func)[-1]
-    if function not in ("import_module", "__import__"):
-        return
-    texts = [part.value for part in node.args if isinstance(part, ast.Constant)]
+    named = sorted(node.keywords, key=lambda keyword: keyword.arg != "name")
+    parts = [*node.args, *(keyword.value for keyword in named)]
+    texts = [part.value for part in parts if isinstance(part, ast.Constant)]
     match [text for text in texts if isinstance(text, str)]:
         case [name, *given]:
             yield _absolute(name, given[0] if given else package), ""

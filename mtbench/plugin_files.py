@@ -1,6 +1,7 @@
 """Plugin files: Python files that are plugins without being installed (``--plugin``)."""
 
 import ast
+import os
 import sys
 from collections.abc import Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
@@ -44,7 +45,8 @@ def distinct(files: Iterable[Path]) -> list[Path]:
     found: dict[str, Path] = {}
     for file in files:
         other = found.setdefault(file.name, file)
-        if other.resolve() != file.resolve():
+        # Not ``resolve``, which raises for a link that leads to itself; see ``check_file``.
+        if os.path.realpath(other) != os.path.realpath(file):
             raise UsageError(f"--plugin {file}: it has the name of another one, {other}")
     return list(found.values())
 

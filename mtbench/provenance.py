@@ -1,7 +1,9 @@
 """Source hashes: which code a component is made of, so that editing it re-runs what used it."""
 
 import hashlib
+import sys
 from collections.abc import Callable, Iterable, Iterator
+from operator import attrgetter
 from pathlib import Path
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
@@ -182,20 +184,36 @@ def _made_with(function: FunctionType) -> Iterator[Any]:
         yield from function.__closure__ or ()
         yield from function.__defaults__ or ()
         yield from (function.__kwdefaults__ or {}).items()
+        yield from (item for item in sorted(vars(function).items()) if not _is_pythons(item[0]))
 
 
 def _brought_by(cls: type) -> Iterator[Any]:
     """Yield what a class has that its module's source does not show."""
-    yield from (base for base in cls.__bases__ if LOCAL in base.__qualname__)
-    if LOCAL not in cls.__qualname__:
+    yield from (base for base in cls.__bases__ if _is_made(base))
+    if not _is_made(cls):
         return
     for name, value in sorted(vars(cls).items()):
         functions = [getattr(value, part) for part in INSIDE if hasattr(value, part)]
         if isinstance(value, FunctionType):
             functions = [] if _of_text(value) else [value]  # a dataclass writes its own methods
-        elif not functions and not name.startswith("_"):
+        elif not functions and not _is_pythons(name):
             functions = [value]
         yield from (part for function in functions for part in (name, function))
+
+
+def _is_made(cls: type) -> bool:
+    """Whether a class was made while a function ran, by ``type`` say; its module has no such."""
+    if LOCAL in cls.__qualname__ or not counts(cls.__module__):
+        return LOCAL in cls.__qualname__
+    try:
+        return attrgetter(cls.__qualname__)(sys.modules[cls.__module__]) is not cls
+    except (KeyError, AttributeError):
+        return True
+
+
+def _is_pythons(name: str) -> bool:
+    """Whether Python itself keeps something in a class or function under a name."""
+    return name.startswith("__") or name == "_abc_impl"
 
 
 def _content(cell: CellType) -> Iterator[Any]:

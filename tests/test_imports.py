@@ -45,6 +45,13 @@ def write(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None) ->
         ("import_module('.a', __package__)", {("pack.sub.a", "")}),
         ("import_module('..a', 'other.sub')", {("other.a", "")}),
         ("__import__('a')", {("a", "")}),
+        ("import_module(name='a')", {("a", "")}),
+        ("import_module(package='other.sub', name='.a')", {("other.sub.a", "")}),
+        (
+            "from importlib import import_module as load\nload('a')",
+            {("importlib", "import_module"), ("a", "")},
+        ),
+        ("importlib.util.find_spec('a')", {("a", "")}),
         ("import_module(name)", set()),
         ("print('a')", set()),
     ],

@@ -132,6 +132,15 @@ def test_a_file_counts_once_however_it_is_written(
     assert distinct([file, Path("other.py"), *again]) == [file, Path("other.py")]
 
 
+def test_a_link_to_itself_is_no_file(tmp_path: Path) -> None:
+    link = tmp_path / "head.py"
+    link.symlink_to(link)
+
+    assert distinct([link]) == [link]
+    with pytest.raises(UsageError, match="there is no such file"):
+        check_file(link)
+
+
 def test_two_files_of_one_name_would_be_one_module(file: Path, tmp_path: Path) -> None:
     other = tmp_path / "folder" / file.name
 

@@ -224,6 +224,7 @@ def test_a_source_that_is_no_python(pack: Path) -> None:
 # --- what is no class or function of a module -------------------------------------------------
 
 MADE = """
+from abc import ABC
 from functools import cache, partial, wraps
 from types import MethodType
 
@@ -269,6 +270,23 @@ def with_class(factor):
         def slope(self):
             return factor
     return Local
+
+
+def with_attribute(factor):
+    def build(*given):
+        return build.factor
+    build.factor = factor
+    return build
+
+
+def with_private(factor):
+    class Local(Head, ABC):
+        _factor = factor
+    return Local
+
+
+def by_type(factor):
+    return type("Made", (Head,), {"factor": factor, "build": Head.build})
 """
 
 DIFFERING = {
@@ -284,6 +302,10 @@ DIFFERING = {
     "a default": "with_default({})",
     "a class that was made": "with_class({})",
     "a class of one that was made": "type('Made', (with_class({}),), dict(__module__='made'))",
+    "an attribute of a function": "with_attribute({})",
+    "what a class that was made keeps private": "with_private({})",
+    "a class that was made by type": "by_type({})",
+    "a class of one by type": "type('Last', (by_type({}),), dict(__module__='made'))",
     "a wrapper's argument": "wrappers.scaled({})(build)",
     "a wrapped partial": "wrappers.scaled(1)(partial(Head, {}))",
     "a function of a method": "MethodType(closing_over({}), 3)",

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from mtbench.errors import UsageError
 from mtbench.outputs import write_files
+from mtbench.store import read_file, reason_of
 
 BEGIN = "<!-- mtbench:leaderboard -->"
 END = "<!-- /mtbench:leaderboard -->"
@@ -21,9 +22,11 @@ def write_table(matrix: Path, table: str) -> Path:
     folder = matrix if matrix.is_dir() else matrix.parent
     file = folder / "README.md"
     try:
-        text = file.read_text(encoding="utf-8") if file.exists() else ""
+        text = read_file(file).decode("utf-8")
+    except FileNotFoundError:
+        text = ""
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
+        raise UsageError(f"{file}: cannot be read: {reason_of(error)}") from None
     block = f"{BEGIN}\n\n{table}\n\n{END}"
     before, begin, rest = text.partition(BEGIN)
     _, end, after = rest.partition(END)

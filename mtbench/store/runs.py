@@ -266,13 +266,15 @@ class Store:
             raise UsageError(f"the store {self.root} cannot be written: {error}") from None
 
     def keys(self) -> set[str]:
-        """Return the keys that have a folder.
+        """Return the keys that have a folder, or a link in its place.
 
         Raises:
             UsageError: if the store cannot be read.
         """
         try:
-            return {entry.name for entry in os.scandir(self.runs) if entry.is_dir()}
+            # A link is not followed here: one that leads to itself is the damage of one run.
+            entries = os.scandir(self.runs)
+            return {entry.name for entry in entries if entry.is_symlink() or entry.is_dir()}
         except FileNotFoundError:
             return set()
         except OSError as error:

@@ -1,3 +1,4 @@
+import os
 from pathlib import Path
 
 import pytest
@@ -92,5 +93,10 @@ def test_a_readme_that_cannot_be_read_or_written(matrix: Path) -> None:
 
     readme.unlink()
     readme.mkdir()
-    with pytest.raises(UsageError, match=r"README\.md: cannot be read: .*Is a directory"):
+    with pytest.raises(UsageError, match=r"README\.md: cannot be read: no regular file"):
+        write_table(matrix, TABLE)
+
+    readme.rmdir()
+    os.mkfifo(readme)  # nothing waits for somebody to write into it
+    with pytest.raises(UsageError, match=r"README\.md: cannot be read: no regular file"):
         write_table(matrix, TABLE)

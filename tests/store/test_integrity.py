@@ -149,6 +149,18 @@ def test_a_result_of_an_older_version_has_no_digests(run: RunFolder) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "files", [None, [], {"run.json": 1}, {"run.json": {"bytes": "9", "sha256": ""}}]
+)
+def test_a_result_that_tells_nothing_of_its_files(run: RunFolder, files: object) -> None:
+    """Its own digest fits, as whoever writes a result can make it."""
+    text = json.dumps({**(run.read(RESULT) or {}), "files": files, "digest": "0" * 64})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (run.path / RESULT).write_text(text.replace("0" * 64, digest))
+
+    assert damage_of(run).startswith("result.json: files")
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_a_byte_of_a_large_file_is_seen_by_its_reader_and_known_from_then_on(
     run: RunFolder, name: str

@@ -252,6 +252,18 @@ def test_keys_are_folders(store: Store) -> None:
     assert store.keys() == {"abc"}
 
 
+@pytest.mark.parametrize("target", ["key", "/dev/null"])
+def test_a_link_that_leads_to_no_folder_is_the_damage_of_one_run(
+    store: Store, target: str
+) -> None:
+    whole = store.create("abc")
+    (store.runs / "key").symlink_to(target)
+
+    assert store.keys() == {"abc", "key"}
+    assert store.run("key").state() == "damaged"
+    assert store.create("key").state() == whole.state() == "missing"
+
+
 def test_find_by_prefix(store: Store) -> None:
     for key in ("abc1", "abd2", "b3"):
         store.create(key)
