@@ -45,9 +45,7 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
     sources: dict[str, bytes] = {}
     while pending:
         name = pending.pop()
-        spec = None if name in sources else spec_of(name)
-        source = None if spec is None else _source(spec)
-        if spec is None or source is None:
+        if name in sources or not (spec := spec_of(name)) or (source := _source(spec)) is None:
             continue  # it is not there, or is a folder without a file of its own
         sources[name] = source
         if _is_python(spec):
