@@ -74,6 +74,9 @@ class TaskInfo:
         check_target(self.loss, self.metrics, self.classes, self.score_range)
         if self.class_names and len(self.class_names) != self.classes:
             raise ValueError(f"{self.classes} classes have other names: {self.class_names}")
+        sizes: Any = self.published_sizes
+        if not isinstance(sizes, Mapping) or not sizes.keys() <= set(SPLITS):
+            raise ValueError(f"published_sizes are rows a split ({', '.join(SPLITS)}): {sizes!r}")
 
     @property
     def outputs(self) -> int:

@@ -52,7 +52,8 @@ def batch_sizes(train: Mapping[str, Any], tasks: Mapping[str, Any]) -> dict[str,
 
 def evaluation_steps(total: int, evaluations: int) -> set[int]:
     """Return after how many steps dev is evaluated: evenly spaced, the last at the end."""
-    return {round(total * i / evaluations) for i in range(1, evaluations + 1)} - {0}
+    evaluations = min(evaluations, total)  # more of them are one after each step
+    return {round(total * i / evaluations) for i in range(1, evaluations + 1)}
 
 
 def _check(step: Step, sizes: Mapping[str, int]) -> None:

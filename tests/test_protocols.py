@@ -52,6 +52,15 @@ def test_every_class_has_a_name_or_none_has() -> None:
         TaskInfo(**given, class_names=("a", "b"))
 
 
+@pytest.mark.parametrize("sizes", [None, [8544, 1101], {"training": 8544}])
+def test_published_sizes_are_of_splits(sizes: Any) -> None:
+    given = {"sentences": 1, "loss": "cross-entropy", "metrics": ("accuracy",), "classes": 3}
+
+    assert TaskInfo(**given, published_sizes={"dev": 1101}).published_sizes == {"dev": 1101}
+    with pytest.raises(ValueError, match=r"rows a split \(train, dev, test\): "):
+        TaskInfo(**given, published_sizes=sizes)
+
+
 def test_a_bad_row_says_where_it_is() -> None:
     assert str(BadRow("sts-dev.csv", 12, "no label")) == "sts-dev.csv:12: no label"
 

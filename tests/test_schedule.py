@@ -156,6 +156,7 @@ def test_a_balancer_at_fault(steps: list[Step], reason: str, budget: dict[str, i
         (1, 1, {1}),
         (3, 3, {1, 2, 3}),
         (2, 5, {1, 2}),
+        (2, 10**12, {1, 2}),
     ],
 )
 def test_evaluations_are_evenly_spaced_and_the_last_is_at_the_end(

@@ -2,8 +2,11 @@
 
 import hashlib
 import json
+from collections.abc import Iterable
 from dataclasses import replace
+from itertools import chain
 from pathlib import Path
+from typing import Any
 
 from mtbench.data.refused_labels import misreading
 from mtbench.errors import PluginError, UsageError
@@ -93,8 +96,12 @@ def _contradiction(info: TaskInfo, examples: Examples) -> str | None:
         return "has ids, texts and labels of different number"
     if len(set(examples.ids)) != count:
         return "has an id twice"
-    if any(len(texts) != info.sentences for texts in examples.texts):
+    given: Iterable[Any] = examples.texts  # by its author, who may have left out the tuple
+    if any(isinstance(texts, str) or len(texts) != info.sentences for texts in given):
         return f"has an example that is not of {info.sentences} sentence(s)"
+    words = chain(examples.ids, chain.from_iterable(examples.texts))
+    if not all(isinstance(word, str) for word in words):
+        return "has an id or a text that is no str"
     if labels is not None and not all(_fits(info, label) for label in labels):
         return "has a label outside the classes or the range of the task"
     return None

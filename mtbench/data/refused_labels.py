@@ -3,6 +3,8 @@
 import math
 import reprlib
 from collections import Counter
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
 
 from mtbench.protocols import Examples, Split, TaskInfo
 
@@ -21,8 +23,9 @@ def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
 
     Labels were refused while a class has no row: on the right scale each would be some class.
     (Dev or test may lack one by chance, where they have few rows, or few labels were refused for
-    so many rows.) Or more rows were refused than read, for different labels: one alone, such as
-    -1, may mark rows without a gold label.
+    so many rows; but not the first beside labels that count from 1.) Or different labels were
+    refused, where one alone, such as -1, may mark rows without a gold label: for more rows than
+    were read, or from as many gaps as there are between classes.
     """
     refused = [row for row in examples.bad_rows if row.label is not None]
     counts = Counter(str(row.label) for row in refused)
@@ -30,10 +33,15 @@ def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
     absent = [_written(info, label) for label in range(info.classes or 0) if label not in read]
     few = BY_CHANCE * (info.classes or 0)
     by_chance = not few <= len(examples) + len(refused) <= few * len(refused)
-    if refused and absent and (split == "train" or not by_chance):
+    numbers = set(_numbers(counts))
+    from_one = not info.class_names and 0 not in read and numbers == {info.classes}
+    between = {number for number in numbers if not number.is_integer()}
+    gaps = len(set(map(math.floor, between)))
+    scores = len(between) > 1 and info.classes is not None and gaps >= info.classes - 1
+    if refused and absent and (split == "train" or from_one or not by_chance):
         names = [repr(name) for name in absent] if info.class_names else absent
         problem = f"no row of {split} is of class {_some(names)}"
-    elif len(counts) > 1 and len(refused) > len(examples):
+    elif scores or (len(counts) > 1 and len(refused) > len(examples)):
         problem = f"only {len(examples)} row(s) of {split} can be read"
     else:
         return None
@@ -42,6 +50,14 @@ def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
         f"{problem}; rows left out for their label: {len(refused)} ({_some(shown)}), "
         f"the first: {refused[0]}{_remedy({*counts, *(_written(info, label) for label in read)})}"
     )
+
+
+def _numbers(labels: Iterable[str]) -> Iterator[float]:
+    """Yield those of the labels that are finite numbers."""
+    for label in labels:
+        with suppress(ValueError):
+            if math.isfinite(number := float(label)):
+                yield number
 
 
 def _written(info: TaskInfo, label: float) -> str:

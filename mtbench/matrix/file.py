@@ -51,6 +51,9 @@ BELONG = {"steps": ("ladder",), "parts": ("leave-one-out",), "axes": OF_AXES, "e
 NEEDS = {"ladder": "steps", "leave-one-out": "parts", "one-at-a-time": "axes", "staged": "axes"}
 """The key that a design cannot do without."""
 
+MOST_SEEDS = 10_000
+"""A larger number will be a seed itself, such as a date."""
+
 REFERENCES = {"one-at-a-time": BASE, "leave-one-out": FULL}
 """The cell that those of a design are compared with where the file names none."""
 
@@ -62,7 +65,7 @@ class NamedChange(BaseModel):
         name: of its cell; of a part, what its cell is without.
         set: what it changes, dotted keys to values.
         note: a remark on its cell, under the table.
-        paper: published scores of its cell, a task, and ``overall``.
+        paper: published scores of its cell, a task, and ``overall``; no percentages.
     """
 
     model_config = ConfigDict(extra="forbid")
@@ -70,7 +73,7 @@ class NamedChange(BaseModel):
     name: str = Field(min_length=1)
     set: Annotated[dict[str, Any], BeforeValidator(dotted)] = {}
     note: str = ""
-    paper: dict[str, float] = {}
+    paper: dict[str, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]] = {}
 
 
 class Matrix(Checked, BaseModel):
@@ -179,8 +182,16 @@ def read_matrix(path: Path) -> Matrix:
 
 
 def seeds(matrix: Matrix, overrides: Overrides = NO_OVERRIDES) -> list[int]:
-    """Return the seeds that every cell is run with."""
+    """Return the seeds that every cell is run with.
+
+    Raises:
+        UsageError: if there are so many that the number will have been meant as a seed.
+    """
     chosen = matrix.seeds if overrides.seeds is None else overrides.seeds
+    if isinstance(chosen, int) and chosen > MOST_SEEDS:
+        raise UsageError(
+            f"seeds: {chosen} are more than {MOST_SEEDS}; seeds = [{chosen}] is the one seed"
+        )
     return list(range(chosen)) if isinstance(chosen, int) else chosen
 
 

@@ -58,7 +58,7 @@ def test_labels_that_may_be_left_out(info: TaskInfo, given: Examples) -> None:
 
 @pytest.mark.parametrize("split", ["dev", "test"])
 def test_a_few_rows_may_lack_a_class_by_chance(split: str) -> None:
-    few, more = examples([1, 2, 1, 2, 1, 2, 1], "3"), examples([1, 2, 1, 2, 1, 2, 1], "3", "3")
+    few, more = examples([1, 2, 1, 2, 1, 2, 1], "-1"), examples([1, 2, 1, 2, 1, 2, 1], "-1", "-1")
 
     assert misreading(CLASSES, few, split) is None
     assert misreading(CLASSES, more, split) is not None
@@ -72,6 +72,34 @@ def test_a_rare_class_may_be_absent_beside_a_rare_mark(split: str) -> None:
     assert misreading(CLASSES, examples(labels, *["-1"] * 6), split) is None
     assert misreading(CLASSES, examples(labels, *["3"] * 7), split) is not None
     assert misreading(CLASSES, examples(labels, "-1"), "train") is not None
+
+
+@pytest.mark.parametrize("label", ["3", "3.0"])
+@pytest.mark.parametrize("split", ["train", "dev", "test"])
+def test_labels_that_count_from_one_in_however_few_rows(split: str, label: str) -> None:
+    assert misreading(CLASSES, examples([1, 2, 1], label), split) is not None
+    assert misreading(CLASSES, examples([0, 1, 2], label), split) is None
+    assert misreading(CLASSES, examples([1, 2, 1], "-1"), "dev") is None
+
+
+@pytest.mark.parametrize("info", [CLASSES, NAMED])
+def test_scores_between_classes_that_all_have_rows(info: TaskInfo) -> None:
+    """As of half stars, most of which are whole ones."""
+    read = [0, 1, 2] * 10
+    said = misreading(CLASSES, examples(read, "0.5", "1.5"), "train")
+
+    assert said is not None
+    assert said.startswith("only 30 row(s) of train can be read; ")
+    assert misreading(info, examples(read, "1.5", "2.5"), "train") is not None
+    assert misreading(info, examples(read, "1.5", "1.6"), "train") is None  # strays, not a scale
+    assert misreading(SCORE, examples([0.5] * 9, "1.5", "2.5"), "train") is None
+
+
+def test_half_may_mark_what_neither_of_two_classes_is() -> None:
+    binary = TaskInfo(sentences=1, loss="binary-cross-entropy", metrics=("accuracy",), classes=2)
+    assert misreading(binary, examples([0, 1, 0, 1], "0.5", "0.5"), "train") is None
+    assert misreading(binary, examples([0, 1, 0, 1], "0.5", "-1"), "train") is None
+    assert misreading(binary, examples([0, 1, 0, 1], "0.4", "0.6"), "train") is not None
 
 
 @pytest.mark.parametrize("info", [CLASSES, NAMED, SCORE])

@@ -60,7 +60,7 @@ BASE = '[base]\ntasks = ["sst"]\n'
         ({"gate": {"tolerance": False}}, "gate.tolerance: a boolean is no number (given: False)"),
         (
             {"include": [{"name": "a", "paper": {"overall": math.nan}}]},
-            "include.0.paper.overall: input should be a finite number (given: nan)",
+            "include.0.paper.overall\n  Input should be a finite number",
         ),
     ],
 )
@@ -155,6 +155,10 @@ def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
             f'{BASE}[[include]]\nname = "a"\npaper = {{ sst = true }}',
             "include.0.paper.sst: a boolean is no number (given: True)",
         ),
+        (
+            f'{BASE}[[include]]\nname = "a"\npaper = {{ sst = 51.2 }}',
+            "include.0.paper.sst: input should be less than or equal to 1 (given: 51.2)",
+        ),
         (f'design = "latter"\n{BASE}', "design: input should be 'grid', 'one-at"),
         (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
         (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),
@@ -217,6 +221,14 @@ def test_seeds(file: Path, written: str, expected: list[int]) -> None:
 
     assert seeds(matrix) == expected
     assert seeds(matrix, Overrides(seeds=3)) == [0, 1, 2]
+
+
+@pytest.mark.parametrize("number", [20260801, 10**30])
+def test_a_seed_that_stands_where_their_number_does(file: Path, number: int) -> None:
+    for written, overrides in (("1", Overrides(seeds=number)), (str(number), Overrides())):
+        with pytest.raises(UsageError, match=rf"seeds = \[{number}\] is the one seed"):
+            seeds(read(file, f"seeds = {written}\n{BASE}"), overrides)
+    assert seeds(read(file, f"seeds = [{number}]\n{BASE}")) == [number]
 
 
 # --- two spellings of one key -----------------------------------------------------------------

@@ -96,13 +96,13 @@ def from_config(config: Mapping[str, Any], where: str) -> Shape:
 
 def _size(config: Mapping[str, Any], key: str, where: str) -> int:
     value = config[key]
-    if not isinstance(value, int) or value < 1:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
         raise UsageError(f"{where}: {key} is {value!r}; expected a whole number above 0")
     return value
 
 
 def _rate(config: Mapping[str, Any], key: str, where: str) -> float:
     value = config[key]
-    if not isinstance(value, int | float) or not 0 <= value < 1:
+    if not isinstance(value, int | float) or isinstance(value, bool) or not 0 <= value < 1:
         raise UsageError(f"{where}: {key} is {value!r}; expected a number from 0 to below 1")
     return value

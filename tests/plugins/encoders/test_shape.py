@@ -42,6 +42,8 @@ def test_dropout_is_overridden_everywhere_or_nowhere() -> None:
         ({"is_decoder": True}, "is_decoder is True"),
         ({"hidden_size": "768"}, "hidden_size is '768'; expected a whole number"),
         ({"num_hidden_layers": 0}, "num_hidden_layers is 0"),
+        ({"num_attention_heads": True}, "num_attention_heads is True"),
+        ({"hidden_dropout_prob": False}, "hidden_dropout_prob is False"),
         ({"hidden_dropout_prob": 1.5}, "hidden_dropout_prob is 1.5"),
         ({"num_attention_heads": 7}, "hidden_size 768 is no multiple of num_attention_heads 7"),
         ({"type_vocab_size": 1}, "a pair needs 2 segments"),
