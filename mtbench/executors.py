@@ -141,7 +141,8 @@ class _Attempt:
         self._output = folder.path / f"{LOG}.{name}"
         with job.store.writing():
             write_json(self._request, job.request)
-        with self._output.open("wb") as output:
+            output = self._output.open("wb")
+        with output:
             self.process = subprocess.Popen(
                 # Code is named here, and not by a file that lies in a store.
                 command("worker", folder.path, self._request, *job.request["plugins"]),

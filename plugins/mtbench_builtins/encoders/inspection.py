@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
@@ -103,16 +104,20 @@ def _reading_once(checkpoint: Checkpoint, max_tokens: int | None, _digest: str) 
     lowers = normalizer is not None and normalizer.normalize_str("A") == "a"
     assert tokenizer.truncation is not None  # load has set it
     return Reading(
-        tokenizer.truncation["max_length"], _share_of_capitals(tokenizer) if lowers else 0
+        tokenizer.truncation["max_length"], share_of_capitals(_pieces(tokenizer)) if lowers else 0
     )
 
 
-def _share_of_capitals(tokenizer: Tokenizer) -> float:
-    """Return the share of a vocabulary's words, of two letters or more, that have capitals."""
+def _pieces(tokenizer: Tokenizer) -> set[str]:
     special = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    return tokenizer.get_vocab(with_added_tokens=False).keys() - special
+
+
+def share_of_capitals(pieces: Iterable[str]) -> float:
+    """Return the share of a vocabulary's words, of two letters or more, that have capitals."""
     words = [
         piece
-        for piece in tokenizer.get_vocab(with_added_tokens=False).keys() - special
+        for piece in pieces
         if len(piece) > 1 and piece.isalpha() and piece.lower() != piece.upper()
     ]
     return sum(word != word.lower() for word in words) / max(len(words), 1)

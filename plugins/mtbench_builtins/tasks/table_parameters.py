@@ -23,6 +23,10 @@ SHARE = 0.1
 """Of dev, and of test, where nothing tells the split."""
 
 
+MOST_CLASSES = 100_000
+"""More are a slip: a head has an output a class."""
+
+
 def _several(value: Any) -> Any:
     return [value] if isinstance(value, str) else value
 
@@ -40,6 +44,8 @@ def _classes(value: Any) -> int | tuple[str, ...]:
         raise ValueError(f"how many, or a list of their names; given: {value!r}")
     if number < 2:
         raise ValueError(f"two or more, of different names; given: {value!r}")
+    if number > MOST_CLASSES:
+        raise ValueError(f"at most {MOST_CLASSES}; given: {number}")
     return classes
 
 

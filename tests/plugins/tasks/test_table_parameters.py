@@ -68,6 +68,7 @@ def test_the_name_tells_the_format(path: str, form: str) -> None:
         ({"classes": 1}, "classes: two or more, of different names; given: 1"),
         ({"classes": 0}, "classes: two or more, of different names; given: 0"),
         ({"classes": -3}, "classes: two or more, of different names; given: -3"),
+        ({"classes": 10**11}, "classes: at most 100000; given: 100000000000"),
         ({"classes": []}, "classes: two or more, of different names; given: []"),
         ({"classes": ["a"]}, "classes: two or more, of different names; given: ['a']"),
         ({"classes": ["a", "a"]}, "classes: 'a' and 'a' are one class"),

@@ -4,7 +4,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from mtbench.api import Cell, UsageError
-from mtbench_builtins.encoders import inspection, lengths
+from mtbench_builtins.encoders import inspection, lengths, tokenizer_settings
 from mtbench_builtins.encoders.facts import Facts, of_folder
 from mtbench_builtins.encoders.files import read_json, refuse_pointer
 from mtbench_builtins.encoders.huggingface import configuration, library
@@ -16,6 +16,7 @@ from mtbench_builtins.encoders.huggingface.checkpoint import (
 )
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.stored import names, read, refuse_integers, refuse_wrapper
+from mtbench_builtins.encoders.tokenizer_files import BERTS
 
 WITH_POOLER = frozenset(
     (
@@ -136,4 +137,15 @@ def cased(checkpoint: Checkpoint) -> float:
     try:
         return inspection.reading(checkpoint, None).cased
     except UsageError:
+        return _cased_by_settings(checkpoint)
+
+
+def _cased_by_settings(checkpoint: Checkpoint) -> float:
+    """Return the same of a folder whose files disagree, of which the library follows one."""
+    try:
+        settings = tokenizer_settings.read(checkpoint)
+        if settings.kind not in BERTS or not settings.flags["do_lower_case"]:
+            return 0
+        return inspection.share_of_capitals(read_json(checkpoint.vocabulary)["model"]["vocab"])
+    except (UsageError, LookupError, TypeError):  # the library has its own word for what is wrong
         return 0

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from transformers import AutoTokenizer
 
 from mtbench.api import UsageError
 from mtbench_builtins.encoders.huggingface.checkpoint import find
@@ -211,3 +212,20 @@ def test_a_cased_vocabulary_of_a_bert_whose_case_is_lowered(folder_of: Folder) -
     file.write_text(file.read_text().replace("film", "Film"))
     assert cased(find(at(folder))) > 0.1
     assert cased(find(at(folder_of("roberta")))) == 0
+
+
+def test_a_cased_tokenizer_whose_case_the_library_lowers_by_default(folder_of: Folder) -> None:
+    """minbert refuses such a folder; transformers follows its own default."""
+    folder = folder_of("bert")
+    (folder / "vocab.txt").write_text((folder / "vocab.txt").read_text().replace("film", "Film"))
+    AutoTokenizer.from_pretrained(folder, do_lower_case=False).save_pretrained(folder)
+    (folder / "vocab.txt").unlink(missing_ok=True)
+    assert cased(find(at(folder))) == 0
+
+    configuration = folder / "tokenizer_config.json"
+    values = json.loads(configuration.read_text())
+    del values["do_lower_case"]
+    configuration.write_text(json.dumps(values))
+
+    assert AutoTokenizer.from_pretrained(folder).tokenize("Film") != ["Film"]
+    assert cased(find(at(folder))) > 0.1
