@@ -24,8 +24,9 @@ def read_text(path: Path) -> str:
     try:
         return data.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = data.count(b"\n", 0, error.start) + 1
-        byte = data[error.start]
+        # Without the mark, which the error's places do not count.
+        line = error.object.count(b"\n", 0, error.start) + 1
+        byte = error.object[error.start]
         raise UsageError(
             f"{path}:{line}: byte 0x{byte:02x} is not UTF-8; save the file as UTF-8"
         ) from None

@@ -15,6 +15,13 @@ def test_a_byte_order_mark_is_no_text(tmp_path: Path) -> None:
         assert read_text(tmp_path / name) == "one"
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_what_is_no_utf8_is_named_with_its_line(tmp_path: Path, mark: bytes) -> None:
+    (tmp_path / "a.csv").write_bytes(mark + b"one\ncaf\xe9\n")
+    with pytest.raises(UsageError, match=r"a\.csv:2: byte 0xe9 is not UTF-8"):
+        read_text(tmp_path / "a.csv")
+
+
 def test_what_is_packed_is_unpacked(tmp_path: Path) -> None:
     """In several members too, as tools that append make them."""
     path = tmp_path / "a.txt.gz"

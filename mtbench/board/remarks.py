@@ -101,7 +101,7 @@ def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
         if count:
             yield (
                 f"{task}: {count} broken row(s) of {split} left out "
-                "('mtbench data status' lists them)"
+                "('mtbench data status MATRIX' lists them)"
             )
 
 

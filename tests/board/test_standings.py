@@ -368,8 +368,8 @@ def test_nothing_stored_nothing_to_remark(make: Callable[..., Study]) -> None:
             {"left_out": {"sst": {"train": 2, "dev": 0}, "sts": {"train": 0, "dev": 0}}},
             {"left_out": {"sst": {"train": 3, "dev": 0}, "sts": {"train": 0, "dev": 1}}},
             [
-                "sst: 3 broken row(s) of train left out ('mtbench data status' lists them)",
-                "sts: 1 broken row(s) of dev left out ('mtbench data status' lists them)",
+                "sst: 3 broken row(s) of train left out ('mtbench data status MATRIX' lists them)",
+                "sts: 1 broken row(s) of dev left out ('mtbench data status MATRIX' lists them)",
             ],
         ),
         (
