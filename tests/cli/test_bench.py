@@ -8,7 +8,6 @@ from typing import Any
 
 import pytest
 
-from mtbench import store
 from mtbench.bench import DEFAULT
 from mtbench.cli.options import read_plan
 
@@ -76,7 +75,7 @@ def test_a_disk_that_fills_up_takes_no_numbers_away(
         raise OSError(errno.ENOSPC, "No space left on device")
 
     given = (matrix, "-k", "sum", "--set", "heads.pd=linear", "--steps", 1)
-    monkeypatch.setattr(store, "write_json", full)
+    monkeypatch.setattr("mtbench.store.timings.write_json", full)
 
     answer = call("bench", *given)
 
