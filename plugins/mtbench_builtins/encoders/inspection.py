@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 
+@lru_cache(maxsize=64)
 def inspect(given: BertParameters) -> Facts | None:
     """Look at the files of a checkpoint, and return the facts about it; None without one.
 
@@ -52,6 +53,7 @@ def fingerprint(given: BertParameters) -> str:
         UsageError: if the checkpoint is nowhere, files are missing or damaged, or it cannot be
             used with these parameters.
     """
+    inspect.cache_clear()  # a plan asks for this once, and then cell by cell for the facts
     inspect(given)
     checkpoint = find(given)
     if checkpoint is None:

@@ -1,5 +1,6 @@
 """Inspection of a checkpoint of the library transformers: what can be told of it without torch."""
 
+from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -31,6 +32,7 @@ WEIGHTS = ("weight", "bias")
 """Last parts of the names of what is trained; other tensors may count something."""
 
 
+@lru_cache(maxsize=64)
 def inspect(parameters: HuggingFaceParameters) -> Facts:
     """Look at the files of a checkpoint, and return the facts about it.
 
@@ -72,6 +74,7 @@ def fingerprint(parameters: HuggingFaceParameters) -> str:
     Raises:
         UsageError: if ``inspect`` finds something.
     """
+    inspect.cache_clear()  # a plan asks for this once, and then cell by cell for the facts
     inspect(parameters)
     return find(parameters).digest()
 
