@@ -110,7 +110,7 @@ def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     for kind, said in KINDS.items():
         found: dict[str, dict[str, set[tuple[int, int]]]] = {}
         for result in done:
-            for task, splits in result.get("texts", {}).items():
+            for task, splits in result["texts"].items():
                 for split, texts in splits.items():
                     of_split = found.setdefault(task, {}).setdefault(split, set())
                     of_split.add((texts[kind] or 0, texts["examples"]))

@@ -13,6 +13,8 @@ from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
+    from pathlib import Path
+
     from mtbench.executors import Observer
     from mtbench.planning import Plan
     from mtbench.store import Store
@@ -82,19 +84,8 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
     from mtbench.study import make_plan
 
     asked = _read_study(reference, **given)
-    planned, store = make_plan(**asked), asked["store"]
-    if write:
-        from mtbench.board.readme import write_table
-        from mtbench.board.rendering import as_markdown
-        from mtbench.board.standings import leaderboard as read
-        from mtbench.evidence.outcomes import readable
-
-        planned = readable(planned, store)
-        planned.check_complete()  # a table with holes replaces no good one
-
-        file = write_table(given["matrix_path"], as_markdown(read(planned, store)))
-        say(f"wrote {file}")
-    return _print_board(planned, store, form)
+    beside = given["matrix_path"] if write else None
+    return _print_board(make_plan(**asked), asked["store"], form, beside)
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
@@ -106,12 +97,18 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
     return ExitCode.DONE
 
 
-def _print_board(plan: Plan, store: Store, form: str) -> int:
-    from mtbench.board.rendering import FORMATS
+def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None) -> int:
+    """Print the leaderboard, and put it into the README beside a matrix if one is given."""
+    from mtbench.board.readme import write_table
+    from mtbench.board.rendering import FORMATS, as_markdown
     from mtbench.board.standings import leaderboard as read
     from mtbench.evidence.outcomes import readable
 
     plan = readable(plan, store)
-    show_text(FORMATS[form](read(plan, store)))
+    board = read(plan, store)
+    if beside is not None:
+        plan.check_complete()  # a table with holes replaces no good one
+        say(f"wrote {write_table(beside, as_markdown(board))}")
+    show_text(FORMATS[form](board))
     plan.check_complete()
     return ExitCode.DONE

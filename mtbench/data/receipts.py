@@ -1,12 +1,10 @@
 """Receipts: what was fetched into a data folder, in a file there, with the digest of each file."""
 
-import hashlib
-import json
 from collections.abc import Mapping
 from pathlib import Path
 
 from mtbench.errors import UsageError
-from mtbench.store import write_json
+from mtbench.store import digest_of, parse_object, read_file, reason_of, write_json
 
 NAME = "fetched.json"
 
@@ -22,11 +20,11 @@ def read_receipts(folder: Path) -> dict[str, Receipt]:
     """
     path = folder / NAME
     try:
-        found = json.loads(path.read_bytes())
-        return {str(target): {**receipt} for target, receipt in found.items()}
+        receipts = parse_object(read_file(path))
+        return {target: {**receipt} for target, receipt in receipts.items()}
     except (FileNotFoundError, NotADirectoryError):
         return {}
-    except (OSError, ValueError, TypeError, AttributeError, RecursionError):
+    except (OSError, ValueError, TypeError):
         raise UsageError(f"{path} is damaged: remove it, and fetch the data sets again") from None
 
 
@@ -47,7 +45,6 @@ def sha256(file: Path) -> str:
         UsageError: if it cannot be read.
     """
     try:
-        with file.open("rb") as stream:
-            return hashlib.file_digest(stream, "sha256").hexdigest()
+        return digest_of(file)
     except OSError as error:
-        raise UsageError(f"cannot read {file}: {error.strerror}") from None
+        raise UsageError(f"cannot read {file}: {reason_of(error)}") from None

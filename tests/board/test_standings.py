@@ -131,7 +131,7 @@ def done(
         },
         "arithmetic": {"cpu_capability": capability},
         "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
-        **({} if texts is None else {"texts": texts}),
+        "texts": texts or {},
     }
 
 

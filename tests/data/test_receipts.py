@@ -1,4 +1,5 @@
 import hashlib
+import os
 from pathlib import Path
 
 import pytest
@@ -23,6 +24,14 @@ def test_a_folder_that_is_not_there_has_none(tmp_path: Path) -> None:
 
     assert read_receipts(tmp_path / "nowhere") == {}
     assert read_receipts(tmp_path / "file") == {}
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_place_of_receipts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fetched.json")
+
+    with pytest.raises(UsageError, match=r"fetched\.json is damaged"):
+        read_receipts(tmp_path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"a": 7}', b"\xff", b"[" * 9000])

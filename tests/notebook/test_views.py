@@ -40,6 +40,7 @@ def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
         "untrained": ["sts"],
         "evaluations": 1,
         "left_out": {},
+        "texts": {},
         "arithmetic": {},
         "hashes": {"batches": str(accuracy)},
         "cost": {
