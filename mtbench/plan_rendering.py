@@ -10,7 +10,7 @@ from mtbench.durations import Estimate
 from mtbench.escaping import json_text, visible
 from mtbench.html import section
 from mtbench.latex import tabular
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 
 SHOWN = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""

@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from mtbench.planning import Plan, PlannedRun, planned_run
+from mtbench.planned_runs import Plan, PlannedRun, planned_run
 from mtbench.store import PREDICTIONS, Damaged, RunFolder, Store
 
 

@@ -15,7 +15,8 @@ from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.matrix.search import Searcher, remarks, winner
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.run_states import checked, refreshed

@@ -19,7 +19,7 @@ from mtbench.plan_rendering import (
     as_markdown,
     as_text,
 )
-from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
 from mtbench.store import State
 
 

@@ -6,7 +6,8 @@ from typing import Any
 import pytest
 
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.run_states import checked, refreshed, without_damaged
 from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtbench.executors import Observer
-    from mtbench.planning import Plan
+    from mtbench.planned_runs import Plan
     from mtbench.store import Store
 
 reference_option = click.option(

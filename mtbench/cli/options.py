@@ -16,7 +16,7 @@ from mtbench.errors import UsageError
 if TYPE_CHECKING:
     from mtbench.matrix.file import Matrix
     from mtbench.matrix.overrides import Overrides
-    from mtbench.planning import Plan
+    from mtbench.planned_runs import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
 

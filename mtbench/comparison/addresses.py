@@ -19,7 +19,7 @@ from mtbench.errors import NothingToCompare, UsageError, unknown
 from mtbench.filtering import name_filter
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.registry import Registry
 from mtbench.store import REQUEST, RunFolder, Store
 from mtbench.study import make_plan

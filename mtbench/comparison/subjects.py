@@ -12,7 +12,7 @@ from typing import Any
 from mtbench.console import say
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
 from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
 
 Record = dict[str, Any]

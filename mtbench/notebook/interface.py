@@ -11,7 +11,7 @@ from mtbench.evidence.outcomes import readable
 from mtbench.notebook import values
 from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.progress import observing, silent, watching
 from mtbench.store import Store
 from mtbench.study import ablate as train

@@ -14,7 +14,7 @@ from mtbench.evidence.outcomes import OVERALL
 from mtbench.notebook.formats import rendered
 from mtbench.plan_rendering import PLAN_FORMATS, run_records
 from mtbench.plan_rendering import as_html as plan_as_html
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import RESULT, Store
 
 if TYPE_CHECKING:
