@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
@@ -10,8 +10,9 @@ from mtbench.configuration import Config
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing
 from mtbench.matrix.designs import Stage
+from mtbench.relatives import Moved
 from mtbench.resolution import TaskEntry
-from mtbench.store import State, Store
+from mtbench.store import State, Store, canonical, run_key
 
 TOLD = 3
 """Faults of plugins that the last line of a command tells; the table has all."""
@@ -46,6 +47,11 @@ class PlannedCell:
         fault: which plugin broke the cell, and how, or None.
         against: name of the cell that it is compared with; empty for none.
         levels: its place on each axis, by the axis's key; none where it comes of no axes.
+        unread: tasks whose data are not at hand, and why. Its runs and identity are then those
+            that are stored and agree in all else; without any, nothing is known of their data.
+        dispute: why none of the stored runs that agree was taken; empty where there is no
+            choice.
+        moved: of runs that are missing, by seed, the nearest stored one of this cell's name.
     """
 
     name: str
@@ -61,6 +67,9 @@ class PlannedCell:
     fault: str | None = None
     against: str = ""
     levels: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    dispute: str = ""
+    moved: Mapping[int, Moved] = field(default_factory=dict)
 
     @property
     def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
@@ -169,6 +178,22 @@ def faults(found: Sequence[str | None]) -> str:
     more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
     verb = "is" if len(broken) == 1 else "are"
     return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
+
+
+def planned_runs(
+    store: Store, identity: Mapping[str, Any], seeds: Sequence[int], keys: Container[str]
+) -> list[PlannedRun]:
+    """Look up the runs of a cell.
+
+    Args:
+        keys: that have a folder in the store.
+    """
+    text = canonical(identity)
+    wanted = [(seed, run_key(text, seed)) for seed in seeds]
+    return [
+        planned_run(store, key, seed) if key in keys else PlannedRun(key, seed, "missing")
+        for seed, key in wanted
+    ]
 
 
 def planned_run(store: Store, key: str, seed: int) -> PlannedRun:

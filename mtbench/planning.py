@@ -3,29 +3,44 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from mtbench.attribution import naming
 from mtbench.devices import CPU
-from mtbench.errors import PluginError, UsageError, unknown
+from mtbench.errors import NotAtHand, PluginError, UsageError, unknown
 from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell
-from mtbench.planned_runs import Plan, PlannedCell, PlannedRun, planned_run
+from mtbench.planned_runs import Plan, PlannedCell, planned_runs
 from mtbench.registry import Registry
+from mtbench.relatives import Relatives
 from mtbench.resolution import Resolved, Resolver, task_name
-from mtbench.store import Store, canonical, run_key
+from mtbench.store import Store
 from mtbench.tracebacks import show
+from mtbench.unchecked import nearest, with_stored_data
 
 Cells = Sequence[NamedCell]
 
+STORED = "; 'mtbench leaderboard' shows what is stored without them"
+"""Of data that are not at hand, where a command needs them."""
+
 
 class Planner:
-    """Makes plans for a device; what cells share (data, checkpoints, sources) is read once."""
+    """Makes plans for a device; what cells share (data, checkpoints, sources) is read once.
 
-    def __init__(self, registry: Registry, store: Store, device: str = CPU) -> None:
+    Args:
+        stored_only: whether the plan only shows what is stored. Cells whose data are not at hand
+            then have the stored runs that agree in all else, where there are any for some cell.
+    """
+
+    def __init__(
+        self, registry: Registry, store: Store, device: str = CPU, *, stored_only: bool = False
+    ) -> None:
         self._resolver = Resolver(registry)
         self._store = store
         self._identifier = Identifier()
         self._device = device
+        self._relatives = Relatives(store) if stored_only else None
+        self._found_relatives = False
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
         """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
@@ -52,49 +67,66 @@ class Planner:
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
         """
+        if self._relatives is None:
+            return self._plan_cells(cells, seeds)
+        planned, errors = self._plan_cells(cells, seeds, without_data=True)
+        if any(cell.unread for cell in planned):
+            planned = with_stored_data(planned, seeds, self._store, self._relatives)
+            self._found_relatives |= any(
+                cell.dispute or any(run.state != "missing" for run in cell.runs)
+                for cell in planned
+                if cell.unread
+            )
+            if not self._found_relatives:
+                try:
+                    return self._plan_cells(cells, seeds)
+                except UsageError as error:
+                    near = nearest(planned, seeds, self._relatives)
+                    raise UsageError(f"{error}{near}") from error
+        return planned, errors
+
+    def _plan_cells(
+        self, cells: Sequence[NamedCell], seeds: Sequence[int], *, without_data: bool = False
+    ) -> tuple[list[PlannedCell], list[PluginError]]:
         stored = self._store.keys()
         planned: list[PlannedCell] = []
         errors: list[PluginError] = []
         for cell in cells:
             try:
-                planned.append(self._plan_cell(cell, seeds, stored))
+                planned.append(self._plan_cell(cell, seeds, stored, without_data=without_data))
             except PluginError as error:
                 errors.append(error)
                 planned.append(_broken(cell, error))
         return planned, errors
 
-    def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
+    def _plan_cell(
+        self, cell: NamedCell, seeds: Sequence[int], stored: set[str], *, without_data: bool
+    ) -> PlannedCell:
+        identity: dict[str, Any] = {}
+        unread: dict[str, str] = {}
         try:
             resolved = self._resolver.resolve(cell.config)
             with naming(all_entries(resolved)):
-                identity = (
-                    {} if resolved.rejection else self._identifier.identity(resolved, self._device)
-                )
+                if not resolved.rejection:
+                    unread = self._identifier.absent_data(resolved) if without_data else {}
+                    identity = self._identifier.identity(resolved, self._device, without=unread)
         except UsageError as error:
-            raise UsageError(f"cell {cell.name!r}: {error}") from error
-        runs = []
-        if not resolved.rejection:
-            text = canonical(identity)
-            keys = [(seed, run_key(text, seed)) for seed in seeds]
-            runs = [
-                planned_run(self._store, key, seed)
-                if key in stored
-                else PlannedRun(key, seed, "missing")
-                for seed, key in keys
-            ]
+            shown = isinstance(error, NotAtHand) and stored and self._relatives is None
+            raise UsageError(f"cell {cell.name!r}: {error}{STORED if shown else ''}") from error
         return PlannedCell(
             name=cell.name,
             note=cell.note,
             paper=cell.paper,
             config=resolved.config,
             tasks=resolved.tasks,
-            runs=runs,
+            runs=planned_runs(self._store, identity, seeds, stored) if identity else [],
             rejection=resolved.rejection,
             caveats=resolved.caveats(),
             identity=identity,
             providers=_providers(resolved),
             against=cell.against,
             levels=cell.levels,
+            unread=unread,
         )
 
 

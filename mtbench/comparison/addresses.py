@@ -103,7 +103,20 @@ class Reader:
 
     def _plan(self, matrix: Path, store: Store, expression: str | None) -> Plan:
         registry = self.registry(matrix)
-        return make_plan(matrix, registry, store, self.overrides, expression, device=self.device)
+        try:
+            return make_plan(
+                matrix,
+                registry,
+                store,
+                self.overrides,
+                expression,
+                device=self.device,
+                stored_only=True,
+            )
+        except UsageError as error:
+            if self.overrides == NO_OVERRIDES and expression is None:
+                raise
+            raise UsageError(f"{matrix}, read with the options of this call: {error}") from error
 
     def _plan_cell(self, matrix: Path, store: Store, name: str) -> Plan:
         """Return the plan of one cell; it looks at as few others as can be."""

@@ -58,6 +58,7 @@ class Asked:
             self.overrides,
             self.expression,
             device=self.device,
+            stored_only=True,
         )
 
 
