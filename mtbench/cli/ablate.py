@@ -91,9 +91,10 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
     from mtbench.plan_rendering import PLAN_FORMATS
+    from mtbench.run_states import explained
     from mtbench.study import estimate
 
-    show_text(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
+    show_text(PLAN_FORMATS[form](explained(plan, store), estimate(plan, store, jobs)))
     _warn_beside(plan, form)
     plan.check_sound()
     return ExitCode.DONE

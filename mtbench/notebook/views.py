@@ -55,7 +55,8 @@ class PlanView:
         """A row a run: ``cell``, ``seed``, ``state``, ``key``, ``reason``.
 
         A cell that is rejected or broken has one row, without seed and key, and with the reason;
-        a run that is damaged has one too.
+        a run that is damaged has one too, and one that is missing though a run of its name is
+        stored.
         """
         import pandas as pd
 
