@@ -72,6 +72,8 @@ def check_there(path: Path, what: str) -> None:
 
 def _missing(path: Path) -> NotAtHand:
     """Say what is not there: the folder, or the file in it."""
+    if path.is_symlink():
+        return NotAtHand(f"{path}: a link to {path.readlink()}, which is not there")
     if not path.parent.is_dir():
         return NotAtHand(f"{path.name} is looked for in {path.parent}, which is no folder")
     guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))

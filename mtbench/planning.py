@@ -7,7 +7,7 @@ from typing import Any
 
 from mtbench.attribution import naming
 from mtbench.devices import CPU
-from mtbench.errors import NotAtHand, PluginError, UsageError, unknown
+from mtbench.errors import PluginError, UsageError, unknown
 from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell
 from mtbench.planned_runs import Plan, PlannedCell, planned_runs
@@ -108,11 +108,13 @@ class Planner:
             resolved = self._resolver.resolve(cell.config)
             with naming(all_entries(resolved)):
                 if not resolved.rejection:
-                    unread = self._identifier.absent_data(resolved) if without_data else {}
-                    identity = self._identifier.identity(resolved, self._device, without=unread)
+                    unread = self._identifier.absent_data(resolved)
+                    identity = self._identifier.identity(
+                        resolved, self._device, without=unread if without_data else ()
+                    )
         except UsageError as error:
-            shown = isinstance(error, NotAtHand) and stored and self._relatives is None
-            raise UsageError(f"cell {cell.name!r}: {error}{STORED if shown else ''}") from error
+            hint = STORED if unread and stored and self._relatives is None else ""
+            raise UsageError(f"cell {cell.name!r}: {error}{hint}") from error
         return PlannedCell(
             name=cell.name,
             note=cell.note,

@@ -79,6 +79,9 @@ def test_a_file_or_folder_that_is_not_there(tmp_path: Path) -> None:
     assert str(error.value) == f"no file dev.csv in {tmp_path}; did you mean 'dev.csv.gz'?"
     with pytest.raises(NotAtHand, match="which is no folder"):
         read_text(tmp_path / "nowhere" / "dev.csv")
+    (tmp_path / "train.csv").symlink_to("annex/train.csv")
+    with pytest.raises(NotAtHand, match=r"train\.csv: a link to annex/train\.csv, which is not"):
+        read_text(tmp_path / "train.csv")
     with pytest.raises(UsageError, match="Is a directory") as other:
         read_text(tmp_path)
     assert not isinstance(other.value, NotAtHand)

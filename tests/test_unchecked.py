@@ -13,6 +13,7 @@ from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.store import Store
 from mtbench.unchecked import unchecked
+from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 Write = Callable[..., Any]
 
@@ -151,6 +152,19 @@ def test_what_trains_takes_none(
         f"cell 'cell 0': train.csv is looked for in {tmp_path / 'data'}, which is no folder; "
         "'mtbench leaderboard' shows what is stored without them"
     )
+
+
+def test_a_checkpoint_that_is_not_there_is_no_matter_of_the_data(
+    planned: Planned, train: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    folder = shutil.copytree(SHIPPED[TINY], tmp_path / "bert")
+    bert = {"encoder": {"name": "minbert", "checkpoint": str(folder)}}
+    train(planned(bert).cells[0])
+    (folder / "model.safetensors").write_text(POINTER)
+
+    for stored_only in (True, False):
+        with pytest.raises(UsageError, match=r"a Git LFS pointer, .* 'git lfs pull' fetches it$"):
+            planned(bert, stored_only=stored_only)
 
 
 def test_a_cell_that_was_not_trained_is_missing_beside_one_that_was(
