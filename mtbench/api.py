@@ -6,7 +6,8 @@
 from typing import TYPE_CHECKING, Any
 
 from mtbench.combination import CombineInput, Combiner, ObservingCombiner
-from mtbench.errors import UsageError, unknown
+from mtbench.data_files import check_there
+from mtbench.errors import NotAtHand, UsageError, unknown
 from mtbench.hookspecs import hookimpl
 from mtbench.labels import Label, class_label, named_label, score_label
 from mtbench.layouts import Layout
@@ -60,6 +61,7 @@ __all__ = [
     "HeadSpec",
     "Label",
     "Layout",
+    "NotAtHand",
     "ObservingCombiner",
     "Parameters",
     "Part",
@@ -74,6 +76,7 @@ __all__ = [
     "Tokenizer",
     "Tokens",
     "UsageError",
+    "check_there",
     "class_label",
     "derive",
     "hookimpl",

@@ -1,10 +1,10 @@
-"""Data files: their text, unpacked where they are packed, up to a limit."""
+"""Data files: whether they are there, and their text, unpacked up to a limit."""
 
 import gzip
 import zlib
 from pathlib import Path
 
-from mtbench.errors import UsageError, nearest
+from mtbench.errors import NotAtHand, UsageError, nearest
 
 RATIO = 100
 """How many times its size a file of texts unpacks to at most; a tenth of that is already rare."""
@@ -12,14 +12,18 @@ RATIO = 100
 FREE = 1 << 26
 """Bytes that any file may unpack to, however small it is."""
 
+POINTER = b"version https://git-lfs.github.com/spec/"
+"""How a file begins that Git LFS left in place of a large one."""
+
 
 def read_text(path: Path) -> str:
     """Return what a file holds, without a byte order mark; a ``.gz`` is unpacked.
 
     Raises:
-        UsageError: if it is not there, cannot be read, unpacks to more than ``limit`` says, or
-            is not UTF-8.
+        NotAtHand: if it is not there.
+        UsageError: if it cannot be read, unpacks to more than ``limit`` says, or is not UTF-8.
     """
+    check_there(path, "table")
     data = _read_bytes(path)
     try:
         return data.decode("utf-8-sig")
@@ -45,12 +49,35 @@ def too_large(path: Path) -> UsageError:
     )
 
 
-def missing(path: Path) -> UsageError:
+def check_there(path: Path, what: str) -> None:
+    """Make sure that a file is there, and no pointer that Git LFS left in its place.
+
+    Args:
+        what: is looked for in it, for the message.
+
+    Raises:
+        NotAtHand: if it is not.
+        UsageError: if it cannot be read.
+    """
+    try:
+        with path.open("rb") as stream:
+            beginning = stream.read(len(POINTER))
+    except FileNotFoundError:
+        raise _missing(path) from None
+    except OSError as error:
+        raise UsageError(f"cannot read {path}: {error.strerror}") from None
+    if beginning == POINTER:
+        raise NotAtHand(f"{path}: a Git LFS pointer, not the {what}; 'git lfs pull' fetches it")
+
+
+def _missing(path: Path) -> NotAtHand:
     """Say what is not there: the folder, or the file in it."""
+    if path.is_symlink():
+        return NotAtHand(f"{path}: a link to {path.readlink()}, which is not there")
     if not path.parent.is_dir():
-        return UsageError(f"{path.name} is looked for in {path.parent}, which is no folder")
+        return NotAtHand(f"{path.name} is looked for in {path.parent}, which is no folder")
     guess = nearest(path.name, (file.name for file in sorted(path.parent.iterdir())))
-    return UsageError(
+    return NotAtHand(
         f"no file {path.name} in {path.parent}" + (f"; did you mean {guess!r}?" if guess else "")
     )
 
@@ -62,8 +89,6 @@ def _read_bytes(path: Path) -> bytes:
         most = limit(path)
         with path.open("rb") as packed, gzip.GzipFile(fileobj=packed) as stream:
             data = stream.read(most + 1)
-    except FileNotFoundError:
-        raise missing(path) from None
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UsageError(f"cannot read {path}: it is no whole gzip file") from None
     except OSError as error:

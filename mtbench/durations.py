@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from mtbench.devices import CPU, hardware
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import Store, canonical, machine
 from mtbench.timings import comparable, cost_signature, timing_key
 

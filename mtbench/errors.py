@@ -36,6 +36,19 @@ class UsageError(MtbenchError):
     settled = False
 
 
+class NotAtHand(UsageError):
+    """Data, or what reads them, are not on this machine; what is stored can be read without."""
+
+
+def is_not_at_hand(error: BaseException) -> bool:
+    """Whether data could not be read since they are not there, and not because they are broken.
+
+    A task that does not say so may raise what Python does for a file or a package.
+    """
+    absent = FileNotFoundError | NotADirectoryError | ImportError
+    return isinstance(error, NotAtHand) or isinstance(error.__cause__, absent)
+
+
 @contextmanager
 def users_mistakes() -> Iterator[None]:
     """Have a ``UsageError`` that a component raises here count as the user's mistake.

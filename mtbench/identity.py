@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Container, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 from mtbench import data, devices
 from mtbench.entries import Entry, build_parameters, calling, label, load_target
-from mtbench.errors import PluginError, UsageError, users_mistakes
+from mtbench.errors import MtbenchError, PluginError, UsageError, is_not_at_hand, users_mistakes
 from mtbench.provenance import source_hash, sources_hash
 from mtbench.resolution import Resolved, TaskEntry
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
@@ -24,15 +24,19 @@ class Identifier:
 
     def __init__(self) -> None:
         self._fingerprints: dict[tuple[int, str | None], dict[str, str]] = {}
+        self._absent: dict[tuple[int, str | None], str] = {}
         self._weights: dict[str, str | None] = {}
         self._sources: dict[str | int, str] = {}
         self._code: dict[int, str] = {}
 
-    def identity(self, resolved: Resolved, device: str) -> dict[str, Any]:
+    def identity(
+        self, resolved: Resolved, device: str, *, without: Container[str] = ()
+    ) -> dict[str, Any]:
         """Return everything that decides a cell's numbers, seed aside, and nothing else.
 
         Args:
             device: that the cell is trained on; its type counts, its index does not.
+            without: tasks whose data are not read; they have no fingerprints in it.
 
         Raises:
             UsageError: if data or a checkpoint are not where they should be.
@@ -60,9 +64,37 @@ class Identifier:
             "data": {
                 name: self._data_fingerprints(name, task, resolved.config["data"]["dir"])
                 for name, task in resolved.tasks.items()
+                if name not in without
             },
             **self.components(resolved),
         }
+
+    def absent_data(self, resolved: Resolved) -> dict[str, str]:
+        """Return the tasks whose data are not at hand, and why.
+
+        Raises:
+            UsageError: if data are there and cannot be read.
+            PluginError: if a task breaks on them.
+        """
+        folder = resolved.config["data"]["dir"]
+        return {
+            name: absence
+            for name, task in resolved.tasks.items()
+            if (absence := self._absence(name, task, folder))
+        }
+
+    def _absence(self, name: str, task: TaskEntry, folder: str | None) -> str:
+        memo = (id(task), folder)
+        if memo not in self._absent:
+            absence = ""
+            try:
+                self._data_fingerprints(name, task, folder)
+            except MtbenchError as error:
+                if not is_not_at_hand(error):
+                    raise
+                absence = str(error)
+            self._absent[memo] = absence
+        return self._absent[memo]
 
     def components(self, resolved: Resolved) -> dict[str, Any]:
         """Return the part of the identity that the components are: first weights and code.
@@ -165,21 +197,24 @@ def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any], *, since: s
     Raises:
         UsageError: naming the parts that changed.
     """
-    changed = [
-        f"{part}.{name}" if name else part
-        for part, value in now.items()
-        for name, old, new in _pairs(then.get(part), value)
-        if canonical(old) != canonical(new)
-    ]
+    changed = list(differing({part: then.get(part) for part in now}, now))
     if changed:
         raise UsageError(f"{', '.join(changed)} changed since {since}")
 
 
-def _pairs(then: Any, now: Any) -> list[tuple[str, Any, Any]]:
-    """Return what is to be compared: key by key where both are tables."""
-    if not (isinstance(then, Mapping) and isinstance(now, Mapping)):
-        return [("", then, now)]
-    return [(name, then.get(name), now.get(name)) for name in dict.fromkeys([*then, *now])]
+def differing(then: Any, now: Any, part: str = "") -> Iterator[str]:
+    """Yield the parts in which two identities differ, such as ``config.train.lr``, ``data.sst``.
+
+    Args:
+        part: that the two are of an identity; empty for the whole.
+    """
+    data_of_a_task = part.startswith("data.")
+    if isinstance(then, Mapping) and isinstance(now, Mapping) and not data_of_a_task:
+        for name in dict.fromkeys([*then, *now]):
+            inner = f"{part}.{name}" if part else name
+            yield from differing(then.get(name), now.get(name), inner)
+    elif canonical(then) != canonical(now):
+        yield part
 
 
 def _handling(spec: Spec) -> str | None:

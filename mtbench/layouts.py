@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mtbench.errors import UsageError, nearest
+from mtbench.errors import NotAtHand, UsageError, nearest
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
 
@@ -78,7 +78,7 @@ class LaidOutTask:
         first with any file.
 
         Raises:
-            UsageError: if there is none.
+            NotAtHand: if there is none.
         """
         for needed in (all, any):
             for layout in self.layouts:
@@ -87,7 +87,7 @@ class LaidOutTask:
         for layout in self.layouts:
             if layout.file("test", folder):
                 return layout
-        raise UsageError(self._nothing(folder))
+        raise NotAtHand(self._nothing(folder))
 
     def _nothing(self, folder: Path) -> str:
         names = [name for layout in self.layouts for name in _expected(layout)]

@@ -10,7 +10,7 @@ from mtbench.durations import Estimate
 from mtbench.escaping import json_text, visible
 from mtbench.html import section
 from mtbench.latex import tabular
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
 
 SHOWN = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""
@@ -99,6 +99,22 @@ def _below(plan: Plan) -> list[str]:
         *([f"... and {more} more (--format csv lists all)"] if more > 0 else []),
         *(f"{kind}: {count} x {why}" for (kind, why), count in reasons.most_common()),
         *(f"damaged, to be trained anew: {told}" for told in damaged[:SHOWN]),
+        *_moved(plan)[:SHOWN],
+    ]
+
+
+def _moved(plan: Plan) -> list[str]:
+    """Return why runs are missing that were trained before, those of one reason together."""
+    moved: dict[str, list[str]] = {}
+    for cell in plan.cells:
+        for seed, one in cell.moved.items():
+            moved.setdefault(one.differing, []).append(
+                f"{cell.name} [seed {seed}]: run {one.key[:12]}"
+            )
+    return [
+        f"missing: {len(runs)} x a stored run of that name differs in {parts} ({runs[0]}"
+        + (", ...)" if len(runs) > 1 else ")")
+        for parts, runs in moved.items()
     ]
 
 
@@ -119,8 +135,19 @@ def run_records(plan: Plan) -> list[dict[str, Any]]:
         if cell.obstacle is not None:
             state, reason = cell.obstacle
             records.append(_record(cell, None, None, state, reason))
-        records += [_record(cell, run.seed, run.key, run.state, run.damage) for run in cell.runs]
+        records += [
+            _record(cell, run.seed, run.key, run.state, run.damage or _reason(cell, run))
+            for run in cell.runs
+        ]
     return records
+
+
+def _reason(cell: PlannedCell, run: PlannedRun) -> str:
+    """Say why a run is missing, where that can be told; empty for any other."""
+    moved = cell.moved.get(run.seed)
+    return (
+        "" if moved is None else f"run {moved.key[:12]} of that name differs in {moved.differing}"
+    )
 
 
 def _record(

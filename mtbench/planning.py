@@ -1,174 +1,46 @@
-"""The plan of a matrix: the runs that are stored, those to do, those that cannot be."""
+"""Planning: a matrix's cells to the runs that are stored, those to do, those that cannot be."""
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from collections.abc import Sequence
+from typing import Any
 
 from mtbench.attribution import naming
-from mtbench.configuration import Config
 from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
+from mtbench.errors import PluginError, UsageError, unknown
 from mtbench.identity import Identifier, all_entries
-from mtbench.matrix.designs import NamedCell, Stage
+from mtbench.matrix.designs import NamedCell
+from mtbench.planned_runs import Plan, PlannedCell, planned_runs
 from mtbench.registry import Registry
-from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
-from mtbench.store import State, Store, canonical, run_key
+from mtbench.relatives import Relatives
+from mtbench.resolution import Resolved, Resolver, task_name
+from mtbench.store import Store
 from mtbench.tracebacks import show
+from mtbench.unchecked import nearest, with_stored_data
 
 Cells = Sequence[NamedCell]
-TOLD = 3
-"""Faults of plugins that the last line of a command tells; the table has all."""
 
-
-@dataclass(frozen=True)
-class PlannedRun:
-    """A cell with a seed.
-
-    Attributes:
-        damage: what is wrong with what is stored of it; empty where nothing is.
-    """
-
-    key: str
-    seed: int
-    state: State
-    damage: str = ""
-
-
-@dataclass(frozen=True)
-class PlannedCell:
-    """A cell of the plan.
-
-    Attributes:
-        config: the resolved configuration; as it was written where the cell is broken.
-        tasks: by name; none where the cell is broken.
-        runs: one a seed; none where the cell is rejected or broken.
-        rejection: why the cell cannot be, or None.
-        caveats: what a reader of its scores must know.
-        identity: what the runs' keys were made from, seed aside.
-        providers: distribution and version behind each component.
-        fault: which plugin broke the cell, and how, or None.
-        against: name of the cell that it is compared with; empty for none.
-        levels: its place on each axis, by the axis's key; none where it comes of no axes.
-    """
-
-    name: str
-    note: str
-    paper: Mapping[str, float]
-    config: Config
-    tasks: Mapping[str, TaskEntry]
-    runs: Sequence[PlannedRun]
-    rejection: str | None
-    caveats: Sequence[str]
-    identity: Mapping[str, Any]
-    providers: Mapping[str, str]
-    fault: str | None = None
-    against: str = ""
-    levels: Mapping[str, str] = field(default_factory=dict)
-
-    @property
-    def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
-        """Why the cell has no runs: that it makes no sense, or that a plugin broke it."""
-        if self.fault is not None:
-            return "broken", self.fault
-        return ("rejected", self.rejection) if self.rejection is not None else None
-
-
-@dataclass(frozen=True)
-class Plan:
-    """The runs of a matrix.
-
-    Attributes:
-        device: that they are trained on, such as ``"cuda:1"``.
-        design: that made the cells, such as ``"grid"``.
-        stages: of a staged search, as far as they can be told.
-        to_come: most cells that its later stages can add.
-        remarks: what a reader of plan or table must know of the search, or of the reference.
-    """
-
-    title: str
-    seeds: Sequence[int]
-    cells: Sequence[PlannedCell]
-    device: str = CPU
-    design: str = "grid"
-    stages: Sequence[Stage] = ()
-    to_come: int = 0
-    remarks: Sequence[str] = ()
-
-    def runs(self, *states: State) -> list[tuple[PlannedCell, PlannedRun]]:
-        """Return the runs in one of the states, each key once, in the plan's order."""
-        seen: dict[str, tuple[PlannedCell, PlannedRun]] = {}
-        for cell in self.cells:
-            for run in cell.runs:
-                if not states or run.state in states:
-                    seen.setdefault(run.key, (cell, run))
-        return list(seen.values())
-
-    def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
-        """Return the runs without a score; what failed or is damaged is trained again."""
-        return self.runs("missing", "failed", "running", "damaged")
-
-    def check_sound(self) -> None:
-        """Make sure that no plugin broke a cell.
-
-        Raises:
-            PluginError: naming the plugins.
-        """
-        if told := faults([cell.fault for cell in self.cells]):
-            raise PluginError(told)
-
-    def check_complete(self) -> None:
-        """Make sure that every run of the plan is stored.
-
-        Raises:
-            PluginError: if a plugin broke a cell.
-            NothingToCompare: if there is no run, because every cell was rejected, or a search
-                found no cell to go on with.
-            RunsMissing: if a run failed or was not trained.
-        """
-        counts = self.counts()
-        missing = counts["runs"] - counts["stored"]
-        damaged = f", {counts['damaged']} damaged" if counts["damaged"] else ""
-        unscored = (
-            f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed"
-            f"{damaged}); "
-            "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
-        )
-        if told := faults([cell.fault for cell in self.cells]):
-            raise PluginError(f"{told}; {unscored}" if missing else told)
-        if not counts["runs"]:
-            raise NothingToCompare("every cell was rejected; the table says why")
-        if missing:
-            raise RunsMissing(unscored)
-        for stage in self.stages:
-            if stage.problem:
-                raise NothingToCompare(f"the search ends at {stage.axis}: {stage.problem}")
-
-    def counts(self) -> dict[str, int]:
-        """Count cells, those without runs by their reason, and runs (each key once) by state."""
-        runs = [run.state for _, run in self.runs()]
-        return {
-            "cells": len(self.cells),
-            "rejected": sum(cell.rejection is not None for cell in self.cells),
-            "broken": sum(cell.fault is not None for cell in self.cells),
-            "runs": len(runs),
-            "stored": runs.count("done"),
-            "failed": runs.count("failed"),
-            "running": runs.count("running"),
-            "damaged": runs.count("damaged"),
-            "to_do": runs.count("missing"),
-        }
+STORED = "; 'mtbench leaderboard' shows what is stored without them"
+"""Of data that are not at hand, where a command needs them."""
 
 
 class Planner:
-    """Makes plans for a device; what cells share (data, checkpoints, sources) is read once."""
+    """Makes plans for a device; what cells share (data, checkpoints, sources) is read once.
 
-    def __init__(self, registry: Registry, store: Store, device: str = CPU) -> None:
+    Args:
+        stored_only: whether the plan only shows what is stored. Cells whose data are not at hand
+            then have the stored runs that agree in all else, where there are any for some cell.
+    """
+
+    def __init__(
+        self, registry: Registry, store: Store, device: str = CPU, *, stored_only: bool = False
+    ) -> None:
         self._resolver = Resolver(registry)
         self._store = store
         self._identifier = Identifier()
         self._device = device
+        self._relatives = Relatives(store) if stored_only else None
+        self._found_relatives = False
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
         """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
@@ -195,49 +67,68 @@ class Planner:
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
         """
+        if self._relatives is None:
+            return self._plan_cells(cells, seeds)
+        planned, errors = self._plan_cells(cells, seeds, without_data=True)
+        if any(cell.unread for cell in planned):
+            planned = with_stored_data(planned, seeds, self._store, self._relatives)
+            self._found_relatives |= any(
+                cell.dispute or any(run.state != "missing" for run in cell.runs)
+                for cell in planned
+                if cell.unread
+            )
+            if not self._found_relatives:
+                try:
+                    return self._plan_cells(cells, seeds)
+                except UsageError as error:
+                    near = nearest(planned, seeds, self._relatives)
+                    raise UsageError(f"{error}{near}") from error
+        return planned, errors
+
+    def _plan_cells(
+        self, cells: Sequence[NamedCell], seeds: Sequence[int], *, without_data: bool = False
+    ) -> tuple[list[PlannedCell], list[PluginError]]:
         stored = self._store.keys()
         planned: list[PlannedCell] = []
         errors: list[PluginError] = []
         for cell in cells:
             try:
-                planned.append(self._plan_cell(cell, seeds, stored))
+                planned.append(self._plan_cell(cell, seeds, stored, without_data=without_data))
             except PluginError as error:
                 errors.append(error)
                 planned.append(_broken(cell, error))
         return planned, errors
 
-    def _plan_cell(self, cell: NamedCell, seeds: Sequence[int], stored: set[str]) -> PlannedCell:
+    def _plan_cell(
+        self, cell: NamedCell, seeds: Sequence[int], stored: set[str], *, without_data: bool
+    ) -> PlannedCell:
+        identity: dict[str, Any] = {}
+        unread: dict[str, str] = {}
         try:
             resolved = self._resolver.resolve(cell.config)
             with naming(all_entries(resolved)):
-                identity = (
-                    {} if resolved.rejection else self._identifier.identity(resolved, self._device)
-                )
+                if not resolved.rejection:
+                    unread = self._identifier.absent_data(resolved)
+                    identity = self._identifier.identity(
+                        resolved, self._device, without=unread if without_data else ()
+                    )
         except UsageError as error:
-            raise UsageError(f"cell {cell.name!r}: {error}") from error
-        runs = []
-        if not resolved.rejection:
-            text = canonical(identity)
-            keys = [(seed, run_key(text, seed)) for seed in seeds]
-            runs = [
-                planned_run(self._store, key, seed)
-                if key in stored
-                else PlannedRun(key, seed, "missing")
-                for seed, key in keys
-            ]
+            hint = STORED if unread and stored and self._relatives is None else ""
+            raise UsageError(f"cell {cell.name!r}: {error}{hint}") from error
         return PlannedCell(
             name=cell.name,
             note=cell.note,
             paper=cell.paper,
             config=resolved.config,
             tasks=resolved.tasks,
-            runs=runs,
+            runs=planned_runs(self._store, identity, seeds, stored) if identity else [],
             rejection=resolved.rejection,
             caveats=resolved.caveats(),
             identity=identity,
             providers=_providers(resolved),
             against=cell.against,
             levels=cell.levels,
+            unread=unread,
         )
 
 
@@ -260,21 +151,6 @@ def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
     )
 
 
-def faults(found: Sequence[str | None]) -> str:
-    """Say in one line how many of some cells are broken, and by what; empty where none is.
-
-    Args:
-        found: what is wrong with each of them, or None.
-    """
-    broken = [fault for fault in found if fault is not None]
-    if not broken:
-        return ""
-    told = list(dict.fromkeys(broken))
-    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    verb = "is" if len(broken) == 1 else "are"
-    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
-
-
 def _check_task_names(cells: Cells, beside: Cells) -> None:
     """Refuse a head or a published score for a task that is in no cell: nothing would use it."""
     tasks = {task_name(task) for cell in [*cells, *beside] for task in cell.config["tasks"]}
@@ -285,12 +161,6 @@ def _check_task_names(cells: Cells, beside: Cells) -> None:
         for name in cell.paper:
             if name not in {*tasks, "overall"}:
                 raise unknown("task", name, {*tasks, "overall"}, where=f"paper of {cell.name!r}")
-
-
-def planned_run(store: Store, key: str, seed: int) -> PlannedRun:
-    """Look up a run."""
-    record = store.run(key).record()
-    return PlannedRun(key, seed, record.state, record.damage)
 
 
 def _providers(resolved: Resolved) -> dict[str, str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.devices import CPU
-from mtbench.planning import PlannedCell, PlannedRun
+from mtbench.planned_runs import PlannedCell, PlannedRun
 from mtbench.store import machine
 from mtbench.version import __version__
 

@@ -3,7 +3,8 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from mtbench.planning import Plan, PlannedRun, planned_run
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun, planned_run
+from mtbench.relatives import Relatives
 from mtbench.store import PREDICTIONS, Damaged, RunFolder, Store
 
 
@@ -29,6 +30,22 @@ def without_damaged(plan: Plan, store: Store, look: Callable[[RunFolder], object
         return run
 
     return _with_runs(plan, settle)
+
+
+def explained(plan: Plan, store: Store) -> Plan:
+    """Return the plan with what is stored under other keys of the runs that are missing."""
+    relatives = Relatives(store)
+
+    def explain(cell: PlannedCell) -> PlannedCell:
+        moved = {
+            run.seed: near
+            for run in cell.runs
+            if run.state == "missing"
+            and (near := relatives.nearest(cell.name, run.seed, cell.identity, matrix=plan.title))
+        }
+        return replace(cell, moved=moved)
+
+    return replace(plan, cells=[explain(cell) for cell in plan.cells])
 
 
 def _with_runs(plan: Plan, settle: Callable[[PlannedRun], PlannedRun]) -> Plan:

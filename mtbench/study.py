@@ -15,11 +15,13 @@ from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.matrix.search import Searcher, remarks, winner
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.run_states import checked, refreshed
 from mtbench.store import Store
+from mtbench.unchecked import unchecked
 
 Observing = Callable[[Plan], AbstractContextManager[Observer]]
 
@@ -35,6 +37,7 @@ def make_plan(
     expression: str | None = None,
     *,
     device: str = CPU,
+    stored_only: bool = False,
 ) -> Plan:
     """Return the plan of a matrix.
 
@@ -42,12 +45,16 @@ def make_plan(
         matrix: its file, the folder of that, or what such a file holds.
         expression: keeps the cells whose names it fits; see ``filtering``.
         device: that the runs are trained on; it need not be there to look runs up.
+        stored_only: as for ``Planner``.
 
     Raises:
         UsageError: if something in the file or the overrides does not fit, or no cell is left.
         PluginError: if a plugin that is needed is broken.
     """
-    return Study(matrix, registry, store, overrides, expression, device=device).plan()
+    study = Study(
+        matrix, registry, store, overrides, expression, device=device, stored_only=stored_only
+    )
+    return study.plan()
 
 
 class Study:
@@ -62,9 +69,10 @@ class Study:
         expression: str | None,
         *,
         device: str,
+        stored_only: bool = False,
     ) -> None:
         self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
-        self._planner = Planner(registry, store, device)
+        self._planner = Planner(registry, store, device, stored_only=stored_only)
         self._store = store
         self._overrides = overrides
         self._expression = expression
@@ -81,8 +89,9 @@ class Study:
         ]
         if self._expression is not None:
             cells = _fitting(cells, self._expression, found.to_come)
+        planned = self._planner.plan(self._matrix.title, cells, drawn, beside=found.cells)
         return replace(
-            self._planner.plan(self._matrix.title, cells, drawn, beside=found.cells),
+            planned,
             design=self._matrix.design,
             stages=found.stages,
             to_come=found.to_come,
@@ -90,6 +99,7 @@ class Study:
                 *self._asked_besides(len(cells), len(found.cells)),
                 *remarks(found.stages, found.to_come),
                 *filter(None, [found.remark]),
+                *unchecked(planned.cells),
             ],
         )
 

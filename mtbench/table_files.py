@@ -8,8 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from mtbench.data_files import limit, missing, read_text, too_large
-from mtbench.errors import UsageError
+from mtbench.data_files import check_there, limit, read_text, too_large
+from mtbench.errors import NotAtHand, UsageError
 
 Form = Literal["delimited", "jsonl", "parquet"]
 
@@ -64,8 +64,8 @@ def open_table(
         header: names of its first columns, where the file has no header line.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty or not UTF-8, unpacks to far more
-            than its size, or is of Parquet and pyarrow is not installed.
+        NotAtHand: if the file is missing, or is of Parquet and pyarrow is not installed.
+        UsageError: if it is unreadable, empty or not UTF-8, or unpacks to far more than its size.
     """
     if form == "parquet":
         return _parquet(path)
@@ -210,12 +210,11 @@ def _parquet(path: Path) -> Table:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
     except ImportError:
-        raise UsageError(
+        raise NotAtHand(
             f"{path}: reading Parquet needs pyarrow, which is not installed: "
             "pip install 'mtl-bench[parquet]'"
         ) from None
-    if not path.is_file():
-        raise missing(path)
+    check_there(path, "table")
     unreadable = ArrowException, OSError, ValueError, OverflowError
     try:
         file = ParquetFile(path)

@@ -107,9 +107,9 @@ def read_table(
         The examples in ascending order of their ids.
 
     Raises:
-        UsageError: if the file is missing, unreadable, empty, not UTF-8, lacks a column or
-            has one twice, or unpacks to far more than its size; or if it is Parquet and pyarrow
-            is not installed.
+        NotAtHand: if the file is missing, or is Parquet and pyarrow is not installed.
+        UsageError: if it is unreadable, empty, not UTF-8, lacks a column or has one twice, or
+            unpacks to far more than its size.
     """
     table = open_table(
         path, form, delimiter=delimiter, quoting=quoting, strict=strict_quotes, header=header

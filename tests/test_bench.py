@@ -13,7 +13,8 @@ from mtbench.bench import DEFAULT, MOST, WARM_UP, bench, check_complete
 from mtbench.configuration import overlay
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.store import Store, machine
 from mtbench.study import make_plan

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.data_files import limit, missing, read_text
-from mtbench.errors import UsageError
+from mtbench.data_files import check_there, limit, read_text
+from mtbench.errors import NotAtHand, UsageError
 
 FREE = 64 * 1024 * 1024  # bytes that a small file may unpack to
 
@@ -74,9 +74,38 @@ def test_a_large_file_may_unpack_to_more(tmp_path: Path) -> None:
 def test_a_file_or_folder_that_is_not_there(tmp_path: Path) -> None:
     (tmp_path / "dev.csv.gz").touch()
 
-    assert str(missing(tmp_path / "dev.csv")) == (
-        f"no file dev.csv in {tmp_path}; did you mean 'dev.csv.gz'?"
-    )
-    assert "which is no folder" in str(missing(tmp_path / "nowhere" / "dev.csv"))
-    with pytest.raises(UsageError, match=r"^no file dev\.csv in "):
+    with pytest.raises(NotAtHand) as error:
         read_text(tmp_path / "dev.csv")
+    assert str(error.value) == f"no file dev.csv in {tmp_path}; did you mean 'dev.csv.gz'?"
+    with pytest.raises(NotAtHand, match="which is no folder"):
+        read_text(tmp_path / "nowhere" / "dev.csv")
+    (tmp_path / "train.csv").symlink_to("annex/train.csv")
+    with pytest.raises(NotAtHand, match=r"train\.csv: a link to annex/train\.csv, which is not"):
+        read_text(tmp_path / "train.csv")
+    with pytest.raises(UsageError, match="Is a directory") as other:
+        read_text(tmp_path)
+    assert not isinstance(other.value, NotAtHand)
+
+
+POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1000\n"
+
+
+@pytest.mark.parametrize("name", ["train.csv", "train.jsonl", "train.csv.gz"])
+def test_a_pointer_is_no_table(tmp_path: Path, name: str) -> None:
+    (tmp_path / name).write_text(POINTER)
+
+    with pytest.raises(NotAtHand, match="a Git LFS pointer, not the table; 'git lfs pull'"):
+        read_text(tmp_path / name)
+
+
+def test_a_pointer_is_told_from_what_mentions_one(tmp_path: Path) -> None:
+    file = tmp_path / "weights"
+    for sound in (b"", b"version", f" {POINTER}".encode()):
+        file.write_bytes(sound)
+        check_there(file, "weights")
+    file.write_text(POINTER)
+    with pytest.raises(NotAtHand) as error:
+        check_there(file, "weights")
+    assert str(error.value) == (
+        f"{file}: a Git LFS pointer, not the weights; 'git lfs pull' fetches it"
+    )

@@ -7,7 +7,7 @@ import pytest
 
 from mtbench import durations
 from mtbench.durations import Estimate, estimate
-from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
 from mtbench.store import REQUEST, Store, canonical, run_key, write_json
 from mtbench.timings import timing_key
 

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from mtbench.configuration import overlay
-from mtbench.errors import PluginError
-from mtbench.identity import Identifier
+from mtbench.errors import PluginError, UsageError
+from mtbench.identity import Identifier, check_unchanged, differing
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
 from mtbench.store import canonical, run_key
@@ -97,3 +97,54 @@ def test_a_component_without_a_source_is_broken(
 ) -> None:
     with pytest.raises(PluginError, match=rf"head 'scaled' of scaled_head\.py: .*{reason}"):
         code(scaled_head=edit)
+
+
+# --- what differs -----------------------------------------------------------------------------
+
+THEN = {
+    "numerics": 2,
+    "config": {"train": {"lr": 1e-3, "steps": 3}},
+    "data": {"sst": {"train": "a", "dev": "b"}},
+    "weights": None,
+}
+
+
+@pytest.mark.parametrize(
+    ("changes", "parts"),
+    [
+        ({}, []),
+        ({"numerics": 3, "weights": "x"}, ["numerics", "weights"]),
+        ({"config": {"train": {"lr": 1e-3, "steps": 4}}}, ["config.train.steps"]),
+        ({"config": {"train": {"lr": 1e-3}}}, ["config.train.steps"]),
+        ({"config": {"train": {**THEN["config"]["train"], "new": 1}}}, ["config.train.new"]),
+        ({"config": {"train": 3}}, ["config.train"]),
+        ({"data": {"sst": {"train": "x", "dev": "y"}}}, ["data.sst"]),
+        ({"data": {}}, ["data.sst"]),
+    ],
+)
+def test_the_parts_that_differ_are_named(changes: dict[str, Any], parts: list[str]) -> None:
+    assert list(differing(THEN, THEN | changes)) == parts
+
+
+def test_parts_that_nobody_asks_for_are_not_compared() -> None:
+    check_unchanged(THEN, {"weights": None}, since="then")
+
+    now = {"config": {"train": {"lr": 1, "steps": 3}}, "weights": "x"}
+    with pytest.raises(UsageError, match=r"^config\.train\.lr, weights changed since then$"):
+        check_unchanged(THEN, now, since="then")
+
+
+# --- data that are not at hand ----------------------------------------------------------------
+
+
+def test_an_identity_without_the_data_of_a_task(small: dict[str, Any]) -> None:
+    resolved = Resolver(Registry.load()).resolve(overlay(small, {"tasks": ["sst", "sample-pd"]}))
+    identifier = Identifier()
+
+    absent = identifier.absent_data(resolved)
+
+    assert list(absent) == ["sst"]
+    assert absent["sst"].startswith("no data folder is named to read ids-sst-*.csv from")
+    assert list(identifier.identity(resolved, "cpu", without=absent)["data"]) == ["sample-pd"]
+    with pytest.raises(UsageError, match="no data folder is named"):
+        identifier.identity(resolved, "cpu")

@@ -19,7 +19,8 @@ from mtbench.plan_rendering import (
     as_markdown,
     as_text,
 )
-from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
+from mtbench.relatives import Moved
 from mtbench.store import State
 
 
@@ -197,3 +198,34 @@ def test_a_name_is_a_name_in_every_form(
     forms = {**PLAN_FORMATS, "html": as_html}
 
     assert is_harmless(form, forms[form](plan, ESTIMATE))
+
+
+def moved(name: str, seeds: int, *parts: str) -> PlannedCell:
+    """Return a cell of missing runs whose keys moved, since these parts differ."""
+    found = {seed: Moved(f"0123456789abcdef{name}", parts) for seed in range(seeds)}
+    return replace(cell(name, *["missing"] * seeds), moved=found)
+
+
+def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
+    cells = [
+        moved("a", 2, "code.combiner"),
+        moved("b", 1, "code.combiner"),
+        moved("c", 1, "data.sst"),
+    ]
+    plan = Plan("a study", [0, 1], [*cells, cell("d", "missing")])
+    told = [
+        "missing: 3 x a stored run of that name differs in code.combiner "
+        "(a [seed 0]: run 0123456789ab, ...)",
+        "missing: 1 x a stored run of that name differs in data.sst "
+        "(c [seed 0]: run 0123456789ab)",
+    ]
+
+    assert as_text(plan, NOTHING).splitlines()[-2:] == told
+    assert as_latex(plan, NOTHING).splitlines()[-2:] == [f"% {line}" for line in told]
+    reasons = [run["reason"] for run in json.loads(as_json(plan, NOTHING))["runs"]]
+    assert reasons == [row["reason"] for row in csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))]
+    assert reasons == [
+        *["run 0123456789ab of that name differs in code.combiner"] * 3,
+        "run 0123456789ab of that name differs in data.sst",
+        "",
+    ]

@@ -9,9 +9,10 @@ import pytest
 
 from mtbench.configuration import overlay
 from mtbench.data import load
-from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
+from mtbench.errors import PluginError, UsageError
 from mtbench.matrix.file import NamedCell, cells, read_matrix
-from mtbench.planning import Plan, Planner, faults
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
@@ -769,13 +770,6 @@ def test_a_broken_cell_and_its_runs_are_told_together(store: Store, fragile: Pat
         refreshed(plan, store).check_complete()
 
 
-def test_of_many_faults_the_first_are_told() -> None:
-    found = [None, "a", "b", "a", "c", "d", "e"]
-
-    assert faults(found) == "6 of 7 cells are broken: a; b; c; and 2 more"
-    assert faults([None, None]) == ""
-
-
 def test_a_head_of_a_broken_cells_task_is_no_stranger(store: Store, fragile: Path) -> None:
     """The task is known by what was written: nobody could ask it."""
     heads = {"heads.odd": "linear"}
@@ -867,29 +861,6 @@ def test_refreshed(store: Store) -> None:
         "done",
         "failed",
     ]
-
-
-def test_a_complete_plan(store: Store) -> None:
-    plan = plan_of(store, {}, {"heads.sst": "cosine"})
-    finish(store, keys(plan)[0])
-
-    refreshed(plan, store).check_complete()
-
-    with pytest.raises(RunsMissing, match=r"1 of 1 runs have no score \(0 failed\)"):
-        plan.check_complete()
-
-
-def test_a_failed_run_is_missing_from_a_plan(store: Store) -> None:
-    plan = plan_of(store, {}, {"train.lr": 1.0})
-    finish(store, keys(plan)[0], "failed")
-
-    with pytest.raises(RunsMissing, match=r"2 of 2 runs have no score \(1 failed\)"):
-        refreshed(plan, store).check_complete()
-
-
-def test_a_plan_without_runs(store: Store) -> None:
-    with pytest.raises(NothingToCompare, match="every cell was rejected"):
-        plan_of(store, {"heads.sst": "cosine"}).check_complete()
 
 
 def test_planning_writes_nothing(store: Store) -> None:

@@ -7,7 +7,8 @@ import pytest
 from mtbench import __version__
 from mtbench.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import PACKAGES, request, versions
 from mtbench.resolution import as_written

@@ -1,14 +1,18 @@
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from mtbench.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
-from mtbench.run_states import checked, refreshed, without_damaged
+from mtbench.relatives import Moved
+from mtbench.run_states import checked, explained, refreshed, without_damaged
 from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
 
 
@@ -60,3 +64,30 @@ def test_only_stored_runs_are_looked_at(plan: Plan, store: Store) -> None:
 
     assert states(without_damaged(plan, store, look)) == [("damaged", "because"), ("missing", "")]
     assert looked == [plan.cells[0].runs[0].key]
+
+
+def test_what_was_trained_before_tells_why_a_run_is_missing(
+    store: Store, small: dict[str, Any]
+) -> None:
+    def planned(name: str, changes: dict[str, Any], title: str = "") -> Plan:
+        cells = [NamedCell(name, overlay(small, changes))]
+        return explained(Planner(Registry.load(), store).plan(title, cells, [0, 1]), store)
+
+    changes = {"train.lr": 0.5, "combiner": "pcgrad"}
+    (stored,) = store.keys()
+
+    assert planned("a cell", {}).cells[0].moved == {}
+    assert planned("a cell", changes).cells[0].moved == {
+        0: Moved(stored, ["config.combiner.name", "config.train.lr", "code.combiner"])
+    }
+    assert planned("another cell", changes).cells[0].moved == {}
+    assert planned("a cell", changes, "another plan").cells[0].moved == {}
+
+
+def test_a_plan_without_missing_runs_reads_no_other(
+    plan: Plan, store: Store, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    done = replace(plan, cells=[replace(c, runs=c.runs[:1]) for c in plan.cells])
+    monkeypatch.setattr(Store, "keys", None)
+
+    assert explained(done, store) == done

@@ -12,7 +12,8 @@ from mtbench.executors import Job, Observer, default_jobs
 from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.overrides import Overrides
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.store import PREDICTIONS, Store
 from mtbench.study import ablate, estimate, make_plan, train_missing

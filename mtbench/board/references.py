@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mtbench.evidence.outcomes import CellOutcomes, difference
 from mtbench.evidence.statistics import Interval, holm
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ from mtbench.data_report import KINDS
 from mtbench.errors import SHOWN
 from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.pairing import unpaired
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 
 
 def is_done(result: Mapping[str, Any] | None) -> bool:

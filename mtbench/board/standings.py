@@ -19,7 +19,7 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
 from mtbench.held_out import told
-from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
 from mtbench.store import Store
 
 DIGITS = 3

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from mtbench.executors import Observer
-    from mtbench.planning import Plan
+    from mtbench.planned_runs import Plan
     from mtbench.store import Store
 
 reference_option = click.option(
@@ -70,7 +70,7 @@ def _watching(plan: Plan) -> AbstractContextManager[Observer]:
 @format_option
 def plan(form: str, **given: Any) -> int:
     """Show the runs of MATRIX: stored, to do, and those that cannot be."""
-    return _print_plan(*read_plan(**given), form)
+    return _print_plan(*read_plan(**given, stored_only=True), form)
 
 
 @click.command()
@@ -85,14 +85,17 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
 
     asked = _read_study(reference, **given)
     beside = given["matrix_path"] if write else None
-    return _print_board(make_plan(**asked), asked["store"], form, beside)
+    plan = make_plan(**asked, stored_only=True)
+    return _print_board(plan, asked["store"], form, beside)
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
     from mtbench.plan_rendering import PLAN_FORMATS
+    from mtbench.run_states import explained
     from mtbench.study import estimate
 
-    show_text(PLAN_FORMATS[form](plan, estimate(plan, store, jobs)))
+    show_text(PLAN_FORMATS[form](explained(plan, store), estimate(plan, store, jobs)))
+    _warn_beside(plan, form)
     plan.check_sound()
     return ExitCode.DONE
 
@@ -110,5 +113,14 @@ def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None
         plan.check_complete()  # a table with holes replaces no good one
         say(f"wrote {write_table(beside, as_markdown(board))}")
     show_text(FORMATS[form](board))
+    _warn_beside(plan, form)
     plan.check_complete()
     return ExitCode.DONE
+
+
+def _warn_beside(plan: Plan, form: str) -> None:
+    """Say on stderr what was not checked, where the rows of a table have no place for it."""
+    from mtbench.unchecked import unchecked
+
+    for remark in unchecked(plan.cells) if form == "csv" else ():
+        say(f"warning: {remark}")

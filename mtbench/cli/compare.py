@@ -16,7 +16,7 @@ from mtbench.cli.options import (
     seeds_option,
     study_options,
 )
-from mtbench.console import show_text
+from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
 
 if TYPE_CHECKING:
@@ -89,6 +89,11 @@ def compare(
     )
     given = {"details": details} if form in IN_SECTIONS else {}
     show_text(COMPARISON_FORMATS[form](held.comparisons, **given))
+    if form == "csv":  # whose rows have no place for them
+        pairs = held.comparisons.pairs
+        for told in dict.fromkeys(side.remark for pair in pairs for side in (pair.a, pair.b)):
+            if told:
+                say(f"warning: {told}")
     for problem in held.problems:
         raise problem
     held.comparisons.check_compared()

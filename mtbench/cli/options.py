@@ -16,7 +16,7 @@ from mtbench.errors import UsageError
 if TYPE_CHECKING:
     from mtbench.matrix.file import Matrix
     from mtbench.matrix.overrides import Overrides
-    from mtbench.planning import Plan
+    from mtbench.planned_runs import Plan
     from mtbench.registry import Registry
     from mtbench.store import Store
 
@@ -196,12 +196,12 @@ def open_store(directory: Path) -> Store:
     return Store(directory)
 
 
-def read_plan(**given: Any) -> tuple[Plan, Store]:
+def read_plan(*, stored_only: bool = False, **given: Any) -> tuple[Plan, Store]:
     """Return the plan that a command's options ask for, and the store."""
     from mtbench.study import make_plan
 
     asked = read_study(**given)
-    return make_plan(**asked), asked["store"]
+    return make_plan(**asked, stored_only=stored_only), asked["store"]
 
 
 def read_study(

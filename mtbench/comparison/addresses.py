@@ -19,7 +19,7 @@ from mtbench.errors import NothingToCompare, UsageError, unknown
 from mtbench.filtering import name_filter
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.registry import Registry
 from mtbench.store import REQUEST, RunFolder, Store
 from mtbench.study import make_plan
@@ -103,7 +103,20 @@ class Reader:
 
     def _plan(self, matrix: Path, store: Store, expression: str | None) -> Plan:
         registry = self.registry(matrix)
-        return make_plan(matrix, registry, store, self.overrides, expression, device=self.device)
+        try:
+            return make_plan(
+                matrix,
+                registry,
+                store,
+                self.overrides,
+                expression,
+                device=self.device,
+                stored_only=True,
+            )
+        except UsageError as error:
+            if self.overrides == NO_OVERRIDES and expression is None:
+                raise
+            raise UsageError(f"{matrix}, read with the options of this call: {error}") from error
 
     def _plan_cell(self, matrix: Path, store: Store, name: str) -> Plan:
         """Return the plan of one cell; it looks at as few others as can be."""

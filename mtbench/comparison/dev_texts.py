@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtbench import data
 from mtbench.entries import calling
-from mtbench.errors import UsageError, users_mistakes
+from mtbench.errors import PluginError, UsageError, is_not_at_hand, users_mistakes
 from mtbench.plugin_files import files_of_run, tell
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver, as_written
@@ -53,7 +53,9 @@ def dev_texts(
         try:
             with calling(task.entry, "load"), users_mistakes():
                 examples = data.load(task.task, "dev", place, with_labels=True, name=name)
-        except UsageError as error:
+        except (UsageError, PluginError) as error:
+            if not (isinstance(error, UsageError) or is_not_at_hand(error)):
+                raise
             unread[name] = str(error)
             continue
         if data.fingerprint(examples) != request["identity"]["data"][name]["dev"]:

@@ -12,8 +12,9 @@ from typing import Any
 from mtbench.console import say
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
 from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
+from mtbench.unchecked import unchecked
 
 Record = dict[str, Any]
 
@@ -141,13 +142,17 @@ def _planned(cell: PlannedCell, store: Store, address: str) -> Subject:
         address=address,
         runs={run.seed: store.run(run.key) for run in cell.runs if run.state == "done"},
         missing=[run.seed for run in cell.runs if run.state != "done"],
-        remark=_damages({run.seed: run.damage for run in cell.runs}),
+        remark="; ".join(
+            filter(None, [_damages({r.seed: r.damage for r in cell.runs}), *unchecked([cell])])
+        ),
     )
 
 
 def _reason(cell: PlannedCell) -> str:
     if cell.obstacle is not None:
         return ": ".join(cell.obstacle)
+    if cell.dispute:
+        return cell.dispute
     if damages := _damages({run.seed: run.damage for run in cell.runs}):
         return damages
     return f"none of its {len(cell.runs)} runs is stored; 'mtbench ablate' trains them"

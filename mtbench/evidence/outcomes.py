@@ -15,7 +15,7 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.pseudo_values import pseudo_values
 from mtbench.evidence.statistics import Interval, Sample, interval
 from mtbench.metrics import METRICS
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.run_states import without_damaged
 from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store
 from mtbench.store.arrays import read_arrays

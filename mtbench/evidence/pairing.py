@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtbench.planning import PlannedCell
+from mtbench.planned_runs import PlannedCell
 from mtbench.store import canonical
 
 

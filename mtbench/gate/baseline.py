@@ -13,7 +13,7 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.matrix.gating import Gate
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import Store
 
 

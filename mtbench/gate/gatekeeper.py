@@ -23,7 +23,7 @@ from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planning import Plan, PlannedCell, planned_run
+from mtbench.planned_runs import Plan, PlannedCell, planned_run
 from mtbench.registry import Registry
 from mtbench.run_states import refreshed
 from mtbench.store import Store, canonical, run_key

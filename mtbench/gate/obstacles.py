@@ -9,7 +9,7 @@ from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.regression import unfit_seeds
 from mtbench.gate.verdicts import Verdict
 from mtbench.matrix.gating import Gate
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.resolution import task_name
 from mtbench.store import RESULT, Store
 

@@ -8,7 +8,7 @@ from mtbench.gate.baseline import Baseline, environment
 from mtbench.gate.obstacles import ungated
 from mtbench.gate.regression import gated
 from mtbench.matrix.gating import Gate
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.requests import versions
 from mtbench.store import REQUEST, Store
 

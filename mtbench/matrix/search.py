@@ -6,7 +6,8 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mtbench.matrix.designs import Choice, NamedCell, Stage
-from mtbench.planning import PlannedCell, Planner
+from mtbench.planned_runs import PlannedCell
+from mtbench.planning import Planner
 from mtbench.store import RESULT, State, Store
 
 

@@ -12,7 +12,7 @@ from mtbench.matrix.file import Matrix
 from mtbench.matrix.overrides import Overrides
 from mtbench.notebook import values
 from mtbench.notebook.warner import Warner
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.plugin_files import file_beside, tell
 from mtbench.registry import Registry
 from mtbench.store import Store
@@ -58,6 +58,7 @@ class Asked:
             self.overrides,
             self.expression,
             device=self.device,
+            stored_only=True,
         )
 
 

@@ -11,8 +11,9 @@ from mtbench.evidence.outcomes import readable
 from mtbench.notebook import values
 from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.progress import observing, silent, watching
+from mtbench.run_states import explained
 from mtbench.store import Store
 from mtbench.study import ablate as train
 from mtbench.study import estimate
@@ -63,7 +64,7 @@ def plan(
         plugins=plugins,
         blocked=blocked,
     )
-    made = study.plan()
+    made = explained(study.plan(), study.store)
     return PlanView(made, estimate(made, study.store))
 
 

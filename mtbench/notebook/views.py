@@ -14,7 +14,7 @@ from mtbench.evidence.outcomes import OVERALL
 from mtbench.notebook.formats import rendered
 from mtbench.plan_rendering import PLAN_FORMATS, run_records
 from mtbench.plan_rendering import as_html as plan_as_html
-from mtbench.planning import Plan, PlannedCell
+from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import RESULT, Store
 
 if TYPE_CHECKING:
@@ -55,7 +55,8 @@ class PlanView:
         """A row a run: ``cell``, ``seed``, ``state``, ``key``, ``reason``.
 
         A cell that is rejected or broken has one row, without seed and key, and with the reason;
-        a run that is damaged has one too.
+        a run that is damaged has one too, and one that is missing though a run of its name is
+        stored.
         """
         import pandas as pd
 

@@ -25,7 +25,7 @@ from mtbench.board.rendering import (
 )
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.statistics import Interval
-from mtbench.planning import PlannedRun
+from mtbench.planned_runs import PlannedRun
 from mtbench.registry import NAME
 from mtbench.resolution import COLUMNS
 

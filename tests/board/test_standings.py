@@ -12,7 +12,8 @@ from mtbench.board.costs import Cost
 from mtbench.board.standings import Leaderboard, Row, Score, leaderboard
 from mtbench.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, PlannedCell, PlannedRun, Planner
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json

@@ -83,6 +83,43 @@ def test_a_plugin_file_of_a_task_is_asked_for(run: Any, tmp_path: Path) -> None:
         dev_texts(run, plugins=[file])
 
 
+MISSING = """
+from pathlib import Path
+
+from mtbench.api import TaskInfo, TaskSpec, hookimpl
+
+
+class Films:
+    def __init__(self, parameters):
+        pass
+
+    def describe(self):
+        return TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=5)
+
+    def load(self, split, folder, *, with_labels=True):
+        Path(__file__).with_name("gone").read_text()
+
+
+@hookimpl
+def mtbench_tasks():
+    return [TaskSpec(name="films", summary="", target=Films)]
+"""
+
+
+@pytest.mark.usefixtures("new_modules")
+def test_data_that_a_strangers_task_does_not_find_are_the_reason(run: Any, tmp_path: Path) -> None:
+    file = tmp_path / "films.py"
+    file.write_text(MISSING)
+    request = json.loads((run.path / REQUEST).read_text()) | {"plugins": [str(file)]}
+    request["config"]["tasks"]["sst"] = {"name": "films"}
+    write_json(run.path / REQUEST, {**request, "providers": {"tasks.sst": file.name}})
+
+    texts, unread = dev_texts(run, plugins=[file])
+
+    assert "sst" not in texts
+    assert "task 'films' of films.py: load raised FileNotFoundError" in unread["sst"]
+
+
 def test_a_task_that_is_known_no_more_is_the_reason(run: Any) -> None:
     request = json.loads((run.path / REQUEST).read_text())
     request["config"]["tasks"]["sst"]["name"] = "of-a-plugin-that-is-gone"

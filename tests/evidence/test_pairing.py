@@ -8,7 +8,8 @@ import pytest
 from mtbench.configuration import overlay
 from mtbench.evidence.pairing import unpaired
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import PlannedCell, Planner
+from mtbench.planned_runs import PlannedCell
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.runner import execute

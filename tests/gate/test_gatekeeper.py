@@ -17,7 +17,7 @@ from mtbench.gate import gatekeeper
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.gate.verdicts import GateReport
 from mtbench.matrix.file import Overrides
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.registry import Registry
 from mtbench.requests import request, versions
 from mtbench.store import PREDICTIONS, REQUEST, Store, write_json

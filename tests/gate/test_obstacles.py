@@ -9,7 +9,7 @@ from mtbench.gate.baseline_files import read
 from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics, ungated
 from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
-from mtbench.planning import Plan
+from mtbench.planned_runs import Plan
 from mtbench.registry import Registry
 from mtbench.store import Store
 from mtbench.study import make_plan

@@ -9,7 +9,7 @@ from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.remarks import remarks, undefined
 from mtbench.matrix.gating import Gate, Mode
-from mtbench.planning import Plan, PlannedCell, PlannedRun
+from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
 from mtbench.requests import versions
 from mtbench.store import REQUEST, Store, write_json
 

@@ -8,7 +8,8 @@ from hypothesis import strategies as st
 from mtbench.configuration import Config
 from mtbench.matrix.designs import Choice, NamedCell, Stage
 from mtbench.matrix.search import Candidate, Searcher, best, candidate, remarks, winner
-from mtbench.planning import PlannedCell, PlannedRun, Planner
+from mtbench.planned_runs import PlannedCell, PlannedRun
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.store import RESULT, Store, write_json
 

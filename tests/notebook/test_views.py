@@ -15,7 +15,8 @@ from mtbench.errors import UsageError
 from mtbench.matrix.file import NamedCell
 from mtbench.notebook.views import SCORES, LeaderboardView, PlanView, score_records
 from mtbench.plan_rendering import PLAN_FORMATS
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.registry import Registry
 from mtbench.store import PREDICTIONS, Store
 from mtbench.study import estimate

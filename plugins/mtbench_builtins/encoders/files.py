@@ -1,4 +1,4 @@
-"""Files of a checkpoint: JSON objects, what Git LFS leaves in place of a file, and hashes."""
+"""Files of a checkpoint: JSON objects, and hashes."""
 
 import hashlib
 import json
@@ -7,10 +7,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
-from mtbench.api import UsageError
-
-POINTER = b"version https://git-lfs.github.com/spec/"
-"""How a file begins that Git LFS left in place of a large one."""
+from mtbench.api import UsageError, check_there
 
 
 def read_json(file: Path, *, missing: dict[str, Any] | None = None) -> dict[str, Any]:
@@ -33,26 +30,11 @@ def read_any_json(file: Path) -> Any:
     Raises:
         UsageError: if it is none.
     """
-    refuse_pointer(file, "JSON")
+    check_there(file, "JSON")
     try:
         return json.loads(file.read_text(encoding="utf-8"))
     except (ValueError, RecursionError) as error:
         raise UsageError(f"{file}: no JSON in UTF-8 ({error})") from None
-
-
-def refuse_pointer(file: Path, what: str) -> None:
-    """Refuse what Git LFS left in place of a file.
-
-    Raises:
-        UsageError: if it is a pointer, or the file cannot be read.
-    """
-    try:
-        with file.open("rb") as stream:
-            beginning = stream.read(len(POINTER))
-    except OSError as error:
-        raise UsageError(f"{file}: it cannot be read ({error.strerror})") from None
-    if beginning == POINTER:
-        raise UsageError(f"{file}: a Git LFS pointer, not the {what}; 'git lfs pull' fetches it")
 
 
 def file_hash(file: Path) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mtbench.api import Cell
+from mtbench.api import Cell, check_there
 from mtbench_builtins.encoders.checkpoints import Checkpoint, find
 from mtbench_builtins.encoders.facts import Facts, of_folder
-from mtbench_builtins.encoders.files import refuse_pointer
 from mtbench_builtins.encoders.names import check, encoder_part, has_pooler, parameters
 from mtbench_builtins.encoders.parameters import BertParameters, MinBertParameters
 from mtbench_builtins.encoders.shipped import TINY
@@ -36,7 +35,7 @@ def inspect(given: BertParameters) -> Facts | None:
     if checkpoint.weights.suffix == ".safetensors":
         check(checkpoint.weights, read(checkpoint.weights), parameters(checkpoint.shape()))
     else:
-        refuse_pointer(checkpoint.weights, "weights")
+        check_there(checkpoint.weights, "weights")
     checkpoint.declared_pooling()
     longest, cased = reading(checkpoint, given.max_tokens)
     drawn = pooler_is_drawn(checkpoint)

@@ -9,8 +9,7 @@ from functools import lru_cache
 from pathlib import Path
 from typing import NamedTuple
 
-from mtbench.api import UsageError
-from mtbench_builtins.encoders.files import refuse_pointer
+from mtbench.api import UsageError, check_there
 
 FLOATS = frozenset({"F64", "F32", "F16", "BF16"})
 """Kinds of numbers that are weights as they stand, by their names in safetensors."""
@@ -39,7 +38,7 @@ def read(file: Path) -> dict[str, Stored]:
     """
     from safetensors import SafetensorError, safe_open
 
-    refuse_pointer(file, "weights")
+    check_there(file, "weights")
     try:
         with safe_open(file, framework="np") as stored:
             slices = {name: stored.get_slice(name) for name in stored.keys()}  # noqa: SIM118

@@ -12,11 +12,11 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtbench.api import UsageError
+from mtbench.api import UsageError, check_there
 from mtbench_builtins.encoders import tokenizer_settings
 from mtbench_builtins.encoders.added_tokens import add, declarations
 from mtbench_builtins.encoders.checkpoints import Checkpoint
-from mtbench_builtins.encoders.files import read_json, refuse_pointer
+from mtbench_builtins.encoders.files import read_json
 from mtbench_builtins.encoders.lengths import longest
 from mtbench_builtins.encoders.tokenizer_settings import NEEDED, TokenizerSettings, token_text
 from mtbench_builtins.encoders.word_piece import disagreement, word_piece
@@ -108,7 +108,7 @@ def _pieces(
 @contextmanager
 def _reading(file: Path) -> Iterator[None]:
     """Make one line of what the library says of a file that it cannot read."""
-    refuse_pointer(file, "vocabulary")
+    check_there(file, "vocabulary")
     try:
         yield
     except Exception as error:  # the library raises nothing more precise

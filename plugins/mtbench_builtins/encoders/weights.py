@@ -6,8 +6,7 @@ from pathlib import Path
 import torch
 from torch import Tensor
 
-from mtbench.api import UsageError
-from mtbench_builtins.encoders.files import refuse_pointer
+from mtbench.api import UsageError, check_there
 from mtbench_builtins.encoders.names import check, encoder_part, has_pooler, stored_names
 from mtbench_builtins.encoders.stored import Stored, unreadable
 
@@ -51,7 +50,7 @@ def load(file: Path, expected: Mapping[str, Tensor]) -> dict[str, Tensor]:
 def _read(file: Path) -> dict[str, Tensor]:
     from safetensors.torch import load_file
 
-    refuse_pointer(file, "weights")
+    check_there(file, "weights")
     try:
         if file.suffix == ".safetensors":
             return load_file(file)

@@ -6,9 +6,9 @@ from typing import ClassVar
 from mtbench.api import (
     Examples,
     Label,
+    NotAtHand,
     Split,
     TaskInfo,
-    UsageError,
     class_label,
     read_table,
     score_label,
@@ -39,7 +39,7 @@ class FileTask:
     def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
         """Read the split's file; see ``protocols.Task.load``."""
         if folder is None:
-            raise UsageError(
+            raise NotAtHand(
                 f"no data folder is named to read {self.stem}-*.csv from: give --data DIR, "
                 "set data.dir in the matrix, or set MTBENCH_DATA (sample-sst, sample-pd and "
                 "sample-sts need none)"

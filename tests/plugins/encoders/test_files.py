@@ -4,7 +4,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.api import UsageError
-from mtbench_builtins.encoders.files import file_hash, read_any_json, read_json, refuse_pointer
+from mtbench_builtins.encoders.files import file_hash, read_any_json, read_json
 
 POINTER = "version https://git-lfs.github.com/spec/v1\noid sha256:" + "0" * 64 + "\nsize 1000\n"
 
@@ -39,20 +39,7 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes, reaso
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         read_json(tmp_path)
-    assert str(error.value) == f"{tmp_path}: it cannot be read (Is a directory)"
-
-
-def test_a_pointer_is_told_from_what_mentions_one(tmp_path: Path) -> None:
-    file = tmp_path / "weights"
-    for sound in (b"", b"version", f" {POINTER}".encode()):
-        file.write_bytes(sound)
-        refuse_pointer(file, "weights")
-    file.write_text(POINTER)
-    with pytest.raises(UsageError) as error:
-        refuse_pointer(file, "weights")
-    assert str(error.value) == (
-        f"{file}: a Git LFS pointer, not the weights; 'git lfs pull' fetches it"
-    )
+    assert str(error.value) == f"cannot read {tmp_path}: Is a directory"
 
 
 def test_a_file_is_hashed_once_unless_it_changes(

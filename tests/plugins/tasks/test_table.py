@@ -11,7 +11,8 @@ from mtbench.configuration import overlay
 from mtbench.data import fingerprint, load
 from mtbench.errors import UsageError
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Plan, Planner
+from mtbench.planned_runs import Plan
+from mtbench.planning import Planner
 from mtbench.protocols import SPLITS, Examples
 from mtbench.registry import Registry
 from mtbench.store import Store

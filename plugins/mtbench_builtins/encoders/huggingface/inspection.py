@@ -4,10 +4,10 @@ from functools import lru_cache
 from pathlib import Path
 from types import SimpleNamespace
 
-from mtbench.api import Cell, UsageError
+from mtbench.api import Cell, UsageError, check_there
 from mtbench_builtins.encoders import inspection, lengths, tokenizer_settings
 from mtbench_builtins.encoders.facts import Facts, of_folder
-from mtbench_builtins.encoders.files import read_json, refuse_pointer
+from mtbench_builtins.encoders.files import read_json
 from mtbench_builtins.encoders.huggingface import configuration, library
 from mtbench_builtins.encoders.huggingface.checkpoint import (
     INDEX,
@@ -53,7 +53,7 @@ def inspect(parameters: HuggingFaceParameters) -> Facts:
             raise UsageError(f"{checkpoint.config}: {key} is true; only encoders can be loaded")
     refuse_own_code(checkpoint)
     for file in checkpoint.token_files():
-        refuse_pointer(file, "vocabulary")
+        check_there(file, "vocabulary")
     for file in checkpoint.weight_files():
         _inspect_weights(file, scaled="quantization_config" in config)
     checkpoint.declared_pooling()
@@ -81,7 +81,7 @@ def fingerprint(parameters: HuggingFaceParameters) -> str:
 
 def _inspect_weights(file: Path, *, scaled: bool) -> None:
     """Look at a file of weights; where they are ``scaled``, the library knows how."""
-    refuse_pointer(file, "weights")
+    check_there(file, "weights")
     if file.suffix == ".safetensors":
         tensors = read(file)
         refuse_wrapper(file, tensors)
