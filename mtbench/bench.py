@@ -11,7 +11,8 @@ from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors import command, environment
 from mtbench.matrix.file import Matrix
-from mtbench.planning import Plan, PlannedCell, faults
+from mtbench.planning import Plan, PlannedCell
+from mtbench.refusals import faults
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
 from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise

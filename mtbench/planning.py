@@ -9,17 +9,23 @@ from typing import Any, Literal
 from mtbench.attribution import naming
 from mtbench.configuration import Config
 from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError, unknown
+from mtbench.errors import (
+    Incomplete,
+    NothingToCompare,
+    PluginError,
+    RunsMissing,
+    UsageError,
+    unknown,
+)
 from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell, Stage
+from mtbench.refusals import faults
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry, task_name
 from mtbench.store import State, Store, canonical, run_key
 from mtbench.tracebacks import show
 
 Cells = Sequence[NamedCell]
-TOLD = 3
-"""Faults of plugins that the last line of a command tells; the table has all."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +54,7 @@ class PlannedCell:
         caveats: what a reader of its scores must know.
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
-        fault: which plugin broke the cell, and how, or None.
+        fault: which plugin broke the cell, and how, or which parameter it lacks; or None.
         against: name of the cell that it is compared with; empty for none.
         levels: its place on each axis, by the axis's key; none where it comes of no axes.
     """
@@ -69,7 +75,7 @@ class PlannedCell:
 
     @property
     def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
-        """Why the cell has no runs: that it makes no sense, or that a plugin broke it."""
+        """Why the cell has no runs: that it makes no sense, or that a part of it is broken."""
         if self.fault is not None:
             return "broken", self.fault
         return ("rejected", self.rejection) if self.rejection is not None else None
@@ -110,10 +116,10 @@ class Plan:
         return self.runs("missing", "failed", "running", "damaged")
 
     def check_sound(self) -> None:
-        """Make sure that no plugin broke a cell.
+        """Make sure that no cell is broken.
 
         Raises:
-            PluginError: naming the plugins.
+            PluginError: naming the plugins, or the parameters that are missing.
         """
         if told := faults([cell.fault for cell in self.cells]):
             raise PluginError(told)
@@ -122,7 +128,7 @@ class Plan:
         """Make sure that every run of the plan is stored.
 
         Raises:
-            PluginError: if a plugin broke a cell.
+            PluginError: if a cell is broken.
             NothingToCompare: if there is no run, because every cell was rejected, or a search
                 found no cell to go on with.
             RunsMissing: if a run failed or was not trained.
@@ -171,13 +177,14 @@ class Planner:
         self._device = device
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
-        """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
+        """Resolve the cells and look up their runs; one that is broken stops no other.
 
         ``beside`` are further cells of the matrix, which are not planned.
 
         Raises:
-            UsageError: if a cell names something unknown, or data are not where they should be.
-            PluginError: if plugins break every cell; it is that of the first one.
+            UsageError: if a cell names something unknown, or data are not where they should be,
+                or if every cell is broken and the first one lacks a parameter.
+            PluginError: if every cell is broken, the first one by a plugin.
         """
         planned, errors = self.look_up(cells, seeds)
         if errors and len(errors) == len(cells):
@@ -189,19 +196,22 @@ class Planner:
 
     def look_up(
         self, cells: Sequence[NamedCell], seeds: Sequence[int]
-    ) -> tuple[list[PlannedCell], list[PluginError]]:
-        """Return cells with their runs, and what plugins raised in those that they break.
+    ) -> tuple[list[PlannedCell], list[PluginError | Incomplete]]:
+        """Return cells with their runs, and the errors of those that are broken.
+
+        A cell is broken where a plugin raises, or where it lacks a parameter, such as that of one
+        level of an axis.
 
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
         """
         stored = self._store.keys()
         planned: list[PlannedCell] = []
-        errors: list[PluginError] = []
+        errors: list[PluginError | Incomplete] = []
         for cell in cells:
             try:
                 planned.append(self._plan_cell(cell, seeds, stored))
-            except PluginError as error:
+            except (PluginError, Incomplete) as error:
                 errors.append(error)
                 planned.append(_broken(cell, error))
         return planned, errors
@@ -213,6 +223,8 @@ class Planner:
                 identity = (
                     {} if resolved.rejection else self._identifier.identity(resolved, self._device)
                 )
+        except Incomplete:
+            raise
         except UsageError as error:
             raise UsageError(f"cell {cell.name!r}: {error}") from error
         runs = []
@@ -241,8 +253,8 @@ class Planner:
         )
 
 
-def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
-    """Return a cell that cannot be planned, because a plugin that it needs is broken."""
+def _broken(cell: NamedCell, error: PluginError | Incomplete) -> PlannedCell:
+    """Return a cell that cannot be planned, because a part of it is broken."""
     return PlannedCell(
         name=cell.name,
         note=cell.note,
@@ -258,21 +270,6 @@ def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
         against=cell.against,
         levels=cell.levels,
     )
-
-
-def faults(found: Sequence[str | None]) -> str:
-    """Say in one line how many of some cells are broken, and by what; empty where none is.
-
-    Args:
-        found: what is wrong with each of them, or None.
-    """
-    broken = [fault for fault in found if fault is not None]
-    if not broken:
-        return ""
-    told = list(dict.fromkeys(broken))
-    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
-    verb = "is" if len(broken) == 1 else "are"
-    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
 
 
 def _check_task_names(cells: Cells, beside: Cells) -> None:

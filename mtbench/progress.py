@@ -10,7 +10,8 @@ from typing import Any
 from mtbench.console import say
 from mtbench.escaping import visible
 from mtbench.executors import Job, Observer
-from mtbench.planning import Plan, faults
+from mtbench.planning import Plan
+from mtbench.refusals import faults
 
 SILENCE_SECONDS = 60
 """How long a run may go on in a log without a word."""

@@ -1,4 +1,4 @@
-"""Refusals: what components have against a cell, and what they want a reader of it to know."""
+"""Refusals: what is against a cell, and what components want a reader of it to know."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any
@@ -6,6 +6,9 @@ from typing import Any
 from mtbench.entries import Entry, calling, label
 from mtbench.errors import PluginError
 from mtbench.specs import BalancerSpec, Cell, CombinerSpec, EncoderSpec, HeadSpec
+
+TOLD = 3
+"""Faults of cells that the last line of a command tells; the table has all."""
 
 WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
 """Specs that look at the cell as a whole; a head's looks at one of its tasks."""
@@ -51,6 +54,21 @@ def caveats(cell: Cell, encoder: Entry) -> list[str]:
         )
     texts = (_text(encoder, "caveat", text) for text in several)
     return [text for text in texts if text is not None]
+
+
+def faults(found: Sequence[str | None]) -> str:
+    """Say in one line how many of some cells are broken, and by what; empty where none is.
+
+    Args:
+        found: what is wrong with each of them, or None.
+    """
+    broken = [fault for fault in found if fault is not None]
+    if not broken:
+        return ""
+    told = list(dict.fromkeys(broken))
+    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    verb = "is" if len(broken) == 1 else "are"
+    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
 
 
 def _text(entry: Entry, what: str, answer: Any) -> str | None:

@@ -11,7 +11,7 @@ from mtbench.configuration import overlay
 from mtbench.data import load
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix.file import NamedCell, cells, read_matrix
-from mtbench.planning import Plan, Planner, faults
+from mtbench.planning import Plan, Planner
 from mtbench.protocols import Examples, Split, Task
 from mtbench.provenance import source_hash
 from mtbench.registry import Registry
@@ -767,13 +767,6 @@ def test_a_broken_cell_and_its_runs_are_told_together(store: Store, fragile: Pat
     finish(store, keys(plan)[0])
     with pytest.raises(PluginError, match=told + "$"):
         refreshed(plan, store).check_complete()
-
-
-def test_of_many_faults_the_first_are_told() -> None:
-    found = [None, "a", "b", "a", "c", "d", "e"]
-
-    assert faults(found) == "6 of 7 cells are broken: a; b; c; and 2 more"
-    assert faults([None, None]) == ""
 
 
 def test_a_head_of_a_broken_cells_task_is_no_stranger(store: Store, fragile: Path) -> None:

@@ -4,7 +4,7 @@ import pytest
 
 from mtbench.entries import Entry, Provider
 from mtbench.errors import PluginError, UsageError
-from mtbench.refusals import caveats, rejection
+from mtbench.refusals import caveats, faults, rejection
 from mtbench.specs import Cell, CombinerSpec, Component, EncoderSpec, HeadSpec
 
 NOTHING = Component("", {})
@@ -86,3 +86,10 @@ def test_caveats() -> None:
         PluginError, match=r"^encoder 'words' of fake: caveat raised KeyError: 'lr'"
     ):
         caveats(CELL, encoder(caveat=fails))
+
+
+def test_of_many_faults_the_first_are_told() -> None:
+    found = [None, "a", "b", "a", "c", "d", "e"]
+
+    assert faults(found) == "6 of 7 cells are broken: a; b; c; and 2 more"
+    assert faults([None, None]) == ""

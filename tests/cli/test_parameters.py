@@ -1,4 +1,4 @@
-"""Parameters of components that are tables, which a key may lead into."""
+"""Parameters of components: those that are tables, and those that are missing."""
 
 import json
 from collections.abc import Callable, Sequence
@@ -24,7 +24,7 @@ combiner = { name = "weighted", weights = { pd = 3.0 } }
 """
 
 PLUGIN = '''
-"""A combiner: one with a weight a task."""
+"""Combiners: one with a weight a task, one that must be told."""
 
 import torch
 from pydantic import Field
@@ -34,6 +34,11 @@ from mtbench.api import CombinerSpec, Parameters, hookimpl, unknown
 
 class Weights(Parameters):
     weights: dict[str, float] = Field(default={})
+
+
+class Scale(Parameters):
+    alpha: float
+    form: dict[str, int]
 
 
 class Weighted:
@@ -56,6 +61,9 @@ def mtbench_combiners():
     return [
         CombinerSpec(
             name="weighted", parameters="weighing:Weights", rejects=rejects, **brought
+        ),
+        CombinerSpec(
+            name="scaled", parameters="weighing:Scale", example={"alpha": 0.5}, **brought
         ),
     ]
 '''
@@ -165,3 +173,66 @@ def test_a_key_that_leads_into_no_table(
 
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith(f"error: cell 'base': combiner (weighted): {message}")
+
+
+# --- that are missing -------------------------------------------------------------------------
+
+MISSING = (
+    "combiner (scaled): 'alpha' is missing; 'form' is missing; example: combiner = "
+    '{ name = "scaled", alpha = 0.5, form = ... }, or for every cell '
+    "--set combiner.alpha=0.5 --set combiner.form=..."
+)
+
+
+@pytest.mark.parametrize("axis", ["combiner=sum,scaled", "combiner.name=weighted,scaled"])
+def test_a_cell_that_lacks_a_parameter_is_broken_alone(
+    call: Call, given: Sequence[object], axis: str
+) -> None:
+    if axis.startswith("combiner.name"):  # what the base has of another combiner is a mistake
+        given = (*given, "--set", "combiner=weighted")
+    planned = call("plan", *given, "--axis", axis)
+    trained = call("ablate", *given, "--axis", axis, "--format", "json")
+
+    assert planned.code == trained.code == 6
+    told = f"1 of 2 cells is broken: {MISSING}"
+    assert planned.err == f"error: {told}\n"
+    assert f"\nbroken: 1 x {MISSING}\n" in planned.out
+    good, broken = json.loads(trained.out)["cells"]
+    assert (good["status"], broken["status"], broken["reason"]) == ("done", "broken", MISSING)
+    first, *_, last = trained.err.splitlines()
+    assert (first, last) == (f"warning: {told}; the others go on", f"error: {told}")
+
+
+def test_a_parameter_that_every_cell_lacks_is_a_mistake_in_the_call(
+    call: Call, given: Sequence[object]
+) -> None:
+    answer = call("ablate", *given, "--set", "combiner=scaled", "--axis", "train.lr=1e-3,1e-4")
+
+    assert (answer.code, answer.out, answer.err) == (2, "", f"error: {MISSING}\n")
+
+
+def test_a_mistake_beside_what_is_missing_ends_the_plan(
+    call: Call, given: Sequence[object]
+) -> None:
+    axis = 'combiner=sum,{name="scaled", alhpa=1}'
+    answer = call("plan", *given, "--axis", axis)
+
+    assert (answer.code, answer.out) == (2, "")
+    assert "unknown key 'alhpa'; did you mean 'alpha'?" in answer.err
+
+
+@pytest.mark.parametrize(
+    ("setting", "told"),
+    [
+        ("balancer=single", """or for every cell --set 'balancer.task="sst"'\n"""),
+        ('tasks=["table"]', 'example: tasks = [{ name = "table", path = "reviews-{split}.csv", '),
+    ],
+)
+def test_the_way_out_fits_the_place(
+    call: Call, given: Sequence[object], setting: str, told: str
+) -> None:
+    answer = call("plan", *given, "--set", setting)
+
+    assert answer.code == 2
+    assert told in answer.err
+    assert "--set tasks" not in answer.err
