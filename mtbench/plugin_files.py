@@ -3,7 +3,7 @@
 import ast
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mtbench.blocking import Blocking
 from mtbench.console import say
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE
@@ -51,11 +52,16 @@ def distinct(files: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def tell(files: Iterable[Path]) -> None:
+def tell(files: Iterable[Path], blocked: Collection[str] = ()) -> None:
     """Name on stderr, once a process, the ``mtbenchfile.py`` among the files that are loaded.
 
     Nobody wrote its name into the command, and it is code that runs.
+
+    Args:
+        blocked: names of plugins that are not loaded.
     """
+    if Blocking(blocked).blocks(Path(BESIDE).stem):
+        return
     for file in files:
         if file.name == BESIDE and file.resolve() not in _told:
             _told.add(file.resolve())

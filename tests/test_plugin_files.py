@@ -273,6 +273,15 @@ def test_the_file_beside_a_matrix_is_named_once(
     )
 
 
+@pytest.mark.parametrize("name", ["mtbenchfile", "MTBenchFile"])
+def test_a_file_that_is_left_out_is_not_named(
+    tmp_path: Path, capsys: pytest.CaptureFixture[str], name: str
+) -> None:
+    tell([tmp_path / BESIDE], blocked=["another", name])
+
+    assert capsys.readouterr().err == ""
+
+
 def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
     request = {
         "plugins": ["/far/head.py", "/far/mtbenchfile.py", "/far/unneeded.py", "/far/moved.py"],

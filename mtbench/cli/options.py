@@ -175,7 +175,7 @@ def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registr
     from mtbench.plugin_files import tell
     from mtbench.registry import Registry
 
-    tell(file for file in files if file.stem not in blocked)
+    tell(files, blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
     return registry

@@ -321,11 +321,12 @@ def test_two_plugins_with_one_name_until_one_is_blocked(
     assert json.loads(settled.out)["runs"] == plain  # of the same key
 
 
+@pytest.mark.parametrize("name", ["an_impostor", "An.Impostor"])
 def test_a_runs_process_blocks_what_was_blocked(
-    call: Call, study: Path, strangers: Path, tmp_path: Path
+    call: Call, study: Path, strangers: Path, tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / "impostor.py").write_text(IMPOSTOR)
-    files = ("--plugin", strangers, "--plugin", "impostor.py", "-p", "no:impostor")
+    (tmp_path / "an_impostor.py").write_text(IMPOSTOR)
+    files = ("--plugin", strangers, "--plugin", "an_impostor.py", "-p", f"no:{name}")
 
     answer = call("ablate", study, *files, "--format", "json")
 
@@ -333,11 +334,11 @@ def test_a_runs_process_blocks_what_was_blocked(
     assert (answer.code, cell["status"]) == (0, "done")
     (request,) = Path(".mtbench").rglob("run.json")
     stored = json.loads(request.read_text())
-    assert stored["blocked"] == ["impostor"]
-    assert stored["plugins"] == [str(strangers), str(tmp_path / "impostor.py")]
-    evaluated = call("evaluate", stored["key"])
+    assert stored["blocked"] == [name]
+    assert stored["plugins"] == [str(strangers), str(tmp_path / "an_impostor.py")]
+    evaluated = call("evaluate", stored["key"], "--plugin", "an_impostor.py")
     assert (evaluated.code, evaluated.err) == (0, "")
-    for file in (tmp_path / "impostor.py", strangers):
+    for file in (tmp_path / "an_impostor.py", strangers):
         file.unlink()  # the run never needed it
     assert call("evaluate", stored["key"]).code == 0
 
