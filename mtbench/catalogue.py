@@ -124,7 +124,7 @@ def example(entry: Entry, registry: Registry) -> str:
     """
     spec = entry.spec
     given = {**dict.fromkeys(_required(entry), ...), **spec.example}
-    value = _inline({"name": spec.name, **given} if given else spec.name)
+    value = written({"name": spec.name, **given} if given else spec.name)
     if isinstance(spec, TaskSpec):
         return f"tasks = [{value}]"
     if isinstance(spec, HeadSpec):
@@ -169,13 +169,13 @@ def _fits(entry: Entry, head: Component, task: Entry) -> bool:
         return entry.spec.rejects is None or entry.spec.rejects(cell, name) is None
 
 
-def _inline(value: Any) -> str:
+def written(value: Any) -> str:
     """Write a value as TOML has it within a line."""
     if isinstance(value, Mapping):
-        inner = ", ".join(f"{_key(key)} = {_inline(item)}" for key, item in value.items())
+        inner = ", ".join(f"{_key(key)} = {written(item)}" for key, item in value.items())
         return f"{{ {inner} }}"
     if isinstance(value, list | tuple):
-        return f"[{', '.join(map(_inline, value))}]"
+        return f"[{', '.join(map(written, value))}]"
     if value is ...:
         return "..."
     return json.dumps(value, ensure_ascii=False)  # TOML spells numbers and texts as JSON does

@@ -97,10 +97,12 @@ def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
         changes: from dotted keys (``"heads.sts.dropout"``, ``"train.lr"``) or whole sections to
             values, in any order: what is whole is laid before its parts. A component's name
             replaces the component and its parameters; a table without a name changes
-            parameters. Setting one of ``train.steps`` and ``train.epochs`` removes the other.
+            parameters; a key into a parameter that is a table (``"combiner.weights.sst"``)
+            keeps what else is in it. Setting one of ``train.steps`` and ``train.epochs`` removes
+            the other.
 
     Raises:
-        UsageError: if a key leads nowhere.
+        UsageError: if a key leads nowhere, or into a list.
     """
     result = {key: _copy(value) for key, value in config.items()}
     for key, value in sorted(changes.items(), key=lambda change: change[0].count(".")):
@@ -132,7 +134,7 @@ def _set(config: Config, path: list[str], value: Any, key: str) -> None:
         current = heads.get(rest[0], DEFAULT_HEAD)
         heads[rest[0]] = _component(current, rest[1:], value, key)
     elif rest:
-        _set_in_section(config.setdefault(root, {}), rest, value)
+        _set_in_table(config.setdefault(root, {}), rest, value, key)
         if root == "train" and rest[0] in BUDGETS:
             config[root].pop(BUDGETS[rest[0]], None)
     else:
@@ -149,20 +151,24 @@ def _set_each(config: Config, root: str, value: Any) -> None:
         _set(config, [root, name], item, f"{root}.{name}")
 
 
-def _set_in_section(section: Config, path: list[str], value: Any) -> None:
+def _set_in_table(table: Config, path: list[str], value: Any, key: str) -> None:
     name, rest = path[0], path[1:]
     if not rest:
-        section[name] = value
+        table[name] = value
         return
-    inner = section.get(name)
-    section[name] = inner if isinstance(inner, dict) else {}
-    _set_in_section(section[name], rest, value)
+    inner = table.get(name)
+    if isinstance(inner, list):
+        raise UsageError(f"{key}: {name} is a list, which is set as a whole")
+    table[name] = inner if isinstance(inner, dict) else {}
+    _set_in_table(table[name], rest, value, key)
 
 
 def _component(current: Config, path: list[str], value: Any, key: str) -> Config:
-    """Return a component with a name, a table or one parameter laid over it."""
+    """Return a component with a name, a table or a part of one parameter laid over it."""
     if path:
-        return {**current, ".".join(path): value}
+        changed = dict(current)  # it may be one of DEFAULTS
+        _set_in_table(changed, path, value, key)
+        return changed
     if isinstance(value, str):
         return {"name": value}
     table = as_table(value, key)

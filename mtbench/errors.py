@@ -1,7 +1,7 @@
 """Errors that a user can mend, and the exit codes of the command line."""
 
 import difflib
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from enum import IntEnum
 
@@ -47,6 +47,18 @@ def is_not_at_hand(error: BaseException) -> bool:
     """
     absent = FileNotFoundError | NotADirectoryError | ImportError
     return isinstance(error, NotAtHand) or isinstance(error.__cause__, absent)
+
+
+class Incomplete(UsageError):
+    """A value that has no default is not given, and nothing that is given is wrong.
+
+    Args:
+        missing: dotted keys of what is not given.
+    """
+
+    def __init__(self, message: str, *, missing: Sequence[str]) -> None:
+        super().__init__(message)
+        self.missing = missing
 
 
 @contextmanager

@@ -15,7 +15,7 @@ from mtbench.resolution import TaskEntry
 from mtbench.store import State, Store, canonical, run_key
 
 TOLD = 3
-"""Faults of plugins that the last line of a command tells; the table has all."""
+"""Faults of cells that the last line of a command tells; the table has all."""
 
 
 @dataclass(frozen=True)
@@ -44,7 +44,7 @@ class PlannedCell:
         caveats: what a reader of its scores must know.
         identity: what the runs' keys were made from, seed aside.
         providers: distribution and version behind each component.
-        fault: which plugin broke the cell, and how, or None.
+        fault: which plugin broke the cell, and how, or which parameter it lacks; or None.
         against: name of the cell that it is compared with; empty for none.
         levels: its place on each axis, by the axis's key; none where it comes of no axes.
         unread: tasks whose data are not at hand, and why. Its runs and identity are then those
@@ -73,7 +73,7 @@ class PlannedCell:
 
     @property
     def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
-        """Why the cell has no runs: that it makes no sense, or that a plugin broke it."""
+        """Why the cell has no runs: that it makes no sense, or that a part of it is broken."""
         if self.fault is not None:
             return "broken", self.fault
         return ("rejected", self.rejection) if self.rejection is not None else None
@@ -114,10 +114,10 @@ class Plan:
         return self.runs("missing", "failed", "running", "damaged")
 
     def check_sound(self) -> None:
-        """Make sure that no plugin broke a cell.
+        """Make sure that no cell is broken.
 
         Raises:
-            PluginError: naming the plugins.
+            PluginError: naming the plugins, or the parameters that are missing.
         """
         if told := faults([cell.fault for cell in self.cells]):
             raise PluginError(told)
@@ -126,7 +126,7 @@ class Plan:
         """Make sure that every run of the plan is stored.
 
         Raises:
-            PluginError: if a plugin broke a cell.
+            PluginError: if a cell is broken.
             NothingToCompare: if there is no run, because every cell was rejected, or a search
                 found no cell to go on with.
             RunsMissing: if a run failed or was not trained.

@@ -7,7 +7,7 @@ from typing import Any
 
 from mtbench.attribution import naming
 from mtbench.devices import CPU
-from mtbench.errors import PluginError, UsageError, unknown
+from mtbench.errors import Incomplete, PluginError, UsageError, unknown
 from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell
 from mtbench.planned_runs import Plan, PlannedCell, planned_runs
@@ -43,13 +43,14 @@ class Planner:
         self._found_relatives = False
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
-        """Resolve the cells and look up their runs; a cell that a plugin breaks stops no other.
+        """Resolve the cells and look up their runs; one that is broken stops no other.
 
         ``beside`` are further cells of the matrix, which are not planned.
 
         Raises:
-            UsageError: if a cell names something unknown, or data are not where they should be.
-            PluginError: if plugins break every cell; it is that of the first one.
+            UsageError: if a cell names something unknown, or data are not where they should be,
+                or if every cell is broken and the first one lacks a parameter.
+            PluginError: if every cell is broken, the first one by a plugin.
         """
         planned, errors = self.look_up(cells, seeds)
         if errors and len(errors) == len(cells):
@@ -61,8 +62,11 @@ class Planner:
 
     def look_up(
         self, cells: Sequence[NamedCell], seeds: Sequence[int]
-    ) -> tuple[list[PlannedCell], list[PluginError]]:
-        """Return cells with their runs, and what plugins raised in those that they break.
+    ) -> tuple[list[PlannedCell], list[PluginError | Incomplete]]:
+        """Return cells with their runs, and the errors of those that are broken.
+
+        A cell is broken where a plugin raises, or where it lacks a parameter, such as that of one
+        level of an axis.
 
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
@@ -87,14 +91,14 @@ class Planner:
 
     def _plan_cells(
         self, cells: Sequence[NamedCell], seeds: Sequence[int], *, without_data: bool = False
-    ) -> tuple[list[PlannedCell], list[PluginError]]:
+    ) -> tuple[list[PlannedCell], list[PluginError | Incomplete]]:
         stored = self._store.keys()
         planned: list[PlannedCell] = []
-        errors: list[PluginError] = []
+        errors: list[PluginError | Incomplete] = []
         for cell in cells:
             try:
                 planned.append(self._plan_cell(cell, seeds, stored, without_data=without_data))
-            except PluginError as error:
+            except (PluginError, Incomplete) as error:
                 errors.append(error)
                 planned.append(_broken(cell, error))
         return planned, errors
@@ -112,6 +116,8 @@ class Planner:
                     identity = self._identifier.identity(
                         resolved, self._device, without=unread if without_data else ()
                     )
+        except Incomplete:
+            raise
         except UsageError as error:
             hint = STORED if unread and stored and self._relatives is None else ""
             raise UsageError(f"cell {cell.name!r}: {error}{hint}") from error
@@ -132,8 +138,8 @@ class Planner:
         )
 
 
-def _broken(cell: NamedCell, error: PluginError) -> PlannedCell:
-    """Return a cell that cannot be planned, because a plugin that it needs is broken."""
+def _broken(cell: NamedCell, error: PluginError | Incomplete) -> PlannedCell:
+    """Return a cell that cannot be planned, because a part of it is broken."""
     return PlannedCell(
         name=cell.name,
         note=cell.note,

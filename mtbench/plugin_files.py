@@ -3,7 +3,7 @@
 import ast
 import os
 import sys
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
+from mtbench.blocking import Blocking
 from mtbench.console import say
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE
@@ -21,6 +22,9 @@ BESIDE = "mtbenchfile.py"
 
 _folders: list[str] = []
 """Of plugin files, those on ``sys.path`` that were put there below."""
+
+_beside_file: dict[str, frozenset[str]] = {}
+"""Of plugin files, by their modules, the modules beside them that they import."""
 
 _told: set[Path] = set()
 """Files that this process has named on stderr, as it loaded them unasked."""
@@ -51,11 +55,16 @@ def distinct(files: Iterable[Path]) -> list[Path]:
     return list(found.values())
 
 
-def tell(files: Iterable[Path]) -> None:
+def tell(files: Iterable[Path], blocked: Collection[str] = ()) -> None:
     """Name on stderr, once a process, the ``mtbenchfile.py`` among the files that are loaded.
 
     Nobody wrote its name into the command, and it is code that runs.
+
+    Args:
+        blocked: names of plugins that are not loaded.
     """
+    if Blocking(blocked).blocks(Path(BESIDE).stem):
+        return
     for file in files:
         if file.name == BESIDE and file.resolve() not in _told:
             _told.add(file.resolve())
@@ -126,6 +135,7 @@ def make_importable(files: Sequence[Path]) -> None:
     sys.path[:] = [*rest, *ours]
     earlier, _folders[:] = set(_folders), ours
     beside = {file: sorted(_beside(file)) for file in files}
+    _beside_file.update({file.stem: frozenset(names) for file, names in beside.items()})
     names = {module for modules in beside.values() for module in modules}
     for name, module in list(sys.modules.items()):
         if top(name) in names and _place(getattr(module, "__spec__", None)) in earlier:
@@ -139,6 +149,15 @@ def make_importable(files: Sequence[Path]) -> None:
                     f"--plugin {file}: it imports {name!r}, and another module of that name "
                     f"({origin}) hides the one beside it: rename that"
                 )
+
+
+def modules_beside(module: str) -> frozenset[str]:
+    """Return the modules beside a plugin file that it imports, or that those import.
+
+    Args:
+        module: the file's; none has any that is no plugin file.
+    """
+    return _beside_file.get(module, frozenset())
 
 
 def _beside(file: Path) -> set[str]:

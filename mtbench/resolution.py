@@ -6,11 +6,12 @@ import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from shlex import quote
 from typing import Any
 
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
 from mtbench.entries import Entry, build_parameters, build_task, calling, label
-from mtbench.errors import PluginError, UsageError, unknown
+from mtbench.errors import Incomplete, PluginError, UsageError, unknown
 from mtbench.protocols import Task, TaskInfo
 from mtbench.refusals import caveats, rejection
 from mtbench.registry import NAME, Registry
@@ -90,7 +91,8 @@ class Resolver:
         """Check a configuration and fill in what it leaves open.
 
         Raises:
-            UsageError: if a name or a parameter is unknown or does not fit.
+            UsageError: if a name or a parameter is unknown or does not fit; an ``Incomplete``
+                where a component's parameters are missing.
             PluginError: if a plugin that it needs is broken.
         """
         tasks = self._resolve_tasks(config.get("tasks"))
@@ -171,7 +173,10 @@ class Resolver:
             if not isinstance(name, str):
                 raise UsageError(f"{where}: expected a name in {given!r}")
             entry = self._registry.find(kind, name)
-            model = build_parameters(entry, parameters, where=f"{where} ({name})")
+            try:
+                model = build_parameters(entry, parameters, where=f"{where} ({name})")
+            except Incomplete as error:
+                raise self._with_example(error, entry, where) from None
             with calling(entry, "its parameters"):
                 values = model.model_dump(mode="json", by_alias=True)
             if isinstance(entry.spec, EncoderSpec):
@@ -182,6 +187,17 @@ class Resolver:
             component = Component(name, values)
             self._components[memo] = (entry, component)
         return self._components[memo]
+
+    def _with_example(self, error: Incomplete, entry: Entry, where: str) -> Incomplete:
+        """Return the error of parameters that are missing, with how they could be given."""
+        from mtbench.catalogue import example, written
+
+        told = f"{error}; example: {example(entry, self._registry)}"
+        if where != "tasks":  # which are set as one list
+            values = {key: entry.spec.example.get(key, ...) for key in error.missing}
+            settings = [f"{where}.{key}={written(value)}" for key, value in values.items()]
+            told += f", or for every cell --set {' --set '.join(map(quote, settings))}"
+        return Incomplete(told, missing=error.missing)
 
     def _section(self, name: str, config: Config) -> Config:
         given = dict(config.get(name, {}))

@@ -12,7 +12,7 @@ from pydantic import (
 )
 
 from mtbench.coercion import Place, misread, place_of
-from mtbench.errors import UsageError, nearest
+from mtbench.errors import Incomplete, UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -43,6 +43,7 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
 
     Raises:
         UsageError: with every fault in one line; an unknown name comes with the nearest one.
+            It is an ``Incomplete`` where all of them are that something is missing.
     """
     made: Model | None = None
     faults: list[Any] = []
@@ -56,9 +57,12 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
         place = place_of(given, fault["loc"])
         if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
             told.append(_fault(model, fault))
-    if made is None or told:
-        raise UsageError(f"{where}: {'; '.join(told)}")
-    return made
+    if made is not None and not told:
+        return made
+    message = f"{where}: {'; '.join(told)}"
+    if not wrong and all(fault["type"] == "missing" for fault in faults):
+        raise Incomplete(message, missing=[".".join(map(str, fault["loc"])) for fault in faults])
+    raise UsageError(message)
 
 
 def _told(wrong: Mapping[Place, str]) -> list[str]:

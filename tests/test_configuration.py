@@ -40,6 +40,26 @@ RULES: dict[str, tuple[dict[str, Any], str, Any]] = {
         "encoder",
         {"name": "minbert", "checkpoint": "bert", "mode": "finetune"},
     ),
+    "a key in a parameter that is a table": (
+        {"heads.sts.sizes.in": 2, "heads.sts": {"name": "mlp", "sizes": {"in": 1, "out": 3}}},
+        "heads",
+        {"sts": {"name": "mlp", "sizes": {"in": 2, "out": 3}}},
+    ),
+    "a key in a table of the default component": (
+        {"balancer.sizes.in.sst": 2},
+        "balancer",
+        {"name": "cycle", "sizes": {"in": {"sst": 2}}},
+    ),
+    "a key in a table where a number was, of a parameter": (
+        {"combiner.order.sst": 2},
+        "combiner",
+        {"name": "pcgrad", "order": {"sst": 2}},
+    ),
+    "a parameter that is a table, whole": (
+        {"combiner": {"name": "mean", "weights": {"sst": 1}}, "combiner.weights": {"pd": 2}},
+        "combiner",
+        {"name": "mean", "weights": {"pd": 2}},
+    ),
     "a component that is not there yet": ({"balancer": "single"}, "balancer", {"name": "single"}),
     "a parameter of the default component": (
         {"balancer.task": "sst"},
@@ -136,15 +156,16 @@ def test_a_result_shares_nothing_that_can_change() -> None:
     sizes = {"sst": 8}
 
     first = overlay({}, {"train.batch_size": sizes, "train.batch_size.sts": 1})
-    second = overlay(first, {"train.batch_size.sts": 2, "heads.sts.dropout": 0.1})
-    overlay(second, {"train.batch_size.sts": 3, "heads.sts.dropout": 0.2})
+    second = overlay(first, {"train.batch_size.sts": 2, "heads.sts.sizes.in": 1})
+    overlay(second, {"train.batch_size.sts": 3, "heads.sts.sizes.in": 2, "balancer.a.b": 1})
 
     assert sizes == {"sst": 8}
     assert first == {"train": {"batch_size": {"sst": 8, "sts": 1}}}
     assert second == {
         "train": {"batch_size": {"sst": 8, "sts": 2}},
-        "heads": {"sts": {"name": "linear", "dropout": 0.1}},
+        "heads": {"sts": {"name": "linear", "sizes": {"in": 1}}},
     }
+    assert overlay({}, {"balancer.c": 1}) == {"balancer": {"name": "cycle", "c": 1}}
 
 
 @pytest.mark.parametrize(
@@ -159,6 +180,10 @@ def test_a_result_shares_nothing_that_can_change() -> None:
         ({"heads": {"sts": 3}}, "heads.sts: expected a name or a table, got 3"),
         ({"heads": "linear"}, "heads: expected a table, got 'linear'"),
         ({"train": 3}, "train: expected a table, got 3"),
+        (
+            {"combiner.layers": [1, 2], "combiner.layers.0": 3},
+            "combiner.layers.0: layers is a list, which is set as a whole",
+        ),
         (
             {"train.steps": 1, "train.epochs": 1},
             "exactly one of train.steps and train.epochs must be set, not both",

@@ -18,7 +18,9 @@ def on_github(environment: Mapping[str, str] = os.environ) -> bool:
     return environment.get("GITHUB_ACTIONS") == "true"
 
 
-def workflow_commands(report: GateReport, file: Path) -> list[str]:
+def workflow_commands(
+    report: GateReport, file: Path, environment: Mapping[str, str] = os.environ
+) -> list[str]:
     """Return the lines that annotate a file, at most ``MOST``, the gravest first.
 
     What fails the gate is an error, what is inconclusive a warning otherwise.
@@ -26,7 +28,7 @@ def workflow_commands(report: GateReport, file: Path) -> list[str]:
     Args:
         file: what the annotations are on: the matrix, its file or the folder of that.
     """
-    file = file / "matrix.toml" if file.is_dir() else file
+    file = _in_repository(file / "matrix.toml" if file.is_dir() else file, environment)
     order = list(CODES)
     open_ones = [one for one in report.comparisons if one.verdict != "passed"]
     open_ones.sort(key=lambda one: order.index(one.verdict))
@@ -54,6 +56,15 @@ def write_summary(report: GateReport, environment: Mapping[str, str] = os.enviro
             file.write(as_markdown(report) + "\n\n")
     except OSError as error:
         raise UsageError(f"GITHUB_STEP_SUMMARY={name}: cannot be written: {error}") from None
+
+
+def _in_repository(file: Path, environment: Mapping[str, str]) -> Path:
+    """Return a file as GitHub looks for it: from the root of the repository that it lies in."""
+    place = file.resolve()
+    roots = [folder for folder in place.parents if (folder / ".git").exists()]
+    if workspace := environment.get("GITHUB_WORKSPACE"):
+        roots.append(Path(workspace).resolve())
+    return next((place.relative_to(root) for root in roots if place.is_relative_to(root)), file)
 
 
 def _command(report: GateReport, one: Comparison, file: Path) -> str:

@@ -1,12 +1,16 @@
 """Spellings: the two ways in which TOML writes a key below a table, as one."""
 
+from collections.abc import Iterator
 from typing import Any
+
+from mtbench.configuration import SLOTS
 
 
 def dotted(table: Any) -> Any:
     """Flatten ``{heads: {sts: ...}}`` to ``{"heads.sts": ...}``: TOML takes both spellings.
 
-    A table below a component, with a ``name`` or not, is a value and stays whole.
+    A table below a component is a value and stays whole, but for tables in one without a
+    ``name``: ``combiner.weights.sst = 1`` is one leaf of a parameter, however it is spelt.
     """
     if not isinstance(table, dict):
         return table
@@ -16,17 +20,36 @@ def dotted(table: Any) -> Any:
             flat |= {f"{key}.{inner}": item for inner, item in value.items()}
         else:
             flat[key] = value
-    return flat
+    return {path: leaf for key, value in flat.items() for path, leaf in _parted(key, value)}
 
 
 def fully_dotted(table: Any) -> Any:
     """Flatten the tables of ``[axes]`` whole: an axis is a list, so each of them is a key."""
     if not isinstance(table, dict):
         return table
-    flat: dict[str, Any] = {}
-    for key, value in table.items():
-        if isinstance(value, dict):
-            flat |= {f"{key}.{inner}": item for inner, item in fully_dotted(value).items()}
-        else:
-            flat[key] = value
-    return flat
+    leaves = (leaf for key, value in table.items() for leaf in _leaves(key, value))
+    return {key: value for key, value in leaves if value != {}}
+
+
+def _parted(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield what a key is set to: of a component's parameters that are tables, leaf by leaf."""
+    root, _, task = key.partition(".")
+    is_component = key in SLOTS or (root == "heads" and "." not in task)
+    if not is_component or not isinstance(value, dict) or "name" in value:
+        yield key, value
+        return
+    whole = {name: item for name, item in value.items() if not isinstance(item, dict)}
+    if whole or not value:
+        yield key, whole
+    for name, item in value.items():
+        if name not in whole:
+            yield from _leaves(f"{key}.{name}", item)
+
+
+def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:
+    """Yield the keys below a table with their values; an empty table is one."""
+    if not isinstance(value, dict) or not value:
+        yield key, value
+        return
+    for name, item in value.items():
+        yield from _leaves(f"{key}.{name}", item)

@@ -109,11 +109,10 @@ def load_plugins(
     Raises:
         UsageError: if a file or a name does not fit.
     """
-    tell(file for file in files if file.stem not in blocked)
+    tell(files, blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
-    for problem in registry.problems:
-        warn(f"broken plugin {problem}")
+    registry.tell(warn)
     return registry
 
 

@@ -321,11 +321,12 @@ def test_two_plugins_with_one_name_until_one_is_blocked(
     assert json.loads(settled.out)["runs"] == plain  # of the same key
 
 
+@pytest.mark.parametrize("name", ["an_impostor", "An.Impostor"])
 def test_a_runs_process_blocks_what_was_blocked(
-    call: Call, study: Path, strangers: Path, tmp_path: Path
+    call: Call, study: Path, strangers: Path, tmp_path: Path, name: str
 ) -> None:
-    (tmp_path / "impostor.py").write_text(IMPOSTOR)
-    files = ("--plugin", strangers, "--plugin", "impostor.py", "-p", "no:impostor")
+    (tmp_path / "an_impostor.py").write_text(IMPOSTOR)
+    files = ("--plugin", strangers, "--plugin", "an_impostor.py", "-p", f"no:{name}")
 
     answer = call("ablate", study, *files, "--format", "json")
 
@@ -333,11 +334,11 @@ def test_a_runs_process_blocks_what_was_blocked(
     assert (answer.code, cell["status"]) == (0, "done")
     (request,) = Path(".mtbench").rglob("run.json")
     stored = json.loads(request.read_text())
-    assert stored["blocked"] == ["impostor"]
-    assert stored["plugins"] == [str(strangers), str(tmp_path / "impostor.py")]
-    evaluated = call("evaluate", stored["key"])
+    assert stored["blocked"] == [name]
+    assert stored["plugins"] == [str(strangers), str(tmp_path / "an_impostor.py")]
+    evaluated = call("evaluate", stored["key"], "--plugin", "an_impostor.py")
     assert (evaluated.code, evaluated.err) == (0, "")
-    for file in (tmp_path / "impostor.py", strangers):
+    for file in (tmp_path / "an_impostor.py", strangers):
         file.unlink()  # the run never needed it
     assert call("evaluate", stored["key"]).code == 0
 
@@ -462,16 +463,15 @@ def test_the_file_of_the_working_directory_is_listed(
 def test_a_broken_file_beside_a_matrix_is_a_problem_like_any(call: Call, beside: Path) -> None:
     (beside / "mtbenchfile.py").write_text("import a_module_that_is_nowhere\n")
     axis = ("--format", "csv", "--axis")
-    problem = (
-        "mtbenchfile (mtbenchfile.py): "
-        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'"
-    )
+    plugin = "mtbenchfile (mtbenchfile.py)"
+    reason = "ModuleNotFoundError: No module named 'a_module_that_is_nowhere' (mtbenchfile.py:1)"
 
     without = call("plan", beside, *axis, "combiner=sum,pcgrad")
     needed = call("plan", beside, *axis, "combiner=sum,plain")
 
     assert without.code == 0
-    assert without.err.endswith(f"\nwarning: broken plugin {problem}\n")
+    assert without.err.endswith(f"\nwarning: broken plugin {plugin}: {reason}\n")
     assert needed.code == 6
-    assert needed.err.endswith(f"a broken plugin may have brought it: {problem}\n")
+    assert needed.err.endswith(f"a broken plugin may have brought it: {plugin}\n")
+    assert needed.err.count(reason) == 1
     assert needed.out.count("broken") == 2

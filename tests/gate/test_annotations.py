@@ -39,6 +39,34 @@ def test_a_folder_is_annotated_at_its_matrix(tmp_path: Path) -> None:
     assert line == f"::error file={file},title={title}::overall of cell 0 regressed"
 
 
+@pytest.mark.parametrize("mark", [".git", "workspace", "checkout"])
+def test_a_file_is_annotated_from_the_root_of_its_repository(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, mark: str
+) -> None:
+    """Wherever the command was called, and however the file was written."""
+    study = tmp_path / "studies" / "one"
+    study.mkdir(parents=True)
+    file = study / "matrix.toml"
+    file.touch()
+    environment = {"GITHUB_WORKSPACE": str({"checkout": tmp_path.parent}.get(mark, tmp_path))}
+    if mark == ".git":
+        environment = {}
+    if mark != "workspace":
+        (tmp_path / ".git").touch()  # as a worktree has it
+    elsewhere = tmp_path / "elsewhere"
+    elsewhere.mkdir()
+
+    for folder, given in (
+        (study, "matrix.toml"),
+        (study, "."),
+        (elsewhere, "../studies/one/matrix.toml"),
+        (elsewhere, str(file)),
+    ):
+        monkeypatch.chdir(folder)
+        (line,) = workflow_commands(report("regressed"), Path(given), environment)
+        assert line.startswith("::error file=studies/one/matrix.toml,title=")
+
+
 def test_what_is_inconclusive_warns_unless_strict() -> None:
     for strict, level in ((False, "::warning "), (True, "::error ")):
         (line,) = workflow_commands(report("inconclusive", strict=strict), MATRIX)

@@ -20,6 +20,27 @@ def test_tables_of_a_step_become_dotted_keys() -> None:
     assert dotted("x") == fully_dotted("x") == "x"
 
 
+def test_tables_in_parameters_of_a_step_are_laid_leaf_by_leaf() -> None:
+    table = {
+        "combiner": {"c": 0.5, "weights": {"sst": 1, "deep": {"pd": 2}}, "none": {}},
+        "heads": {"sts": {"sizes": {"in": 8}}},
+        "encoder": {"name": "minbert", "sizes": {"in": 8}},
+        "balancer.weights": {"sst": 1},
+        "balancer": {},
+    }
+
+    assert dotted(table) == {
+        "combiner": {"c": 0.5},
+        "combiner.weights.sst": 1,
+        "combiner.weights.deep.pd": 2,
+        "combiner.none": {},
+        "heads.sts.sizes.in": 8,
+        "encoder": {"name": "minbert", "sizes": {"in": 8}},
+        "balancer.weights": {"sst": 1},
+        "balancer": {},
+    }
+
+
 def test_tables_of_axes_become_dotted_keys_to_their_lists() -> None:
     table = {"heads": {"sts": {"dropout": [0.0]}}, "train.lr": [1], "encoder": {"mode": ["a"]}}
 

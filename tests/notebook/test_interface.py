@@ -224,6 +224,16 @@ def test_the_import_costs_nothing() -> None:
     ) == ["[]", "['mtbench', 'mtbench.version']", "[]"]
 
 
+def test_what_a_notebook_completes_is_the_interface() -> None:
+    """Whatever rooms of the house have been imported, and they can be all the same."""
+    assert run(
+        "import mtbench, mtbench.cli, mtbench.matrix.file\n"
+        "print(dir(mtbench) == sorted(mtbench.__all__))\n"
+        "mtbench.plan, mtbench.UsageError, mtbench.cli.main\n"
+        "print(dir(mtbench) == sorted(mtbench.__all__))"
+    ) == ["True", "True"]
+
+
 def test_looking_never_imports_torch(tmp_path: Path) -> None:
     script = (
         "import sys, mtbench\n"
