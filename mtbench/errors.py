@@ -36,6 +36,10 @@ class UsageError(MtbenchError):
     settled = False
 
 
+class NotThere(UsageError):
+    """Data that are asked for are not there; what is there and broken is another matter."""
+
+
 @contextmanager
 def users_mistakes() -> Iterator[None]:
     """Have a ``UsageError`` that a component raises here count as the user's mistake.

@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from mtbench.errors import UsageError, nearest
+from mtbench.errors import NotThere, nearest
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
 
@@ -66,7 +66,7 @@ class LaidOutTask:
             return self.task.load(split, folder, with_labels=with_labels)
         layout = self.layout(folder)
         if split not in layout.files:
-            raise UsageError(f"the layout {layout.name} ({folder}) has no {split} split")
+            raise NotThere(f"the layout {layout.name} ({folder}) has no {split} split")
         # Reading a file that is not there says so.
         path = layout.file(split, folder) or folder / layout.files[split][0]
         return layout.read(path, split, with_labels=with_labels)
@@ -78,7 +78,7 @@ class LaidOutTask:
         first with any file.
 
         Raises:
-            UsageError: if there is none.
+            NotThere: if there is none.
         """
         for needed in (all, any):
             for layout in self.layouts:
@@ -87,7 +87,7 @@ class LaidOutTask:
         for layout in self.layouts:
             if layout.file("test", folder):
                 return layout
-        raise UsageError(self._nothing(folder))
+        raise NotThere(self._nothing(folder))
 
     def _nothing(self, folder: Path) -> str:
         names = [name for layout in self.layouts for name in _expected(layout)]
