@@ -54,7 +54,7 @@ def test_classes(tmp_path: Path) -> None:
 
     assert (train.task, train.split, train.rows, train.published) == ("a", "train", 4, 6)
     assert train.difference == -2
-    assert train.balance == ClassBalance((0.75, 0.0, 0.25))
+    assert train.balance == ClassBalance({"0": 0.75, "1": 0.0, "2": 0.25})
     assert train.fingerprint == fingerprint(given)
     assert train.short_fingerprint == fingerprint(given)[:12]
     assert train.bad_rows == (BAD,)
@@ -75,7 +75,7 @@ def test_an_empty_split_is_a_record() -> None:
     train, *_ = status({"a": Given(examples(), CLASSES)}, None)
 
     assert train.problem is not None
-    assert train.problem.startswith("a: its train split is empty")
+    assert train.problem.startswith("its train split is empty")
 
 
 def test_labels_of_the_test_split_are_not_looked_at() -> None:
