@@ -144,6 +144,8 @@ def write_predictions(
 ) -> Iterator[Written]:
     """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
+    Classes that have names are written by them.
+
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where to compute.
@@ -176,9 +178,18 @@ def write_predictions(
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:
-    """Return a submission file: a header, then ``id , value`` a line, with CS224N's blanks."""
+    """Return a submission file: a header, then ``id , value`` a line, with CS224N's blanks.
+
+    A class is written as the data write it; a name with a comma, a quote or a line break as a
+    field of a CSV with them.
+    """
     values = {
-        key: str(round(value)) if info.score_range is None else repr(value)
+        key: _field(info.written(value)) if info.score_range is None else repr(value)
         for key, value in predicted.items()
     }
     return f"id \t {column} \n" + "".join(f"{key} , {text} \n" for key, text in values.items())
+
+
+def _field(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"' if {*text} & {*',"\r\n'} else text

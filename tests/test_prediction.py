@@ -1,7 +1,9 @@
+import csv
 import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -108,6 +110,46 @@ def test_a_submission_is_written_byte_by_byte() -> None:
     assert text == "id \t Predicted_Sentiment \nf0953e , 3 \nd1d2e2 , 0 \n"
 
 
+def test_a_class_is_written_as_the_data_write_it() -> None:
+    named = replace(CLASSES, class_names=("1", "2.5", "so, so", 'the "best"', "two\nlines"))
+    text = submission_text("stars", named, {f"a{place}": float(place) for place in range(5)})
+
+    assert text == (
+        'id \t stars \na0 , 1 \na1 , 2.5 \na2 , "so, so" \na3 , "the ""best""" \n'
+        'a4 , "two\nlines" \n'
+    )
+    back = {
+        name for _, name in csv.reader(text.splitlines(keepends=True)[1:], skipinitialspace=True)
+    }
+    assert {name.rstrip(" ") for name in back} == {*named.class_names}
+
+
+def test_a_table_gets_its_labels_back(
+    request_run: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    """Stars from 1 to 3, booleans, and numbers of classes that have no names."""
+    lines = [(f"t{i}", f"film {i}", i % 3 + 1, i % 2 == 1, i % 2) for i in range(12)]
+    for split in ("train", "dev"):
+        with (tmp_path / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "text", "stars", "liked", "number"), *lines])
+    shared = {"name": "table", "path": str(tmp_path / "{split}.csv"), "id": "id", "text": "text"}
+    classes = {"stars": [1, 2, 3], "liked": [False, True], "number": 2}
+    tasks = [
+        {**shared, "as": target, "target": target, "classes": names}
+        for target, names in classes.items()
+    ]
+    folder = request_run({"tasks": tasks})
+    execute(folder)
+    stored = np.load(folder.path / PREDICTIONS)
+
+    files = written(folder, "dev", tmp_path / "out")
+
+    names = {"stars": ["1", "2", "3"], "liked": ["false", "true"], "number": ["0", "1"]}
+    for (task, known), file in zip(names.items(), files, strict=True):
+        predicted = stored[f"{task}.predictions"].astype(int)
+        assert list(rows(file, "Prediction").values()) == [known[place] for place in predicted]
+
+
 def test_a_score_is_written_in_full() -> None:
     text = submission_text("Predicted_Similiary", SCORES, {"a": 0.1 + 0.2, "b": 5.0, "c": -1e-7})
 
@@ -176,7 +218,9 @@ def test_a_row_that_cannot_be_read_is_told(
     *others, sts = write_predictions(folder, "test", tmp_path / "out", broken)
 
     assert [each.left_out for each in others] == [(), ()]
-    assert [str(row) for row in sts.left_out] == ["sts-test-student.csv:6: its sentence2 is empty"]
+    assert [str(row) for row in sts.left_out] == [
+        "sts-test-student.csv:6: its 'sentence2' is empty"
+    ]
     assert "an-id" not in rows(sts.file, "Predicted_Similiary")
     assert len(rows(sts.file, "Predicted_Similiary")) == 4
 
@@ -227,7 +271,7 @@ def test_a_row_that_is_not_scored_is_told(
     evaluated = evaluate(folder, "dev", broken)
 
     left_out = {task: list(map(str, rows)) for task, rows in evaluated.left_out.items()}
-    reason = "sentiment '7' is no class from 0 to 4"
+    reason = "its 'sentiment' is '7', no class from 0 to 4"
     assert left_out == {"sst": [f"ids-sst-dev.csv:7: {reason}"], "pd": [], "sts": []}
     assert evaluated.scores == evaluate(folder, "dev").scores
 
