@@ -1,4 +1,5 @@
 import csv
+import math
 import re
 import shutil
 import sys
@@ -12,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from mtbench.data import load
 from mtbench.errors import RunsMissing, UsageError
@@ -38,6 +40,9 @@ CLASSES = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), cla
 SCORES = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0.0, 5.0))
 
 TASKS = ("sst", "pd", "sts")
+
+LAST = "heads.sts_head.projection.weight"
+"""A tensor of a checkpoint."""
 
 COPIES = {"dev": 5, "test-student": 4}
 LABELS = {"sentiment": (0, 1, 2, 3, 4), "is_duplicate": (0.0, 1.0), "similarity": (0.5, 2.8, 5.0)}
@@ -336,16 +341,23 @@ def test_the_model_is_the_trained_one(trained: Callable[..., RunFolder]) -> None
     assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
 
 
-@pytest.mark.parametrize("cut", ["a tensor less", "a tensor more"])
+CHANGES: dict[str, Callable[[Tensor], dict[str, Tensor]]] = {
+    "a tensor less": lambda _: {},
+    "a tensor more": lambda tensor: {"heads.more": torch.ones(1), LAST: tensor},
+    "another shape": lambda tensor: {LAST: tensor[..., None]},
+    "no shape": lambda _: {LAST: torch.tensor(1.0)},
+    "half precision": lambda tensor: {LAST: tensor.half()},
+    "integers": lambda tensor: {LAST: tensor.long()},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_checkpoint_of_another_model_is_refused(
-    trained: Callable[..., RunFolder], tmp_path: Path, cut: str
+    trained: Callable[..., RunFolder], tmp_path: Path, change: str
 ) -> None:
     folder = copied(trained(), tmp_path)
     state = load_file(folder.path / CHECKPOINT)
-    if cut == "a tensor less":
-        state.popitem()
-    else:
-        state["more"] = torch.ones(1)
+    state |= CHANGES[change](state.pop(LAST))
     save_file(state, folder.path / CHECKPOINT)
     result = folder.read(RESULT)
     assert result is not None
@@ -353,9 +365,31 @@ def test_a_checkpoint_of_another_model_is_refused(
     with pytest.raises(Damaged, match=r"^run \w{12} is damaged: checkpoint.safetensors: "):
         restore(folder)
     folder.end(result)
-    with pytest.raises(Damaged, match="it does not fit the run's model"):
+    with pytest.raises(
+        Damaged, match=r"it does not fit the run's model at 'heads\.\S+'; "
+    ) as told:
         restore(folder)
+    assert len(str(told.value)) < 200
     assert folder.state() == "damaged"
+
+
+def test_weights_that_predict_no_numbers_end_in_one_line(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    """Sealed, so that nothing but the predictions tells it."""
+    folder = copied(trained(), tmp_path)
+    state = load_file(folder.path / CHECKPOINT)
+    save_file({**state, LAST: state[LAST] * math.nan}, folder.path / CHECKPOINT)
+    folder.end(folder.read(RESULT) or {})
+
+    for asked in (
+        lambda: evaluate(folder, "dev"),
+        lambda: list(write_predictions(folder, "test", tmp_path / "out")),
+    ):
+        with pytest.raises(
+            UsageError, match=r"^run \w{12} on \w+: the predictions of task 'sts' ar"
+        ):
+            asked()
 
 
 def test_a_crafted_checkpoint_is_damaged(
