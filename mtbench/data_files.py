@@ -51,7 +51,8 @@ def read_text(path: Path) -> str:
         raise UsageError(
             f"{path}:{line}: byte 0x{byte.hex()} is not UTF-8; {_advice(data, byte)}"
         ) from None
-    if data[:200].count(0) * 3 > len(data[:200]):  # of each letter, it has a byte that is 0
+    start = data[:200]
+    if any(start) and start.count(0) * 3 > len(start):  # of each letter, a byte is 0
         raise UsageError(f"cannot read {path}: {UTF_16}")
     return text
 
@@ -118,8 +119,9 @@ def missing(path: Path) -> NotThere:
         guess = nearest(what.name, sorted(file.name for file in what.parent.iterdir()))
     except OSError:  # a folder that may not be listed
         guess = None
-    origin = "" if path.is_absolute() else " (relative paths count from the working directory)"
-    return NotThere(problem + origin + (f"; did you mean {guess!r}?" if guess else ""))
+    if folder.is_relative_to(Path.cwd()):
+        problem += " (relative paths count from the working directory)"
+    return NotThere(problem + (f"; did you mean {guess!r}?" if guess else ""))
 
 
 def _read_bytes(path: Path) -> bytes:

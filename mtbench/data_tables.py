@@ -144,20 +144,21 @@ def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
 
 
 def errors(statuses: Sequence[SplitStatus], *, needed: bool) -> list[str]:
-    """Return a line for each split of a task that is needed and cannot be read.
+    """Return a line for each reason why splits of a task are needed and cannot be read.
 
-    Of a test split that is so where it is there and broken.
+    A test split is needed where it is there.
 
     Args:
         needed: whether the task is needed; otherwise it is where some split of it is there.
     """
     if not needed and all(status.absent for status in statuses):
         return []
-    return [
-        f"{status.task}, {status.split}: {status.problem}"
-        for status in statuses
-        if status.problem is not None and not (status.absent and status.split == "test")
-    ]
+    splits: dict[str, list[str]] = {}
+    for status in statuses:
+        if status.problem is not None and not (status.absent and status.split == "test"):
+            splits.setdefault(status.problem, []).append(status.split)
+    task = statuses[0].task
+    return [f"{task}, {', '.join(names)}: {problem}" for problem, names in splits.items()]
 
 
 def token_records(statuses: Iterable[SplitStatus]) -> list[Record]:

@@ -140,6 +140,13 @@ def test_a_workbook_is_told(tmp_path: Path) -> None:
         read_text(tmp_path / "a.csv")
 
 
+def test_a_file_of_zeros_is_no_utf16(tmp_path: Path) -> None:
+    """As a power cut leaves it."""
+    (tmp_path / "a.csv").write_bytes(bytes(99))
+
+    assert read_text(tmp_path / "a.csv") == "\0" * 99
+
+
 def test_texts_may_begin_as_other_files_do(tmp_path: Path) -> None:
     """Only what is no UTF-8 is looked at more closely."""
     for beginning in ("PAR1", "BZh", "PK", "version https://example.org"):
@@ -194,6 +201,8 @@ def test_a_relative_path_is_told_where_it_counts_from(
         f"a.csv is looked for in {tmp_path / 'table/deep'}, which is no folder {here}; "
         "did you mean 'tables'?"
     )
+    assert str(missing(tmp_path / "b.csv")) == f"no file b.csv in {tmp_path} {here}"
+    monkeypatch.chdir("tables")
     assert str(missing(tmp_path / "b.csv")) == f"no file b.csv in {tmp_path}"
 
 

@@ -149,7 +149,7 @@ def test_what_cannot_be_read_is_an_error_where_it_is_needed(needed: bool) -> Non
     torn = [replace(split, problem="torn", absent=False) for split in gone]
     rows = replace(TRAIN, task="t")
 
-    assert errors(gone, needed=needed) == (["t, train: gone", "t, dev: gone"] if needed else [])
+    assert errors(gone, needed=needed) == (["t, train, dev: gone"] if needed else [])
     assert errors([rows, *gone[1:]], needed=needed) == ["t, dev: gone"]
     assert errors([rows, rows, gone[2]], needed=needed) == []
     assert errors([rows, rows, torn[2]], needed=needed) == ["t, test: torn"]

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -62,7 +63,7 @@ def status(
     from mtbench.entries import label
     from mtbench.resolution import default_data_folder
 
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not isdir(data_dir):  # noqa: PTH112 - it raises nothing
         raise UsageError(f"--data {data_dir}: there is no such folder")
     if settings and matrix_path is None:
         raise UsageError("--set: of which matrix? give it as MATRIX")

@@ -1,5 +1,6 @@
 """Loading: the one door through which the harness reads the examples of a task."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -11,6 +12,9 @@ from typing import Any
 from mtbench.data.refused_labels import misreading
 from mtbench.errors import NotThere, PluginError, UsageError
 from mtbench.protocols import Examples, Split, Task, TaskInfo
+
+OF_PATHS = (errno.EACCES, errno.ENAMETOOLONG)
+"""What the system says of a path that the user named before anything is looked for there."""
 
 
 def load(
@@ -37,9 +41,10 @@ def load(
     with_labels = with_labels or split != "test"
     try:
         examples = task.load(split, folder, with_labels=with_labels)
-    except OSError as error:  # of a task that does not read by ``read_table``
-        kind = NotThere if isinstance(error, FileNotFoundError) else UsageError
-        raise kind(f"{name}: its {split} split cannot be read: {error}") from error
+    except OSError as error:
+        if error.errno not in OF_PATHS:
+            raise
+        raise UsageError(f"{name}: its data cannot be read: {error.strerror}") from None
     problem = _contradiction(task.describe(), examples)
     if problem:
         raise PluginError(f"{name}: its {split} split {problem}", part=f"tasks.{name}")

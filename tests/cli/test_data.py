@@ -14,7 +14,7 @@ import pytest
 Call = Callable[..., Any]  # of the command line; see conftest
 
 
-LIKE_DEV = "; did you mean 'ids-sst-dev.csv'?"
+LIKE_DEV = " (relative paths count from the working directory); did you mean 'ids-sst-dev.csv'?"
 
 
 def rows(answer: Any) -> dict[tuple[str, str], list[str]]:
@@ -237,6 +237,25 @@ def test_a_split_that_a_study_needs_and_cannot_read_is_an_error(
     assert " ".join(shown["films", split]).endswith(line.removeprefix(f"error: films, {split}: "))
     assert len(shown) == 6
     assert shown["sample-sst", "train"][0] == "640"
+
+
+@pytest.mark.parametrize("name", ["x" * 999, "x/" * 2500 + "x"], ids=["name", "path"])
+def test_paths_that_no_file_can_have_are_one_line_each(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_films()
+    Path("study.toml").write_text(TABLES.replace("{split}.csv", f"{name}.csv"))
+
+    for command in (["data", "status", "study.toml"], ["plan", "study.toml"]):
+        answer = call(*command)
+        assert answer.code == 2
+        (line,) = answer.err.splitlines()
+        assert "cannot be read: File name too long" in line
+        assert "Traceback" not in line
+    folder = call("data", "status", "--data", name)
+    assert (folder.code, len(folder.err.splitlines())) == (2, 1)
+    monkeypatch.setenv("MTBENCH_DATA", name)
+    assert call("data", "status").code in (0, 2)
 
 
 def test_a_test_split_that_is_not_there_is_no_error(call: Call) -> None:
