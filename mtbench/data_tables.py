@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import groupby
 from pathlib import Path
 
 from mtbench.configuration import DEFAULTS
@@ -11,6 +12,7 @@ from mtbench.entries import build_parameters, build_task, build_tokenizer
 from mtbench.errors import MtbenchError, UsageError
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import cells, read_matrix
+from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.protocols import BadRow, Task, Tokenizer
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, TaskEntry
@@ -61,15 +63,15 @@ class MatrixData:
     without_tokenizer: Sequence[Record] = ()
 
 
-def of_matrix(matrix: Path, registry: Registry) -> MatrixData:
-    """Return what the cells of a matrix file read.
+def of_matrix(matrix: Path, registry: Registry, overrides: Overrides = NO_OVERRIDES) -> MatrixData:
+    """Return what the cells of a matrix file read, with overrides laid over it.
 
     Raises:
         UsageError: if a cell names something unknown, or one name is of different tasks.
         PluginError: if a plugin that is needed is broken.
     """
     resolver = Resolver(registry)
-    named = cells(read_matrix(matrix))
+    named = cells(read_matrix(matrix), overrides)
     resolved = [resolver.resolve(cell.config) for cell in named]
     found: dict[str, TaskEntry] = {}
     for cell in resolved:
@@ -116,23 +118,47 @@ def _tokenisations(
 
 
 def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return a record a split that can be read."""
-    return [
-        {
-            "task": status.task,
-            "split": status.split,
-            "rows": str(status.rows),
-            "published": "-" if status.published is None else str(status.published),
-            "difference": "-" if status.difference is None else f"{status.difference:+d}",
-            "labels": _balance(status.balance),
-            "left out": str(len(status.bad_rows)),
-            "in train": "-" if status.shared is None else str(status.shared),
-            "fingerprint": status.short_fingerprint or "",
-            "layout": status.layout or "-",
-        }
-        for status in statuses
-        if status.problem is None
-    ]
+    """Return a record a split; those that cannot be read for one reason share one."""
+    records = []
+    for _, same in groupby(statuses, key=lambda status: (status.task, status.problem or status)):
+        status, *others = same
+        records.append(
+            {
+                "task": status.task,
+                "split": ", ".join(each.split for each in (status, *others)),
+                "rows": _or_dash(status.rows),
+                "published": "-" if others else _or_dash(status.published),
+                "difference": "-" if status.difference is None else f"{status.difference:+d}",
+                "labels": _balance(status.balance),
+                "left out": "-" if status.problem else str(len(status.bad_rows)),
+                "in train": _or_dash(status.shared),
+                "fingerprint": _or_dash(status.short_fingerprint),
+                "layout": _or_dash(status.layout),
+                "not readable": status.problem or "",
+            }
+        )
+    if not any(record["not readable"] for record in records):
+        for record in records:
+            del record["not readable"]
+    return records
+
+
+def errors(statuses: Sequence[SplitStatus], *, needed: bool) -> list[str]:
+    """Return a line for each reason why splits of a task are needed and cannot be read.
+
+    A test split is needed where it is there.
+
+    Args:
+        needed: whether the task is needed; otherwise it is where some split of it is there.
+    """
+    if not needed and all(status.absent for status in statuses):
+        return []
+    splits: dict[str, list[str]] = {}
+    for status in statuses:
+        if status.problem is not None and not (status.absent and status.split == "test"):
+            splits.setdefault(status.problem, []).append(status.split)
+    task = statuses[0].task
+    return [f"{task}, {', '.join(names)}: {problem}" for problem, names in splits.items()]
 
 
 def token_records(statuses: Iterable[SplitStatus]) -> list[Record]:
@@ -148,36 +174,44 @@ def token_records(statuses: Iterable[SplitStatus]) -> list[Record]:
         }
         for status in statuses
         for tokens in status.tokens
+        if tokens.problem is None
+    ]
+
+
+def untokenised_records(statuses: Iterable[SplitStatus]) -> list[Record]:
+    """Return a record a split that a tokenizer cannot tokenise, with the reason."""
+    return [
+        {
+            "encoder": tokens.encoder,
+            "reason": f"{status.task}, {status.split}: {tokens.problem}",
+        }
+        for status in statuses
+        for tokens in status.tokens
+        if tokens.problem is not None
     ]
 
 
 def bad_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
     """Return the first broken rows of each split, with file, line and reason."""
-    return _row_records(status.bad_rows for status in statuses)
+    return _row_records((status, status.bad_rows) for status in statuses)
 
 
 def doubtful_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
     """Return the first rows of each split that were kept and are in doubt, as broken ones."""
-    return _row_records(status.doubtful_rows for status in statuses)
+    return _row_records((status, status.doubtful_rows) for status in statuses)
 
 
-def _row_records(splits: Iterable[Sequence[BadRow]]) -> list[Record]:
+def _row_records(splits: Iterable[tuple[SplitStatus, Sequence[BadRow]]]) -> list[Record]:
     return [
-        {"file": row.file, "line": str(row.line), "reason": row.reason}
-        for rows in splits
+        {
+            "task": status.task,
+            "split": status.split,
+            "file": row.file,
+            "line": str(row.line),
+            "reason": row.reason,
+        }
+        for status, rows in splits
         for row in rows[:LISTED]
-    ]
-
-
-def unreadable(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return a record a task and reason, with the splits that it keeps from being read."""
-    splits: dict[tuple[str, str], list[str]] = {}
-    for status in statuses:
-        if status.problem is not None:
-            splits.setdefault((status.task, status.problem), []).append(status.split)
-    return [
-        {"task": task, "splits": ", ".join(names), "reason": reason}
-        for (task, reason), names in splits.items()
     ]
 
 
@@ -192,11 +226,15 @@ def altered_records(folder: Path | None) -> list[Record]:
     ]
 
 
+def _or_dash(value: object) -> str:
+    return "-" if value is None else str(value)
+
+
 def _balance(balance: ClassBalance | ScoreBalance | None) -> str:
     if balance is None:
         return "-"
     if isinstance(balance, ClassBalance):
-        return " ".join(f"{i}:{share:.1%}" for i, share in enumerate(balance.shares))
+        return " ".join(f"{name}:{share:.1%}" for name, share in balance.shares.items())
     lower, median, upper = balance.quartiles
     quartiles = f"{lower:.1f} {median:.1f} {upper:.1f}"
     return f"mean {balance.mean:.2f}, sd {balance.sd:.2f}, quartiles {quartiles}"

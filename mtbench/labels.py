@@ -1,6 +1,7 @@
 """Labels: the column of a table that holds them, and how the text in it is read."""
 
 import math
+import reprlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
@@ -36,7 +37,9 @@ def class_label(column: str, classes: int, *, required: bool = True) -> Label:
             return BOOLEANS[boolean]
         value = _number(column, text)
         if value not in range(classes):
-            raise ValueError(f"{column} {text!r} is no class from 0 to {classes - 1}")
+            raise ValueError(
+                f"its {column!r} is {reprlib.repr(text)}, no class from 0 to {classes - 1}"
+            )
         return value
 
     return Label(column, parse, required)
@@ -61,7 +64,7 @@ def named_label(column: str, names: Sequence[str], *, required: bool = True) -> 
         if place is None:
             guess = nearest(text, names)
             raise ValueError(
-                f"{column} {text!r} is none of the {len(names)} classes"
+                f"its {column!r} is {reprlib.repr(text)}, none of the {len(names)} classes"
                 + (f"; did you mean {guess!r}?" if guess else "")
             )
         return place
@@ -75,7 +78,9 @@ def score_label(column: str, low: float, high: float, *, required: bool = True) 
     def parse(text: str) -> float:
         value = _number(column, text)
         if not low <= value <= high:
-            raise ValueError(f"{column} {text!r} is not from {low:g} to {high:g}")
+            raise ValueError(
+                f"its {column!r} is {reprlib.repr(text)}, not from {low:g} to {high:g}"
+            )
         return value
 
     return Label(column, parse, required)
@@ -86,9 +91,9 @@ def _number(column: str, text: str) -> float:
     try:
         value = _float(text)
     except ValueError:
-        raise ValueError(f"{column} {text!r} is not a number") from None
+        raise ValueError(f"its {column!r} is {reprlib.repr(text)}, not a number") from None
     if not math.isfinite(value):
-        raise ValueError(f"{column} {text!r} is not a finite number")
+        raise ValueError(f"its {column!r} is {reprlib.repr(text)}, not a finite number")
     return value
 
 

@@ -1,11 +1,13 @@
 """Layouts: the forms in which the files of a data set come, and the one that a folder holds."""
 
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, field
+from os.path import isdir, isfile
 from pathlib import Path
 from typing import Protocol
 
-from mtbench.errors import NotAtHand, UsageError, nearest
+from mtbench.errors import NotAtHand, nearest
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
 
@@ -42,7 +44,8 @@ class Layout:
     def file(self, split: Split, folder: Path) -> Path | None:
         """Return the file of a split, or None where it is not there."""
         paths = (folder / name for name in self.files.get(split, ()))
-        return next((path for path in paths if path.is_file() and self.fits(path)), None)
+        found = (path for path in paths if isfile(path))  # noqa: PTH113 - it raises nothing
+        return next(filter(self.fits, found), None)
 
 
 @dataclass(frozen=True)
@@ -66,7 +69,7 @@ class LaidOutTask:
             return self.task.load(split, folder, with_labels=with_labels)
         layout = self.layout(folder)
         if split not in layout.files:
-            raise UsageError(f"the layout {layout.name} ({folder}) has no {split} split")
+            raise NotAtHand(f"the layout {layout.name} ({folder}) has no {split} split")
         # Reading a file that is not there says so.
         path = layout.file(split, folder) or folder / layout.files[split][0]
         return layout.read(path, split, with_labels=with_labels)
@@ -92,9 +95,11 @@ class LaidOutTask:
     def _nothing(self, folder: Path) -> str:
         names = [name for layout in self.layouts for name in _expected(layout)]
         known = "; ".join(f"{one.name}: {', '.join(_expected(one))}" for one in self.layouts)
-        if not folder.is_dir():
+        if not isdir(folder):  # noqa: PTH112 - it raises nothing
             return f"{folder}, which is no folder, was to hold one of these ({known})"
-        here = [file.name for file in sorted(folder.iterdir())]
+        here: list[str] = []
+        with suppress(OSError):  # it may not be listed
+            here = sorted(file.name for file in folder.iterdir())
         guess = next((found for name in names if (found := nearest(name, here))), None)
         hint = f", though {guess!r} is there" if guess else ""
         return f"no known files in {folder}{hint} (looked for {known})"

@@ -1,18 +1,21 @@
 """Prediction: a stored run's model on dev or test, its scores, and the files to submit."""
 
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file
+from torch import Tensor
 
 from mtbench import held_out
 from mtbench.attribution import naming
 from mtbench.data import shared_texts
 from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
-from mtbench.evaluation import Scores, overall, predict, predict_and_score
+from mtbench.evaluation import NonFinitePrediction, Scores, overall, predict, predict_and_score
 from mtbench.identity import Identifier, check_unchanged
 from mtbench.outputs import check_writable, write_files
 from mtbench.plugin_files import files_of_run, tell
@@ -56,12 +59,28 @@ def restore(
     check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
     try:
-        loaded = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
-    except (SafetensorError, RuntimeError) as error:  # torch's word for another shape
+        stored = load_file(folder.path / CHECKPOINT)
+    except SafetensorError as error:
         raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
-    if loaded.unexpected_keys or set(loaded.missing_keys) != model.frozen_names():
-        raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model")
+    found, expected = _kinds(stored), _kinds(model.trained_state())
+    if found != expected:
+        name = min(name for name, _ in found.items() ^ expected.items())
+        raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model at {name!r}")
+    model.load_state_dict(stored, strict=False)
     return run
+
+
+def _kinds(tensors: Mapping[str, Tensor]) -> dict[str, tuple[torch.Size, torch.dtype]]:
+    return {name: (tensor.shape, tensor.dtype) for name, tensor in tensors.items()}
+
+
+@contextmanager
+def _finite(folder: RunFolder, split: Split) -> Iterator[None]:
+    """Have predictions that are not finite end in one line: other texts or devices may do that."""
+    try:
+        yield
+    except NonFinitePrediction as error:
+        raise UsageError(f"run {folder.key[:12]} on {split}: {error}") from None
 
 
 @dataclass(frozen=True)
@@ -97,11 +116,12 @@ def evaluate(
         plugins: as for ``restore``.
 
     Raises:
-        UsageError: if a task has no labels for that split, or the store cannot be written.
+        UsageError: if a task has no labels for that split, a prediction is not finite, or the
+            store cannot be written.
     """
     run = restore(folder, data_dir, device=device, plugins=plugins)
     tasks = run.resolved.cell.tasks
-    with naming(run.entries):
+    with naming(run.entries), _finite(folder, split):
         loaded = {task: run.load(task, split, with_labels=True) for task in tasks}
         splits = {task: run.tokenised(task, examples) for task, examples in loaded.items()}
         _, scores = predict_and_score(run.assembled.model, splits)
@@ -144,13 +164,16 @@ def write_predictions(
 ) -> Iterator[Written]:
     """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
+    Classes that have names are written by them.
+
     Args:
         data_dir: where the data lie now; None for where they lay when the run was trained.
         device: where to compute.
         plugins: as for ``restore``.
 
     Raises:
-        UsageError: if a task's data are not there, or a file cannot be written.
+        UsageError: if a task's data are not there, a prediction is not finite, or a file cannot
+            be written.
     """
     run = restore(folder, data_dir, device=device, plugins=plugins)
     infos = run.resolved.cell.tasks
@@ -166,7 +189,7 @@ def write_predictions(
     for file in files.values():
         check_writable(file, option="--out")  # before the work
     for task, submission in submissions.items():
-        with naming(run.entries):
+        with naming(run.entries), _finite(folder, split):
             examples = run.load(task, split, with_labels=False)
             values = predict(run.assembled.model, task, run.tokenised(task, examples))
         predicted = dict(zip(examples.ids, values, strict=True))
@@ -176,9 +199,18 @@ def write_predictions(
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:
-    """Return a submission file: a header, then ``id , value`` a line, with CS224N's blanks."""
+    """Return a submission file: a header, then ``id , value`` a line, with CS224N's blanks.
+
+    A class is written as the data write it; a name with a comma, a quote or a line break as a
+    field of a CSV with them.
+    """
     values = {
-        key: str(round(value)) if info.score_range is None else repr(value)
+        key: _field(info.written(value)) if info.score_range is None else repr(value)
         for key, value in predicted.items()
     }
     return f"id \t {column} \n" + "".join(f"{key} , {text} \n" for key, text in values.items())
+
+
+def _field(text: str) -> str:
+    doubled = text.replace('"', '""')
+    return f'"{doubled}"' if {*text} & {*',"\r\n'} else text

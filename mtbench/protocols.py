@@ -83,6 +83,10 @@ class TaskInfo:
         """How many numbers a head gives for one example."""
         return self.classes or 1 if self.loss == "cross-entropy" else 1
 
+    def written(self, label: float) -> str:
+        """Return what the data write for a label: a class's name, where it has one."""
+        return self.class_names[int(label)] if self.class_names else f"{label:.15g}"
+
     def embeddings(self, pair: Pair) -> Literal[1, 2]:
         """How many embeddings a head is given for one example."""
         return 2 if self.sentences == 2 and pair == "separate" else 1

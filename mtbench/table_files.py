@@ -3,7 +3,8 @@
 import csv
 import io
 import json
-from collections.abc import Iterator, Sequence
+import re
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -14,10 +15,13 @@ from mtbench.errors import NotAtHand, UsageError
 Form = Literal["delimited", "jsonl", "parquet"]
 
 
-NOT_CLOSED = "a quote is opened and not closed"
+NOT_CLOSED = "a quote on line {} is opened and not closed"
 
 LONGEST_FIELD = 2**31 - 1
 """Characters; the largest limit that ``csv`` takes on every system."""
+
+DELIMITERS = ",;\t|"
+"""What files are parted by that call themselves CSV."""
 
 
 class BrokenRow(Exception):
@@ -34,6 +38,7 @@ class Table:
     Attributes:
         header: names of the columns; None where not one row could be read to tell them.
         rows: each row with the line on which it ends, counted from 1; of Parquet, its number.
+            A column that was not asked for may be None there.
         open_ended: whether a row may go on behind the columns of the header.
     """
 
@@ -50,6 +55,7 @@ def open_table(
     quoting: bool = True,
     strict: bool = False,
     header: Sequence[str] | None = None,
+    columns: Collection[str] | None = None,
 ) -> Table:
     """Open a table; a name that ends in ``.gz`` is unpacked on the way.
 
@@ -62,13 +68,14 @@ def open_table(
             the next delimiter, as behind the ``"`` of a later row that closes a stray one.
             Otherwise it belongs to the field.
         header: names of its first columns, where the file has no header line.
+        columns: those that are asked for; None for all.
 
     Raises:
         NotAtHand: if the file is missing, or is of Parquet and pyarrow is not installed.
         UsageError: if it is unreadable, empty or not UTF-8, or unpacks to far more than its size.
     """
     if form == "parquet":
-        return _parquet(path)
+        return _parquet(path, columns)
     text = read_text(path)
     if form == "jsonl":
         return _json_lines(path, text)
@@ -79,8 +86,18 @@ def open_table(
     if first is None:
         raise UsageError(f"{path} is empty: it needs a header line")
     if isinstance(first, BrokenRow):
-        raise UsageError(f"{path}: the header cannot be read: {first}")
+        line = next(line for line in lines_of(text) if line.strip("\r\n"))
+        hint = delimiter_hint(line, delimiter)
+        raise UsageError(f"{path}: the header cannot be read: {first}{hint}")
     return Table([name.strip() for name in first], rows)
+
+
+def delimiter_hint(line: str, delimiter: str) -> str:
+    """Say what a line seems to be parted by, where that is not the delimiter; else nothing."""
+    others = [other for other in DELIMITERS if other in line]
+    if delimiter in line or not others:
+        return ""
+    return f"; it is parted by {others[0]!r}: `delimiter = {json.dumps(others[0])}` of a table"
 
 
 # --- rows -----------------------------------------------------------------------------------
@@ -111,18 +128,21 @@ def _quoted(text: str, delimiter: str, *, strict: bool) -> Iterator[tuple[int, R
         rest = map(lines.__getitem__, range(base, len(lines)))
         reader = csv.reader(rest, delimiter=delimiter, strict=strict)
         while done < len(lines):
-            problem = None
+            problem = ""
             try:
                 row = _next_row(reader)
             except csv.Error as error:
-                problem = BrokenRow(_parse_problem(error))
+                problem = _parse_problem(error)
+                read = lines[done : base + reader.line_num]
+                opened = _opening("".join(read), delimiter, strict=strict)
             else:
                 read = lines[done : base + reader.line_num]
                 if len(read) > 1 and _swallows(row, read, delimiter, width):
-                    problem = BrokenRow(NOT_CLOSED)
+                    problem = NOT_CLOSED
+                    opened = _opening("".join(read), delimiter, strict=strict, swallows=True)
             if problem:
-                done += 1
-                yield done, problem
+                line, done = done + opened, done + 1
+                yield done, BrokenRow(problem.format(line))
                 break
             done = base + reader.line_num
             if row:
@@ -147,8 +167,25 @@ def _parse_problem(error: csv.Error) -> str:
     if "unexpected end of data" in str(error):
         return NOT_CLOSED
     if "expected after" in str(error):
-        return "a quote is stray: text stands behind the one that closes its field"
+        return "a quote on line {} is stray: text stands behind the one that closes its field"
     return f"it cannot be parsed ({error})"
+
+
+def _opening(row: str, delimiter: str, *, strict: bool, swallows: bool = False) -> int:
+    """Return on which line of a row, counted from 1, the quote opens that breaks it.
+
+    Args:
+        swallows: whether the row can be parsed: then it is in the first field of several lines
+            that holds a delimiter, which comes from a row that was swallowed.
+    """
+    part, behind = re.escape(delimiter), "" if strict else rf"[^{re.escape(delimiter)}\r\n]*+"
+    field = re.compile(rf"""(?:"(?:[^"]++|"")*+"{behind}|[^"{part}\r\n][^{part}\r\n]*+|){part}""")
+    place = 0
+    while match := field.match(row, place):
+        if swallows and has_line_break(match[0]) and match[0].count(delimiter) > 1:
+            break
+        place = match.end()
+    return len(lines_of(f"{row[:place]}|"))
 
 
 def _swallows(row: list[str], lines: list[str], delimiter: str, width: int | None) -> bool:
@@ -204,8 +241,8 @@ def _json_object(line: str) -> dict[str, Any] | BrokenRow:
     return value if isinstance(value, dict) else BrokenRow("it is no JSON object")
 
 
-def _parquet(path: Path) -> Table:
-    """Read a Parquet file, batch by batch."""
+def _parquet(path: Path, columns: Collection[str] | None) -> Table:
+    """Read some columns of a Parquet file, batch by batch."""
     try:
         from pyarrow import ArrowException
         from pyarrow.parquet import ParquetFile
@@ -220,14 +257,17 @@ def _parquet(path: Path) -> Table:
         file = ParquetFile(path)
     except unreadable as error:
         raise _no_parquet(path, error) from None
-    return Table(file.schema_arrow.names, _parquet_rows(path, file, unreadable))
+    names = file.schema_arrow.names
+    wanted = [name for name in names if columns is None or name in columns]
+    return Table(names, _parquet_rows(path, file, wanted, unreadable))
 
 
 def _parquet_rows(
-    path: Path, file: Any, unreadable: tuple[type[Exception], ...]
+    path: Path, file: Any, wanted: Sequence[str], unreadable: tuple[type[Exception], ...]
 ) -> Iterator[tuple[int, Row]]:
     """Yield each row with its number; only on the way does a damaged page come to light."""
-    batches = file.iter_batches()
+    names = file.schema_arrow.names
+    batches = file.iter_batches(columns=wanted)
     number = unpacked = 0
     while True:
         try:
@@ -235,7 +275,7 @@ def _parquet_rows(
             unpacked += batch.nbytes if batch else 0
             if unpacked > limit(path):
                 raise too_large(path)
-            columns = [column.to_pylist() for column in batch.columns] if batch else []
+            columns = [_values(batch, name, wanted) for name in names] if batch else []
         except unreadable as error:
             raise _no_parquet(path, error) from None
         if batch is None:
@@ -243,6 +283,14 @@ def _parquet_rows(
         for row in zip(*columns, strict=True):
             number += 1
             yield number, row
+
+
+def _values(batch: Any, name: str, wanted: Collection[str]) -> list[Any]:
+    """Return a column of a batch; None for each row where nobody wants it."""
+    if name not in wanted:
+        return [None] * batch.num_rows
+    values: list[Any] = batch.column(batch.schema.names.index(name)).to_pylist()
+    return values
 
 
 def _no_parquet(path: Path, error: Exception) -> UsageError:

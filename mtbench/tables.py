@@ -4,6 +4,7 @@ import hashlib
 import json
 import math
 import re
+import reprlib
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -12,7 +13,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from mtbench.errors import UsageError, nearest
+from mtbench.errors import SHOWN, UsageError, nearest
 from mtbench.labels import Label
 from mtbench.protocols import BadRow, Examples, Split
 from mtbench.table_files import (
@@ -20,6 +21,7 @@ from mtbench.table_files import (
     Form,
     Row,
     Table,
+    delimiter_hint,
     has_line_break,
     lines_of,
     open_table,
@@ -111,14 +113,21 @@ def read_table(
         UsageError: if it is unreadable, empty, not UTF-8, lacks a column or has one twice, or
             unpacks to far more than its size.
     """
-    table = open_table(
-        path, form, delimiter=delimiter, quoting=quoting, strict=strict_quotes, header=header
-    )
-    if label is not None and not label.required and label.column not in (table.header or ()):
-        label = None
     names = [*text_columns, *([id_column] if id_column else [])]
     names += [*([label.column] if label else []), *(part.columns if part else [])]
-    places = {name: _place(path, table, name) for name in names}
+    table = open_table(
+        path,
+        form,
+        delimiter=delimiter,
+        quoting=quoting,
+        strict=strict_quotes,
+        header=header,
+        columns=names,
+    )
+    if label is not None and not label.required and label.column not in (table.header or ()):
+        names.remove(label.column)
+        label = None
+    places = _places(path, table, names, delimiter if form == "delimited" else "")
     fields_of = partial(_fields, table=table, places=places)
     example_of = partial(_example, id_column=id_column, text_columns=text_columns, label=label)
 
@@ -138,7 +147,7 @@ def read_table(
                     continue
             example = example_of(fields)
             if example[0] in seen:
-                raise BrokenRow(f"id {example[0]!r} came before")
+                raise BrokenRow(f"id {reprlib.repr(example[0])} came before")
         except BrokenRow as problem:
             if part is None or split == part.split:
                 refused = problem.label if isinstance(problem, RefusedLabel) else None
@@ -189,21 +198,27 @@ def _joined(row: Row, delimiter: str, read: Callable[[Row], Example], *, all_of:
     return count if count >= (len(lines) if all_of else 2) else 0
 
 
-def _place(path: Path, table: Table, name: str) -> int:
-    """Return the index of a column; any where there is no row to take it from."""
+def _places(path: Path, table: Table, names: Sequence[str], delimiter: str) -> dict[str, int]:
+    """Return the index of each column; any where there is no row to take it from.
+
+    Args:
+        delimiter: of delimited text; empty of another form.
+    """
     if table.header is None:
-        return 0
+        return dict.fromkeys(names, 0)
     header = list(table.header)
-    if (times := header.count(name)) > 1:
-        raise UsageError(f"{path} has {times} columns {name!r}: which is meant cannot be told")
-    if times:
-        return header.index(name)
-    guess = nearest(name, header)
-    raise UsageError(
-        f"{path} has no column {name!r}"
-        + (f"; did you mean {guess!r}?" if guess else "")
-        + f" (header: {', '.join(map(repr, header))})"
-    )
+    for name in names:
+        if (times := header.count(name)) > 1:
+            raise UsageError(f"{path} has {times} columns {name!r}: which is meant cannot be told")
+        if not times:
+            guess = nearest(name, header)
+            shown = [*map(reprlib.repr, header[:SHOWN]), *(["..."] if header[SHOWN:] else [])]
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            if delimiter and not set(names) & set(header):
+                hint = delimiter_hint(delimiter.join(header), delimiter) or hint
+                hint = hint or "; does its first line name the columns?"
+            raise UsageError(f"{path} has no column {name!r}{hint} (header: {', '.join(shown)})")
+    return {name: header.index(name) for name in names}
 
 
 def _fields(row: Row, table: Table, places: Mapping[str, int]) -> dict[str, str]:
@@ -231,11 +246,11 @@ def _text(name: str, value: Any) -> str:
         return "true" if value else "false"
     if isinstance(value, float) and not math.isfinite(value):
         raise BrokenRow(
-            f"its {name} is {json.dumps(value)}, which is no text and no finite number"
+            f"its {name!r} is {json.dumps(value)}, which is no text and no finite number"
         )
     if isinstance(value, int | float | Decimal):
         return str(value)
-    raise BrokenRow(f"its {name} is neither a text nor a number")
+    raise BrokenRow(f"its {name!r} is neither a text nor a number")
 
 
 def _split_of(fields: Mapping[str, str], part: Part) -> Split:
@@ -256,12 +271,12 @@ def _example(
         raise BrokenRow("it has no id")
     for column in text_columns:
         if not fields[column]:
-            raise BrokenRow(f"its {column} is empty")
+            raise BrokenRow(f"its {column!r} is empty")
     texts = tuple(fields[column] for column in text_columns)
     if label is None:
         return id_, texts, math.nan
     if not fields[label.column]:
-        raise BrokenRow(f"its {label.column} is empty")
+        raise BrokenRow(f"its {label.column!r} is empty")
     try:
         return id_, texts, label.parse(fields[label.column])
     except ValueError as problem:

@@ -63,11 +63,9 @@ class Entry:
 
         What is broken is named in the log.
         """
-        if not self.path.exists():
-            return None
         try:
-            return self._mapped()
-        except (OSError, ValueError, KeyError, TypeError) as error:
+            return self._mapped() if self._is_there() else None
+        except Exception as error:  # what numpy makes of a header is of any kind
             self._log("broken, and made anew", error)
             return None
 
@@ -86,7 +84,7 @@ class Entry:
             checksums = {file.name: digest_of(file) for file in sorted(temporary.iterdir())}
             write_json(temporary / CHECKSUMS, checksums)
             self._publish(temporary)
-        except OSError as error:
+        except Exception as error:  # of the system, or of a file system without locks
             self._log("not stored", error)
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
@@ -113,7 +111,7 @@ class Entry:
         with FileLock(self.path.parent / LOCK):
             if self._is_whole():
                 return
-            if self.path.exists():
+            if self._is_there():
                 aside = self._beside()
                 self.path.rename(aside)
                 remove(aside)
@@ -122,15 +120,19 @@ class Entry:
     def _is_whole(self) -> bool:
         try:
             self._mapped()
-        except (OSError, ValueError, KeyError, TypeError):
+        except Exception:  # it is told where it is read
             return False
         return True
+
+    def _is_there(self) -> bool:
+        """Whether something lies there, be it a link that leads nowhere."""
+        return self.path.is_symlink() or self.path.exists()
 
     def _beside(self) -> Path:
         return self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
 
     def _log(self, what: str, error: Exception) -> None:
-        reason = f"{type(error).__name__}: {error}"
+        reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(f"token ids in {self.path} are {what} ({reason})\n")
 
 

@@ -11,13 +11,14 @@ from mtbench.data_tables import (
     bad_row_records,
     default_tasks,
     doubtful_row_records,
+    errors,
     of_matrix,
     split_records,
     token_records,
-    unreadable,
+    untokenised_records,
 )
 from mtbench.errors import PluginError, UsageError
-from mtbench.protocols import BadRow, Submission
+from mtbench.protocols import SPLITS, BadRow, Submission
 from mtbench.registry import Registry
 
 Install = Callable[..., Path]
@@ -27,7 +28,7 @@ TRAIN = SplitStatus(
     split="train",
     published=8544,
     rows=8500,
-    balance=ClassBalance((0.25, 0.75)),
+    balance=ClassBalance({"bad": 0.25, "good": 0.75}),
     fingerprint="0123456789abcdef",
     layout="CS224N",
     bad_rows=(BadRow("sst.csv", 7, "its label is empty"),),
@@ -51,14 +52,14 @@ MISSING = [
 
 
 def test_split_records() -> None:
-    assert split_records([TRAIN, *MISSING, DEV, UNKNOWN]) == [
+    assert split_records([TRAIN, DEV, UNKNOWN]) == [
         {
             "task": "sst",
             "split": "train",
             "rows": "8500",
             "published": "8544",
             "difference": "-44",
-            "labels": "0:25.0% 1:75.0%",
+            "labels": "bad:25.0% good:75.0%",
             "left out": "1",
             "in train": "-",
             "fingerprint": "0123456789ab",
@@ -97,7 +98,13 @@ def test_bad_rows_are_listed_up_to_a_number() -> None:
 
     records = bad_row_records([TRAIN, split])
 
-    assert records[0] == {"file": "sst.csv", "line": "7", "reason": "its label is empty"}
+    assert records[0] == {
+        "task": "sst",
+        "split": "train",
+        "file": "sst.csv",
+        "line": "7",
+        "reason": "its label is empty",
+    }
     assert len(records) == 1 + LISTED
     assert records[-1]["line"] == str(LISTED - 1)
     assert split_records([split])[0]["left out"] == str(LISTED + 5)
@@ -109,16 +116,52 @@ def test_rows_in_doubt_are_listed_up_to_a_number() -> None:
 
     records = doubtful_row_records([TRAIN, split])
 
-    assert records[0] == {"file": "pd.csv", "line": "0", "reason": "it may be two"}
+    assert records[0] == {
+        "task": "pd",
+        "split": "train",
+        "file": "pd.csv",
+        "line": "0",
+        "reason": "it may be two",
+    }
     assert len(records) == LISTED
 
 
-def test_unreadable_splits_are_joined_by_their_reason() -> None:
+def test_a_split_that_cannot_be_read_has_the_reason_beside_it() -> None:
+    """Splits of one reason share a line."""
     other = SplitStatus(task="pd", split="test", published=1, problem="no column")
 
-    assert unreadable([*MISSING, TRAIN, other]) == [
-        {"task": "pd", "splits": "train, dev", "reason": "no folder"},
-        {"task": "pd", "splits": "test", "reason": "no column"},
+    records = split_records([*MISSING, other, TRAIN])
+
+    shown = ("task", "split", "rows", "published", "left out", "not readable")
+    assert [[record[column] for column in shown] for record in records] == [
+        ["pd", "train, dev", "-", "-", "-", "no folder"],
+        ["pd", "test", "-", "1", "-", "no column"],
+        ["sst", "train", "8500", "8544", "1", ""],
+    ]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_what_cannot_be_read_is_an_error_where_it_is_needed(needed: bool) -> None:
+    gone = [
+        SplitStatus(task="t", split=split, published=None, problem="gone", absent=True)
+        for split in SPLITS
+    ]
+    torn = [replace(split, problem="torn", absent=False) for split in gone]
+    rows = replace(TRAIN, task="t")
+
+    assert errors(gone, needed=needed) == (["t, train, dev: gone"] if needed else [])
+    assert errors([rows, *gone[1:]], needed=needed) == ["t, dev: gone"]
+    assert errors([rows, rows, gone[2]], needed=needed) == []
+    assert errors([rows, rows, torn[2]], needed=needed) == ["t, test: torn"]
+
+
+def test_a_tokenizer_that_fails_has_a_record_of_its_own() -> None:
+    tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", None, problem="too few words"))
+    status = replace(DEV, tokens=tokens)
+
+    assert [record["encoder"] for record in token_records([status])] == ["tiny"]
+    assert untokenised_records([status]) == [
+        {"encoder": "mine", "reason": "sst, dev: too few words"}
     ]
 
 
@@ -136,11 +179,11 @@ def test_the_built_in_tasks_without_a_folder() -> None:
     ]
     statuses = status({name: tasks[name] for name in ("sst", "sample-sts")}, None)
     assert [(r["task"], r["split"], r["rows"]) for r in split_records(statuses)] == [
+        ("sst", "train, dev, test", "-"),
         ("sample-sts", "train", "480"),
         ("sample-sts", "dev", "300"),
         ("sample-sts", "test", "300"),
     ]
-    assert [record["splits"] for record in unreadable(statuses)] == ["train, dev, test"]
 
 
 def test_the_real_data(cs224n: Path) -> None:

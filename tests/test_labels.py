@@ -11,20 +11,20 @@ def test_class_label(text: str, value: float) -> None:
 @pytest.mark.parametrize(
     ("label", "text", "reason"),
     [
-        (class_label("y", 5), "5", "y '5' is no class from 0 to 4"),
-        (class_label("y", 5), "-1", "y '-1' is no class from 0 to 4"),
-        (class_label("y", 2), "0.5", "y '0.5' is no class from 0 to 1"),
-        (class_label("y", 2), "yes", "y 'yes' is not a number"),
-        (class_label("y", 3), "true", "y 'true' is not a number"),
-        (score_label("y", 0, 1), "true", "y 'true' is not a number"),
-        (class_label("y", 5), "0_3", "y '0_3' is not a number"),
-        (class_label("y", 5), "\u0663", "y '\u0663' is not a number"),
-        (score_label("y", 0, 5), "0_3.5", "y '0_3.5' is not a number"),
-        (score_label("y", 0, 5), "\u0663", "y '\u0663' is not a number"),
-        (class_label("y", 2), "nan", "y 'nan' is not a finite number"),
-        (score_label("y", 0, 5), "inf", "y 'inf' is not a finite number"),
-        (score_label("y", 0, 5), "5.1", "y '5.1' is not from 0 to 5"),
-        (score_label("y", 0, 5), "-0.1", "y '-0.1' is not from 0 to 5"),
+        (class_label("y", 5), "5", "its 'y' is '5', no class from 0 to 4"),
+        (class_label("y", 5), "-1", "its 'y' is '-1', no class from 0 to 4"),
+        (class_label("y", 2), "0.5", "its 'y' is '0.5', no class from 0 to 1"),
+        (class_label("y", 2), "yes", "its 'y' is 'yes', not a number"),
+        (class_label("y", 3), "true", "its 'y' is 'true', not a number"),
+        (score_label("y", 0, 1), "true", "its 'y' is 'true', not a number"),
+        (class_label("y", 5), "0_3", "its 'y' is '0_3', not a number"),
+        (class_label("y", 5), "\u0663", "its 'y' is '\u0663', not a number"),
+        (score_label("y", 0, 5), "0_3.5", "its 'y' is '0_3.5', not a number"),
+        (score_label("y", 0, 5), "\u0663", "its 'y' is '\u0663', not a number"),
+        (class_label("y", 2), "nan", "its 'y' is 'nan', not a finite number"),
+        (score_label("y", 0, 5), "inf", "its 'y' is 'inf', not a finite number"),
+        (score_label("y", 0, 5), "5.1", "its 'y' is '5.1', not from 0 to 5"),
+        (score_label("y", 0, 5), "-0.1", "its 'y' is '-0.1', not from 0 to 5"),
     ],
 )
 def test_a_label_is_refused_with_a_reason(label: Label, text: str, reason: str) -> None:
@@ -48,9 +48,11 @@ def test_a_named_label_is_its_place_among_the_names() -> None:
     label = named_label("y", ["bad", "so-so", "good"])
 
     assert [label.parse(text) for text in ("bad", "so-so", "good")] == [0, 1, 2]
-    with pytest.raises(ValueError, match=r"^y 'god' is none of the 3 classes; did you mean 'good"):
+    with pytest.raises(
+        ValueError, match=r"^its 'y' is 'god', none of the 3 classes; did you mean 'good"
+    ):
         label.parse("god")
-    with pytest.raises(ValueError, match=r"^y 'Paris' is none of the 3 classes$"):
+    with pytest.raises(ValueError, match=r"^its 'y' is 'Paris', none of the 3 classes$"):
         label.parse("Paris")
 
 
@@ -60,7 +62,7 @@ def test_names_that_are_numbers_are_compared_as_numbers() -> None:
     assert [label.parse(text) for text in ("1", "2.0", "03")] == [0, 1, 2]
     assert not label.required
     for text in ("0", "4", "1.5", "nan"):
-        with pytest.raises(ValueError, match="is none of the 3 classes"):
+        with pytest.raises(ValueError, match="none of the 3 classes"):
             label.parse(text)
 
 
@@ -75,7 +77,7 @@ def test_names_that_are_booleans_are_compared_without_their_case(names: tuple[st
     label = named_label("y", names)
 
     assert [label.parse(text) for text in ("false", "true", "False", "True")] == [0, 1, 0, 1]
-    with pytest.raises(ValueError, match="is none of the 2 classes"):
+    with pytest.raises(ValueError, match="none of the 2 classes"):
         label.parse("1")
 
 
@@ -83,7 +85,7 @@ def test_the_case_of_other_names_counts() -> None:
     label = named_label("verdict", ["US", "us", "true"])
 
     assert [label.parse(text) for text in ("US", "us", "True")] == [0, 1, 2]
-    with pytest.raises(ValueError, match=r"'Us' is none of the 3 classes"):
+    with pytest.raises(ValueError, match=r"'Us', none of the 3 classes"):
         label.parse("Us")
 
 

@@ -1,7 +1,10 @@
+import csv
+import math
 import re
 import shutil
 import sys
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -10,6 +13,7 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from mtbench.data import load
 from mtbench.errors import RunsMissing, UsageError
@@ -36,6 +40,9 @@ CLASSES = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), cla
 SCORES = TaskInfo(sentences=2, loss="squared-error", metrics=("pearson",), score_range=(0.0, 5.0))
 
 TASKS = ("sst", "pd", "sts")
+
+LAST = "heads.sts_head.projection.weight"
+"""A tensor of a checkpoint."""
 
 COPIES = {"dev": 5, "test-student": 4}
 LABELS = {"sentiment": (0, 1, 2, 3, 4), "is_duplicate": (0.0, 1.0), "similarity": (0.5, 2.8, 5.0)}
@@ -108,6 +115,46 @@ def test_a_submission_is_written_byte_by_byte() -> None:
     assert text == "id \t Predicted_Sentiment \nf0953e , 3 \nd1d2e2 , 0 \n"
 
 
+def test_a_class_is_written_as_the_data_write_it() -> None:
+    named = replace(CLASSES, class_names=("1", "2.5", "so, so", 'the "best"', "two\nlines"))
+    text = submission_text("stars", named, {f"a{place}": float(place) for place in range(5)})
+
+    assert text == (
+        'id \t stars \na0 , 1 \na1 , 2.5 \na2 , "so, so" \na3 , "the ""best""" \n'
+        'a4 , "two\nlines" \n'
+    )
+    back = {
+        name for _, name in csv.reader(text.splitlines(keepends=True)[1:], skipinitialspace=True)
+    }
+    assert {name.rstrip(" ") for name in back} == {*named.class_names}
+
+
+def test_a_table_gets_its_labels_back(
+    request_run: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    """Stars from 1 to 3, booleans, and numbers of classes that have no names."""
+    lines = [(f"t{i}", f"film {i}", i % 3 + 1, i % 2 == 1, i % 2) for i in range(12)]
+    for split in ("train", "dev"):
+        with (tmp_path / f"{split}.csv").open("w", newline="") as file:
+            csv.writer(file).writerows([("id", "text", "stars", "liked", "number"), *lines])
+    shared = {"name": "table", "path": str(tmp_path / "{split}.csv"), "id": "id", "text": "text"}
+    classes = {"stars": [1, 2, 3], "liked": [False, True], "number": 2}
+    tasks = [
+        {**shared, "as": target, "target": target, "classes": names}
+        for target, names in classes.items()
+    ]
+    folder = request_run({"tasks": tasks})
+    execute(folder)
+    stored = np.load(folder.path / PREDICTIONS)
+
+    files = written(folder, "dev", tmp_path / "out")
+
+    names = {"stars": ["1", "2", "3"], "liked": ["false", "true"], "number": ["0", "1"]}
+    for (task, known), file in zip(names.items(), files, strict=True):
+        predicted = stored[f"{task}.predictions"].astype(int)
+        assert list(rows(file, "Prediction").values()) == [known[place] for place in predicted]
+
+
 def test_a_score_is_written_in_full() -> None:
     text = submission_text("Predicted_Similiary", SCORES, {"a": 0.1 + 0.2, "b": 5.0, "c": -1e-7})
 
@@ -176,7 +223,9 @@ def test_a_row_that_cannot_be_read_is_told(
     *others, sts = write_predictions(folder, "test", tmp_path / "out", broken)
 
     assert [each.left_out for each in others] == [(), ()]
-    assert [str(row) for row in sts.left_out] == ["sts-test-student.csv:6: its sentence2 is empty"]
+    assert [str(row) for row in sts.left_out] == [
+        "sts-test-student.csv:6: its 'sentence2' is empty"
+    ]
     assert "an-id" not in rows(sts.file, "Predicted_Similiary")
     assert len(rows(sts.file, "Predicted_Similiary")) == 4
 
@@ -227,7 +276,7 @@ def test_a_row_that_is_not_scored_is_told(
     evaluated = evaluate(folder, "dev", broken)
 
     left_out = {task: list(map(str, rows)) for task, rows in evaluated.left_out.items()}
-    reason = "sentiment '7' is no class from 0 to 4"
+    reason = "its 'sentiment' is '7', no class from 0 to 4"
     assert left_out == {"sst": [f"ids-sst-dev.csv:7: {reason}"], "pd": [], "sts": []}
     assert evaluated.scores == evaluate(folder, "dev").scores
 
@@ -292,16 +341,23 @@ def test_the_model_is_the_trained_one(trained: Callable[..., RunFolder]) -> None
     assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
 
 
-@pytest.mark.parametrize("cut", ["a tensor less", "a tensor more"])
+CHANGES: dict[str, Callable[[Tensor], dict[str, Tensor]]] = {
+    "a tensor less": lambda _: {},
+    "a tensor more": lambda tensor: {"heads.more": torch.ones(1), LAST: tensor},
+    "another shape": lambda tensor: {LAST: tensor[..., None]},
+    "no shape": lambda _: {LAST: torch.tensor(1.0)},
+    "half precision": lambda tensor: {LAST: tensor.half()},
+    "integers": lambda tensor: {LAST: tensor.long()},
+}
+
+
+@pytest.mark.parametrize("change", CHANGES)
 def test_a_checkpoint_of_another_model_is_refused(
-    trained: Callable[..., RunFolder], tmp_path: Path, cut: str
+    trained: Callable[..., RunFolder], tmp_path: Path, change: str
 ) -> None:
     folder = copied(trained(), tmp_path)
     state = load_file(folder.path / CHECKPOINT)
-    if cut == "a tensor less":
-        state.popitem()
-    else:
-        state["more"] = torch.ones(1)
+    state |= CHANGES[change](state.pop(LAST))
     save_file(state, folder.path / CHECKPOINT)
     result = folder.read(RESULT)
     assert result is not None
@@ -309,9 +365,31 @@ def test_a_checkpoint_of_another_model_is_refused(
     with pytest.raises(Damaged, match=r"^run \w{12} is damaged: checkpoint.safetensors: "):
         restore(folder)
     folder.end(result)
-    with pytest.raises(Damaged, match="it does not fit the run's model"):
+    with pytest.raises(
+        Damaged, match=r"it does not fit the run's model at 'heads\.\S+'; "
+    ) as told:
         restore(folder)
+    assert len(str(told.value)) < 200
     assert folder.state() == "damaged"
+
+
+def test_weights_that_predict_no_numbers_end_in_one_line(
+    trained: Callable[..., RunFolder], tmp_path: Path
+) -> None:
+    """Sealed, so that nothing but the predictions tells it."""
+    folder = copied(trained(), tmp_path)
+    state = load_file(folder.path / CHECKPOINT)
+    save_file({**state, LAST: state[LAST] * math.nan}, folder.path / CHECKPOINT)
+    folder.end(folder.read(RESULT) or {})
+
+    for asked in (
+        lambda: evaluate(folder, "dev"),
+        lambda: list(write_predictions(folder, "test", tmp_path / "out")),
+    ):
+        with pytest.raises(
+            UsageError, match=r"^run \w{12} on \w+: the predictions of task 'sts' ar"
+        ):
+            asked()
 
 
 def test_a_crafted_checkpoint_is_damaged(

@@ -30,7 +30,7 @@ def test_a_stray_quote_among_commas_costs_its_own_row_only(tmp_path: Path, rest:
     table = open_table(write(tmp_path / "a.csv", f'a,b\n"x,1\n{rest}'), delimiter=",")
 
     assert rows(table) == [
-        (2, "a quote is opened and not closed"),
+        (2, "a quote on line 2 is opened and not closed"),
         (3, ["y", "2"]),
         (4, ["z", "3"]),
     ]
@@ -40,7 +40,7 @@ def test_a_stray_quote_in_the_last_column_swallows_nothing(tmp_path: Path) -> No
     """Up to the end of the file it would make a row of the right width."""
     table = open_table(write(tmp_path / "a.csv", 'a,b\nx,"1\ny,2\n'), delimiter=",")
 
-    assert rows(table) == [(2, "a quote is opened and not closed"), (3, ["y", "2"])]
+    assert rows(table) == [(2, "a quote on line 2 is opened and not closed"), (3, ["y", "2"])]
 
 
 def test_strict_quotes_end_at_the_delimiter(tmp_path: Path) -> None:
@@ -48,12 +48,12 @@ def test_strict_quotes_end_at_the_delimiter(tmp_path: Path) -> None:
     stray = 'a,b\n"x,1\ny,2\n"z,3\n"closed" early,4\n"one, ""two""\nthree",5\n5" or 6",6\n'
     path = write(tmp_path / "a.csv", stray)
 
-    behind = "a quote is stray: text stands behind the one that closes its field"
+    behind = "a quote on line {} is stray: text stands behind the one that closes its field"
     assert rows(open_table(path, delimiter=",", strict=True)) == [
-        (2, behind),
+        (2, behind.format(2)),
         (3, ["y", "2"]),
-        (4, behind),
-        (5, behind),
+        (4, behind.format(4)),
+        (5, behind.format(5)),
         (7, ['one, "two"\nthree', "5"]),
         (8, ['5" or 6"', "6"]),
     ]
@@ -65,9 +65,24 @@ def test_a_strict_quote_that_nothing_closes(tmp_path: Path, row: str) -> None:
     path = write(tmp_path / "a.csv", f"a,b\n{row}\ny,2\n")
 
     assert rows(open_table(path, delimiter=",", strict=True)) == [
-        (2, "a quote is opened and not closed"),
+        (2, "a quote on line 2 is opened and not closed"),
         (3, ["y", "2"]),
     ]
+
+
+@pytest.mark.parametrize(("delimiter", "strict"), [(",", True), ("\t", True), ("\t", False)])
+def test_the_line_is_told_on_which_a_stray_quote_opens(
+    tmp_path: Path, strict: bool, delimiter: str
+) -> None:
+    """The field before it goes on over two lines, and is sound."""
+    lines = ["a,b,c", '"one', 'two","stray,1', "x,y,2", 'z,"so",3', "u,v,4"]
+    path = write(tmp_path / "a.csv", "\n".join(lines).replace(",", delimiter) + "\n")
+
+    table = open_table(path, delimiter=delimiter, strict=strict)
+
+    (line, reason), *_ = rows(table)
+    assert line == 2
+    assert str(reason).startswith("a quote on line 3 is ")
 
 
 def test_without_quoting_a_line_is_a_row(tmp_path: Path) -> None:
@@ -135,6 +150,12 @@ def test_parquet_that_cannot_be_read(tmp_path: Path) -> None:
         open_table(tmp_path / "a.parquet", "parquet")
     with pytest.raises(UsageError, match=r"^no file b\.parquet in"):
         open_table(tmp_path / "b.parquet", "parquet")
+    (tmp_path / "c.parquet").mkdir()
+    with pytest.raises(UsageError, match=r"^cannot read .*c\.parquet: it is a folder$"):
+        open_table(tmp_path / "c.parquet", "parquet")
+    write(tmp_path / "d.parquet", "version https://git-lfs.github.com/spec/v1\n")
+    with pytest.raises(UsageError, match=r"d\.parquet: a Git LFS pointer, not the table"):
+        open_table(tmp_path / "d.parquet", "parquet")
 
 
 def test_parquet_of_which_a_page_is_damaged(tmp_path: Path) -> None:

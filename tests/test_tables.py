@@ -139,16 +139,16 @@ def test_labels_that_may_be_absent_are_read_where_they_are(tmp_path: Path) -> No
 @pytest.mark.parametrize(
     ("row", "reason"),
     [
-        ("1\tb\ty\t", "its sentiment is empty"),
-        ("1\tb\ty\tgood", "sentiment 'good' is not a number"),
-        ("1\tb\ty\t7", "sentiment '7' is no class from 0 to 4"),
-        ("1\tb\t  \t2", "its sentence is empty"),
+        ("1\tb\ty\t", "its 'sentiment' is empty"),
+        ("1\tb\ty\tgood", "its 'sentiment' is 'good', not a number"),
+        ("1\tb\ty\t7", "its 'sentiment' is '7', no class from 0 to 4"),
+        ("1\tb\t  \t2", "its 'sentence' is empty"),
         ("1\t\ty\t2", "it has no id"),
         ("1\ta\ty\t2", "id 'a' came before"),
         ("1\tb\ty", "it has 3 columns, the header 4"),
         ("1\tb\ty\t2\t3", "it has 5 columns, the header 4"),
         ("1\tb\ty\0y\t2", "it holds a NUL character"),
-        ('1\tb\t"y\t2', "a quote is opened and not closed"),
+        ('1\tb\t"y\t2', "a quote on line 3 is opened and not closed"),
     ],
 )
 def test_a_broken_row_is_left_out_and_reported(tmp_path: Path, row: str, reason: str) -> None:
@@ -166,7 +166,7 @@ def test_a_row_that_is_left_out_for_its_label_tells_it(tmp_path: Path) -> None:
     examples = read_rows(tmp_path, "0\ta\tx\t7\n1\tb\ty\t\n2\tc\t\t8\n3\td\tz\tgood\n")
 
     assert [row.label for row in examples.bad_rows] == ["7", None, None, "good"]
-    assert examples.bad_rows[1] == BadRow("train.csv", 3, "its sentiment is empty")
+    assert examples.bad_rows[1] == BadRow("train.csv", 3, "its 'sentiment' is empty")
 
 
 def test_the_second_sentence_is_named(tmp_path: Path) -> None:
@@ -176,7 +176,7 @@ def test_the_second_sentence_is_named(tmp_path: Path) -> None:
         path, id_column="id", text_columns=("sentence1", "sentence2"), label=None
     )
 
-    assert reasons(examples) == ["quora.csv:2: its sentence2 is empty"]
+    assert reasons(examples) == ["quora.csv:2: its 'sentence2' is empty"]
 
 
 def test_lines_are_counted_through_quoted_line_breaks(tmp_path: Path) -> None:
@@ -227,7 +227,7 @@ def test_a_stray_quote_before_many_rows_costs_its_own_row_only(tmp_path: Path) -
     examples = read_rows(tmp_path, '0\ta\t"stray\t1\n' + rows)
 
     assert len(examples) == 2000
-    assert reasons(examples) == ["train.csv:2: a quote is opened and not closed"]
+    assert reasons(examples) == ["train.csv:2: a quote on line 2 is opened and not closed"]
 
 
 def commas(path: Path, text: str, **given: Any) -> Examples:
@@ -341,6 +341,64 @@ def test_a_missing_column_is_named_with_the_header(tmp_path: Path) -> None:
     )
 
 
+@pytest.mark.parametrize("delimiter", [";", "\t", "|"])
+@pytest.mark.parametrize("quote", ["", '"'])
+def test_a_table_of_another_delimiter_is_told_which(
+    tmp_path: Path, delimiter: str, quote: str
+) -> None:
+    lines = (["text", "y"], ["so, so", "1"])
+    text = "\n".join(delimiter.join(f"{quote}{field}{quote}" for field in line) for line in lines)
+
+    with pytest.raises(UsageError) as error:
+        commas(tmp_path / "a.csv", text)
+
+    assert f"parted by {delimiter!r}: `delimiter = {json.dumps(delimiter)}`" in str(error.value)
+
+
+def test_commas_among_tabs_are_told(tmp_path: Path) -> None:
+    path = write(tmp_path / "a.tsv", "id,sentence,sentiment\na,x,1\n")
+
+    with pytest.raises(UsageError, match=r"it is parted by ',': `delimiter = \",\"` of a table"):
+        read(path)
+
+
+def test_a_table_without_a_header_is_asked_for_one(tmp_path: Path) -> None:
+    long = "a good film " * 500
+    with pytest.raises(UsageError) as error:
+        commas(tmp_path / "a.csv", f"{long},1\nbad,0\n")
+
+    assert str(error.value) == (
+        f"{tmp_path / 'a.csv'} has no column 'text'; does its first line name the columns? "
+        "(header: 'a good film ...m a good film', '1')"
+    )
+
+
+def test_of_many_columns_some_are_named(tmp_path: Path) -> None:
+    names = ",".join(f"c{i}" for i in range(500))
+    with pytest.raises(UsageError, match=r"\(header: 'c0', .*'c9', \.\.\.\)$"):
+        commas(tmp_path / "a.csv", f"{names}\n")
+
+
+@pytest.mark.parametrize("text", ["1" * 5000, "1e999", "-" + "9" * 5000, "1." + "3" * 5000 + "x"])
+@pytest.mark.parametrize("label", [class_label("y", 2), score_label("y", 0, 5)])
+def test_a_number_of_any_length_is_a_label_or_a_short_reason(
+    tmp_path: Path, text: str, label: Any
+) -> None:
+    examples = commas(tmp_path / "a.csv", f"text,y\ngood,{text}\nbad,1\n", label=label)
+
+    assert examples.labels == (1,)
+    (row,) = examples.bad_rows
+    assert (row.line, row.label) == (2, text)
+    assert len(row.reason) < 80
+
+
+def test_a_long_id_that_came_before_is_told_shortly(tmp_path: Path) -> None:
+    rows = f"{'9' * 5000}\tx\t1\n" * 2
+    examples = read(write(tmp_path / "a.csv", "id\tsentence\tsentiment\n" + rows))
+
+    assert reasons(examples) == ["a.csv:3: id '999999999999...9999999999999' came before"]
+
+
 @pytest.mark.parametrize("twice", ["id", "sentence", "sentiment"])
 def test_a_column_that_is_there_twice_cannot_be_told(tmp_path: Path, twice: str) -> None:
     path = write(tmp_path / "a.csv", f"id\tsentence\tsentiment\t{twice}\na\tx\t1\t2\n")
@@ -393,7 +451,7 @@ def test_a_column_that_parquet_has_twice_cannot_be_told(tmp_path: Path) -> None:
 def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", 'id\t"sentence\tsentiment\na\tx\t1\n')
 
-    with pytest.raises(UsageError, match="the header cannot be read: a quote is opened"):
+    with pytest.raises(UsageError, match="the header cannot be read: a quote on line 1 is opened"):
         read(path)
 
 
@@ -506,10 +564,10 @@ def test_json_lines(tmp_path: Path) -> None:
     assert examples.labels == (4, 1, 2)
     assert reasons(examples) == [
         "a.jsonl:3: it is no JSON (Expecting property name enclosed in double quotes at column 2)",
-        "a.jsonl:4: its sentence is empty",
-        "a.jsonl:5: its sentence is empty",
-        "a.jsonl:6: its sentence is neither a text nor a number",
-        "a.jsonl:7: sentiment 'true' is not a number",
+        "a.jsonl:4: its 'sentence' is empty",
+        "a.jsonl:5: its 'sentence' is empty",
+        "a.jsonl:6: its 'sentence' is neither a text nor a number",
+        "a.jsonl:7: its 'sentiment' is 'true', not a number",
         "a.jsonl:8: it is no JSON object",
         "a.jsonl:10: it holds a surrogate alone, which is half a character",
     ]
@@ -555,8 +613,8 @@ def test_parquet(tmp_path: Path) -> None:
         (("bad",), 0),
     }
     assert reasons(examples) == [
-        "a.parquet:3: its text is empty",
-        "a.parquet:4: its stars is empty",
+        "a.parquet:3: its 'text' is empty",
+        "a.parquet:4: its 'stars' is empty",
     ]
 
 
@@ -609,7 +667,7 @@ def test_a_number_that_is_none_breaks_a_row_of_json(
 
     assert examples.texts == (("nan",),)
     assert reasons(examples) == [
-        f"a.jsonl:2: its {column} is {number}, which is no text and no finite number"
+        f"a.jsonl:2: its {column!r} is {number}, which is no text and no finite number"
     ]
 
 
@@ -633,10 +691,39 @@ def test_a_number_that_is_none_breaks_a_row_of_parquet(tmp_path: Path) -> None:
 
     assert {text for (text,) in examples.texts} == {"1.5", "3.5"}
     assert reasons(examples) == [
-        "a.parquet:2: its text is NaN, which is no text and no finite number",
-        "a.parquet:3: its text is Infinity, which is no text and no finite number",
-        "a.parquet:4: its y is NaN, which is no text and no finite number",
+        "a.parquet:2: its 'text' is NaN, which is no text and no finite number",
+        "a.parquet:3: its 'text' is Infinity, which is no text and no finite number",
+        "a.parquet:4: its 'y' is NaN, which is no text and no finite number",
     ]
+
+
+def test_columns_that_nobody_asks_for_are_not_read(tmp_path: Path) -> None:
+    """One of them cannot be made a list of Python; another would be taken for the text."""
+    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
+    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
+    columns = {
+        "text.raw": ["<b>good</b>", "<b>bad</b>"],
+        "day": pyarrow.array([2**62, 2**62], pyarrow.date64()),
+        "text": ["good", "bad"],
+        "more": [{"text": "no"}, {"text": "none"}],
+        "y": [1, 0],
+    }
+    parquet.write_table(pyarrow.table(columns), tmp_path / "a.parquet")
+    given: dict[str, Any] = {"id_column": None, "form": "parquet"}
+
+    examples = read_table(
+        tmp_path / "a.parquet", text_columns=["text"], label=class_label("y", 2), **given
+    )
+
+    assert examples.bad_rows == ()
+    assert {text for (text,) in examples.texts} == {"good", "bad"}
+    assert examples.labels in ((0, 1), (1, 0))
+    with pytest.raises(UsageError, match=r"^cannot read .*a\.parquet: "):
+        read_table(tmp_path / "a.parquet", text_columns=["day"], label=None, **given)
+    with pytest.raises(
+        UsageError, match=r"no column 'texts'; did you mean 'text'\? \(header: 'tex"
+    ):
+        read_table(tmp_path / "a.parquet", text_columns=["texts"], label=None, **given)
 
 
 # --- a file that holds several splits ---------------------------------------------------------
@@ -668,5 +755,5 @@ def test_every_row_of_a_file_with_all_splits_is_in_one_of_them(tmp_path: Path) -
         ("a",),
         ["a.csv:6: split 'valid' is no split", "a.csv:7: it has 2 columns, the header 4"],
     )
-    assert (part("dev").ids, reasons(part("dev"))) == (("a",), ["a.csv:4: its text is empty"])
+    assert (part("dev").ids, reasons(part("dev"))) == (("a",), ["a.csv:4: its 'text' is empty"])
     assert (part("test").ids, part("test").labels, reasons(part("test"))) == (("c",), None, [])

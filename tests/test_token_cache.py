@@ -1,3 +1,4 @@
+import hashlib
 import json
 import os
 import shutil
@@ -154,6 +155,17 @@ BREAKS = [
 ]
 
 
+def assert_told_and_made_anew(entry: Entry, capsys: pytest.CaptureFixture[str]) -> None:
+    assert entry.read() is None
+    log = capsys.readouterr().err
+    assert log.startswith(f"token ids in {entry.path} are broken, and made anew (")
+    assert log.count("\n") == 1
+    entry.write(COLUMNS)
+    assert capsys.readouterr().err == ""
+    assert_holds(entry)
+    assert_nothing_else(entry)
+
+
 @pytest.mark.parametrize("break_", BREAKS)
 def test_a_broken_entry_is_told_and_made_anew(
     entry: Entry,
@@ -164,15 +176,86 @@ def test_a_broken_entry_is_told_and_made_anew(
     entry.write(COLUMNS)
     break_(entry.path)
 
-    assert entry.read() is None
+    assert_told_and_made_anew(entry, capsys)
 
-    log = capsys.readouterr().err
-    assert log.startswith(f"token ids in {entry.path} are broken, and made anew (")
-    assert log.count("\n") == 1
+
+def test_no_byte_of_an_entry_spoils_a_run(
+    entry: Entry, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Torn or flipped anywhere, it is what was written or is told in one line."""
     entry.write(COLUMNS)
+    told = 0
+    for file in sorted(entry.path.iterdir()):
+        content = file.read_bytes()
+        for place in range(0, len(content), 1 if file.name.startswith(("0.ids", "sha")) else 16):
+            flipped = bytearray(content)
+            flipped[place] ^= 1 << place % 8
+            for spoilt in (content[:place], bytes(flipped)):
+                file.write_bytes(spoilt)
+                if entry.read() is not None:
+                    assert_holds(entry)
+                else:
+                    told += 1
+        file.write_bytes(content)
+    assert told > 500
+    assert capsys.readouterr().err.count("\n") == told
     assert_holds(entry)
-    assert_nothing_else(entry)
-    assert capsys.readouterr().err == ""
+
+
+INSTEAD: dict[str, Callable[[Path], object]] = {
+    "folder": Path.mkdir,
+    "pipe": os.mkfifo,
+    "device": lambda path: path.symlink_to("/dev/zero"),
+    "link to nowhere": lambda path: path.symlink_to("nowhere"),
+    "link to itself": lambda path: path.symlink_to(path.name),
+    "file": lambda path: path.write_text("in the way"),
+}
+
+
+@pytest.mark.parametrize("way", INSTEAD)
+@pytest.mark.parametrize("name", ["", CHECKSUMS, "0.ids.npy"])
+def test_what_lies_in_the_place_of_a_file_is_told(
+    entry: Entry, way: str, name: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    entry.write(COLUMNS)
+    path = entry.path / name if name else entry.path
+    if name:
+        path.unlink()
+    else:
+        shutil.rmtree(path)
+    INSTEAD[way](path)
+
+    assert_told_and_made_anew(entry, capsys)
+
+
+HEADERS = {
+    "no Python": b"{'descr': '<i4', 'fortran_order': False, 'shape': (4,), ",
+    "nested": b"(" * 5000 + b")" * 5000,
+    "objects": b"{'descr': '|O', 'fortran_order': False, 'shape': (4,)}",
+    "no type": b"{'descr': '<q99', 'fortran_order': False, 'shape': (4,)}",
+    "huge": b"{'descr': '<i4', 'fortran_order': False, 'shape': (%d,)}" % 10**30,
+    "of many digits": b"{'descr': '<i4', 'fortran_order': False, 'shape': (%s,)}" % (b"9" * 5000),
+    "negative": b"{'descr': '<i4', 'fortran_order': False, 'shape': (-4,)}",
+    "no UTF-8": b"\xff\xfe",
+    "nothing": b"",
+}
+
+
+@pytest.mark.parametrize("header", HEADERS)
+def test_a_header_that_numpy_cannot_read_is_told(
+    entry: Entry, header: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """With the right checksum: what numpy raises is of any kind."""
+    entry.write(COLUMNS)
+    text = HEADERS[header] + b"\n"
+    content = b"\x93NUMPY\x02\x00" + len(text).to_bytes(4, "little") + text + bytes(16)
+    content = content if HEADERS[header] else b""
+    (entry.path / "0.ids.npy").write_bytes(content)
+    checksums = json.loads((entry.path / CHECKSUMS).read_text())
+    checksums["0.ids.npy"] = hashlib.sha256(content).hexdigest()
+    (entry.path / CHECKSUMS).write_text(json.dumps(checksums))
+
+    assert_told_and_made_anew(entry, capsys)
 
 
 # --- two at once ------------------------------------------------------------------------------

@@ -3,14 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from os.path import isdir
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
-from mtbench.cli.options import data_option, load_registry, plugin_option
+from mtbench.cli.options import data_option, load_registry, overrides, plugin_option
 from mtbench.cli.tables import print_table
 from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
+
+if TYPE_CHECKING:
+    from mtbench.data.status import SplitStatus
 
 
 @click.group()
@@ -20,10 +25,18 @@ def data() -> None:
 
 @data.command("status")
 @click.argument("matrix_path", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--set",
+    "settings",
+    multiple=True,
+    metavar="KEY=VALUE",
+    help="Set a key in every cell of MATRIX; may be given again.",
+)
 @data_option
 @plugin_option
 def status(
     matrix_path: Path | None,
+    settings: Sequence[str],
     data_dir: Path | None,
     plugin_files: Sequence[Path],
     blocked: Sequence[str],
@@ -31,7 +44,7 @@ def status(
     """Show rows, labels, fingerprint, layout and odd rows of every split.
 
     Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
-    that need no parameters.
+    that need no parameters. Exits with 2 where train or dev cannot be read, or test is broken.
     """
     from mtbench.attribution import naming
     from mtbench.data.status import status as read
@@ -41,33 +54,44 @@ def status(
         bad_row_records,
         default_tasks,
         doubtful_row_records,
+        errors,
         of_matrix,
         split_records,
         token_records,
-        unreadable,
+        untokenised_records,
     )
     from mtbench.entries import label
     from mtbench.resolution import default_data_folder
 
-    if data_dir is not None and not data_dir.is_dir():
+    if data_dir is not None and not isdir(data_dir):  # noqa: PTH112 - it raises nothing
         raise UsageError(f"--data {data_dir}: there is no such folder")
+    if settings and matrix_path is None:
+        raise UsageError("--set: of which matrix? give it as MATRIX")
     registry = load_registry(plugin_files, blocked)
     entries = [entry for entry in registry.entries if entry.spec.kind in ("task", "encoder")]
     with naming({label(entry): entry for entry in entries}):
         if matrix_path:
-            given = of_matrix(matrix_path, registry)
+            given = of_matrix(matrix_path, registry, overrides(settings, (), None, data_dir))
         else:
             given = MatrixData(default_tasks(registry), default_data_folder())
         folder = data_dir or given.folder
-        statuses = read(given.tasks, folder, given.tokenisations)
+        statuses: list[SplitStatus] = []
+        failed = False
+        for name, task in given.tasks.items():
+            splits = read({name: task}, folder, given.tokenisations)
+            statuses += splits
+            # Where no folder is named, tasks that read one are not there, and none is asked for.
+            if matrix_path or folder:
+                for problem in errors(splits, needed=matrix_path is not None):
+                    say(f"error: {problem}")
+                    failed = True
     print_table("", split_records(statuses))
     print_table("tokens", token_records(statuses))
-    print_table("not tokenised", given.without_tokenizer)
+    print_table("not tokenised", [*given.without_tokenizer, *untokenised_records(statuses)])
     print_table("rows left out", bad_row_records(statuses))
     print_table("rows in doubt", doubtful_row_records(statuses))
-    print_table("not readable", unreadable(statuses))
     print_table("not as published", altered_records(folder))
-    return ExitCode.DONE
+    return ExitCode.USAGE if failed else ExitCode.DONE
 
 
 @data.command("fetch")

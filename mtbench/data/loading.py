@@ -1,5 +1,6 @@
 """Loading: the one door through which the harness reads the examples of a task."""
 
+import errno
 import hashlib
 import json
 from collections.abc import Iterable
@@ -9,8 +10,11 @@ from pathlib import Path
 from typing import Any
 
 from mtbench.data.refused_labels import misreading
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import NotAtHand, PluginError, UsageError
 from mtbench.protocols import Examples, Split, Task, TaskInfo
+
+OF_PATHS = (errno.EACCES, errno.ENAMETOOLONG)
+"""What the system says of a path that the user named before anything is looked for there."""
 
 
 def load(
@@ -29,22 +33,29 @@ def load(
         name: what messages call the task.
 
     Raises:
-        UsageError: if the task cannot be read, the split is empty, or it lacks labels it needs
+        NotAtHand: if there is no such split, or it has no rows.
+        UsageError: if the task cannot be read, all rows are left out, or it lacks labels it needs
             or has others than the task takes.
         PluginError: if the task gives examples that contradict its description.
     """
     with_labels = with_labels or split != "test"
-    examples = task.load(split, folder, with_labels=with_labels)
+    try:
+        examples = task.load(split, folder, with_labels=with_labels)
+    except OSError as error:
+        if error.errno not in OF_PATHS:
+            raise
+        raise UsageError(f"{name}: its data cannot be read: {error.strerror}") from None
     problem = _contradiction(task.describe(), examples)
     if problem:
         raise PluginError(f"{name}: its {split} split {problem}", part=f"tasks.{name}")
     if with_labels and (mistake := misreading(task.describe(), examples, split)):
         raise UsageError(f"{name}: {mistake}")
     if not examples.ids:
-        bad = len(examples.bad_rows)
+        if not (bad := len(examples.bad_rows)):
+            raise NotAtHand(f"{name}: its {split} split is empty")
         raise UsageError(
-            f"{name}: its {split} split is empty"
-            + (f": all rows were left out ({bad}); first, {examples.bad_rows[0]}" if bad else "")
+            f"{name}: its {split} split is empty: all rows were left out ({bad}); "
+            f"first, {examples.bad_rows[0]}"
         )
     if not with_labels:
         return _by_id(replace(examples, labels=None))

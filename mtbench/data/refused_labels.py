@@ -30,7 +30,7 @@ def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
     refused = [row for row in examples.bad_rows if row.label is not None]
     counts = Counter(str(row.label) for row in refused)
     read = set(examples.labels or ())
-    absent = [_written(info, label) for label in range(info.classes or 0) if label not in read]
+    absent = [info.written(label) for label in range(info.classes or 0) if label not in read]
     few = BY_CHANCE * (info.classes or 0)
     by_chance = not few <= len(examples) + len(refused) <= few * len(refused)
     numbers = set(_numbers(counts))
@@ -48,7 +48,7 @@ def misreading(info: TaskInfo, examples: Examples, split: Split) -> str | None:
     shown = [f"{reprlib.repr(label)} in {number}" for label, number in counts.most_common()]
     return (
         f"{problem}; rows left out for their label: {len(refused)} ({_some(shown)}), "
-        f"the first: {refused[0]}{_remedy({*counts, *(_written(info, label) for label in read)})}"
+        f"the first: {refused[0]}{_remedy({*counts, *(info.written(label) for label in read)})}"
     )
 
 
@@ -58,11 +58,6 @@ def _numbers(labels: Iterable[str]) -> Iterator[float]:
         with suppress(ValueError):
             if math.isfinite(number := float(label)):
                 yield number
-
-
-def _written(info: TaskInfo, label: float) -> str:
-    """Return a label as the data write it."""
-    return info.class_names[int(label)] if info.class_names else f"{label:g}"
 
 
 def _some(words: list[str]) -> str:

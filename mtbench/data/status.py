@@ -1,13 +1,14 @@
 """Status: what the data of each task and split hold, and how they differ from published sizes."""
 
 import statistics
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtbench.data.loading import fingerprint, load
 from mtbench.data.overlap import shared_texts
-from mtbench.errors import UsageError
+from mtbench.errors import MtbenchError, NotAtHand, UsageError
 from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import SPLITS, BadRow, Examples, Pair, Split, Task, TaskInfo
 from mtbench.tokenisation import Tokenisation, counts, encode, items
@@ -15,9 +16,9 @@ from mtbench.tokenisation import Tokenisation, counts, encode, items
 
 @dataclass(frozen=True)
 class ClassBalance:
-    """Share of each class, 0 .. classes - 1, among the labels; the shares sum to 1."""
+    """Share of each class among the labels, by what the data write for it; they sum to 1."""
 
-    shares: tuple[float, ...]
+    shares: Mapping[str, float]
 
 
 @dataclass(frozen=True)
@@ -44,12 +45,14 @@ class TokenStatus:
         pair: how a pair is taken; None for a task of one sentence.
         cut: examples that are longer than the encoder takes.
         empty: examples with a text that has no token of its own.
+        problem: why it cannot tokenise the split; None where it can.
     """
 
     encoder: str
     pair: Pair | None
-    cut: int
-    empty: int
+    cut: int = 0
+    empty: int = 0
+    problem: str | None = None
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -69,6 +72,7 @@ class SplitStatus:
         shared: examples whose texts are in train as well; None for train, or without it.
         tokens: what the tokenizers make of it, where some were given.
         problem: why the split cannot be read; None where it can.
+        absent: whether that is because there is none.
         layout: which of a task's layouts the folder holds; None where it has none or knows none.
     """
 
@@ -83,6 +87,7 @@ class SplitStatus:
     shared: int | None = None
     tokens: tuple[TokenStatus, ...] = ()
     problem: str | None = None
+    absent: bool = False
     layout: str | None = None
 
     @property
@@ -134,7 +139,8 @@ def _splits(
         try:
             examples = load(task, split, folder, with_labels=False, name=name)
         except UsageError as error:
-            yield replace(unread, problem=str(error))
+            problem = str(error).removeprefix(f"{name}: ")
+            yield replace(unread, problem=problem, absent=isinstance(error, NotAtHand))
             continue
         yield replace(
             unread,
@@ -151,8 +157,11 @@ def _splits(
 
 
 def _token_status(info: TaskInfo, examples: Examples, way: Tokenisation) -> TokenStatus:
-    found = counts(encode(items(examples, info, way.pair), way.tokenizer))
     pair = way.pair if info.sentences == 2 else None
+    try:
+        found = counts(encode(items(examples, info, way.pair), way.tokenizer))
+    except MtbenchError as error:
+        return TokenStatus(way.encoder, pair, problem=str(error))
     return TokenStatus(way.encoder, pair, found.cut, found.empty)
 
 
@@ -169,8 +178,10 @@ def _layout(task: Task, folder: Path | None) -> Layout | None:
 def _balance(info: TaskInfo, labels: Sequence[float]) -> ClassBalance | ScoreBalance:
     """Return the distribution of at least one label."""
     if info.classes is not None:
-        counts = [labels.count(label) for label in range(info.classes)]
-        return ClassBalance(tuple(count / len(labels) for count in counts))
+        counts = Counter(labels)
+        return ClassBalance(
+            {info.written(label): counts[label] / len(labels) for label in range(info.classes)}
+        )
     if len(labels) == 1:
         return ScoreBalance(labels[0], 0.0, (labels[0],) * 3)
     lower, median, upper = statistics.quantiles(labels, n=4, method="inclusive")

@@ -79,6 +79,10 @@ WAYS: dict[str, tuple[str, Callable[[Path], object]]] = {
     "no predictions": (PREDICTIONS, Path.unlink),
     "another byte of the predictions": (PREDICTIONS, flip),
     "pipe for the checkpoint": (CHECKPOINT, instead(os.mkfifo)),
+    "folder for the checkpoint": (CHECKPOINT, instead(Path.mkdir)),
+    "no checkpoint": (CHECKPOINT, Path.unlink),
+    "empty checkpoint": (CHECKPOINT, write(b"")),
+    "torn checkpoint": (CHECKPOINT, lambda file: os.truncate(file, file.stat().st_size - 1)),
 }
 
 

@@ -14,6 +14,9 @@ import pytest
 Call = Callable[..., Any]  # of the command line; see conftest
 
 
+LIKE_DEV = " (relative paths count from the working directory); did you mean 'ids-sst-dev.csv'?"
+
+
 def rows(answer: Any) -> dict[tuple[str, str], list[str]]:
     """Return the rows of the first table by task and split."""
     _, _, *lines = answer.out.partition("\n\n")[0].splitlines()
@@ -25,11 +28,15 @@ def test_without_a_folder_the_made_tasks_are_shown(call: Call) -> None:
 
     shown = rows(answer)
     assert (answer.code, answer.err) == (0, "")
-    assert {task for task, _ in shown} == {"sample-sst", "sample-pd", "sample-sts"}
+    assert {task for task, split in shown if split == "train"} == {
+        "sample-sst",
+        "sample-pd",
+        "sample-sts",
+    }
     assert shown["sample-pd", "train"][:3] == ["1200", "-", "-"]
-    missing = answer.out.partition("\nnot readable\n")[2]
+    missing = answer.out
     for task in ("sst", "pd", "sts", "cfimdb"):
-        assert f"\n{task} " in missing
+        assert shown[task, "train,"][:3] == ["dev,", "test", "-"]
     for way in ("--data DIR", "data.dir", "MTBENCH_DATA"):
         assert way in missing
 
@@ -49,10 +56,12 @@ def test_a_broken_row_is_shown_with_file_and_line(call: Call, tmp_path: Path) ->
     assert balance == ["0:0.0%", "1:0.0%", "2:0.0%", "3:0.0%", "4:100.0%"]
     assert len(fingerprint) == 12
     left = answer.out.partition("\nrows left out\n")[2].splitlines()
-    assert [line.split()[:2] for line in left[2:4]] == [
-        ["ids-sst-dev.csv", "3"],
-        ["ids-sst-dev.csv", "4"],
+    assert [line.split()[:4] for line in left[2:4]] == [
+        ["sst", "dev", "ids-sst-dev.csv", "3"],
+        ["sst", "dev", "ids-sst-dev.csv", "4"],
     ]
+    assert answer.code == 2  # train is not there, and dev is
+    assert answer.err == f"error: sst, train: no file ids-sst-train.csv in {tmp_path}{LIKE_DEV}\n"
 
 
 def test_the_environment_may_name_the_folder(
@@ -102,8 +111,8 @@ def test_the_layout_is_shown(call: Call, tmp_path: Path) -> None:
     answer = call("data", "status", "--data", tmp_path)
 
     assert rows(answer)["sst", "dev"][-2:] == ["SST-5", "jsonl"]
-    missing = answer.out.partition("\nnot readable\n")[2]
-    assert "STS benchmark: stsbenchmark/sts-train.csv" in missing
+    assert "STS benchmark: stsbenchmark/sts-train.csv" in answer.out
+    assert (answer.code, answer.err) == (0, "")  # the other data sets are not there at all
 
 
 def test_the_tasks_of_a_matrix(call: Call, tmp_path: Path) -> None:
@@ -124,7 +133,7 @@ text = ["review"], target = "stars", classes = 5 }]
     assert answer.code == 0, answer.err
     assert {task for task, _ in shown} == {"sample-sts", "reviews"}
     assert sum(int(shown["reviews", split][0]) for split in ("train", "dev")) >= 25
-    assert "stars '6' is no class from 0 to 4" in answer.out.partition("rows left out")[2]
+    assert "its 'stars' is '6', no class from 0 to 4" in answer.out.partition("rows left out")[2]
 
 
 def test_rows_that_stray_quotes_may_have_joined_are_shown_and_kept(
@@ -146,8 +155,8 @@ classes = 2 }]
     assert rows(answer)["t", "train"][0] == "2"
     assert "rows left out" not in answer.out
     shown = answer.out.partition("\nrows in doubt\n")[2].splitlines()
-    assert [line.split()[:3] for line in shown[2:]] == [
-        [f"{split}.csv", "3", "2"] for split in ("train", "dev", "test")
+    assert [line.split()[:5] for line in shown[2:]] == [
+        ["t", split, f"{split}.csv", "3", "2"] for split in ("train", "dev", "test")
     ]
 
 
@@ -177,6 +186,128 @@ target = "label", classes = 2 }]
     shown = call("data", "status", "study.toml").out.partition("not readable")[2]
     assert "no row of train is of class 0" in shown
     assert "no row of dev is of class 0" in shown
+
+
+# --- what cannot be read ------------------------------------------------------------------------
+
+TABLES = """
+[base]
+tasks = ["sample-sst", { name = "table", as = "films", path = "{split}.csv", text = "text", \
+target = "stars", classes = [1, 2, 3] }]
+""".replace("\\\n", "")
+
+FILMS = "text,stars\n" + "".join(f"film {i},{i % 3 + 1}\n" for i in range(9))
+
+
+def write_films(damaged: str = "", content: bytes | None = b"") -> None:
+    """Write the three files of a task, one of them with another content, or not at all."""
+    Path("study.toml").write_text(TABLES)
+    for split in ("train", "dev", "test"):
+        data = content if split == damaged else FILMS.encode()
+        if data is not None:
+            Path(f"{split}.csv").write_bytes(data)
+
+
+@pytest.mark.parametrize(
+    ("split", "content", "reason"),
+    [
+        ("train", None, "no file train.csv in "),
+        ("dev", None, "no file dev.csv in "),
+        ("train", b"", "is empty: it needs a header line"),
+        ("train", b"text,stars\n", "its train split is empty"),
+        ("dev", FILMS.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
+        ("test", b"", "is empty: it needs a header line"),
+        ("test", b"review,stars\n", "has no column 'text'"),
+        ("test", b"text,stars\n,1\n", "all rows were left out (1)"),
+    ],
+    ids=lambda value: str(value)[:20],
+)
+def test_a_split_that_a_study_needs_and_cannot_read_is_an_error(
+    call: Call, split: str, content: bytes | None, reason: str
+) -> None:
+    write_films(split, content)
+
+    answer = call("data", "status", "study.toml")
+
+    (line,) = answer.err.splitlines()
+    assert answer.code == 2
+    assert line.startswith(f"error: films, {split}: ")
+    assert reason in line
+    shown = rows(answer)
+    assert " ".join(shown["films", split]).endswith(line.removeprefix(f"error: films, {split}: "))
+    assert len(shown) == 6
+    assert shown["sample-sst", "train"][0] == "640"
+
+
+@pytest.mark.parametrize("name", ["x" * 999, "x/" * 2500 + "x"], ids=["name", "path"])
+def test_paths_that_no_file_can_have_are_one_line_each(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    write_films()
+    Path("study.toml").write_text(TABLES.replace("{split}.csv", f"{name}.csv"))
+
+    for command in (["data", "status", "study.toml"], ["plan", "study.toml"]):
+        answer = call(*command)
+        assert answer.code == 2
+        (line,) = answer.err.splitlines()
+        assert "cannot be read: File name too long" in line
+        assert "Traceback" not in line
+    folder = call("data", "status", "--data", name)
+    assert (folder.code, len(folder.err.splitlines())) == (2, 1)
+    monkeypatch.setenv("MTBENCH_DATA", name)
+    assert call("data", "status").code in (0, 2)
+
+
+def test_a_test_split_that_is_not_there_is_no_error(call: Call) -> None:
+    for content in (None, b"text,stars\n"):
+        write_films("test", content)
+        answer = call("data", "status", "study.toml")
+        assert (answer.code, answer.err) == (0, "")
+        assert rows(answer)["films", "test"][:2] == ["-", "-"]
+
+
+def test_without_a_matrix_what_is_broken_is_an_error_and_what_is_not_there_is_none(
+    call: Call,
+) -> None:
+    Path("DATA").mkdir()
+    assert call("data", "status", "--data", "DATA").code == 0
+    for split in ("train", "dev"):
+        Path(f"DATA/ids-sst-{split}.csv").write_text("\tid\tsentence\tsentiment\n0\ta\tx\t4\n")
+    assert call("data", "status", "--data", "DATA").code == 0
+
+    Path("DATA/ids-sst-train.csv").write_text("\tid\tsentense\tsentiment\n0\ta\tx\t4\n")
+
+    answer = call("data", "status", "--data", "DATA")
+    (line,) = answer.err.splitlines()
+    assert answer.code == 2
+    assert "ids-sst-train.csv has no column 'sentence'; did you mean 'sentense'?" in line
+    assert rows(answer)["sst", "dev"][0] == "1"
+
+
+def test_classes_are_shown_by_their_names(call: Call) -> None:
+    write_films()
+
+    assert rows(call("data", "status", "study.toml"))["films", "dev"][3:6] == [
+        "1:33.3%",
+        "2:33.3%",
+        "3:33.3%",
+    ]
+
+
+def test_what_is_set_beside_the_matrix_is_read(call: Call) -> None:
+    write_films()
+    changed = FILMS.replace("text,", "review,")
+    Path("train.csv").write_text(changed)
+    table = (
+        "{ name = 'table', path = 'train.csv', text = 'review', target = 'stars', classes = 5 }"
+    )
+
+    answer = call("data", "status", "study.toml", "--set", f"tasks=[{table}]")
+
+    assert (answer.code, answer.err) == (0, "")
+    assert ("table", "train") in rows(answer)
+    alone = call("data", "status", "--set", "seeds=2")
+    assert (alone.code, alone.err) == (2, "error: --set: of which matrix? give it as MATRIX\n")
 
 
 # --- texts --------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.data import fingerprint, load
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import NotAtHand, PluginError, UsageError
 from mtbench.protocols import BadRow, Examples, Split, TaskInfo
 
 CLASSES = TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=3)
@@ -46,6 +46,38 @@ def test_labels_of_the_test_split_pass_only_where_they_are_asked_for() -> None:
     assert load(task, "test", None, with_labels=False).labels is None
     assert load(task, "test", None, with_labels=True).labels == (0, 1, 2)
     assert load(task, "dev", None, with_labels=False).labels == (0, 1, 2)
+
+
+class Opening(Given):
+    """A task that opens a file and leaves the rest to Python."""
+
+    def load(self, split: Split, folder: Path | None, *, with_labels: bool = True) -> Examples:
+        assert folder is not None
+        (folder / f"{split}.txt").read_text()
+        return self.examples
+
+
+def test_a_path_that_the_system_does_not_take_is_the_users_affair(tmp_path: Path) -> None:
+    """All else that opening files raises is the task's."""
+    task = Opening(EXAMPLES)
+
+    with pytest.raises(UsageError, match=r"^mine: its data cannot be read: File name too"):
+        load(task, "train", tmp_path / ("x" * 999), with_labels=True, name="mine")
+    with pytest.raises(FileNotFoundError):
+        load(task, "train", tmp_path, with_labels=True, name="mine")
+
+
+def test_a_split_without_a_row_is_not_there_and_one_of_broken_rows_is() -> None:
+    none = Examples(ids=(), texts=(), labels=())
+    broken = replace(none, bad_rows=(BadRow("a.csv", 2, "its text is empty"),))
+
+    with pytest.raises(NotAtHand, match=r"^the task: its dev split is empty$"):
+        load(Given(none), "dev", None, with_labels=True)
+    with pytest.raises(
+        UsageError, match=r"all rows were left out \(1\); first, a\.csv:2"
+    ) as error:
+        load(Given(broken), "dev", None, with_labels=True)
+    assert not isinstance(error.value, NotAtHand)
 
 
 @pytest.mark.parametrize("with_labels", [True, False])

@@ -8,7 +8,7 @@ from mtbench.data import fingerprint
 from mtbench.data.status import ClassBalance, ScoreBalance, TokenStatus, status
 from mtbench.errors import PluginError, UsageError
 from mtbench.layouts import LaidOutTask, Layout
-from mtbench.protocols import BadRow, Examples, Pair, Split, TaskInfo
+from mtbench.protocols import BadRow, Examples, Pair, Split, TaskInfo, Tokens
 from mtbench.tokenisation import Tokenisation
 from mtbench_builtins.encoders.parameters import TinyParameters
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
@@ -54,7 +54,7 @@ def test_classes(tmp_path: Path) -> None:
 
     assert (train.task, train.split, train.rows, train.published) == ("a", "train", 4, 6)
     assert train.difference == -2
-    assert train.balance == ClassBalance((0.75, 0.0, 0.25))
+    assert train.balance == ClassBalance({"0": 0.75, "1": 0.0, "2": 0.25})
     assert train.fingerprint == fingerprint(given)
     assert train.short_fingerprint == fingerprint(given)[:12]
     assert train.bad_rows == (BAD,)
@@ -75,7 +75,7 @@ def test_an_empty_split_is_a_record() -> None:
     train, *_ = status({"a": Given(examples(), CLASSES)}, None)
 
     assert train.problem is not None
-    assert train.problem.startswith("a: its train split is empty")
+    assert train.problem.startswith("its train split is empty")
 
 
 def test_labels_of_the_test_split_are_not_looked_at() -> None:
@@ -181,6 +181,27 @@ def test_a_task_of_one_sentence_takes_no_pair() -> None:
 
     assert train.tokens == (TokenStatus("t", None, cut=0, empty=0),)
     assert dev.tokens == ()
+
+
+class Failing:
+    """A tokenizer of a checkpoint without the embedding of a word."""
+
+    def encode(self, texts: Sequence[tuple[str, ...]]) -> list[Tokens]:
+        if ("a dog",) in texts:
+            raise UsageError("the weights have no embedding of 'dog'")
+        return [Tokens([1, 2], [0, 0]) for _ in texts]
+
+
+def test_a_tokenizer_that_fails_is_told_of_its_split_alone() -> None:
+    way = Tokenisation("mine", Failing(), "separate")
+
+    train, dev, test = status({"a": Splits(TEXTS)}, None, {"a": [way]})
+
+    problem = "the weights have no embedding of 'dog'"
+    assert train.tokens == (TokenStatus("mine", "separate", problem=problem),)
+    assert dev.tokens == (TokenStatus("mine", "separate", problem=problem),)
+    assert (test.tokens[0].problem, test.rows) == (None, 3)
+    assert (train.rows, train.problem) == (3, None)
 
 
 # --- layouts ----------------------------------------------------------------------------------

@@ -7,7 +7,8 @@ from collections.abc import Iterable
 from functools import lru_cache
 from typing import TYPE_CHECKING, NamedTuple
 
-from mtbench.api import Cell, check_there
+from mtbench.api import Cell
+from mtbench_builtins.encoders import pickled
 from mtbench_builtins.encoders.checkpoints import Checkpoint, find
 from mtbench_builtins.encoders.facts import Facts, of_folder
 from mtbench_builtins.encoders.names import check, encoder_part, has_pooler, parameters
@@ -32,10 +33,12 @@ def inspect(given: BertParameters) -> Facts | None:
     checkpoint = find(given)
     if checkpoint is None:
         return None
+    expected = parameters(checkpoint.shape())
     if checkpoint.weights.suffix == ".safetensors":
-        check(checkpoint.weights, read(checkpoint.weights), parameters(checkpoint.shape()))
+        check(checkpoint.weights, read(checkpoint.weights), expected)
     else:
-        check_there(checkpoint.weights, "weights")
+        pickled.refuse_other(checkpoint.weights)
+        pickled.refuse_missing(checkpoint.weights, expected)
     checkpoint.declared_pooling()
     longest, cased = reading(checkpoint, given.max_tokens)
     drawn = pooler_is_drawn(checkpoint)

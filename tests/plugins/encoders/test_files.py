@@ -39,7 +39,7 @@ def test_what_is_no_json_object_is_refused(tmp_path: Path, content: bytes, reaso
 def test_a_file_that_cannot_be_read_is_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError) as error:
         read_json(tmp_path)
-    assert str(error.value) == f"cannot read {tmp_path}: Is a directory"
+    assert str(error.value) == f"cannot read {tmp_path}: it is a folder"
 
 
 def test_a_file_is_hashed_once_unless_it_changes(

@@ -138,12 +138,29 @@ def test_what_cannot_be_used_has_no_fingerprint(folder: Path, what: str) -> None
     assert "\n" not in str(error.value)
 
 
-def test_pickled_weights_are_left_to_the_run(bert_folder: Folder) -> None:
+def test_pickled_weights_are_looked_at_and_not_unpickled(bert_folder: Folder) -> None:
     folder = bert_folder(pickled=True)
+    file = folder / "pytorch_model.bin"
+    whole = file.read_bytes()
     assert len(fingerprint(MinBertParameters(checkpoint=str(folder)))) == 64
-    (folder / "pytorch_model.bin").write_text(POINTER)
-    with pytest.raises(UsageError, match="a Git LFS pointer, not the weights"):
-        fingerprint(MinBertParameters(checkpoint=str(folder)))
+    for content, reason in (
+        (POINTER.encode(), "a Git LFS pointer, not the weights"),
+        (whole[:-1], "no weights can be read from it (File is not a zip file)"),
+        (b"", "no weights can be read from it (File is not a zip file)"),
+    ):
+        file.write_bytes(content)
+        with pytest.raises(UsageError) as error:
+            fingerprint(MinBertParameters(checkpoint=str(folder)))
+        assert str(error.value).startswith(f"{file}: {reason}")
+
+
+def test_pickled_weights_of_another_model_are_refused(bert_folder: Folder) -> None:
+    folder = bert_folder(pickled=True)
+    state = torch.load(folder / "pytorch_model.bin", weights_only=True)
+    for change in (lambda name: f"module.{name}", lambda name: name.replace("key", "k")):
+        torch.save({change(k): v for k, v in state.items()}, folder / "pytorch_model.bin")
+        with pytest.raises(UsageError, match=r"pytorch_model\.bin: the tensor '\S+' is missing$"):
+            fingerprint(MinBertParameters(checkpoint=str(folder)))
 
 
 @pytest.mark.parametrize("parameters", [MinBertParameters, TinyParameters])

@@ -113,7 +113,7 @@ def test_labels_out_of_range_are_bad_rows(folder: Path, name: str) -> None:
 
     assert examples.ids == ("a",)
     (bad,) = examples.bad_rows
-    assert str(bad).startswith(f"{path.name}:3: {task.label_column} '9' is no")
+    assert str(bad).startswith(f"{path.name}:3: its {task.label_column!r} is '9', no")
 
 
 @pytest.mark.parametrize("split", ["train", "dev", "test"])

@@ -47,7 +47,7 @@ def test_placeholders_are_no_labels_of_test(write: Write) -> None:
     test = read(folder / "a.tsv", "test", with_labels=True)
     assert (len(test), test.labels) == (1, None)
     train = read(folder / "a.tsv", "train", with_labels=True)
-    assert [str(row) for row in train.bad_rows] == ["a.tsv:2: y '-1' is not from 0 to 5"]
+    assert [str(row) for row in train.bad_rows] == ["a.tsv:2: its 'y' is '-1', not from 0 to 5"]
 
 
 def test_the_first_line(write: Write) -> None:

@@ -89,7 +89,7 @@ def test_a_bad_row_of_the_release_is_reported_once(write: Write) -> None:
     reasons = [str(row) for split in SPLITS for row in TASK.load(split, folder).bad_rows]
 
     assert sorted(reason.partition(":")[2] for reason in reasons) == [
-        "2: its question2 is empty",
+        "2: its 'question2' is empty",
         "3: it has 4 columns, the header 6",
-        "4: is_duplicate '7' is no class from 0 to 1",
+        "4: its 'is_duplicate' is '7', no class from 0 to 1",
     ]

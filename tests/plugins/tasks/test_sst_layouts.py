@@ -27,7 +27,7 @@ def test_json_lines(write: Write, name: str) -> None:
         examples = TASK.load(split, folder)  # type: ignore[arg-type]
         assert (examples.texts, examples.labels) == (((f'a {split} , "so"',),), (4,))
         (bad,) = examples.bad_rows
-        assert str(bad) == f"{split}.jsonl:2: label '5' is no class from 0 to 4"
+        assert str(bad) == f"{split}.jsonl:2: its 'label' is '5', no class from 0 to 4"
 
 
 def test_tabs(write: Write) -> None:

@@ -36,7 +36,7 @@ def test_the_benchmark_as_it_was_released(write: Write, name: str) -> None:
             ('A "more', "Another one"): 1,
         }
         assert [str(row) for row in examples.bad_rows] == [
-            f"sts-{split}.csv:2: score '5.2' is not from 0 to 5"
+            f"sts-{split}.csv:2: its 'score' is '5.2', not from 0 to 5"
         ]
 
 

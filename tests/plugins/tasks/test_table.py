@@ -193,9 +193,9 @@ def test_a_bad_row_is_reported_once_with_its_split(tmp_path: Path) -> None:
     loaded = {split: task.load(split, None) for split in SPLITS}
 
     assert sorted(r for examples in loaded.values() for r in reasons(examples)) == [
-        "r.csv:3: stars '7' is none of the 2 classes",
-        "r.csv:4: its review is empty",
-        "r.csv:5: its stars is empty",
+        "r.csv:3: its 'stars' is '7', none of the 2 classes",
+        "r.csv:4: its 'review' is empty",
+        "r.csv:5: its 'stars' is empty",
         "r.csv:7: it has 1 columns, the header 2",
     ]
     assert "r.csv:7: it has 1 columns, the header 2" in reasons(loaded["train"])
@@ -214,15 +214,17 @@ def test_two_stray_quotes_cost_two_rows(tmp_path: Path) -> None:
 
     assert len(examples) == 399
     assert ('good, but\n"long"',) in examples.texts
-    behind = "a quote is stray: text stands behind the one that closes its field"
-    assert reasons(examples) == [f"r-train.csv:{line}: {behind}" for line in (32, 302, 404)]
+    behind = "is stray: text stands behind the one that closes its field"
+    assert reasons(examples) == [
+        f"r-train.csv:{line}: a quote on line {line} {behind}" for line in (32, 302, 404)
+    ]
 
 
 @pytest.mark.parametrize(
     ("classes", "said"),
     [
         (["negative", "pos"], "class 'pos'; rows left out for their label: 2 ('positive' in 2),"),
-        (["negative", "positve"], "is none of the 2 classes; did you mean 'positve'?; where"),
+        (["negative", "positve"], "none of the 2 classes; did you mean 'positve'?; where"),
     ],
 )
 def test_a_class_that_no_row_of_train_has_while_others_are_left_out(

@@ -5,7 +5,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 from mtbench.api import Cell, UsageError, check_there
-from mtbench_builtins.encoders import inspection, lengths, tokenizer_settings
+from mtbench_builtins.encoders import inspection, lengths, pickled, tokenizer_settings
 from mtbench_builtins.encoders.facts import Facts, of_folder
 from mtbench_builtins.encoders.files import read_json
 from mtbench_builtins.encoders.huggingface import configuration, library
@@ -89,6 +89,8 @@ def _inspect_weights(file: Path, *, scaled: bool) -> None:
             name: tensor for name, tensor in tensors.items() if name.rpartition(".")[2] in WEIGHTS
         }
         refuse_integers(file, {} if scaled else trained)
+    elif not file.name.endswith(INDEX):
+        pickled.refuse_other(file)
 
 
 def longest(checkpoint: Checkpoint, max_tokens: int | None) -> int | None:

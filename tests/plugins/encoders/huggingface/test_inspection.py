@@ -52,6 +52,21 @@ def test_a_sound_checkpoints_fingerprint_is_its_digest(folder: Path) -> None:
     assert fingerprint(at(folder)) == find(at(folder)).digest()
 
 
+@pytest.mark.parametrize("sharded", [False, True])
+def test_a_pickle_that_is_cut_off_is_refused_before_a_run(folder: Path, sharded: bool) -> None:
+    (folder / "model.safetensors").unlink()
+    file = folder / ("pytorch_model-1.bin" if sharded else "pytorch_model.bin")
+    if sharded:
+        index = {"weight_map": {"a": file.name}}
+        (folder / "pytorch_model.bin.index.json").write_text(json.dumps(index))
+    torch.save({"a": torch.ones(1)}, file)
+    assert len(fingerprint(at(folder))) == 64
+
+    file.write_bytes(file.read_bytes()[:-1])
+
+    assert refusal(folder) == (f"{file}: no weights can be read from it (File is not a zip file)")
+
+
 @pytest.mark.parametrize(
     ("config", "reason"),
     [
