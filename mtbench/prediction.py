@@ -20,6 +20,7 @@ from mtbench.protocols import BadRow, Examples, Split, Submission, TaskInfo
 from mtbench.runner import Run, prepare
 from mtbench.store import CHECKPOINT, Damaged, RunFolder
 from mtbench.tokenisation import TextCounts, counts
+from mtbench.tracebacks import is_out_of_memory
 
 
 def restore(
@@ -58,6 +59,8 @@ def restore(
     try:
         loaded = model.load_state_dict(load_file(folder.path / CHECKPOINT), strict=False)
     except (SafetensorError, RuntimeError) as error:  # torch's word for another shape
+        if is_out_of_memory(error):
+            raise  # else the next call would train it anew
         raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
     if loaded.unexpected_keys or set(loaded.missing_keys) != model.frozen_names():
         raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model")

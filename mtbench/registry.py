@@ -22,7 +22,7 @@ from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unkno
 from mtbench.hookspecs import NAMESPACE
 from mtbench.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.specs import API, KINDS
-from mtbench.tracebacks import show, summary
+from mtbench.tracebacks import is_out_of_memory, show, summary
 
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
@@ -193,6 +193,8 @@ class Registry:
                 raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
         except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
             show(error)
             self._note(provider, None, summary(error))
             return
@@ -214,6 +216,8 @@ class Registry:
             with redirect_stdout(sys.stderr):
                 specs = list(function())
         except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
             show(error)
             self._note(provider, hook, summary(error))
             return

@@ -292,6 +292,21 @@ def test_the_model_is_the_trained_one(trained: Callable[..., RunFolder]) -> None
     assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
 
 
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_damaged(
+    trained: Callable[..., RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(trained(), tmp_path)
+
+    def load_file(_: Path) -> None:
+        torch.empty(1 << 50)
+
+    monkeypatch.setattr("mtbench.prediction.load_file", load_file)
+
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        restore(folder)
+    assert folder.state() == "done"
+
+
 @pytest.mark.parametrize("cut", ["a tensor less", "a tensor more"])
 def test_a_checkpoint_of_another_model_is_refused(
     trained: Callable[..., RunFolder], tmp_path: Path, cut: str
