@@ -68,7 +68,7 @@ def bench(
         )
     if possible:
         require(plan.device)
-        store.check_timings()
+        store.check(store.timings)
     with TemporaryDirectory(prefix="mtbench-") as directory:
         subjects: list[_Subject] = []
         try:

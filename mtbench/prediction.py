@@ -102,6 +102,8 @@ def evaluate(
     Raises:
         UsageError: if a task has no labels for that split, or the store cannot be written.
     """
+    if split == "test":
+        held_out.check_log(folder)
     run = restore(folder, data_dir, device=device, plugins=plugins)
     tasks = run.resolved.cell.tasks
     with naming(run.entries):

@@ -22,6 +22,7 @@ from mtbench.store import (
     PREDICTIONS,
     REQUEST,
     RESULT,
+    TEST_USES,
     Damaged,
     RunFolder,
     Store,
@@ -278,6 +279,18 @@ def test_scores_of_test_are_logged_before_anybody_sees_them(
     monkeypatch.setattr(Store, "log_test_use", full)
     with pytest.raises(UsageError, match="cannot be written"):
         evaluate(folder, "test")
+
+
+def test_a_use_that_could_not_be_logged_is_told_before_anything_is_computed(
+    tmp_path: Path,
+) -> None:
+    folder = Store(tmp_path).create("key")  # a run without a result
+    (tmp_path / TEST_USES).mkdir()
+
+    with pytest.raises(UsageError, match=r"^the store .* cannot be written: "):
+        evaluate(folder, "test")
+    with pytest.raises(RunsMissing):
+        evaluate(folder, "dev")
 
 
 # --- what has changed since -------------------------------------------------------------------
