@@ -12,6 +12,7 @@ from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageErro
 from mtbench.executors import command, environment
 from mtbench.matrix.file import Matrix
 from mtbench.planning import Plan, PlannedCell, faults
+from mtbench.processes import without_result
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
 from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise
@@ -161,9 +162,7 @@ class _Subject:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            status = self._process.wait()
-            how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-            self._error = f"the cell's process {how}"
+            self._error = without_result("the cell's process", self._process.wait())
             return None
         answer = json.loads(line)
         if answer["status"] == "failed":
