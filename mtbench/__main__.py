@@ -1,5 +1,15 @@
-"""``python -m mtbench`` is the command line."""
+"""The command line: ``python -m mtbench``, or ``mtbench``."""
 
-from mtbench.cli import main
+from mtbench.interrupts import interruptible
 
-main()
+
+def main() -> None:
+    """Import the command line, which takes most of a short command's time, and run it."""
+    with interruptible():
+        from mtbench.cli import main as run
+
+        run()
+
+
+if __name__ == "__main__":
+    main()

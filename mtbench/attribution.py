@@ -11,6 +11,7 @@ from typing import Any
 
 from mtbench.entries import Entry, accusation, label, packages, targets
 from mtbench.errors import MtbenchError, PluginError
+from mtbench.tracebacks import is_out_of_memory
 
 SHARED = {"mtbench", "torch", "pydantic", *sys.stdlib_module_names}
 """Top-level packages whose code says nothing of who called it."""
@@ -22,7 +23,8 @@ def naming(entries: Mapping[str, Entry]) -> Iterator[None]:
 
     Nothing is caught where a step is taken; once the error has come this far, its traceback tells
     which component the harness had called. What no component is behind passes as it is, and so
-    does an error that one clear line explains already, such as a mistake of the user's.
+    does an error that one clear line explains already, such as a mistake of the user's. Nobody is
+    behind an allocation that failed: whoever asked last is no more to blame than the others.
 
     Args:
         entries: who brings each part of the cell: ``"encoder"``, ``"heads.sts"``, ...
@@ -44,6 +46,8 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
 
     There are several only where their code lies in one module and nothing tells them apart.
     """
+    if is_out_of_memory(error):
+        return []
     part = getattr(error, "part", "")
     if isinstance(part, str) and part in entries:
         return [entries[part]]

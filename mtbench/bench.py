@@ -12,6 +12,7 @@ from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageErro
 from mtbench.executors import command, environment
 from mtbench.matrix.file import Matrix
 from mtbench.planned_runs import Plan, PlannedCell, faults
+from mtbench.processes import without_result
 from mtbench.requests import request, versions
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine, write_json
 from mtbench.timings import Bench, Footprint, MeasuredCell, Sample, summarise
@@ -68,7 +69,7 @@ def bench(
         )
     if possible:
         require(plan.device)
-        store.check_timings()
+        store.check(store.timings)
     with TemporaryDirectory(prefix="mtbench-") as directory:
         subjects: list[_Subject] = []
         try:
@@ -161,9 +162,7 @@ class _Subject:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            status = self._process.wait()
-            how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-            self._error = f"the cell's process {how}"
+            self._error = without_result("the cell's process", self._process.wait())
             return None
         answer = json.loads(line)
         if answer["status"] == "failed":

@@ -7,7 +7,7 @@ import os
 import sys
 import time
 import traceback
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, TextIO
@@ -19,6 +19,7 @@ from mtbench.attribution import naming
 from mtbench.evaluation import BATCH_TOKENS, predict
 from mtbench.history import peak_memory_mb
 from mtbench.matmul import counting, distinct_weights, multiply, synchronise
+from mtbench.processes import orders as given_orders
 from mtbench.runner import Run, RunData, load_data, prepare, trainer
 from mtbench.schedule import evaluation_steps
 from mtbench.store import RunFolder
@@ -141,7 +142,7 @@ def _trainer(run: Run, given: RunData, steps: int) -> tuple[Trainer, int]:
 
 
 def serve(
-    folder: str, steps: str, orders: TextIO, answers: TextIO, plugins: Sequence[str] = ()
+    folder: str, steps: str, orders: Iterable[str], answers: TextIO, plugins: Sequence[str] = ()
 ) -> None:
     """Answer each order, a line, with a line of JSON; an error is the last answer.
 
@@ -172,7 +173,7 @@ def main(folder: str, steps: str, *plugins: str) -> None:
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with answers:
-        serve(folder, steps, sys.stdin, answers, plugins)
+        serve(folder, steps, given_orders(), answers, plugins)
 
 
 if __name__ == "__main__":

@@ -14,7 +14,7 @@ from mtbench.layouts import LaidOutTask
 from mtbench.plugin_files import modules_beside
 from mtbench.protocols import Task, Tokenizer
 from mtbench.specs import EncoderSpec, Spec, TaskSpec, resolve
-from mtbench.tracebacks import place, summary
+from mtbench.tracebacks import is_out_of_memory, place, summary
 
 if TYPE_CHECKING:
     from mtbench.parameters import Parameters
@@ -148,9 +148,10 @@ def make(entry: Entry, *arguments: Any) -> Any:
 class calling:  # noqa: N801 - it is used as a function
     """Have whatever a stranger's code raises name the component, and its own file and line.
 
-    A ``PluginError`` passes as it is, and so does a ``UsageError`` that is ``settled``; what is
-    printed goes to stderr, stdout is the table's. (A plan enters it some times for each cell: a
-    generator with ``redirect_stdout`` in it takes 2.6 times as long.)
+    A ``PluginError`` passes as it is, and so do a ``UsageError`` that is ``settled`` and memory
+    that was not to be had; what is printed goes to stderr, stdout is the table's. (A plan enters
+    it some times for each cell: a generator with ``redirect_stdout`` in it takes 2.6 times as
+    long.)
 
     Args:
         what: is called, for the message; empty where it says itself what it was.
@@ -169,7 +170,8 @@ class calling:  # noqa: N801 - it is used as a function
         sys.stdout = self._stdout
         if isinstance(error, PluginError) or not isinstance(error, Exception | SystemExit):
             return
-        if not (isinstance(error, UsageError) and error.settled):
+        is_mistake = isinstance(error, UsageError) and error.settled
+        if not (is_mistake or is_out_of_memory(error)):
             raise PluginError(accusation(error, self._entry, what=self._what)) from error
 
 

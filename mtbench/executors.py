@@ -6,13 +6,16 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
 
 from filelock import Timeout
 
 from mtbench.devices import CPU, DETERMINISTIC
-from mtbench.store import LOG, REQUEST, RunFolder, Store, write_json
+from mtbench.errors import UsageError
+from mtbench.processes import without_result
+from mtbench.store import LOG, REQUEST, Damaged, RunFolder, Store, attempt_name, write_json
 
 POLL_SECONDS = 0.2
 
@@ -94,18 +97,24 @@ def command(module: str, *arguments: object) -> list[str]:
 
 
 def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
-    """Train runs, so many at a time, until all have a result.
+    """Train runs, so many at a time, until all have been tried.
 
-    An interrupt ends the runs that are under way; they stay without a result, and the next call
-    trains them.
+    One whose result cannot be stored, or whose process cannot be started, has failed; the others
+    go on. An interrupt ends the runs that are under way; they stay without a result, and the next
+    call trains them.
     """
     waiting = list(jobs)[::-1]
     active: list[_Attempt] = []
     try:
         while waiting or active:
             while waiting and len(active) < at_a_time:
-                active.append(_Attempt(waiting.pop()))
-                observer.started(active[-1].job)
+                job = waiting.pop()
+                observer.started(job)
+                try:
+                    active.append(_Attempt(job))
+                except (OSError, UsageError) as error:
+                    told = f"its process cannot be started: {error}"
+                    observer.finished(job, _failed(told, traceback=""))
             time.sleep(POLL_SECONDS)
             still = []
             for attempt in active:
@@ -119,7 +128,7 @@ def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
             active = still
     finally:
         for attempt in active:
-            attempt.process.terminate()
+            attempt.end()
         for attempt in active:
             attempt.process.wait()
             attempt.tidy()
@@ -129,6 +138,10 @@ class _Attempt:
     """A process that is to train a run, or to find that another one does.
 
     Its request, and what it prints before its turn has come, lie beside the run's own files.
+
+    Raises:
+        UsageError: if the store cannot be written.
+        OSError: if the system gives no process.
     """
 
     _count = itertools.count()
@@ -136,49 +149,70 @@ class _Attempt:
     def __init__(self, job: Job) -> None:
         self.job = job
         folder = job.store.create(job.key)
-        name = f"{os.getpid()}-{next(self._count)}"
-        self._request = folder.path / f"{REQUEST}.{name}"
-        self._output = folder.path / f"{LOG}.{name}"
-        with job.store.writing():
-            write_json(self._request, job.request)
-            output = self._output.open("wb")
-        with output:
-            self.process = subprocess.Popen(
-                # Code is named here, and not by a file that lies in a store.
-                command("worker", folder.path, self._request, *job.request["plugins"]),
-                stdin=subprocess.DEVNULL,
-                stdout=output,
-                stderr=subprocess.STDOUT,
-                env=environment(job.threads),
-            )
+        self._before = folder.record().result
+        number = next(self._count)
+        self._request = folder.path / attempt_name(REQUEST, number)
+        self._output = folder.path / attempt_name(LOG, number)
+        try:
+            with job.store.writing():
+                write_json(self._request, job.request)
+                output = self._output.open("wb")
+            with output:
+                self.process = subprocess.Popen(
+                    # Code is named here, and not by a file that lies in a store.
+                    command("worker", folder.path, self._request, *job.request["plugins"]),
+                    stdin=subprocess.PIPE,  # it ends when that closes; see ``processes.orders``
+                    stdout=output,
+                    stderr=subprocess.STDOUT,
+                    env=environment(job.threads),
+                )
+        except BaseException:
+            self.tidy()
+            raise
+
+    def end(self) -> None:
+        """Have the process end."""
+        self.process.terminate()
+        self._let_go()
 
     def result(self) -> dict[str, Any]:
         """Return the run's result; that of a process that died without a word is a failure."""
-        printed = self._output.read_text(encoding="utf-8", errors="replace")
+        printed = ""
+        with suppress(OSError):
+            printed = self._output.read_text(encoding="utf-8", errors="replace")
+        self._let_go()
         self.tidy()
         result = self.job.folder.record().result
-        if self.process.returncode == 0 and result is not None:
+        # It may have died on its way out, with its result written.
+        if result is not None and (self.process.returncode == 0 or result != self._before):
             return {**result}
         return self._failure(printed)
 
     def tidy(self) -> None:
         """Remove the files of this attempt; those of the run stay."""
-        self._request.unlink(missing_ok=True)
-        self._output.unlink(missing_ok=True)
+        for file in (self._request, self._output):
+            with suppress(OSError):  # a later call will
+                file.unlink(missing_ok=True)
+
+    def _let_go(self) -> None:
+        assert self.process.stdin is not None
+        self.process.stdin.close()
 
     def _failure(self, printed: str) -> dict[str, Any]:
-        status, folder = self.process.returncode, self.job.folder
-        how = f"was ended by signal {-status}" if status < 0 else f"ended with status {status}"
-        failed = {
-            "status": "failed",
-            "error": f"the run's process {how} and left no result",
-            "traceback": printed or folder.log(),
-        }
+        folder = self.job.folder
+        with suppress(Damaged):
+            printed = printed or folder.log()
+        failed = _failed(without_result("the run's process", self.process.returncode), printed)
         try:
-            with folder.lock(timeout=0):
+            # Where another process trains the run, its result will count.
+            with self.job.store.writing(), suppress(Timeout), folder.lock(timeout=0):
                 if folder.state() != "done":
                     folder.clear()
                     folder.end(failed)
-        except Timeout:
-            pass  # another process trains the run, and its result will count
+        except UsageError as error:
+            failed["error"] += f"; {error}"
         return failed
+
+
+def _failed(error: str, traceback: str) -> dict[str, Any]:
+    return {"status": "failed", "error": error, "traceback": traceback}

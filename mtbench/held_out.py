@@ -4,11 +4,23 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from mtbench.store import REQUEST, RunFolder
+from mtbench.store import REQUEST, RunFolder, test_uses
 
 Use = Mapping[str, Any]
 """A reading of test labels: ``time`` (UTC), ``run`` (the key), ``matrix``, ``cell``, ``seed``, the
 ``scores`` of each task on test, and their ``overall``."""
+
+
+def check_log(folder: RunFolder) -> None:
+    """Make sure that a use of test labels can be logged: before minutes of computing.
+
+    Raises:
+        UsageError: if the store of the run cannot be written.
+    """
+    store = folder.store
+    store.check(store.root)
+    with store.writing():
+        test_uses.check(store.root)
 
 
 def log_use(

@@ -119,6 +119,8 @@ def evaluate(
         UsageError: if a task has no labels for that split, a prediction is not finite, or the
             store cannot be written.
     """
+    if split == "test":
+        held_out.check_log(folder)
     run = restore(folder, data_dir, device=device, plugins=plugins)
     tasks = run.resolved.cell.tasks
     with naming(run.entries), _finite(folder, split):

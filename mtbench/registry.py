@@ -21,7 +21,7 @@ from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unkno
 from mtbench.hookspecs import NAMESPACE
 from mtbench.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.specs import API, KINDS
-from mtbench.tracebacks import show, summary
+from mtbench.tracebacks import is_out_of_memory, show, summary
 
 BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
 """Distributions that are installed by themselves, by the first word of what they bring."""
@@ -203,6 +203,8 @@ class Registry:
                 raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
         except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
             show(error)
             self._note(provider, None, located(error, packages_of(provider)))
             return
@@ -224,6 +226,8 @@ class Registry:
             with redirect_stdout(sys.stderr):
                 specs = list(function())
         except (Exception, SystemExit) as error:
+            if is_out_of_memory(error):
+                raise
             show(error)
             self._note(provider, hook, located(error, packages_of(provider)))
             return

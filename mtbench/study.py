@@ -227,7 +227,8 @@ def train_missing(
         jobs: runs at a time; None for as many as the device can take.
 
     Raises:
-        UsageError: if there are such runs, and the plan's device is not there.
+        UsageError: if there are such runs, and the plan's device is not there, or the store
+            cannot be written.
     """
     waiting = [
         Job(
@@ -243,5 +244,6 @@ def train_missing(
     ]
     if waiting:
         require(plan.device)
+        store.check(store.runs)
         threads = max(job.threads for job in waiting)
         run_all(waiting, jobs or default_jobs(threads, plan.device), observer)

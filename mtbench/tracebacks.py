@@ -1,6 +1,8 @@
 """Tracebacks: an error in one line, and where in someone's own code it came from."""
 
+import errno
 import os
+import re
 import sys
 from collections.abc import Container
 from pathlib import Path
@@ -10,10 +12,46 @@ VARIABLE = "MTBENCH_TRACEBACK"
 """Environment variable that has errors which are told in one line keep their traceback too."""
 
 
+MEMORY_HELP = "fewer --jobs, a smaller train.micro_batch_size or more memory help"
+
+_NO_MEMORY = re.compile(
+    r"can't allocate memory|Cannot allocate memory|_ALLOC_FAILED"
+    r"|\b(CUDA|HIP|XPU|CUDA error:|HIP error:|MPS backend) out of memory"
+)
+"""What torch, the libraries below it and safetensors say where they get no memory."""
+
+
 def summary(error: BaseException) -> str:
-    """Return an error in one line: its kind, and what it says."""
-    kind, text = type(error).__name__, " ".join(str(error).split())
-    return f"{kind}: {text}" if text else kind
+    """Return an error in one line: its kind, and what it says; of want of memory, that first."""
+    shortage = _shortage(error)
+    cause = shortage or error
+    kind, text = type(cause).__name__, " ".join(str(cause).split())
+    said = f"{kind}: {text}" if text else kind
+    return f"out of memory ({said})" if shortage else said
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error comes from memory that was not to be had, which is nobody's mistake.
+
+    What says that it was raised from such a one is one, too.
+    """
+    return _shortage(error) is not None
+
+
+def _shortage(error: BaseException) -> BaseException | None:
+    """Return the innermost allocation that failed among an error and its causes, or None."""
+    chain: list[BaseException] = []
+    cause: BaseException | None = error
+    while cause is not None and cause not in chain:
+        chain.append(cause)
+        cause = cause.__cause__
+    return next(filter(_is_shortage, reversed(chain)), None)
+
+
+def _is_shortage(error: BaseException) -> bool:
+    if isinstance(error, OSError):
+        return error.errno == errno.ENOMEM
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
 
 
 def place(error: BaseException, packages: Container[str]) -> str:

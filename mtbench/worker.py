@@ -4,12 +4,14 @@ import os
 import sys
 import time
 import traceback
+from contextlib import suppress
 from pathlib import Path
 
 from mtbench.errors import MtbenchError
+from mtbench.processes import UNWRITTEN, orders
 from mtbench.runner import execute
 from mtbench.store import LOG, REQUEST, RunFolder
-from mtbench.tracebacks import summary
+from mtbench.tracebacks import MEMORY_HELP, is_out_of_memory, summary
 
 
 def main(folder: str, request: str, *plugins: str) -> None:
@@ -21,6 +23,9 @@ def main(folder: str, request: str, *plugins: str) -> None:
         folder: the run's.
         request: file with the request, which becomes the run's once its turn has come.
         plugins: plugin files that are loaded; the request only records them.
+
+    Raises:
+        OSError: if the run's folder cannot be written, not even the result of a failure.
     """
     run = RunFolder(Path(folder))
     with run.owned():
@@ -34,14 +39,25 @@ def main(folder: str, request: str, *plugins: str) -> None:
             execute(run, list(map(Path, plugins)), before=time.process_time())
         except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
-            sys.stderr.write(text)
-            run.end(failure(error, text))
+            with suppress(OSError):  # the log may be on the disk that is full
+                sys.stderr.write(text)
+            _end_failed(run, failure(error, text))
 
 
 def failure(error: BaseException, text: str) -> dict[str, object]:
     """Return the result of a run that failed: its error in one line, and the traceback."""
     message = " ".join(str(error).split()) if isinstance(error, MtbenchError) else ""
+    if is_out_of_memory(error):
+        message = f"{summary(error)}; {MEMORY_HELP}"
     return {"status": "failed", "error": message or summary(error), "traceback": text}
+
+
+def _end_failed(run: RunFolder, failed: dict[str, object]) -> None:
+    try:
+        run.end(failed)
+    except OSError:
+        run.clear()  # on a full disk, what the run wrote takes the room that this needs
+        run.end(failed)
 
 
 def _write_output_to(log: Path) -> None:
@@ -53,4 +69,10 @@ def _write_output_to(log: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    orders()  # none are given, but it must not go on alone
+    try:
+        main(*sys.argv[1:])
+    except OSError:
+        with suppress(OSError):
+            traceback.print_exc()
+        sys.exit(UNWRITTEN)

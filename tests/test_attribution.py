@@ -53,6 +53,10 @@ def make():
 
 def failing():
     return {}["nothing"]
+
+
+def hungry():
+    bytearray(1 << 60)
 """
 ELSEWHERE = """
 from mtbench.api import UsageError
@@ -193,6 +197,11 @@ def test_an_error_may_say_which_part_it_is_about() -> None:
     assert found == "balancer 'made' of fake: the balancer gave an epoch without a step"
     assert behind(BrokenCombiner("no update"), CELL) == [OUTER]
     assert behind(BrokenHead("sts", "Helped, gave nothing"), CELL) == [HELPED]
+
+
+def test_nobody_is_behind_memory_that_is_not_to_be_had(module: ModuleType) -> None:
+    with pytest.raises(MemoryError), naming({"balancer": FAILING}):
+        module.hungry()
 
 
 @pytest.mark.parametrize(

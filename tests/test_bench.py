@@ -176,7 +176,8 @@ def test_a_failing_cell_fails_alone(
     assert wrong.error is not None
     assert wrong.error.startswith("combiner 'wrong' of noting_combiners.py: ValueError: too far (")
     assert "Traceback" in wrong.log
-    assert killed.error == f"the cell's process was ended by signal {int(signal.SIGKILL)}"
+    assert killed.error is not None
+    assert killed.error.startswith("the cell's process was ended by signal 9 (SIGKILL) and left ")
     assert [name for name, *_ in notes(plugin)].count("A") == WARM_UP + 2
     with pytest.raises(RunsMissing, match="2 of 3 cells failed"):
         check_complete(result)

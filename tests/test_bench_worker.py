@@ -13,6 +13,7 @@ import torch
 from mtbench import bench_worker
 from mtbench.bench_worker import Subject, serve
 from mtbench.matmul import distinct_weights
+from mtbench.processes import ORPHANED
 from mtbench.runner import load_data, prepare, trainer
 from mtbench.store import RunFolder
 from mtbench.training import Trainer
@@ -317,13 +318,21 @@ def test_what_is_printed_is_no_answer(request_run: Request, tmp_path: Path) -> N
     plugin.write_text('print("hello from the plugin")\n')
     folder = request_run(plugins=[plugin])
 
-    done = subprocess.run(
+    with subprocess.Popen(
         [sys.executable, "-m", "mtbench.bench_worker", folder.path, "2", plugin],
-        input="step\n",
-        capture_output=True,
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        check=True,
-    )
+    ) as process:
+        assert process.stdin is not None
+        assert process.stdout is not None
+        process.stdin.write("step\n")
+        process.stdin.flush()
+        answers = [process.stdout.readline() for _ in range(2)]
+        rest, printed = process.communicate()
 
-    assert [json.loads(line)["status"] for line in done.stdout.splitlines()] == ["ready", "done"]
-    assert "hello from the plugin" in done.stderr
+    assert [json.loads(line)["status"] for line in answers] == ["ready", "done"]
+    assert rest == ""
+    assert "hello from the plugin" in printed
+    assert process.returncode == ORPHANED  # its orders ended without an end of its own

@@ -134,6 +134,11 @@ def test_what_a_component_raises_names_it(error: BaseException, message: str) ->
     assert caught.value.__cause__ is error
 
 
+def test_memory_that_is_not_to_be_had_names_no_component() -> None:
+    with pytest.raises(MemoryError), calling(TALL):
+        bytearray(1 << 60)
+
+
 @pytest.mark.parametrize("error", [PluginError("it is gone"), KeyboardInterrupt()], ids=repr)
 def test_what_explains_itself_passes(error: BaseException) -> None:
     with pytest.raises(type(error)) as caught, calling(TALL, "rejects"):

@@ -1,6 +1,8 @@
+import errno
+import io
 import json
 import os
-import signal
+import shutil
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -15,6 +17,7 @@ from mtbench.configuration import overlay
 from mtbench.executors import Job, default_jobs, run_all
 from mtbench.matrix.file import NamedCell
 from mtbench.planning import Planner
+from mtbench.processes import UNWRITTEN
 from mtbench.registry import Registry
 from mtbench.requests import request
 from mtbench.store import (
@@ -73,6 +76,7 @@ class Process:
     def __init__(self, command: list[Any], *, stdout: BinaryIO, **options: Any) -> None:
         *self.command, folder, self.request_file, self.plugin = command
         self.options = options
+        self.stdin = io.BytesIO()
         self.folder = RunFolder(Path(folder))
         self.request = json.loads(Path(self.request_file).read_text())
         stdout.write(self.prints)
@@ -154,7 +158,8 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     assert process.request == {"of": "a", "plugins": ["a.py"]}
     assert process.plugin == "a.py"
     assert process.options["stderr"] == subprocess.STDOUT
-    assert process.options["stdin"] == subprocess.DEVNULL
+    assert process.options["stdin"] == subprocess.PIPE
+    assert process.stdin.closed
     environment = process.options["env"]
     given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
     given["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # whatever the console's is
@@ -188,7 +193,7 @@ def test_progress_is_the_newest_event(processes: list[Process], jobs: list[Job])
 @pytest.mark.parametrize(
     ("death", "told"),
     [
-        ((-9, b"Error\n"), ("was ended by signal 9", "Error\n")),
+        ((-11, b"Error\n"), ("was ended by signal 11 (SIGSEGV)", "Error\n")),
         ((3, b""), ("ended with status 3", "of its log")),
     ],
 )
@@ -268,6 +273,86 @@ def test_a_process_that_dies_spoils_no_score_and_no_run_of_another(
 
     assert stored.folder.state() == "done"
     assert under_way.folder.read(RESULT) is None
+
+
+def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
+    processes: list[Process], jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first two are tried, a file lies in the place of all runs."""
+    monkeypatch.setattr(Process, "status", UNWRITTEN)
+    monkeypatch.setattr(Process, "result", None)
+    runs = jobs[0].store.runs
+
+    class Spoiling(Recorder):
+        def progressed(self, job: Job, event: dict[str, Any]) -> None:
+            shutil.rmtree(runs)
+            runs.write_text("")
+
+        def finished(self, job: Job, result: dict[str, Any]) -> None:
+            super().finished(job, result)
+            if job.name == "b":
+                runs.unlink()
+
+    note_event(jobs[0], '{"step": 1}', "")
+    recorder = Spoiling()
+
+    run_all(jobs, 1, recorder)
+
+    told = {name: result["error"] for name, result in recorder.results.items()}
+    cannot = f"the store {tmp_path} cannot be written: "
+    unwritten = "the run's process could not write to the store and left no result"
+    assert list(told) == ["a", "b", "c"]
+    assert told["a"].startswith(f"{unwritten}; {cannot}")
+    assert told["b"].startswith(f"its process cannot be started: {cannot}")
+    assert told["c"] == unwritten
+    assert jobs[2].folder.state() == "failed"
+
+
+def test_a_run_for_which_the_system_has_no_process_fails_and_leaves_nothing(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def popen(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(executors.subprocess, "Popen", popen)
+    recorder = Recorder()
+
+    run_all(jobs, 2, recorder)
+
+    assert {result["error"] for result in recorder.results.values()} == {
+        "its process cannot be started: [Errno 11] Resource temporarily unavailable"
+    }
+    assert [list(job.folder.path.iterdir()) for job in jobs] == [[], [], []]
+
+
+def test_a_log_that_cannot_be_read_hides_no_failure(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Process, "status", 3)
+    monkeypatch.setattr(Process, "result", None)
+    (jobs[0].folder.path / LOG).mkdir(parents=True)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+
+    assert recorder.results["a"]["status"] == jobs[0].folder.state() == "failed"
+
+
+@pytest.mark.parametrize("status", [120, -11])
+def test_a_process_that_dies_on_its_way_out_leaves_its_result(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """As Python does with 120 where a full disk does not take the last of the log."""
+    failed = {"status": "failed", "error": "no space left", "traceback": "..."}
+    monkeypatch.setattr(Process, "status", status)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+    monkeypatch.setattr(Process, "result", failed)
+    run_all(jobs[1:2], 1, recorder)
+
+    assert recorder.results["a"]["status"] == "done"
+    assert recorder.results["b"]["error"] == "no space left"
 
 
 def test_an_interrupt_ends_what_is_under_way_and_begins_nothing(
@@ -413,7 +498,9 @@ def test_a_run_that_is_killed_fails_and_the_others_go_on(
     result = folders["killed"].read(RESULT)
     assert result is not None
     assert result["error"] == (
-        f"the run's process was ended by signal {signal.SIGKILL.value} and left no result"
+        "the run's process was ended by signal 9 (SIGKILL) and left no result; was it the "
+        "system's out-of-memory killer? fewer --jobs, a smaller train.micro_batch_size or more "
+        "memory help"
     )
     assert "about to go" in result["traceback"]
     assert "overall" not in result

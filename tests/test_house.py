@@ -26,7 +26,7 @@ LONGEST = 300  # lines of a module
 GROUND = """
     errors devices randomness metrics learning_rate targets protocols combination specs
     parameters hookspecs api labels data_files table_files tables layouts tracebacks
-    model_schema blocking version escaping console
+    model_schema blocking version escaping console interrupts processes
 """
 UNDER = """
     validation coercion imports provenance plugin_files entries attribution refusals registry

@@ -26,6 +26,7 @@ from mtbench.store import (
     PREDICTIONS,
     REQUEST,
     RESULT,
+    TEST_USES,
     Damaged,
     RunFolder,
     Store,
@@ -329,6 +330,18 @@ def test_scores_of_test_are_logged_before_anybody_sees_them(
         evaluate(folder, "test")
 
 
+def test_a_use_that_could_not_be_logged_is_told_before_anything_is_computed(
+    tmp_path: Path,
+) -> None:
+    folder = Store(tmp_path).create("key")  # a run without a result
+    (tmp_path / TEST_USES).mkdir()
+
+    with pytest.raises(UsageError, match=r"^the store .* cannot be written: "):
+        evaluate(folder, "test")
+    with pytest.raises(RunsMissing):
+        evaluate(folder, "dev")
+
+
 # --- what has changed since -------------------------------------------------------------------
 
 
@@ -339,6 +352,21 @@ def test_the_model_is_the_trained_one(trained: Callable[..., RunFolder]) -> None
     stored = load_file(folder.path / CHECKPOINT)
     assert stored
     assert all(torch.equal(state[name], tensor) for name, tensor in stored.items())
+
+
+def test_a_checkpoint_that_does_not_fit_into_memory_is_not_damaged(
+    trained: Callable[..., RunFolder], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder = copied(trained(), tmp_path)
+
+    def load_file(_: Path) -> None:
+        torch.empty(1 << 50)
+
+    monkeypatch.setattr("mtbench.prediction.load_file", load_file)
+
+    with pytest.raises(RuntimeError, match="can't allocate memory"):
+        restore(folder)
+    assert folder.state() == "done"
 
 
 CHANGES: dict[str, Callable[[Tensor], dict[str, Tensor]]] = {

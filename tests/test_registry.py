@@ -299,6 +299,15 @@ def test_a_distribution_without_its_metadata(install: Install) -> None:
     assert entry.provider == Provider("(unnamed)", "", "fake")
 
 
+@pytest.mark.parametrize("source", ["{}", "@hookimpl\ndef mtbench_heads():\n    {}"])
+def test_a_plugin_that_gets_no_memory_is_not_broken(install: Install, source: str) -> None:
+    hungry = source.format("bytearray(1 << 60)")
+    install("hungry", f"from mtbench.api import hookimpl\n\n\n{hungry}\n")
+
+    with pytest.raises(MemoryError):
+        Registry.load()
+
+
 def test_a_problem_in_one_line(install: Install) -> None:
     install("fake", heads("Tall"), version="0.7")
 

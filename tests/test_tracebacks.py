@@ -1,10 +1,11 @@
+import errno
 import importlib
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from mtbench.tracebacks import VARIABLE, place, show, summary
+from mtbench.tracebacks import VARIABLE, is_out_of_memory, place, show, summary
 
 
 class Wordless(Exception):
@@ -23,6 +24,61 @@ class Wordless(Exception):
 )
 def test_an_error_in_one_line(error: BaseException, line: str) -> None:
     assert summary(error) == line
+
+
+# --- memory -----------------------------------------------------------------------------------
+
+CPU = "[enforce fail] DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+SHORTAGES = [
+    MemoryError(),
+    MemoryError("Unable to allocate 256. PiB for an array"),
+    OSError(errno.ENOMEM, "Cannot allocate memory"),
+    RuntimeError(CPU),
+    RuntimeError("CUDA error: out of memory\nCompile with"),
+    RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
+    RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
+    RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
+    RuntimeError("unable to mmap 9 bytes from file <x>: Cannot allocate memory (12)"),
+]
+
+
+@pytest.mark.parametrize("error", SHORTAGES, ids=repr)
+def test_memory_that_is_not_to_be_had(error: Exception) -> None:
+    wrapped = ValueError("the table is too large")
+    wrapped.__cause__ = error
+
+    assert is_out_of_memory(error)
+    assert is_out_of_memory(wrapped)
+    said = " ".join(str(error).split())
+    told = f"{type(error).__name__}: {said}" if said else "MemoryError"
+    assert summary(error) == summary(wrapped) == f"out of memory ({told})"
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        OSError(errno.ENOSPC, "No space left on device"),
+        RuntimeError("a memory of 9 slots is out of range"),
+        KeyError("memory"),
+    ],
+    ids=repr,
+)
+def test_other_errors_are_none_of_memory(error: Exception) -> None:
+    unrelated = ValueError("no number")
+    unrelated.__context__ = MemoryError()
+
+    assert not is_out_of_memory(error)
+    assert not is_out_of_memory(unrelated)
+
+
+def test_an_error_that_is_its_own_cause() -> None:
+    error = ValueError("of itself")
+    error.__cause__ = error
+
+    assert summary(error) == "ValueError: of itself"
+
+
+# --- places -----------------------------------------------------------------------------------
 
 
 def caught(function: Callable[[], object]) -> BaseException:

@@ -201,6 +201,12 @@ class Wordless(Exception):
         (RuntimeError("one\n   two\n"), "RuntimeError: one two"),
         (Wordless(), "Wordless"),
         (UsageError(""), "UsageError"),
+        (EOFError("Ran out of input"), "EOFError: Ran out of input"),
+        (
+            MemoryError(),
+            "out of memory (MemoryError); fewer --jobs, a smaller train.micro_batch_size or more "
+            "memory help",
+        ),
     ],
     ids=repr,
 )
@@ -212,13 +218,26 @@ def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
     }
 
 
+# --- processes --------------------------------------------------------------------------------
+
+
+def process_of(run: RunFolder, request_file: Path) -> subprocess.Popen[bytes]:
+    """Start the worker as a process, which ends when it is forgotten."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mtbench.worker", run.path, request_file],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
 def test_a_device_that_is_not_there_is_told_in_one_line(request_run: Any) -> None:
     run = request_run(device="cuda:99")
     file = run.path / "run.json.1-0"
     (run.path / REQUEST).rename(file)
 
-    command = [sys.executable, "-m", "mtbench.worker", run.path, file]
-    subprocess.run(command, capture_output=True, check=True)
+    with process_of(run, file) as process:
+        assert process.wait() == 0
 
     result = run.read(RESULT)
     assert result["status"] == "failed"

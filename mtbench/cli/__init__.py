@@ -1,8 +1,8 @@
 """The command line: every command parses, calls the harness and prints."""
 
 import io
-import signal
 import sys
+from typing import Any
 
 import click
 
@@ -18,12 +18,35 @@ from mtbench.cli.schema import schema
 from mtbench.cli.streams import check_stdout, standard_streams
 from mtbench.console import say
 from mtbench.errors import ExitCode, MtbenchError
-from mtbench.tracebacks import show
+from mtbench.interrupts import interruptible
+from mtbench.tracebacks import is_out_of_memory, show, summary
 from mtbench.version import __version__
+
+
+class Masked(Exception):
+    """An error that click would take for something else: for a Ctrl-D, or for ``| head``.
+
+    There are no prompts here, and stdout minds its reader itself.
+    """
+
+    def __init__(self, error: EOFError | OSError) -> None:
+        super().__init__(error)
+        self.error = error
 
 
 class Commands(click.Group):
     """All commands; before each, a namesake that is installed too is warned of."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Call the command, and mask what click would misunderstand.
+
+        Raises:
+            Masked: in place of an ``EOFError`` or an ``OSError``.
+        """
+        try:
+            return super().invoke(ctx)
+        except (EOFError, OSError) as error:
+            raise Masked(error) from error
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         if not ctx.resilient_parsing:  # else a shell completes a word
@@ -83,9 +106,7 @@ def main() -> None:
 
     What the user can mend is one line; a bug keeps its traceback, which Python prints.
     """
-    # A scheduler ends a study with SIGTERM; its runs' processes must not outlive it.
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
-    with standard_streams():
+    with standard_streams(), interruptible():
         code = _answer()
     sys.exit(int(code))
 
@@ -94,19 +115,33 @@ def _answer() -> int:
     """Run the command line, say what went wrong, and return the exit code."""
     try:
         check_stdout()
-        code: int = cli.main(standalone_mode=False) or ExitCode.DONE
+        code: int = _run() or ExitCode.DONE
         sys.stdout.flush()
-    except MtbenchError as error:
-        show(error)
-        say(f"error: {error}")
-        return error.exit_code
     except click.ClickException as error:
         message = io.StringIO()
         error.show(file=message)
         for line in message.getvalue().splitlines():
             say(line)
         return ExitCode.USAGE
-    except (click.Abort, KeyboardInterrupt):
-        say("interrupted; what is stored stays, the next call goes on from there")
-        return ExitCode.INTERRUPTED
+    except Exception as error:
+        if is_out_of_memory(error):
+            told, code = summary(error), ExitCode.RUNS_MISSING
+        elif isinstance(error, MtbenchError):
+            told, code = str(error), error.exit_code
+        else:
+            raise
+        show(error)
+        say(f"error: {told}")
     return code
+
+
+def _run() -> int | None:
+    """Call the command that the arguments name; what it raises comes out as it is."""
+    try:
+        code: int | None = cli.main(standalone_mode=False)
+        return code
+    except click.Abort:
+        raise KeyboardInterrupt from None
+    except Masked as masked:
+        error = masked.error
+    raise error

@@ -2,6 +2,7 @@
 
 import io
 import os
+import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -94,7 +95,9 @@ class _Place(io.RawIOBase):
     def write(self, data: Any) -> int:
         if not self._is_lost:
             try:
-                return self._raw.write(data)
+                while (written := self._raw.write(data)) is None:  # it does not block, and is full
+                    select.select([], [self._raw], [])
+                return written
             except OSError as error:
                 self._is_lost = True
                 self._failed(error)

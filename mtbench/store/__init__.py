@@ -11,6 +11,7 @@ from mtbench.store.files import (
     write_json,
 )
 from mtbench.store.keys import canonical, digest_without, run_key
+from mtbench.store.leftovers import attempt_name
 from mtbench.store.machines import machine
 from mtbench.store.owners import OWNER
 from mtbench.store.records import (
@@ -46,6 +47,7 @@ __all__ = [
     "RunFolder",
     "State",
     "Store",
+    "attempt_name",
     "canonical",
     "digest_of",
     "digest_without",

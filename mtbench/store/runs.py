@@ -24,6 +24,7 @@ from mtbench.store.files import (
     remove_what_is_no_file,
     renamed,
 )
+from mtbench.store.leftovers import sweep
 from mtbench.store.owners import owning
 from mtbench.store.records import (
     CHECKPOINT,
@@ -216,15 +217,15 @@ class Store:
         """Return all timings by key; those that are torn or older are named on stderr."""
         return timings.read(self.timings)
 
-    def check_timings(self) -> None:
-        """Make sure that timings can be written.
+    def check(self, folder: Path) -> None:
+        """Make sure that one of the store's folders can be written.
 
         Raises:
-            UsageError: if they cannot.
+            UsageError: if it cannot.
         """
-        self._make(self.timings)
-        with self.writing(), TemporaryFile(dir=self.timings):
-            pass
+        self._make(folder)
+        with self.writing(), TemporaryFile(dir=folder, buffering=0) as file:
+            file.write(b"\n")  # a full disk may still take a name
 
     def log_test_use(self, use: Mapping[str, Any]) -> None:
         """Add a line to ``test_uses.jsonl``, one process at a time; see ``held_out``.
@@ -252,6 +253,8 @@ class Store:
             if not ignore.exists():
                 with renamed(ignore) as temporary:
                     temporary.write_text("*\n", encoding="utf-8")
+            for each in {self.root, folder}:
+                sweep(each)
 
     @contextmanager
     def writing(self) -> Iterator[None]:

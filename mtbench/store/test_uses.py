@@ -5,6 +5,8 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from io import BufferedRandom
 from pathlib import Path
 from typing import Any
 
@@ -27,8 +29,7 @@ def add(root: Path, use: Mapping[str, Any]) -> None:
         OSError: if it cannot be written.
     """
     line = json.dumps(use, ensure_ascii=False, allow_nan=False).encode() + b"\n"
-    file = root / TEST_USES
-    with FileLock(f"{file}.{LOCK}"), file.open("ab+") as log:
+    with _opened(root) as log:
         if log.tell():
             log.seek(-1, os.SEEK_END)
             if log.read(1) != b"\n":  # a process died while it wrote
@@ -36,6 +37,23 @@ def add(root: Path, use: Mapping[str, Any]) -> None:
         log.write(line)
         log.flush()
         os.fsync(log.fileno())
+
+
+def check(root: Path) -> None:
+    """Make sure that a line can be added, as far as that can be told.
+
+    Raises:
+        OSError: if not.
+    """
+    with _opened(root):
+        pass
+
+
+@contextmanager
+def _opened(root: Path) -> Iterator[BufferedRandom]:
+    file = root / TEST_USES
+    with FileLock(f"{file}.{LOCK}"), file.open("ab+") as log:
+        yield log
 
 
 def read(root: Path) -> Iterator[dict[str, Any]]:

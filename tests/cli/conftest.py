@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.cli import main
+from mtbench.interrupts import ENDS
 
 MATRIX = """
 title = "a small study"
@@ -119,9 +120,10 @@ def call(
         assert isinstance(ended.value.code, int)
         return Answer(ended.value.code, out, err)
 
-    before = signal.getsignal(signal.SIGTERM)
+    before = {each: signal.getsignal(each) for each in ENDS}
     yield run
-    signal.signal(signal.SIGTERM, before)
+    for each, handler in before.items():
+        signal.signal(each, handler)
     sys.modules.pop("trouble_heads", None)
 
 

@@ -1,5 +1,6 @@
 """The command line as a whole; it is in ``mtbench/cli/__init__.py``."""
 
+import errno
 import os
 import shutil
 import signal
@@ -15,6 +16,7 @@ import pytest
 from mtbench import __version__
 from mtbench.cli import cli, main
 from mtbench.errors import ExitCode
+from mtbench.tracebacks import summary
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -306,6 +308,41 @@ def test_a_bug_keeps_its_traceback(falls: Callable[[BaseException], None]) -> No
         main()
 
 
+@pytest.mark.parametrize(
+    "error",
+    [
+        EOFError("Ran out of input"),
+        BrokenPipeError(errno.EPIPE, "Broken pipe"),
+        OSError(errno.EPIPE, "Broken pipe"),
+    ],
+    ids=repr,
+)
+def test_what_click_would_take_for_something_else_is_a_bug(
+    falls: Callable[[BaseException], None], error: Exception
+) -> None:
+    falls(error)
+
+    with pytest.raises(type(error)) as caught:
+        main()
+    assert caught.value is error
+
+
+@pytest.mark.parametrize(
+    "error",
+    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+    ids=repr,
+)
+def test_want_of_memory_is_one_line(
+    call: Call, falls: Callable[[BaseException], None], error: Exception
+) -> None:
+    falls(error)
+
+    answer = call("status")
+
+    assert (answer.code, answer.out) == (3, "")
+    assert answer.err == f"error: {summary(error)}\n"
+
+
 def test_an_interrupt_is_130(call: Call, falls: Callable[[BaseException], None]) -> None:
     falls(KeyboardInterrupt())
 
@@ -315,10 +352,12 @@ def test_an_interrupt_is_130(call: Call, falls: Callable[[BaseException], None])
     assert answer.err.strip().startswith("interrupted; what is stored stays")
 
 
-def test_the_end_that_a_scheduler_sets_is_an_interrupt(
-    call: Call, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("name", ["SIGTERM", "SIGHUP"])
+def test_the_end_that_a_scheduler_or_a_terminal_sets_is_an_interrupt(
+    call: Call, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
-    monkeypatch.setattr("mtbench.overview.runs", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    number = signal.Signals[name]
+    monkeypatch.setattr("mtbench.overview.runs", lambda _: os.kill(os.getpid(), number))
 
     assert call("status").code == 130
 

@@ -1,4 +1,5 @@
 import io
+import json
 import os
 import subprocess
 import sys
@@ -179,6 +180,29 @@ def test_a_character_that_the_console_lacks_is_replaced(tmp_path: Path, encoding
     code, out, err = call(TITLE)
     assert (code, out) == (2, "")
     assert err.startswith(f"error: {TITLE.encode(name, 'backslashreplace').decode(name)}: ")
+
+
+@needs_shell
+def test_a_stdout_that_does_not_block_is_waited_for(tmp_path: Path) -> None:
+    """As a pipe is that the reader, or another writer, has set so."""
+    reading, writing = os.pipe()
+    os.set_blocking(writing, False)
+    while True:  # full before the first word
+        try:
+            os.write(writing, b" ")
+        except BlockingIOError:
+            break
+    with subprocess.Popen(
+        [*MTBENCH, "schema"], stdout=writing, stderr=subprocess.PIPE, cwd=tmp_path, text=True
+    ) as process:
+        os.close(writing)
+        with os.fdopen(reading, encoding="utf-8") as pipe:
+            read = pipe.read()
+        assert process.stderr is not None
+        assert process.stderr.read() == ""
+
+    assert process.returncode == 0
+    assert json.loads(read)["type"] == "object"
 
 
 def test_streams_are_given_back(capsys: pytest.CaptureFixture[str]) -> None:

@@ -308,7 +308,7 @@ def test_a_timing_that_does_not_fit_on_the_disk(
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
 
-    store.check_timings()
+    store.check(store.timings)
     monkeypatch.setattr(timings, "write_json", full)
 
     with pytest.raises(UsageError, match=r"store .* cannot be written: .*No space left"):
@@ -316,7 +316,7 @@ def test_a_timing_that_does_not_fit_on_the_disk(
 
 
 def test_checking_leaves_nothing_behind(store: Store) -> None:
-    store.check_timings()
+    store.check(store.timings)
 
     assert list(store.timings.iterdir()) == []
 
@@ -328,7 +328,7 @@ def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="cannot be written"):
         store.write_timing("a", {})
     with pytest.raises(UsageError, match="cannot be written"):
-        store.check_timings()
+        store.check(store.timings)
     with pytest.raises(UsageError, match="cannot be written"):
         store.create("a")
     with pytest.raises(UsageError, match="cannot be written"):
