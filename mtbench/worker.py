@@ -2,7 +2,6 @@
 
 import os
 import sys
-import time
 import traceback
 from contextlib import suppress
 from pathlib import Path
@@ -11,6 +10,7 @@ from mtbench.errors import MtbenchError
 from mtbench.processes import UNWRITTEN, orders
 from mtbench.runner import execute
 from mtbench.store import LOG, REQUEST, RunFolder
+from mtbench.store.owners import seconds_alive
 from mtbench.tracebacks import MEMORY_HELP, is_out_of_memory, summary
 
 
@@ -27,6 +27,8 @@ def main(folder: str, request: str, *plugins: str) -> None:
     Raises:
         OSError: if the run's folder cannot be written, not even the result of a failure.
     """
+    # What starting Python and importing torch took is the run's too; waiting for others is not.
+    before = seconds_alive()
     run = RunFolder(Path(folder))
     with run.owned():
         if run.state() == "done":
@@ -35,8 +37,7 @@ def main(folder: str, request: str, *plugins: str) -> None:
         Path(request).replace(run.path / REQUEST)
         _write_output_to(run.path / LOG)
         try:
-            # What starting Python and importing torch took is the run's, too.
-            execute(run, list(map(Path, plugins)), before=time.process_time())
+            execute(run, list(map(Path, plugins)), before=before)
         except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             with suppress(OSError):  # the log may be on the disk that is full

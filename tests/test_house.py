@@ -35,7 +35,8 @@ PAPER = """
     configuration matrix resolution schedule filtering identity relatives planned_runs unchecked
     planning run_states store requests history data evidence board held_out plan_rendering html
     overview catalogue data_tables token_column token_cache tokenisation data_report timings
-    durations bench_rendering scaffold latex plain markdown spreadsheet outputs
+    cost_relatives durations forecast bench_rendering scaffold latex plain markdown spreadsheet
+    outputs
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
