@@ -150,13 +150,10 @@ def _set_each(config: Config, root: str, value: Any) -> None:
 
 
 def _set_in_section(section: Config, path: list[str], value: Any) -> None:
-    name, rest = path[0], path[1:]
-    if not rest:
-        section[name] = value
-        return
-    inner = section.get(name)
-    section[name] = inner if isinstance(inner, dict) else {}
-    _set_in_section(section[name], rest, value)
+    name, *inner = path
+    table = section.get(name)
+    before = table if isinstance(table, dict) else {}
+    section[name] = {**before, ".".join(inner): value} if inner else value
 
 
 def _component(current: Config, path: list[str], value: Any, key: str) -> Config:
