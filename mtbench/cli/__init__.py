@@ -94,7 +94,7 @@ def _answer() -> int:
     """Run the command line, say what went wrong, and return the exit code."""
     try:
         check_stdout()
-        code: int = cli.main(standalone_mode=False) or ExitCode.DONE
+        code: int = cli.main(prog_name="mtbench", standalone_mode=False) or ExitCode.DONE
         sys.stdout.flush()
     except MtbenchError as error:
         show(error)

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import click
 
-from mtbench.cli.options import data_option, load_registry, plugin_option
+from mtbench.cli.options import PathType, data_option, load_registry, plugin_option
 from mtbench.cli.tables import print_table
 from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
@@ -19,7 +19,7 @@ def data() -> None:
 
 
 @data.command("status")
-@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
+@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=PathType())
 @data_option
 @plugin_option
 def status(
@@ -77,7 +77,7 @@ def status(
     "folder",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="The data folder to put them into.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

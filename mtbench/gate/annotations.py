@@ -8,6 +8,7 @@ from mtbench.errors import UsageError
 from mtbench.escaping import visible
 from mtbench.gate.rendering import as_markdown, describe
 from mtbench.gate.verdicts import CODES, Comparison, GateReport
+from mtbench.matrix.locations import file_of
 
 MOST = 10
 """Annotations of a step and level that GitHub shows; there are no more in all."""
@@ -26,7 +27,7 @@ def workflow_commands(report: GateReport, file: Path) -> list[str]:
     Args:
         file: what the annotations are on: the matrix, its file or the folder of that.
     """
-    file = file / "matrix.toml" if file.is_dir() else file
+    file = file_of(file)
     order = list(CODES)
     open_ones = [one for one in report.comparisons if one.verdict != "passed"]
     open_ones.sort(key=lambda one: order.index(one.verdict))

@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from mtbench.bounds import check_path
 from mtbench.errors import UsageError
 
 
@@ -86,7 +87,7 @@ def path(name: str, given: Any) -> Path:
     """
     if not isinstance(given, str | Path):
         raise UsageError(f"{name}: expected a path (given: {given!r})")
-    return Path(given)
+    return check_path(Path(given))
 
 
 def paths(name: str, given: Any) -> list[Path]:
