@@ -32,7 +32,7 @@ def check_value(value: Any, depth: int = DEEPEST) -> None:
         return
     if not depth:
         raise UsageError(TOO_DEEP)
-    for part in value.values() if isinstance(value, Mapping) else value:
+    for part in (*value, *value.values()) if isinstance(value, Mapping) else value:
         check_value(part, depth - 1)
 
 
@@ -70,3 +70,15 @@ def check_path(path: Path) -> Path:
     except ValueError:
         raise UsageError(f"{path}: no path has such characters") from None
     return path
+
+
+def user_path(text: str) -> Path:
+    """Return a path that a file or a setting names, with ``~`` as the user's home.
+
+    Raises:
+        UsageError: if there is no such user, or as for ``check_path``.
+    """
+    try:
+        return check_path(Path(text).expanduser())
+    except RuntimeError:
+        raise UsageError(f"{text}: nobody has that home directory") from None
