@@ -1,10 +1,11 @@
 """The configuration of a cell as it is written: its sections, and one layer over another."""
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
+from mtbench.bounds import DEEPEST, TOO_DEEP
 from mtbench.errors import UsageError, unknown
 from mtbench.learning_rate import Decay
 from mtbench.parameters import Rate
@@ -88,6 +89,21 @@ BUDGETS = {"steps": "epochs", "epochs": "steps"}
 
 ROOTS = ("tasks", "heads", *SLOTS, *SECTIONS)
 
+OF_MATRIX: Mapping[str, str] = {
+    "title": "",
+    "seeds": "--seeds N",
+    "reference": "--reference CELL",
+    "design": "",
+    "base": "--set KEY=VALUE",
+    "axes": "--axis KEY=V1,V2",
+    "steps": "",
+    "parts": "",
+    "include": "",
+    "exclude": "",
+    "gate": "",
+}
+"""Keys of a matrix file that are none of a cell, and the options of the same meaning."""
+
 
 def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
     """Return a configuration with changes laid over it; the one given stays as it was.
@@ -106,6 +122,8 @@ def overlay(config: Config, changes: Mapping[str, Any]) -> Config:
     """
     result = {key: _copy(value) for key, value in config.items()}
     for key, value in sorted(changes.items(), key=lambda change: change[0].count(".")):
+        if key.count(".") > DEEPEST:
+            raise UsageError(TOO_DEEP)
         _set(result, key.split("."), _copy(value), key)
     if "train.steps" in changes and "train.epochs" in changes:
         raise UsageError("exactly one of train.steps and train.epochs must be set, not both")
@@ -122,7 +140,7 @@ def _copy(value: Any) -> Any:
 def _set(config: Config, path: list[str], value: Any, key: str) -> None:
     root, rest = path[0], path[1:]
     if root not in ROOTS:
-        raise unknown("key", root, ROOTS, where=key if rest else "")
+        raise _nowhere(config, root, key)
     if root == "tasks":
         if rest:
             raise UsageError(f"{key}: tasks are set as one list")
@@ -141,6 +159,32 @@ def _set(config: Config, path: list[str], value: Any, key: str) -> None:
         _set_each(config, root, value)
 
 
+def _nowhere(config: Config, root: str, key: str) -> UsageError:
+    """Say of a key that leads nowhere where it belongs, or what it may have been meant as."""
+    if root != key:
+        return unknown("key", root, ROOTS, where=key)
+    meant = sorted({long for long in _dotted(config) if long.rpartition(".")[2] == key})
+    if meant:
+        return UsageError(f"unknown key {key!r}; did you mean {' or '.join(map(repr, meant))}?")
+    if key in OF_MATRIX:
+        option = f" ({OF_MATRIX[key]} on the command line)" if OF_MATRIX[key] else ""
+        return UsageError(
+            f"{key!r} is no key of a cell: it stands at the top of a matrix file{option}"
+        )
+    return unknown("key", key, ROOTS)
+
+
+def _dotted(config: Config) -> Iterator[str]:
+    """Yield the keys of all settings, and of the parameters that components are given."""
+    for name, section in SECTIONS.items():
+        yield from (f"{name}.{field}" for field in section.model_fields)
+    components = {slot: config.get(slot) for slot in SLOTS}
+    components |= {f"heads.{task}": head for task, head in config.get("heads", {}).items()}
+    for place, component in components.items():
+        if isinstance(component, dict):
+            yield from (f"{place}.{parameter}" for parameter in component)
+
+
 def _set_each(config: Config, root: str, value: Any) -> None:
     """Lay a whole section over a configuration, key by key."""
     if not isinstance(value, dict):
@@ -152,15 +196,14 @@ def _set_each(config: Config, root: str, value: Any) -> None:
 
 
 def _set_in_table(table: Config, path: list[str], value: Any, key: str) -> None:
-    name, rest = path[0], path[1:]
-    if not rest:
-        table[name] = value
-        return
-    inner = table.get(name)
-    if isinstance(inner, list):
-        raise UsageError(f"{key}: {name} is a list, which is set as a whole")
-    table[name] = inner if isinstance(inner, dict) else {}
-    _set_in_table(table[name], rest, value, key)
+    *parents, last = path
+    for name in parents:
+        inner = table.get(name)
+        if isinstance(inner, list):
+            raise UsageError(f"{key}: {name} is a list, which is set as a whole")
+        table[name] = inner if isinstance(inner, dict) else {}
+        table = table[name]
+    table[last] = value
 
 
 def _component(current: Config, path: list[str], value: Any, key: str) -> Config:

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 
+from mtbench.bounds import DEEPEST
 from mtbench.errors import UsageError
 
 Predicate = Callable[[str], bool]
@@ -32,6 +33,7 @@ class _Parser:
 
     def __init__(self, expression: str) -> None:
         self.expression = expression
+        self.depth = 0
         found = TOKEN.findall(expression)
         if any(stray for *_, stray in found):
             raise self.error()
@@ -46,26 +48,31 @@ class _Parser:
         )
 
     def disjunction(self) -> Predicate:
-        left = self.conjunction()
+        parts = [self.conjunction()]
         while self._take("or"):
-            left = _either(left, self.conjunction())
-        return left
+            parts.append(self.conjunction())
+        return lambda name: any(holds(name) for holds in parts)
 
     def conjunction(self) -> Predicate:
-        left = self.negation()
+        parts = [self.negation()]
         while self._take("and"):
-            left = _both(left, self.negation())
-        return left
+            parts.append(self.negation())
+        return lambda name: all(holds(name) for holds in parts)
 
     def negation(self) -> Predicate:
-        if self._take("not"):
-            inner = self.negation()
-            return lambda name: not inner(name)
-        return self.atom()
+        expected = True
+        while self._take("not"):
+            expected = not expected
+        holds = self.atom()
+        return lambda name: holds(name) is expected
 
     def atom(self) -> Predicate:
         if self._take("("):
+            self.depth += 1
+            if self.depth > DEEPEST:
+                raise UsageError(f"-k: brackets are nested more than {DEEPEST} deep")
             inner = self.disjunction()
+            self.depth -= 1
             if not self._take(")"):
                 raise self.error()
             return inner
@@ -79,11 +86,3 @@ class _Parser:
             self.tokens.pop(0)
             return True
         return False
-
-
-def _both(left: Predicate, right: Predicate) -> Predicate:
-    return lambda name: left(name) and right(name)
-
-
-def _either(left: Predicate, right: Predicate) -> Predicate:
-    return lambda name: left(name) or right(name)

@@ -9,6 +9,7 @@ from pathlib import Path
 from shlex import quote
 from typing import Any
 
+from mtbench.bounds import check_path, user_path
 from mtbench.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
 from mtbench.entries import Entry, build_parameters, build_task, calling, label
 from mtbench.errors import Incomplete, PluginError, UsageError, unknown
@@ -100,7 +101,7 @@ class Resolver:
         data = self._section("data", config)
         folder = Path(data["dir"]) if data["dir"] is not None else self._default_folder
         if folder is not None:  # as it lies, so that the run finds it from wherever it starts
-            data = {**data, "dir": str(folder.expanduser().absolute())}
+            data = {**data, "dir": str(user_path(str(folder)).absolute())}
         self._check_batch_sizes(train, tasks)
         parts = {slot: config.get(slot, DEFAULTS[slot]) for slot in SLOTS}
         heads = config.get("heads", {})
@@ -244,14 +245,14 @@ def _absolute(locations: Mapping[str, Any], shipped: Container[str]) -> dict[str
     return {
         key: str(Path(value).absolute())
         for key, value in locations.items()
-        if isinstance(value, str) and value not in shipped and Path(value).exists()
+        if isinstance(value, str) and value not in shipped and check_path(Path(value)).exists()
     }
 
 
 def _from_anywhere(values: Config, locations: Container[str]) -> dict[str, str]:
     """Return the parameters that are paths from here as they are from anywhere."""
     return {
-        key: str(Path(value).expanduser().absolute())
+        key: str(user_path(value).absolute())
         for key, value in values.items()
         if key in locations and isinstance(value, str)
     }

@@ -11,6 +11,7 @@ from pydantic import (
     model_validator,
 )
 
+from mtbench.bounds import check_value
 from mtbench.coercion import Place, misread, place_of
 from mtbench.errors import Incomplete, UsageError, nearest
 
@@ -25,6 +26,8 @@ class Checked(BaseModel):
     def _numbers_are_meant(
         cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
+        if info.mode == "python":
+            check_value(given)
         made = handler(given)
         wrong = misread(cls, given, made) if info.mode == "python" else {}
         if wrong:
@@ -47,6 +50,10 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     """
     made: Model | None = None
     faults: list[Any] = []
+    try:
+        check_value(given)
+    except UsageError as error:
+        raise UsageError(f"{where}: {error}") from None
     try:
         made = model.model_validate(given)
     except ValidationError as error:

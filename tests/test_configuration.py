@@ -4,8 +4,16 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mtbench.configuration import Config, DataConfig, TrainConfig, as_table, overlay
+from mtbench.configuration import (
+    OF_MATRIX,
+    Config,
+    DataConfig,
+    TrainConfig,
+    as_table,
+    overlay,
+)
 from mtbench.errors import UsageError
+from mtbench.matrix.file import Matrix
 
 GIVEN: Config = {
     "tasks": ["sst", "sts"],
@@ -270,3 +278,53 @@ def test_values_that_no_training_has(given: dict[str, Any]) -> None:
 def test_values_that_no_data_have(given: dict[str, Any]) -> None:
     with pytest.raises(ValidationError):
         DataConfig(**given)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("lr", "unknown key 'lr'; did you mean 'train.lr'?"),
+        ("batch_size", "unknown key 'batch_size'; did you mean 'train.batch_size'?"),
+        ("dir", "unknown key 'dir'; did you mean 'data.dir'?"),
+        ("layers", "unknown key 'layers'; did you mean 'encoder.layers'?"),
+        ("pair", "unknown key 'pair'; did you mean 'heads.sts.pair'?"),
+        ("steps", "unknown key 'steps'; did you mean 'train.steps'?"),
+        (
+            "dropout",
+            "unknown key 'dropout'; did you mean 'heads.sts.dropout' or 'train.dropout'?",
+        ),
+        (
+            "seeds",
+            "'seeds' is no key of a cell: it stands at the top of a matrix file "
+            "(--seeds N on the command line)",
+        ),
+        ("title", "'title' is no key of a cell: it stands at the top of a matrix file"),
+        (
+            "axes",
+            "'axes' is no key of a cell: it stands at the top of a matrix file "
+            "(--axis KEY=V1,V2 on the command line)",
+        ),
+        ("trian", "unknown key 'trian'; did you mean 'train'?"),
+        ("trian.lr", "unknown key 'trian' in trian.lr; did you mean 'train'?"),
+    ],
+)
+def test_a_key_that_leads_nowhere_comes_with_where_it_belongs(key: str, told: str) -> None:
+    config = {
+        "encoder": {"name": "minbert", "layers": 1},
+        "heads": {"sts": {"name": "linear", "pair": "joined", "dropout": 0.1}, "pd": "linear"},
+    }
+
+    with pytest.raises(UsageError) as caught:
+        overlay(config, {key: 1})
+
+    assert str(caught.value).startswith(told)
+
+
+def test_every_key_of_a_matrix_that_is_none_of_a_cell_is_known_as_one() -> None:
+    assert list(OF_MATRIX) == list(Matrix.model_fields)
+
+
+def test_a_setting_has_no_depth_of_its_own() -> None:
+    key = ".".join(["train", "batch_size", *"a" * 5000])
+
+    assert overlay({}, {key: 1}) == {"train": {"batch_size": {".".join("a" * 5000): 1}}}

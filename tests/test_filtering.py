@@ -82,6 +82,28 @@ def test_what_is_no_expression(expression: str) -> None:
     )
 
 
+@pytest.mark.parametrize(
+    "expression", ["(" * 10_000, "(" * 65 + "sum" + ")" * 65], ids=["open", "paired"]
+)
+def test_brackets_that_are_nested_too_deeply_are_refused(expression: str) -> None:
+    with pytest.raises(UsageError, match=r"^-k: brackets are nested more than 64 deep$"):
+        name_filter(expression)
+
+
+@pytest.mark.parametrize(
+    ("expression", "expected"),
+    [
+        ("(" * 64 + "sum" + ")" * 64, [0]),
+        ("(sum) or " * 10_000 + "step", [0, 2]),
+        ("sum and " * 10_000 + "sum", [0]),
+        ("not " * 10_001 + "sum", [1, 2]),
+    ],
+    ids=["brackets", "or", "and", "not"],
+)
+def test_an_expression_may_be_long(expression: str, expected: list[int]) -> None:
+    assert kept(expression) == expected
+
+
 Written = tuple[str, Callable[[str], bool]]
 
 WORDS = st.sampled_from(["a", "b", "C", "ab", "=", "not a", "or"])

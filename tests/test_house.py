@@ -24,7 +24,7 @@ LONGEST = 300  # lines of a module
 # A room is a module or a package right under mtbench/; "" is mtbench/__init__ itself. Imports go
 # to a lower floor, or sideways.
 GROUND = """
-    errors devices randomness metrics learning_rate targets protocols combination specs
+    errors devices randomness metrics learning_rate targets protocols combination specs bounds
     parameters hookspecs api labels data_files table_files tables layouts tracebacks
     model_schema blocking version escaping console interrupts processes
 """

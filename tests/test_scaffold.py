@@ -46,7 +46,8 @@ def test_a_study_can_be_planned_as_it_is(tmp_path: Path) -> None:
     assert file == tmp_path / "new" / "matrix.toml"
     plan = make_plan(file, Registry.load(), Store(tmp_path / "store"))
     assert [cell.name for cell in plan.cells] == ["combiner=sum", "combiner=pcgrad"]
-    assert len(plan.to_do()) == 4
+    assert len(plan.to_do()) == 6  # three seeds, as a matrix that says nothing has
+    assert {cell.config["train"]["lr"] for cell in plan.cells} == {3e-4}
 
 
 def test_what_a_study_leaves_out_can_be_taken_in(tmp_path: Path) -> None:

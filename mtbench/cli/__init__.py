@@ -138,7 +138,7 @@ def _answer() -> int:
 def _run() -> int | None:
     """Call the command that the arguments name; what it raises comes out as it is."""
     try:
-        code: int | None = cli.main(standalone_mode=False)
+        code: int | None = cli.main(prog_name="mtbench", standalone_mode=False)
         return code
     except click.Abort:
         raise KeyboardInterrupt from None

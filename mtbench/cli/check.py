@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtbench.cli.options import (
+    PathType,
     format_option,
     load_registry,
     matrix_options,
@@ -32,7 +33,7 @@ if TYPE_CHECKING:
 @click.option(
     "--baseline",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Folder of baseline.json and baseline.npz.  [default: that of MATRIX]",
 )
 @click.option("--update", is_flag=True, help="Write the baseline anew, and compare nothing.")
@@ -46,7 +47,7 @@ if TYPE_CHECKING:
 @click.option(
     "--junit",
     metavar="FILE",
-    type=click.Path(path_type=Path, dir_okay=False),
+    type=PathType(dir_okay=False),
     help="Write the report as JUnit XML too.",
 )
 @click.option(

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import click
 
 from mtbench.cli.options import (
+    PathType,
     format_option,
     load_registry,
     open_store,
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
 @click.option(
     "--store-b",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Where the runs of B are stored, if elsewhere.",
 )
 @click.option(

@@ -9,7 +9,13 @@ from typing import TYPE_CHECKING
 
 import click
 
-from mtbench.cli.options import data_option, load_registry, overrides, plugin_option
+from mtbench.cli.options import (
+    PathType,
+    data_option,
+    load_registry,
+    overrides,
+    plugin_option,
+)
 from mtbench.cli.tables import print_table
 from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
@@ -24,7 +30,7 @@ def data() -> None:
 
 
 @data.command("status")
-@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=click.Path(path_type=Path))
+@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=PathType())
 @click.option(
     "--set",
     "settings",
@@ -101,7 +107,7 @@ def status(
     "folder",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="The data folder to put them into.",
 )
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")

@@ -7,12 +7,13 @@ from pathlib import Path
 
 import click
 
+from mtbench.cli.options import PathType
 from mtbench.console import show
 from mtbench.errors import ExitCode
 
 
 @click.command()
-@click.argument("folder", metavar="[DIR]", default=".", type=click.Path(path_type=Path))
+@click.argument("folder", metavar="[DIR]", default=".", type=PathType())
 def init(folder: Path) -> int:
     """Write a commented starter matrix into DIR, or here."""
     from mtbench.scaffold import write_study

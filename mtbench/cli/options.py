@@ -9,9 +9,11 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
+from mtbench.bounds import check_path
 from mtbench.cli.values import parse_values, read_values
 from mtbench.console import say
 from mtbench.errors import UsageError
+from mtbench.matrix.locations import MATRIX
 
 if TYPE_CHECKING:
     from mtbench.matrix.file import Matrix
@@ -22,6 +24,31 @@ if TYPE_CHECKING:
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
+
+class PathType(click.Path):
+    """A path that the system can follow, whether something lies there or not."""
+
+    def __init__(self, **kinds: bool) -> None:
+        super().__init__(path_type=Path, **kinds)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        try:
+            check_path(Path(value))
+        except UsageError as error:
+            self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class MatrixType(PathType):
+    """The path of a matrix file, or of its folder."""
+
+    def get_missing_message(self, param: click.Parameter, ctx: click.Context | None) -> str:
+        del param
+        if ctx is not None and Path(MATRIX).is_file():
+            return f"Here is {MATRIX}: '{ctx.command_path} {MATRIX}'"
+        return "'mtbench init' writes one."
+
+
 FORMATS = ("rich", "markdown", "latex", "csv", "json")
 
 store_option = click.option(
@@ -30,14 +57,14 @@ store_option = click.option(
     default=".mtbench",
     show_default=True,
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Where runs are stored.",
 )
 data_option = click.option(
     "--data",
     "data_dir",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Folder of the data sets; over data.dir and MTBENCH_DATA.",
 )
 device_option = click.option(
@@ -96,7 +123,7 @@ def files_option(command: Command, *, beside: bool = True) -> Command:
         "plugin_files",
         multiple=True,
         metavar="FILE",
-        type=click.Path(path_type=Path),
+        type=PathType(),
         help=f"A Python file that is a plugin{more}; may be given again.",
     )
     return cast("Command", add_files(with_file_beside))
@@ -115,7 +142,7 @@ def matrix_options(command: Command, *, required: bool = True) -> Command:
         "matrix_path",
         metavar="MATRIX" if required else "[MATRIX]",
         required=required,
-        type=click.Path(path_type=Path),
+        type=MatrixType(),
     )
     return argument(study_options(command))
 

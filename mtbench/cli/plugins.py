@@ -12,6 +12,7 @@ import click
 
 from mtbench import console
 from mtbench.cli.options import (
+    PathType,
     data_option,
     load_registry,
     open_registry,
@@ -184,7 +185,7 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
     "--dir",
     "folder",
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Folder to write into; without it, ./mtbench-NAME.",
 )
 def new(kind: str, name: str, folder: Path | None) -> int:

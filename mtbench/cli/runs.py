@@ -8,7 +8,14 @@ from typing import TYPE_CHECKING, cast
 
 import click
 
-from mtbench.cli.options import data_option, device_option, files_option, open_store, store_option
+from mtbench.cli.options import (
+    PathType,
+    data_option,
+    device_option,
+    files_option,
+    open_store,
+    store_option,
+)
 from mtbench.cli.tables import print_table
 from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
@@ -98,7 +105,7 @@ def evaluate(
     "--out",
     required=True,
     metavar="DIR",
-    type=click.Path(path_type=Path, file_okay=False),
+    type=PathType(file_okay=False),
     help="Where the files go.",
 )
 @data_option

@@ -4,7 +4,11 @@ import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
 
+from mtbench.bounds import read_toml
 from mtbench.errors import UsageError
+
+OPENING, CLOSING = tuple("[{\"'"), tuple("]}\"'")
+"""Characters with which a value of TOML that may hold commas begins, and ends."""
 
 
 def parse_value(text: str) -> Any:
@@ -16,7 +20,7 @@ def parse_value(text: str) -> Any:
     if not text:
         raise UsageError("a value is missing")
     try:
-        table = tomllib.loads(f"value = {text}")
+        table = read_toml(f"value = {text}")
     except tomllib.TOMLDecodeError:
         if len(text.splitlines()) > 1:
             raise UsageError("a value of several lines must be TOML") from None
@@ -24,35 +28,45 @@ def parse_value(text: str) -> Any:
     if len(table) > 1:
         raise UsageError("one value is expected, and a key of its own follows it")
     try:
-        tomllib.loads(f"value = [{text}]")
+        read_toml(f"value = [{text}]")
     except tomllib.TOMLDecodeError:
         raise UsageError("a comment follows the value (quotes make it a text)") from None
     return table["value"]
 
 
 def parse_values(text: str) -> list[Any]:
-    """Read values parted by commas, those inside brackets or quotes aside.
+    """Read values parted by commas.
+
+    One that begins with a bracket or a quote is TOML, and goes on to where that ends; any other
+    is a word, in which brackets and apostrophes are characters like others.
 
     Raises:
-        UsageError: if brackets or quotes do not pair up, or as for ``parse_value``.
+        UsageError: if what begins so does not end, or as for ``parse_value``.
     """
-    values, depth, quote, current = [], 0, "", ""
-    for before, character in zip(f" {text}", text, strict=False):
-        if character == "," and not depth and not quote:
-            values.append(current)
-            current = ""
+    values: list[Any] = []
+    pending = ""
+    for piece in text.split(","):
+        pending = f"{pending},{piece}" if pending else piece.strip()
+        if pending[:1] in OPENING and not _is_whole(pending):
             continue
-        if quote:
-            escaped = quote == '"' and before == "\\"
-            quote = "" if character == quote and not escaped else quote
-        elif character in "\"'" and (depth or not current.strip()):  # not in a word: bob's
-            quote = character
-        else:
-            depth += (character in "[{") - (character in "]}")
-        current += character
-    if depth or quote:
-        raise UsageError("brackets or quotes do not pair up")
-    return [parse_value(value.strip()) for value in [*values, current]]
+        values.append(parse_value(pending.strip()))
+        pending = ""
+    if pending:
+        raise UsageError(
+            "brackets or quotes do not pair up (quotes around a value make it a text)"
+        )
+    return values
+
+
+def _is_whole(text: str) -> bool:
+    """Whether a text that begins as TOML's lists, tables and texts do is one of them."""
+    if text.rstrip()[-1] not in CLOSING:  # most are not: they need no parser
+        return False
+    try:
+        read_toml(f"value = {text}")
+    except tomllib.TOMLDecodeError:
+        return False
+    return True
 
 
 def read_values(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
+from mtbench.bounds import check_path
 from mtbench.comparison.subjects import (
     Side,
     of_plan,
@@ -133,7 +134,7 @@ def _is_store(path: Path) -> bool:
 
 def _names_matrix(address: str) -> bool:
     place, between, _ = address.partition(BETWEEN)
-    path = Path(place)
+    path = check_path(Path(place))
     if _is_store(path) or (path / REQUEST).is_file():
         return False
     return bool(between) or path.exists() or path.suffix == ".toml"

@@ -8,6 +8,7 @@ from mtbench.errors import UsageError
 from mtbench.escaping import visible
 from mtbench.gate.rendering import as_markdown, describe
 from mtbench.gate.verdicts import CODES, Comparison, GateReport
+from mtbench.matrix.locations import file_of
 
 MOST = 10
 """Annotations of a step and level that GitHub shows; there are no more in all."""
@@ -28,7 +29,7 @@ def workflow_commands(
     Args:
         file: what the annotations are on: the matrix, its file or the folder of that.
     """
-    file = _in_repository(file / "matrix.toml" if file.is_dir() else file, environment)
+    file = _in_repository(file_of(file), environment)
     order = list(CODES)
     open_ones = [one for one in report.comparisons if one.verdict != "passed"]
     open_ones.sort(key=lambda one: order.index(one.verdict))

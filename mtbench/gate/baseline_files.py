@@ -119,9 +119,7 @@ def read(folder: Path) -> Baseline:
     try:
         content = read_file(file)
     except FileNotFoundError:
-        raise NothingToCompare(
-            f"{file}: there is no baseline; 'mtbench check --update' writes one"
-        ) from None
+        raise _unfit(file, "there is no baseline") from None
     except OSError as error:
         raise _unfit(file, f"cannot be read: {reason_of(error)}") from None
     try:
@@ -143,7 +141,7 @@ def read(folder: Path) -> Baseline:
 
 
 def _unfit(file: Path, why: str) -> NothingToCompare:
-    return NothingToCompare(f"{file}: {why}; 'mtbench check --update' writes it anew")
+    return NothingToCompare(f"{file}: {why}")
 
 
 def _read_cells(file: Path, record: _File) -> dict[str, Measured]:

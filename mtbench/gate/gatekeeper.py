@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Callable, Container, Sequence
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
@@ -90,7 +91,7 @@ class Gatekeeper:
         if extend and matrix.gate.mode == "exact":
             raise UsageError('--extend: more seeds belong to [gate] mode = "statistical"')
         alpha = ALPHA / 2 if extend else ALPHA
-        then = self._chosen(baseline_files.read(self.place))
+        then = self._chosen(self._baseline())
         before = self._stored()
         study = self._study(matrix)
         plan = study.plan()
@@ -106,6 +107,15 @@ class Gatekeeper:
             found = [new if _undecided(old) else old for old, new in pairs]
         told = list(remarks(plan, then, matrix.gate, self.store, before))
         return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
+
+    def _baseline(self) -> Baseline:
+        """Read the baseline, or say which command writes it."""
+        try:
+            return baseline_files.read(self.place)
+        except NothingToCompare as error:
+            elsewhere = [] if self.folder is None else ["--baseline", str(self.folder)]
+            command = ["mtbench", "check", str(self.matrix), *elsewhere, "--update"]
+            raise NothingToCompare(f"{error} ({shlex.join(command)} writes it)") from None
 
     def update(self) -> Written:
         """Write the baseline anew.

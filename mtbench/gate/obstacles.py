@@ -84,7 +84,9 @@ def _obstacle(
     if cell.rejection is not None:
         return Obstacle("incomparable", f"rejected: {cell.rejection}") if was else None
     if was is None:
-        return Obstacle("incomparable", "not in the baseline; 'mtbench check --update' adds it")
+        return Obstacle(
+            "incomparable", "not in the baseline; 'mtbench check MATRIX --update' adds it"
+        )
     reason = next(_reasons(cell, was, plan, then, gate), None)
     return Obstacle("incomparable", reason) if reason else None
 

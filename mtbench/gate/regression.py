@@ -100,7 +100,9 @@ def _exact(one: Comparison, now: CellOutcomes, then: CellOutcomes) -> Compared:
         verdict, reason = "regressed", f"seed {then.seeds[worst]} is worse"
     elif changes[best] > one.tolerance:
         verdict, decides = "inconclusive", best
-        reason = f"seed {then.seeds[best]} is better: 'mtbench check --update' if that is meant"
+        reason = (
+            f"seed {then.seeds[best]} is better: 'mtbench check MATRIX --update' if that is meant"
+        )
     elif not changes.any():
         reason = "identical"
     difference = float(changes[decides])

@@ -1,6 +1,5 @@
 """The matrix file: a base configuration, axes and a design, to the cells they make."""
 
-import tomllib
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -15,6 +14,7 @@ from pydantic import (
     model_validator,
 )
 
+from mtbench.bounds import check_path
 from mtbench.configuration import overlay
 from mtbench.errors import UsageError
 from mtbench.matrix import exclusions
@@ -34,6 +34,7 @@ from mtbench.matrix.designs import (
     undecided,
 )
 from mtbench.matrix.gating import Gate
+from mtbench.matrix.locations import MATRIX, file_of, read_table
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
 from mtbench.matrix.references import Names, compared
 from mtbench.matrix.spellings import dotted, fully_dotted
@@ -163,21 +164,9 @@ def read_matrix(path: Path) -> Matrix:
     Raises:
         UsageError: if it is not there, is no TOML, or has a key or a value that does not fit.
     """
-    file = path / "matrix.toml" if path.is_dir() else path
-    try:
-        text = file.read_text(encoding="utf-8-sig")  # Windows' editors write a byte order mark
-    except FileNotFoundError:
-        raise UsageError(f"{file}: there is no such matrix file") from None
-    except UnicodeDecodeError as error:
-        raise UsageError(f"{file}: not UTF-8, which TOML is: {error}") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot be read: {error}") from None
-    try:
-        table = tomllib.loads(text)
-    except tomllib.TOMLDecodeError as error:
-        raise UsageError(f"{file}: not valid TOML: {error}") from None
-    matrix = validate(Matrix, table, where=str(file))
-    name = file.resolve().parent.name if file.name == "matrix.toml" else file.stem
+    file = file_of(check_path(path))
+    matrix = validate(Matrix, read_table(file), where=str(file))
+    name = file.resolve().parent.name if file.name == MATRIX else file.stem
     return matrix.model_copy(update={"title": matrix.title or name})
 
 

@@ -119,7 +119,7 @@ def load_plugins(
 def _matrix(given: MatrixLike) -> Path | Matrix:
     """Return a path, or a matrix with a title."""
     if isinstance(given, str | Path):
-        return Path(given)
+        return values.path("matrix", given)
     if isinstance(given, Matrix):
         matrix = given
     else:

@@ -8,6 +8,7 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
+from mtbench.bounds import LARGEST, check_path, check_value
 from mtbench.errors import UsageError
 
 
@@ -15,15 +16,27 @@ def plain(value: Any) -> Any:
     """Return a value with what NumPy made in it as Python has it, so that both are written alike.
 
     Containers are entered: dicts, lists and tuples; an array is a list.
+
+    Raises:
+        UsageError: if it is out of bounds; see ``bounds.check_value``.
     """
+    check_value(value)
+    return _plain(value)
+
+
+def _plain(value: Any) -> Any:
     numpy = sys.modules.get("numpy")  # what is not imported has made nothing
     if numpy is not None and isinstance(value, numpy.generic | numpy.ndarray):
         return value.tolist()
     if isinstance(value, Mapping):
-        return {plain(key): plain(one) for key, one in value.items()}
+        return {_plain_key(key): _plain(one) for key, one in value.items()}
     if isinstance(value, list | tuple):
-        return [plain(one) for one in value]
+        return [_plain(one) for one in value]
     return value
+
+
+def _plain_key(key: Any) -> Any:
+    return key if isinstance(key, tuple) else _plain(key)  # a list could be none
 
 
 def count(name: str, given: Any) -> int:
@@ -32,8 +45,8 @@ def count(name: str, given: Any) -> int:
     Raises:
         UsageError: if it is none.
     """
-    if isinstance(given, bool) or not isinstance(given, Integral) or given < 1:
-        raise UsageError(f"{name}: expected a number from 1 (given: {given!r})")
+    if isinstance(given, bool) or not isinstance(given, Integral) or not 1 <= given <= LARGEST:
+        raise _unfit(name, "a number from 1", given)
     return int(given)
 
 
@@ -49,7 +62,7 @@ def by_key(name: str, given: Any, example: str) -> dict[str, Any]:
     if given is None:
         return {}
     if not isinstance(given, Mapping) or not all(isinstance(key, str) for key in given):
-        raise UsageError(f"{name}: expected a dict such as {example} (given: {given!r})")
+        raise _unfit(name, f"a dict such as {example}", given)
     return dict(given)
 
 
@@ -60,7 +73,7 @@ def axis(key: str, given: Any) -> list[Any]:
         UsageError: if it is no list of them, or an empty one.
     """
     if isinstance(given, str | Mapping) or not isinstance(given, Iterable):
-        raise UsageError(f"axes: {key}: expected a list of values (given: {given!r})")
+        raise _unfit(f"axes: {key}", "a list of values", given)
     values: list[Any] = plain(list(given))
     if not values:
         raise UsageError(f"axes: {key}: expected at least one value (given: none)")
@@ -74,7 +87,7 @@ def text(name: str, given: Any) -> str:
         UsageError: if it is none.
     """
     if not isinstance(given, str):
-        raise UsageError(f"{name}: expected a text (given: {given!r})")
+        raise _unfit(name, "a text", given)
     return given
 
 
@@ -85,8 +98,8 @@ def path(name: str, given: Any) -> Path:
         UsageError: if it is none.
     """
     if not isinstance(given, str | Path):
-        raise UsageError(f"{name}: expected a path (given: {given!r})")
-    return Path(given)
+        raise _unfit(name, "a path", given)
+    return check_path(Path(given))
 
 
 def paths(name: str, given: Any) -> list[Path]:
@@ -109,3 +122,13 @@ def texts(name: str, given: Any) -> list[str]:
 
 def _several(given: Any, kind: Any) -> Iterable[Any]:
     return [given] if isinstance(given, kind) or not isinstance(given, Iterable) else given
+
+
+def _unfit(name: str, expected: str, given: Any) -> UsageError:
+    """Say what was given to an argument, unless it is out of bounds, and so cannot be told."""
+    try:
+        check_value(given)
+    except UsageError as error:
+        return UsageError(f"{name}: {error}")
+    told = " ".join(repr(given).split())  # an array has several lines
+    return UsageError(f"{name}: expected {expected} (given: {told})")

@@ -1,4 +1,5 @@
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -46,15 +47,19 @@ def test_nothing_beside_a_value_is_dropped(text: str, message: str) -> None:
         assert "\n" not in str(caught.value)
 
 
+UNPAIRED = "brackets or quotes do not pair up (quotes around a value make it a text)"
+
+
 @pytest.mark.parametrize(
     ("text", "message"),
     [
         ("combiner=sum,", "a value is missing"),
         ("combiner=sum,,pcgrad", "a value is missing"),
         ("combiner=,sum", "a value is missing"),
-        ("tasks=[1,2", "brackets or quotes do not pair up"),
-        ("combiner='sum,pcgrad", "brackets or quotes do not pair up"),
-        ("combiner=sum],pcgrad", "brackets or quotes do not pair up"),
+        ("tasks=[1,2", UNPAIRED),
+        ("combiner='sum,pcgrad", UNPAIRED),
+        ("combiner=sum,{name='pcgrad'", UNPAIRED),
+        ("combiner=\"sum'", UNPAIRED),
     ],
 )
 def test_an_axis_has_each_of_its_values(text: str, message: str) -> None:
@@ -63,11 +68,84 @@ def test_an_axis_has_each_of_its_values(text: str, message: str) -> None:
     assert str(caught.value) == f"--axis {text!r}: {message}"
 
 
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ("[" * 10_000, "a value is nested more than 64 deep"),
+        ("[" * 65 + "]" * 65, "a value is nested more than 64 deep"),
+        ("{a=" * 400 + "1" + "}" * 400, "a value is nested more than 64 deep"),
+        ("9" * 5000, "a number is too large: it has more than 308 digits"),
+        ("-1" + "0" * 309, "a number is too large: it has more than 308 digits"),
+        (f"[1, 0x{'f' * 5000}]", "a number is too large: it has more than 308 digits"),
+    ],
+    ids=["brackets", "pairs of brackets", "tables", "digits", "no float", "hexadecimal"],
+)
+def test_a_value_beyond_all_bounds_is_refused(value: str, message: str) -> None:
+    for settings, axes, option in (
+        ([f"train.lr={value}"], [], "--set"),
+        ([], [f"train.lr={value}"], "--axis"),
+    ):
+        with pytest.raises(UsageError) as caught:
+            overrides(settings, axes, None, None)
+        assert str(caught.value) in (
+            f"{option} {(settings or axes)[0]!r}: {message}",
+            f"{option} {axes[0]!r}: {UNPAIRED}" if axes else "",
+        )
+
+
 def test_a_key_is_given_once() -> None:
     with pytest.raises(UsageError, match=r"^--set 'train\.lr = 2': train\.lr is given twice$"):
         overrides(["train.lr=1", "train.lr = 2"], [], None, None)
     with pytest.raises(UsageError, match=r"^--axis 'combiner=b': combiner is given twice$"):
         overrides([], ["combiner=a", "combiner=b"], None, None)
+
+
+@pytest.mark.parametrize(
+    ("here", "hint"),
+    [
+        ("matrix.toml", "Here is matrix.toml: 'mtbench {} matrix.toml'"),
+        ("study.toml", "'mtbench init' writes one."),
+    ],
+)
+@pytest.mark.parametrize("command", ["ablate", "plan", "leaderboard", "check"])
+def test_a_command_without_its_matrix_says_what_is_here(
+    call: Any, command: str, here: str, hint: str
+) -> None:
+    Path(here).touch()
+
+    answer = call(command)
+
+    assert (answer.code, answer.out) == (2, "")
+    last = answer.err.splitlines()[-1]
+    assert last == f"Error: Missing argument 'MATRIX'. {hint.format(command)}"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("plan", "{}"),
+        ("plan", "m.toml", "--store", "{}"),
+        ("check", "m.toml", "--baseline", "{}"),
+        ("check", "m.toml", "--junit", "{}"),
+        ("compare", "m.toml", "m.toml", "--store-b", "{}"),
+        ("predict", "a", "--out", "{}"),
+        ("data", "status", "{}"),
+        ("init", "{}"),
+        ("plugins", "new", "head", "mine", "--dir", "{}"),
+    ],
+    ids=lambda arguments: " ".join(arguments[:-1]),
+)
+def test_a_path_that_the_system_cannot_follow_is_one_line(
+    call: Any, arguments: tuple[str, ...]
+) -> None:
+    Path("loop").symlink_to("loop")
+    for path, reason in (("n" * 256, "File name too long"), ("loop", "Too many levels of")):
+        answer = call(*(each.format(path) for each in arguments))
+
+        assert (answer.code, answer.out) == (2, "")
+        last = answer.err.splitlines()[-1]
+        assert last.startswith("Error: Invalid value for ")
+        assert f": {path}: {reason}" in last
 
 
 def test_every_format_offered_is_one_that_exists() -> None:

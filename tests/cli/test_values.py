@@ -39,9 +39,15 @@ def test_a_value_is_toml_or_a_string(text: str, value: object) -> None:
         ('"it\'s",2', ["it's", 2]),
         ("bob's,al's", ["bob's", "al's"]),
         (r'"a\",b",2', ['a",b', 2]),
+        (r'"a\\",b', ["a\\", "b"]),
+        ('"""a"b,c""",d', ['a"b,c', "d"]),
+        ("sum],a]b,[1]", ["sum]", "a]b", [1]]),
+        ("note (bob's),x{1}'", ["note (bob's)", "x{1}'"]),
+        ("[\"bob's\", ']'],it's", [["bob's", "]"], "it's"]),
+        ("folder[1],'folder[1,2]'", ["folder[1]", "folder[1,2]"]),
     ],
 )
-def test_values_are_parted_by_commas_outside_brackets_and_quotes(
+def test_values_are_parted_by_commas_but_those_inside_of_toml(
     text: str, values: list[object]
 ) -> None:
     assert parse_values(text) == values

@@ -73,10 +73,18 @@ def test_what_is_nothing_tells_what_may_be_given(store: Store, reader: Reader) -
         UsageError, match=r"no run 'abc' in store .*; besides a run, .*MATRIX::CELL"
     ):
         reader.side("abc", store)
-    with pytest.raises(UsageError, match=r"^gone\.toml: there is no such matrix file$"):
+    with pytest.raises(UsageError, match=r"^gone\.toml: there is no such matrix file"):
         reader.side("gone.toml", store)
-    with pytest.raises(UsageError, match=r"^gone: there is no such matrix file$"):
+    with pytest.raises(UsageError, match=r"^gone: there is no such matrix file"):
         reader.side("gone::sum", store)
+
+
+@pytest.mark.parametrize("address", ["n" * 256, f"{'n' * 256}::sum"], ids=["run", "cell"])
+def test_a_name_that_no_file_can_have_is_refused(
+    store: Store, reader: Reader, address: str
+) -> None:
+    with pytest.raises(UsageError, match=r"^n+: File name too long$"):
+        reader.both(address, "::sum", store)
 
 
 def test_a_store_is_all_its_cells(write_stored: Write, store: Store, reader: Reader) -> None:

@@ -1,5 +1,6 @@
 """The gatekeeper over runs that are made up, each example right or wrong by a chance."""
 
+import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -151,8 +152,13 @@ def test_a_baseline_may_lie_elsewhere(
     elsewhere = tmp_path / "elsewhere"
     keeper(folder=elsewhere).update()
     assert keeper(folder=elsewhere).check().exit_code == 0
-    with pytest.raises(NothingToCompare, match="there is no baseline"):
+    with pytest.raises(NothingToCompare, match="there is no baseline") as caught:
         keeper().check()
+    assert str(caught.value).endswith(f"(mtbench check {keeper().matrix} --update writes it)")
+    place = tmp_path / "with blanks"
+    with pytest.raises(NothingToCompare, match="there is no baseline") as caught:
+        keeper(folder=place).check()
+    assert f" --baseline {shlex.quote(str(place))} --update writes it)" in str(caught.value)
 
 
 def test_nothing_is_trained_where_that_is_asked(

@@ -71,7 +71,7 @@ def test_another_device(plan: Plan, then: Baseline) -> None:
 
 def test_cells_of_one_side(plan: Plan, then: Baseline) -> None:
     assert obstacles(plan, replace(then, cells={}), Gate()) == {
-        LINEAR: ("incomparable", "not in the baseline; 'mtbench check --update' adds it")
+        LINEAR: ("incomparable", "not in the baseline; 'mtbench check MATRIX --update' adds it")
     }
     without = replace(plan, cells=[])
     assert obstacles(without, then, Gate()) == {

@@ -182,7 +182,7 @@ EXACT = Gate(mode="exact", tolerance=0.25)
             ([1, 0, 1, 1], [1, 1, 1, 1]),
             "inconclusive",
             0.5,
-            "seed 1 is better: 'mtbench check --update' if that is meant",
+            "seed 1 is better: 'mtbench check MATRIX --update' if that is meant",
         ),
     ],
 )
