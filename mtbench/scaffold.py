@@ -10,12 +10,12 @@ from pathlib import Path
 from string import Template
 
 from mtbench.errors import UsageError, unknown
+from mtbench.matrix.origin import MATRIX
 from mtbench.outputs import write_files
 from mtbench.protocols import SPLITS
 from mtbench.registry import NAME, Registry
 from mtbench.specs import KINDS
 
-MATRIX = "matrix.toml"
 OVERALL = "overall"
 
 DATA: Mapping[str, str] = {"task": " --data data"}
