@@ -290,7 +290,7 @@ def falls(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Give a function that makes ``mtbench status`` raise an error."""
 
     def raising(error: BaseException) -> None:
-        def runs(_store: object) -> None:
+        def runs(*_: object) -> None:
             raise error
 
         monkeypatch.setattr("mtbench.overview.runs", runs)
@@ -318,7 +318,7 @@ def test_an_interrupt_is_130(call: Call, falls: Callable[[BaseException], None])
 def test_the_end_that_a_scheduler_sets_is_an_interrupt(
     call: Call, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mtbench.overview.runs", lambda _: os.kill(os.getpid(), signal.SIGTERM))
+    monkeypatch.setattr("mtbench.overview.runs", lambda *_: os.kill(os.getpid(), signal.SIGTERM))
 
     assert call("status").code == 130
 
