@@ -62,7 +62,7 @@ def _shown(records: Sequence[Mapping[str, Any]]) -> list[Record]:
         | {
             "run": record["run"][:12],
             "overall": number(record["overall"]) if record["state"] == "done" else "-",
-            "ended": (record["ended"] or "-")[:19].replace("T", " "),
+            "ended": str(record["ended"] or "-")[:19].replace("T", " "),
         }
         for record in records
     ]

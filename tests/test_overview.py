@@ -145,11 +145,14 @@ def test_what_nobody_can_read_is_listed_too(store: Store) -> None:
     (store.runs / "fo\udce9reign\n").mkdir()
     (store.runs / "fo\udce9reign\n" / REQUEST).write_text('{"cell": NaN, "seed": 1e999}')
 
+    run(store, "b", 0, {**DONE, "overall": "high"})
+    run(store, "c", 0, {**FAILED, "ended": 5})
+
     records = runs(all_of(store))
 
-    assert {record["state"] for record in records} == {"damaged"}
+    assert [record["state"] for record in records] == ["damaged", "damaged", "damaged", "failed"]
     shown = json.loads(STATUS_FORMATS["json"](records))
-    assert [record["seed"] for record in shown] == [None, None]
+    assert [record["seed"] for record in shown] == [None, None, 0, 0]
     for show in STATUS_FORMATS.values():
         show(records).encode()
 

@@ -269,12 +269,16 @@ def test_models_are_of_one_cell_or_one_run(
     key = keys["combiner=sum"][1]
     folder = write_stored(TASKS, cell="combiner=sum", key=key, seed=1)
 
+    reader = Reader(reader.load, plugins=lambda place: [place / "mtbenchfile.py"])
+
     of_matrix = reader.models(f"{matrix}::sum", store)
+    assert of_matrix.plugins == [matrix / "mtbenchfile.py"]
     assert of_matrix.folders == {"combiner=sum [seed 1]": store.run(key)}
     assert of_matrix.seeds == [0, 1]
     assert isinstance(of_matrix.problem, RunsMissing)
     of_store = reader.models("store::sum", store)
     assert (of_store.folders, of_store.problem) == (of_matrix.folders, None)
+    assert of_store.plugins == [Path("mtbenchfile.py")]
     for text in (key[:8], str(folder.path)):
         assert [run.key for run in reader.models(text, store).folders.values()] == [key]
         assert reader.models(text, store).seeds == ()
