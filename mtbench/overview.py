@@ -1,50 +1,98 @@
-"""The overview: stored runs as plain records for people."""
+"""The overview: stored runs as plain records for people and programs."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
+from mtbench import markdown, plain, spreadsheet
 from mtbench.board.standings import DIGITS
+from mtbench.escaping import json_text
+from mtbench.filtering import name_filter
 from mtbench.held_out import told_of_run
-from mtbench.store import RunFolder, Store
+from mtbench.latex import tabular
+from mtbench.store import RunFolder, State
 
 Record = dict[str, str]
 Scores = Mapping[str, Mapping[str, float | None]]
+Asked = Mapping[str, Any]
 
 ASKED = ("matrix", "cell", "seed", "device")
+"""What a run was asked for, as its request has it, or a plan that it is in."""
 
 
-def runs(store: Store) -> list[Record]:
-    """Return a record a run, by cell and seed."""
+def runs(
+    listed: Iterable[tuple[RunFolder, Asked | None]],
+    expression: str | None = None,
+    states: Collection[State] = (),
+) -> list[dict[str, Any]]:
+    """Return a record a run, by matrix, cell and seed; None for what is not known.
+
+    Args:
+        listed: runs, and what a plan asks of each; without a plan its request tells.
+        expression: keeps the cells whose names it fits; see ``filtering``.
+        states: those to keep; all where there is none.
+    """
+    fits = name_filter(expression) if expression is not None else lambda _: True
     records = []
-    for key in sorted(store.keys()):
-        record = store.run(key).record()
-        request, result = record.request, record.result or {}
-        if request is None and not record.damage:
+    for folder, planned in listed:
+        record = folder.record()
+        result = record.result or {}
+        if (asked := planned or record.request) is None and not record.damage:
             continue  # the folder was made, and nothing was written before it was given up
+        named = dict.fromkeys(ASKED) if asked is None else {part: asked[part] for part in ASKED}
+        if (states and record.state not in states) or not fits(named["cell"] or ""):
+            continue
         records.append(
             {
-                "run": key[:12],
-                **{part: "-" if request is None else str(request[part]) for part in ASKED},
+                "run": folder.key,
+                **named,
                 "state": record.state,
-                "overall": number(result["overall"]) if "overall" in result else "-",
+                "overall": result.get("overall"),
+                "ended": result.get("ended"),
                 "error": record.damage or result.get("error", ""),
             }
         )
-    return sorted(records, key=lambda r: (r["matrix"], r["cell"], len(r["seed"]), r["seed"]))
+    return sorted(records, key=lambda r: (r["matrix"] or "", r["cell"] or "", r["seed"] or 0))
 
 
-def run_details(folder: RunFolder) -> tuple[Record, list[Record]]:
-    """Return what is known of a run as lines, and its scores as a table."""
+def _shown(records: Sequence[Mapping[str, Any]]) -> list[Record]:
+    """Return records of runs for people: keys as short as they are given, and times, in UTC."""
+    return [
+        {name: "-" if value is None else str(value) for name, value in record.items()}
+        | {
+            "run": record["run"][:12],
+            "overall": number(record["overall"]) if record["state"] == "done" else "-",
+            "ended": str(record["ended"] or "-")[:19].replace("T", " "),
+        }
+        for record in records
+    ]
+
+
+STATUS_FORMATS: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
+    "rich": lambda records: plain.table(_shown(records)),
+    "markdown": lambda records: markdown.table(_shown(records)),
+    "latex": lambda records: tabular(_shown(records)),
+    "csv": spreadsheet.as_csv,
+    "json": json_text,
+}
+
+
+def run_details(folder: RunFolder, planned: Asked | None = None) -> tuple[Record, list[Record]]:
+    """Return what is known of a run as lines, and its scores as a table.
+
+    Args:
+        planned: what a plan asks of it, if it is in one.
+    """
     record = folder.record()
     request, result = record.request, record.result
     lines: Record = {"run": folder.key, "state": record.state}
     if record.damage:
         lines["damage"] = record.damage
+    if (asked := planned or request) is not None:
+        lines["matrix"] = asked["matrix"]
+        lines["cell"] = f"{asked['cell']} [seed {asked['seed']}]"
+        lines["device"] = asked["device"]
     if request is not None:
-        lines["matrix"] = request["matrix"]
-        lines["cell"] = f"{request['cell']} [seed {request['seed']}]"
-        lines["device"] = request["device"]
         lines |= {part: _plain(value) for part, value in request["config"].items()}
         lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
         lines["versions"] = _plain(request["versions"])

@@ -30,14 +30,18 @@ _told: set[Path] = set()
 """Files that this process has named on stderr, as it loaded them unasked."""
 
 
-def file_beside(matrix: Path) -> list[Path]:
-    """Return the plugin file in the folder of a matrix, if there is one.
+def with_file_beside(given: Iterable[Path], matrix: Path) -> list[Path]:
+    """Return plugin files that somebody gave, and behind them that in the folder of a matrix.
+
+    Where one of its name is given, that one is meant, wherever it lies.
 
     Args:
         matrix: its file, or the folder of that.
     """
+    files = [*given]
     file = (matrix if matrix.is_dir() else matrix.parent) / BESIDE
-    return [file] if file.is_file() else []
+    named = any(other.name == BESIDE for other in files)
+    return files if named or not file.is_file() else [*files, file]
 
 
 def distinct(files: Iterable[Path]) -> list[Path]:

@@ -102,12 +102,12 @@ class Check:
         from mtbench.gate.gatekeeper import Gatekeeper
         from mtbench.notebook.arguments import read_overrides
         from mtbench.notebook.values import count
-        from mtbench.plugin_files import file_beside
+        from mtbench.plugin_files import with_file_beside
         from mtbench.progress import observing
         from mtbench.store import Store
 
         place = self.root / matrix
-        files = [*(self.root / file for file in plugins), *file_beside(place)]
+        files = with_file_beside((self.root / file for file in plugins), place)
         folder = None if data is None else self.root / data
         return Gatekeeper(
             place,

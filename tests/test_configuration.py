@@ -324,7 +324,6 @@ def test_every_key_of_a_matrix_that_is_none_of_a_cell_is_known_as_one() -> None:
     assert list(OF_MATRIX) == list(Matrix.model_fields)
 
 
-def test_a_setting_has_no_depth_of_its_own() -> None:
-    key = ".".join(["train", "batch_size", *"a" * 5000])
-
-    assert overlay({}, {key: 1}) == {"train": {"batch_size": {".".join("a" * 5000): 1}}}
+def test_a_key_leads_no_deeper_than_a_value_is() -> None:
+    with pytest.raises(UsageError, match="^a value is nested more than 64 deep$"):
+        overlay({}, {".".join(["train", "batch_size", *"a" * 5000]): 1})

@@ -1,10 +1,12 @@
 import json
+import re
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mtbench.overview import metric_records, number, run_details, runs
+from mtbench.cli.options import FORMATS
+from mtbench.overview import STATUS_FORMATS, metric_records, number, run_details, runs
 from mtbench.store import HISTORY, REQUEST, RunFolder, Store, canonical, run_key, write_json
 
 IDENTITY = {"numerics": 2, "data": {}, "weights": None, "code": {}}
@@ -62,31 +64,110 @@ def run(store: Store, cell: str = "a cell", seed: int = 0, result: Any = None) -
     return folder
 
 
-def test_runs_stand_by_cell_and_seed(store: Store) -> None:
-    run(store, "b", 0, {**DONE, "overall": 0.5})
-    run(store, "a", 10, DONE)
-    run(store, "a", 9, FAILED)
+def all_of(store: Store) -> list[tuple[RunFolder, None]]:
+    return [(store.run(name), None) for name in store.keys()]  # noqa: SIM118 - no dict
+
+
+ENDED = "2026-01-02T03:04:05.678+00:00"
+
+
+def four(store: Store) -> None:
+    """Store a run in each of four states."""
+    run(store, "b", 0, {**DONE, "overall": 0.123456, "ended": ENDED})
+    run(store, "a", 10, {**DONE, "ended": ENDED})
+    run(store, "a", 9, {**FAILED, "ended": ENDED})
     run(store, "a", 0)
 
-    assert [list(record.values()) for record in runs(store)] == [
-        [key("a", 0)[:12], "a study", "a", "0", "cpu", "missing", "-", ""],
-        [key("a", 9)[:12], "a study", "a", "9", "cpu", "failed", "-", "NonFiniteLoss: no"],
-        [key("a", 10)[:12], "a study", "a", "10", "cpu", "done", "undefined", ""],
-        [key("b", 0)[:12], "a study", "b", "0", "cpu", "done", "0.500", ""],
+
+def test_runs_stand_by_cell_and_seed(store: Store) -> None:
+    four(store)
+
+    records = runs(all_of(store))
+
+    assert [list(record.values()) for record in records] == [
+        [key("a", 0), "a study", "a", 0, "cpu", "missing", None, None, ""],
+        [key("a", 9), "a study", "a", 9, "cpu", "failed", None, ENDED, "NonFiniteLoss: no"],
+        [key("a", 10), "a study", "a", 10, "cpu", "done", None, ENDED, ""],
+        [key("b", 0), "a study", "b", 0, "cpu", "done", 0.123456, ENDED, ""],
     ]
+    assert json.loads(STATUS_FORMATS["json"](records)) == records
+
+
+def test_runs_are_shown_to_the_second_and_three_digits(store: Store) -> None:
+    four(store)
+
+    _, _, *lines = STATUS_FORMATS["rich"](runs(all_of(store))).splitlines()
+
+    assert [re.split(r" {2,}", line.strip())[3:] for line in lines] == [
+        ["0", "cpu", "missing", "-", "-"],
+        ["9", "cpu", "failed", "-", "2026-01-02 03:04:05", "NonFiniteLoss: no"],
+        ["10", "cpu", "done", "undefined", "2026-01-02 03:04:05"],
+        ["0", "cpu", "done", "0.123", "2026-01-02 03:04:05"],
+    ]
+
+
+def test_there_is_a_rendering_for_every_format(store: Store) -> None:
+    four(store)
+    records = runs(all_of(store))
+
+    assert tuple(STATUS_FORMATS) == FORMATS
+    assert all("NonFiniteLoss" in show(records) for show in STATUS_FORMATS.values())
+
+
+def test_runs_are_chosen_by_cell_and_state(store: Store) -> None:
+    four(store)
+
+    def chosen(expression: str | None, *states: Any) -> list[tuple[str, int]]:
+        return [(r["cell"], r["seed"]) for r in runs(all_of(store), expression, states)]
+
+    assert chosen("not a") == [("b", 0)]
+    assert chosen(None, "failed", "missing") == [("a", 0), ("a", 9)]
+    assert chosen("a", "done") == [("a", 10)]
+    assert chosen("nothing") == chosen("b", "failed") == []
+
+
+def test_what_a_plan_calls_a_run_counts(store: Store) -> None:
+    folder = run(store, "older name", 0, DONE)
+    planned = {"matrix": "m", "cell": "new name", "seed": 0, "device": "cpu"}
+    to_come = store.run("f" * 64)
+
+    records = runs([(folder, planned), (to_come, {**planned, "seed": 1})], "new")
+
+    assert [(r["matrix"], r["cell"], r["seed"], r["state"]) for r in records] == [
+        ("m", "new name", 0, "done"),
+        ("m", "new name", 1, "missing"),
+    ]
+    assert run_details(to_come, planned)[0]["cell"] == "new name [seed 0]"
+
+
+def test_what_nobody_can_read_is_listed_too(store: Store) -> None:
+    (run(store, "a", 0).path / REQUEST).write_text("{")
+    (store.runs / "fo\udce9reign\n").mkdir()
+    (store.runs / "fo\udce9reign\n" / REQUEST).write_text('{"cell": NaN, "seed": 1e999}')
+
+    run(store, "b", 0, {**DONE, "overall": "high"})
+    run(store, "c", 0, {**FAILED, "ended": 5})
+
+    records = runs(all_of(store))
+
+    assert [record["state"] for record in records] == ["damaged", "damaged", "damaged", "failed"]
+    shown = json.loads(STATUS_FORMATS["json"](records))
+    assert [record["seed"] for record in shown] == [None, None, 0, 0]
+    for show in STATUS_FORMATS.values():
+        show(records).encode()
 
 
 def test_a_run_under_way_is_running(store: Store) -> None:
     folder = run(store)
 
     with folder.owned():
-        assert [record["state"] for record in runs(store)] == ["running"]
+        assert [record["state"] for record in runs(all_of(store))] == ["running"]
 
 
 def test_a_folder_without_a_request_is_no_run(store: Store) -> None:
     store.run(key()).path.mkdir(parents=True)
 
-    assert runs(store) == []
+    assert runs(all_of(store)) == []
 
 
 def test_details_of_a_run_that_is_done(store: Store) -> None:

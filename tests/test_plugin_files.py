@@ -13,12 +13,12 @@ from mtbench.plugin_files import (
     BESIDE,
     check_file,
     distinct,
-    file_beside,
     files_of_run,
     import_file,
     make_importable,
     modules_beside,
     tell,
+    with_file_beside,
 )
 from mtbench.specs import HeadSpec
 
@@ -102,13 +102,23 @@ def test_two_files_of_one_name(file: Path, tmp_path: Path) -> None:
 
 def test_the_file_beside_a_matrix(tmp_path: Path) -> None:
     file = tmp_path / BESIDE
-    assert file_beside(tmp_path) == []
+    given = Path("head.py")
+    assert with_file_beside([], tmp_path) == []
     file.mkdir()
-    assert file_beside(tmp_path) == []
+    assert with_file_beside([], tmp_path) == []
     file.rmdir()
     file.write_text("")
 
-    assert file_beside(tmp_path) == file_beside(tmp_path / "study.toml") == [file]
+    assert with_file_beside([], tmp_path) == with_file_beside([], tmp_path / "a.toml") == [file]
+    assert with_file_beside([given], tmp_path) == [given, file]
+
+
+@pytest.mark.parametrize("named", [BESIDE, f"./{BESIDE}", f"other/{BESIDE}"])
+def test_a_file_that_is_given_stands_for_the_one_beside_the_matrix(
+    tmp_path: Path, named: str
+) -> None:
+    (tmp_path / BESIDE).write_text("")
+    assert with_file_beside([Path(named)], tmp_path) == [Path(named)]
 
 
 @pytest.mark.usefixtures("new_modules")

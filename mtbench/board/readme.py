@@ -1,13 +1,18 @@
 """The README of a study: the rendered table between two markers."""
 
+import re
 from pathlib import Path
 
 from mtbench.errors import UsageError
+from mtbench.matrix.locations import MATRIX, file_of
+from mtbench.matrix.origin import check_origin, origin
 from mtbench.outputs import write_files
 from mtbench.store import read_file, reason_of
 
 BEGIN = "<!-- mtbench:leaderboard -->"
 END = "<!-- /mtbench:leaderboard -->"
+MARKER = re.compile(r"<!-- (/?)mtbench:leaderboard(?: ([^>\n]+))? -->")
+"""Either of them; the first one names the matrix file, unless that is ``matrix.toml``."""
 
 
 def write_table(matrix: Path, table: str) -> Path:
@@ -16,10 +21,10 @@ def write_table(matrix: Path, table: str) -> Path:
     A README that is not there is made; one without markers gets them at its end.
 
     Raises:
-        UsageError: if the README's markers are not one pair, the first one first, or it cannot
-            be read or written.
+        UsageError: if the README's markers are not one pair, the first one first, the table is
+            that of another matrix, or the file cannot be read or written.
     """
-    folder = matrix if matrix.is_dir() else matrix.parent
+    folder = file_of(matrix).parent
     file = folder / "README.md"
     try:
         text = read_file(file).decode("utf-8")
@@ -27,12 +32,22 @@ def write_table(matrix: Path, table: str) -> Path:
         text = ""
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f"{file}: cannot be read: {reason_of(error)}") from None
-    block = f"{BEGIN}\n\n{table}\n\n{END}"
-    before, begin, rest = text.partition(BEGIN)
-    _, end, after = rest.partition(END)
-    if begin and end and BEGIN not in rest and END not in before + after:
-        text = before + block + after
-    elif BEGIN in text or END in text:
+    name = origin(matrix, folder)
+    begin = BEGIN if name == MATRIX else BEGIN.replace(" -->", f" {name} -->")
+    block = f"{begin}\n\n{table}\n\n{END}"
+    markers = list(MARKER.finditer(text))
+    if [marker[1] for marker in markers] == ["", "/"]:
+        first, last = markers
+        if text[first.end() : last.start()].strip():
+            check_origin(
+                first[2] or "",
+                matrix,
+                file,
+                what="table",
+                way_out="give one of the two a folder of its own, or take the old table out",
+            )
+        text = text[: first.start()] + block + text[last.end() :]
+    elif markers:
         raise UsageError(f"{file}: expected one {BEGIN} and one {END} after it")
     else:
         text = (text.rstrip() + "\n\n" if text.strip() else "") + block + "\n"

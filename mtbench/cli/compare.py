@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 import click
 
 from mtbench.cli.options import (
     PathType,
+    address_reader,
     format_option,
-    load_registry,
     open_store,
     overrides,
     seeds_option,
@@ -20,14 +20,11 @@ from mtbench.cli.options import (
 from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
 
-if TYPE_CHECKING:
-    from mtbench.registry import Registry
-
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@study_options
+@partial(study_options, beside=False)
 @seeds_option
 @click.option(
     "--store-b",
@@ -64,26 +61,18 @@ def compare(
 ) -> int:
     """Tell what differs between A and B: settings, surroundings, scores, examples.
 
-    Each is a run (the start of its key), a cell (MATRIX::CELL, or STORE::CELL for one that is
-    stored), or all cells of a matrix or of a store folder, which are paired by their names. A B
-    that starts with :: is a cell of A's matrix or store.
+    Each is a run (the start of its key, or its folder), a cell (MATRIX::CELL, or STORE::CELL for
+    one that is stored; a part of its name will do), a seed of it ('MATRIX::CELL [seed 0]'), or all
+    cells of a matrix or of a store folder, which are paired by their names. A B that starts with
+    :: is a cell of A's matrix or store.
     """
     from mtbench.comparison.addressed import compare_addresses
-    from mtbench.comparison.addresses import Reader
     from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
-    from mtbench.devices import choose
-    from mtbench.plugin_files import BESIDE, file_beside
-
-    def files(matrix: Path) -> Sequence[Path]:
-        # The option adds the file of the working directory; here each matrix has its own.
-        named = [file for file in plugin_files if file != Path(BESIDE)]
-        return [*named, *file_beside(matrix)]
-
-    def registry(matrix: Path) -> Registry:
-        return load_registry(files(matrix), blocked)
 
     laid_over = overrides(settings, axes, seeds, data_dir)
-    reader = Reader(registry, laid_over, expression, choose(device), files)
+    reader = address_reader(
+        plugin_files, laid_over, device, expression=expression, blocked=blocked
+    )
     other = None if store_b is None else open_store(store_b)
     held = compare_addresses(
         reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir

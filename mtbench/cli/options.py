@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from functools import wraps
+from functools import partial, wraps
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar, cast
 
@@ -16,6 +16,7 @@ from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX
 
 if TYPE_CHECKING:
+    from mtbench.comparison.reader import Reader
     from mtbench.matrix.file import Matrix
     from mtbench.matrix.overrides import Overrides
     from mtbench.planned_runs import Plan
@@ -78,7 +79,9 @@ format_option = click.option(
     "--format", "form", type=click.Choice(FORMATS), default="rich", help="How to print the table."
 )
 
-
+name_option = click.option(
+    "-k", "expression", metavar="EXPR", help="Only cells with such names: 'a and not b'."
+)
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")
 
 
@@ -110,11 +113,12 @@ def files_option(command: Command, *, beside: bool = True) -> Command:
     """
 
     @wraps(command)
-    def with_file_beside(**given: Any) -> Any:
-        from mtbench.plugin_files import file_beside
+    def with_unasked(**given: Any) -> Any:
+        from mtbench.plugin_files import with_file_beside
 
-        unasked = file_beside(given.get("matrix_path") or Path()) if beside else []
-        given["plugin_files"] = [*given["plugin_files"], *unasked]
+        if beside:
+            place = given.get("matrix_path") or Path()
+            given["plugin_files"] = with_file_beside(given["plugin_files"], place)
         return command(**given)
 
     more = ", beside mtbenchfile.py" if beside else ""
@@ -126,7 +130,7 @@ def files_option(command: Command, *, beside: bool = True) -> Command:
         type=PathType(),
         help=f"A Python file that is a plugin{more}; may be given again.",
     )
-    return cast("Command", add_files(with_file_beside))
+    return cast("Command", add_files(with_unasked))
 
 
 def _blocked(text: str) -> str:
@@ -147,36 +151,34 @@ def matrix_options(command: Command, *, required: bool = True) -> Command:
     return argument(study_options(command))
 
 
-def study_options(command: Command) -> Command:
-    """Add what lies over a matrix, which plugins, data and device there are, and the store."""
-    for option in reversed(
-        [
-            click.option(
-                "--axis",
-                "axes",
-                multiple=True,
-                metavar="KEY=V1,V2",
-                help="Add an axis, or give one of the file other values; may be given again.",
-            ),
-            click.option(
-                "--set",
-                "settings",
-                multiple=True,
-                metavar="KEY=VALUE",
-                help="Set a key in every cell, such as train.lr=1e-4; may be given again.",
-            ),
-            click.option(
-                "-k",
-                "expression",
-                metavar="EXPR",
-                help="Only cells with such names: 'a and not b'.",
-            ),
-            data_option,
-            device_option,
-            plugin_option,
-            store_option,
-        ]
-    ):
+def study_options(command: Command, *, beside: bool = True) -> Command:
+    """Add what lies over a matrix, which plugins, data and device there are, and the store.
+
+    Args:
+        beside: as for ``files_option``.
+    """
+    options: list[Callable[[Command], Command]] = [
+        click.option(
+            "--axis",
+            "axes",
+            multiple=True,
+            metavar="KEY=V1,V2",
+            help="Add an axis, or give one of the file other values; may be given again.",
+        ),
+        click.option(
+            "--set",
+            "settings",
+            multiple=True,
+            metavar="KEY=VALUE",
+            help="Set a key in every cell, such as train.lr=1e-4; may be given again.",
+        ),
+        name_option,
+        data_option,
+        device_option,
+        partial(plugin_option, beside=beside),
+        store_option,
+    ]
+    for option in reversed(options):
         command = option(command)
     return command
 
@@ -220,6 +222,28 @@ def open_store(directory: Path) -> Store:
     from mtbench.store import Store
 
     return Store(directory)
+
+
+def address_reader(
+    plugin_files: Sequence[Path],
+    laid_over: Overrides,
+    device: str,
+    *,
+    expression: str | None = None,
+    blocked: Sequence[str] = (),
+) -> Reader:
+    """Return what finds the runs that addresses name; each matrix has the plugin file beside it.
+
+    Args:
+        plugin_files: that were given, and no other.
+    """
+    from mtbench.comparison.reader import Reader
+    from mtbench.devices import choose
+    from mtbench.plugin_files import with_file_beside
+
+    load = partial(load_registry, blocked=blocked)
+    files = partial(with_file_beside, plugin_files)
+    return Reader(load, laid_over, expression, choose(device), files)
 
 
 def read_plan(*, stored_only: bool = False, **given: Any) -> tuple[Plan, Store]:

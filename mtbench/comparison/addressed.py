@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtbench.comparison.addresses import Reader, check_cells
+from mtbench.comparison.reader import Reader, check_cells
 from mtbench.comparison.record import Comparisons, compare_sides
 from mtbench.errors import MtbenchError
 from mtbench.store import Store

@@ -1,163 +1,98 @@
-"""Addresses: what the sides of a comparison are called: a run, a cell, a matrix, a store."""
+"""Addresses: what runs are called in a command: a run, a cell, a matrix, a store."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+import os
+import re
+from collections.abc import Collection
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
-from mtbench.bounds import check_path
-from mtbench.comparison.subjects import (
-    Side,
-    of_plan,
-    of_planned_cell,
-    of_run,
-    of_store,
-    of_stored_cell,
-)
-from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, UsageError, unknown
-from mtbench.filtering import name_filter
-from mtbench.matrix.file import cells, read_matrix
-from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planned_runs import Plan
-from mtbench.registry import Registry
-from mtbench.store import REQUEST, RunFolder, Store
-from mtbench.study import make_plan
+from mtbench.errors import SHOWN, UsageError, unknown
+from mtbench.store import REQUEST
 
 BETWEEN = "::"
 """Parts a place from the cell in it, as in the node ids of pytest."""
 
+SEED = re.compile(r"(.*?)\s*\[seed (\S+)\]")
+"""A cell and one of its seeds, as runs are called where they are shown."""
+
 
 @dataclass(frozen=True)
-class Reader:
-    """Finds what addresses name.
+class Address:
+    """An address, taken apart.
 
     Attributes:
-        registry: gives the plugins for a matrix, of which it is given the path.
-        overrides, expression, device: for matrices; the expression is for stores too.
-        plugins: gives the plugin files for a matrix, or for the working directory.
+        kind: what stands before the ``::``; ``"key"`` is the start of a run's key.
+        path: of that, unless it is a key.
+        cell: what stands behind the ``::``; None where there is none.
     """
 
-    registry: Callable[[Path], Registry]
-    overrides: Overrides = NO_OVERRIDES
-    expression: str | None = None
-    device: str = CPU
-    plugins: Callable[[Path], Sequence[Path]] = lambda _: ()
+    text: str
+    kind: Literal["key", "run", "store", "matrix"]
+    path: Path = Path()
+    cell: str | None = None
 
-    def both(
-        self, a: str, b: str, store: Store, store_b: Store | None = None
-    ) -> tuple[Side, Side]:
-        """Return the sides of a comparison; a ``b`` that starts with ``::`` is in ``a``'s place.
+    @property
+    def is_run(self) -> bool:
+        return self.kind in ("key", "run")
 
-        Args:
-            store: where runs, and those of a matrix, lie.
-            store_b: the same for ``b``, where it is another one.
-
-        Raises:
-            UsageError, PluginError, NothingToCompare: as for ``side``; a ``UsageError`` too if
-                there are overrides, and no matrix that they could lie over.
-        """
-        if b.startswith(BETWEEN):
-            b = a.partition(BETWEEN)[0] + b
-        laid_over = self.overrides
-        changes = laid_over.set.keys() - {"data.dir"} or laid_over.axes or laid_over.seeds
-        if changes and not (_names_matrix(a) or _names_matrix(b)):
-            raise UsageError(
-                "--set, --axis and --seeds change how a matrix is read, and neither "
-                f"{a!r} nor {b!r} names one"
-            )
-        return self.side(a, store), self.side(b, store_b or store)
-
-    def side(self, address: str, store: Store) -> Side:
-        """Return what an address names.
-
-        Args:
-            address: ``MATRIX::CELL`` or ``STORE::CELL``, one cell; ``MATRIX`` (a file, or the
-                folder of a ``matrix.toml``) or ``STORE`` (a folder that holds ``runs/``), all
-                cells; else a run: the start of its key, or its folder.
-            store: where runs, and those of a matrix, lie.
-
-        Raises:
-            UsageError: if there is no such thing.
-            PluginError: if a plugin broke the one cell that is asked for.
-            NothingToCompare: if nothing of that cell or run is stored.
-        """
-        matrix = Path(address.partition(BETWEEN)[0]) if _names_matrix(address) else Path()
-        found = self._side(address, store)
-        cells = [replace(cell, plugins=self.plugins(matrix)) for cell in found.cells]
-        return replace(found, cells=cells)
-
-    def _side(self, address: str, store: Store) -> Side:
-        place, between, cell = address.partition(BETWEEN)
-        path = Path(place)
-        if _is_store(path):
-            fits = None if self.expression is None else name_filter(self.expression)
-            return of_stored_cell(Store(path), cell) if between else of_store(Store(path), fits)
-        if between:
-            return of_planned_cell(self._plan_cell(path, store, cell), store, place)
-        if (path / REQUEST).is_file():
-            return of_run(RunFolder(path.resolve()))
-        if _names_matrix(address):
-            return of_plan(self._plan(path, store, self.expression), store, place)
-        return of_run(_find(address, store))
-
-    def _plan(self, matrix: Path, store: Store, expression: str | None) -> Plan:
-        registry = self.registry(matrix)
-        try:
-            return make_plan(
-                matrix,
-                registry,
-                store,
-                self.overrides,
-                expression,
-                device=self.device,
-                stored_only=True,
-            )
-        except UsageError as error:
-            if self.overrides == NO_OVERRIDES and expression is None:
-                raise
-            raise UsageError(f"{matrix}, read with the options of this call: {error}") from error
-
-    def _plan_cell(self, matrix: Path, store: Store, name: str) -> Plan:
-        """Return the plan of one cell; it looks at as few others as can be."""
-        names = [cell.name for cell in cells(read_matrix(matrix), self.overrides)]
-        if name not in names:
-            raise unknown("cell", name, names, where=str(matrix))
-        plan = self._plan(matrix, store, None if '"' in name else f'"{name}"')
-        return replace(plan, cells=[cell for cell in plan.cells if cell.name == name])
+    @property
+    def is_whole(self) -> bool:
+        """Whether it is all cells of a matrix or a store."""
+        return not self.is_run and self.cell is None
 
 
-def _is_store(path: Path) -> bool:
-    return (path / "runs").is_dir() and not (path / "matrix.toml").is_file()
-
-
-def _names_matrix(address: str) -> bool:
-    place, between, _ = address.partition(BETWEEN)
-    path = check_path(Path(place))
-    if _is_store(path) or (path / REQUEST).is_file():
-        return False
-    return bool(between) or path.exists() or path.suffix == ".toml"
-
-
-def _find(key: str, store: Store) -> RunFolder:
-    try:
-        return store.find(key)
-    except UsageError as error:
-        raise UsageError(
-            f"{error}; besides a run, what is compared may be MATRIX{BETWEEN}CELL, MATRIX, "
-            f"STORE{BETWEEN}CELL or STORE"
-        ) from None
-
-
-def check_cells(side: Side) -> None:
-    """Make sure that something of a side is stored.
+def read_address(text: str) -> Address:
+    """Take an address apart: see ``Reader.side`` for what it may be.
 
     Raises:
-        NothingToCompare: if nothing is.
+        UsageError: if it leads nowhere.
     """
-    if not side.cells:
-        told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
-        raise NothingToCompare(
-            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
-        )
+    place, between, rest = text.partition(BETWEEN)
+    path, cell = Path(place), rest if between else None
+    is_key = cell is None and (place.isalnum() or not place)
+    # Not ``path.exists()``, which raises for a name that is too long.
+    if not os.path.exists(path):  # noqa: PTH110
+        if path.suffix == ".toml":
+            return Address(text, "matrix", path, cell)  # whose reader says that it is not there
+        if not is_key:
+            raise UsageError(f"{place}: there is no such file or folder")
+    elif place or between:
+        if not path.is_dir() or (path / "matrix.toml").is_file():
+            return Address(text, "matrix", path, cell)
+        if (path / "runs").is_dir():
+            return Address(text, "store", path, cell)
+        folder = Path(os.path.realpath(path))
+        if cell is None and ((path / REQUEST).is_file() or folder.parent.name == "runs"):
+            return Address(text, "run", folder)
+        if not is_key:
+            raise UsageError(f"{place}: the folder holds no matrix.toml, and no runs/ of a store")
+    return Address(text, "key")
+
+
+def pick(text: str, names: Collection[str], *, where: str) -> tuple[str, str]:
+    """Return the cell that a text is the name of, or a part of it, and a seed behind it if any.
+
+    A part, or several of its words in any order, is taken where it fits one cell alone.
+
+    Raises:
+        UsageError: if it fits none, or several.
+    """
+    if text in names:
+        return text, ""
+    seeded = SEED.fullmatch(text)
+    name, seed = seeded.groups() if seeded else (text, "")
+    if name in names:
+        return name, seed
+    asked, words = name.lower(), re.findall(r"[^\s,]+", name.lower())
+    fits = [known for known in names if words and asked in known.lower()] or [
+        known for known in names if words and all(word in known.lower() for word in words)
+    ]
+    if not fits:
+        raise unknown("cell", name, names, where=where)
+    if len(fits) > 1:
+        shown = "; ".join(fits[:SHOWN]) + ("; ..." if len(fits) > SHOWN else "")
+        raise UsageError(f"{name!r} fits {len(fits)} cells of {where}: {shown}")
+    return fits[0], seed

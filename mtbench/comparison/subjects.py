@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
@@ -17,6 +17,9 @@ from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
 from mtbench.unchecked import unchecked
 
 Record = dict[str, Any]
+
+StoredCells = Mapping[str, Sequence[Sequence[RunFolder]]]
+"""Cells of a store by name, and the runs of each of their versions."""
 
 
 @dataclass(frozen=True)
@@ -174,15 +177,11 @@ def _problem(plan: Plan) -> MtbenchError | None:
     return None
 
 
-def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
-    """Return a side that is all cells of a store, whatever matrices they were trained for.
+def stored_cells(store: Store) -> StoredCells:
+    """Return all cells of a store, whatever matrices they were trained for.
 
     Runs of one matrix title and cell name are a cell. They may be of several versions: other
-    code, data or settings under the same name, which make other keys. The version whose run
-    ended last is taken, and a remark names that run.
-
-    Args:
-        fits: keeps the cells whose names it likes.
+    code, data or settings under the same name, which make other keys.
     """
     versions: dict[tuple[str, str], dict[str, list[RunFolder]]] = {}
     for key in sorted(store.keys()):
@@ -194,15 +193,23 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
             continue
         named = versions.setdefault((request["matrix"], request["cell"]), {})
         named.setdefault(canonical(request["identity"]), []).append(folder)
-    cells = [cell for _, cell in versions]
+    names = [cell for _, cell in versions]
+    return {
+        cell if names.count(cell) == 1 else f"{matrix}::{cell}": list(found.values())
+        for (matrix, cell), found in sorted(versions.items())
+    }
+
+
+def of_store(store: Store, cells: StoredCells) -> Side:
+    """Return a side that is cells of a store.
+
+    Of several versions, the one whose run ended last is taken, and a remark names that run.
+    """
     subjects, absent = [], {}
-    for (matrix, cell), found in sorted(versions.items()):
-        name = cell if cells.count(cell) == 1 else f"{matrix}::{cell}"
-        if fits is not None and not fits(name):
-            continue
-        subject = _newest(name, f"{store.root}::{name}", list(found.values()))
+    for name, versions in cells.items():
+        subject = _newest(name, f"{store.root}::{name}", versions)
         if subject is None:
-            absent[name] = _without_score(found.values())
+            absent[name] = _without_score(versions)
         else:
             subjects.append(subject)
     missing = sum(len(subject.missing) for subject in subjects)
@@ -213,20 +220,16 @@ def of_store(store: Store, fits: Callable[[str], bool] | None = None) -> Side:
     return Side(str(store.root), subjects, absent=absent, problem=problem if missing else None)
 
 
-def of_stored_cell(store: Store, name: str) -> Side:
-    """Return a side that is one cell of a store, by the name it was trained under.
+def of_stored_cell(store: Store, cells: StoredCells) -> Side:
+    """Return a side that is the one cell among ``cells`` of a store.
 
     Raises:
-        UsageError: if there is none of that name; it tells the nearest.
         NothingToCompare: if none of its runs has a score.
     """
-    whole = of_store(store)
-    if name in whole.absent:
-        raise NothingToCompare(f"{store.root}::{name}: {whole.absent[name]}")
-    subject = whole.cell(name)
-    return Side(
-        subject.address, [subject], True, problem=whole.problem if subject.missing else None
-    )
+    side = of_store(store, cells)
+    for name, reason in side.absent.items():
+        raise NothingToCompare(f"{store.root}::{name}: {reason}")
+    return replace(side, title=side.cells[0].address, single=True)
 
 
 def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) -> Subject | None:
@@ -240,7 +243,7 @@ def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) ->
         return None
     newest = max(scored, key=_ended)
     chosen = next(version for version in versions if newest in version)
-    seeds = {folder: (folder.read(REQUEST) or {})["seed"] for folder in chosen}
+    seeds = {folder: seed_of(folder) for folder in chosen}
     ordered = sorted(chosen, key=seeds.__getitem__)
     remarks = [_damages({seeds[folder]: damages[folder] for folder in ordered})]
     if len(versions) > 1:
@@ -266,6 +269,12 @@ def _damage(folder: RunFolder) -> str:
         except Damaged as error:
             return error.reason
     return record.damage
+
+
+def seed_of(folder: RunFolder) -> int:
+    """Return the seed of a run whose request is sound."""
+    seed: int = (folder.read(REQUEST) or {})["seed"]
+    return seed
 
 
 def _without_score(versions: Iterable[Sequence[RunFolder]]) -> str:

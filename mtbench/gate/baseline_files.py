@@ -23,6 +23,7 @@ from mtbench.evidence.outcomes import OVERALL, CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Array, Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.matrix.gating import Gate
+from mtbench.matrix.origin import check_origin
 from mtbench.outputs import check_writable, write_bytes
 from mtbench.store import digest_without, parse_object, read_file, reason_of
 from mtbench.store.arrays import read_arrays
@@ -59,10 +60,14 @@ class _Cell(_Record):
 
 
 class _File(_Record):
-    """All of ``baseline.json``, with its own SHA-256 and that of the outcomes beside it."""
+    """All of ``baseline.json``, with its own SHA-256 and that of the outcomes beside it.
+
+    ``matrix_file`` is the origin (``matrix.origin``), empty in a file of before there was one.
+    """
 
     format: int
     matrix: str
+    matrix_file: str = ""
     date: str
     device: str
     environment: dict[str, str]
@@ -72,18 +77,33 @@ class _File(_Record):
     digest: str
 
 
-def check_place(folder: Path) -> None:
-    """Make a folder, and make sure that both files can be written there.
+def check_place(folder: Path, matrix: Path) -> None:
+    """Make a folder, and make sure that both files of a matrix can be written there.
 
     Raises:
-        UsageError: if not.
+        UsageError: if not, or if the baseline of another matrix lies there.
     """
+    try:
+        table = parse_object(read_file(folder / SCORES))
+    except (OSError, ValueError):
+        pass  # there is none, or one that is lost already
+    else:
+        check_origin(
+            str(table.get("matrix_file", "")),
+            matrix,
+            folder / SCORES,
+            what="baseline",
+            way_out="keep one of them elsewhere (--baseline DIR), or give it a folder of its own",
+        )
     for name in (SCORES, OUTCOMES):
         check_writable(folder / name)
 
 
-def write(folder: Path, baseline: Baseline) -> list[Path]:
+def write(folder: Path, baseline: Baseline, *, matrix_file: str = "") -> list[Path]:
     """Write both files, or none, and return them.
+
+    Args:
+        matrix_file: the origin of the baseline.
 
     Raises:
         UsageError: if they cannot be written.
@@ -94,6 +114,7 @@ def write(folder: Path, baseline: Baseline) -> list[Path]:
     record = _File(
         format=FORMAT,
         matrix=baseline.title,
+        matrix_file=matrix_file,
         date=baseline.date,
         device=baseline.device,
         environment=dict(baseline.environment),

@@ -24,6 +24,8 @@ from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.gating import Gate
+from mtbench.matrix.locations import file_of
+from mtbench.matrix.origin import origin
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.planned_runs import Plan, PlannedCell, planned_run
 from mtbench.registry import Registry
@@ -72,7 +74,7 @@ class Gatekeeper:
         """The folder of the baseline."""
         if self.folder is not None:
             return self.folder
-        return self.matrix if self.matrix.is_dir() else self.matrix.parent
+        return file_of(self.matrix).parent
 
     def check(self, *, strict: bool = False, extend: int = 0) -> GateReport:
         """Hold the study against its baseline.
@@ -121,8 +123,8 @@ class Gatekeeper:
         """Write the baseline anew.
 
         Raises:
-            UsageError: if something does not fit, only some cells are chosen, or settings or
-                axes would make them another study's.
+            UsageError: if something does not fit, only some cells are chosen, settings or axes
+                would make them another study's, or another matrix' baseline lies there.
             NothingToCompare: if no gated metric is defined, or there is one seed, for the
                 statistical way.
             RunsMissing: if a run failed or is missing.
@@ -145,7 +147,7 @@ class Gatekeeper:
         gate.check_known(_metrics(plan))
         if unfit := unfit_seeds(gate.mode, plan.seeds, plan.seeds):
             raise NothingToCompare(unfit)
-        baseline_files.check_place(self.place)  # before the hours of training
+        baseline_files.check_place(self.place, self.matrix)  # before the hours of training
         if self.train:
             plan = self._trained(study, plan)
         plan = readable(plan, self.store)
@@ -160,7 +162,9 @@ class Gatekeeper:
         ):
             raise NothingToCompare("every gated metric is undefined, so there is no baseline")
         told = [*unmeasured(plan, None, gate), *undefined(made)]
-        return Written(baseline_files.write(self.place, made), told)
+        came_from = origin(self.matrix, self.place)
+        files = baseline_files.write(self.place, made, matrix_file=came_from)
+        return Written(files, told)
 
     def _stored(self) -> set[str]:
         """Return the keys of the runs that have a score."""

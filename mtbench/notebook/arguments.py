@@ -13,7 +13,7 @@ from mtbench.matrix.overrides import Overrides
 from mtbench.notebook import values
 from mtbench.notebook.warner import Warner
 from mtbench.planned_runs import Plan
-from mtbench.plugin_files import file_beside, tell
+from mtbench.plugin_files import tell, with_file_beside
 from mtbench.registry import Registry
 from mtbench.store import Store
 from mtbench.study import make_plan
@@ -85,8 +85,8 @@ def read_arguments(
     """
     warn = Warner()
     table = _matrix(matrix)
-    beside = file_beside(table if isinstance(table, Path) else Path())
-    files = [*values.paths("plugins", plugins), *beside]
+    place = table if isinstance(table, Path) else Path()
+    files = with_file_beside(values.paths("plugins", plugins), place)
     left_out = values.texts("blocked", blocked)
     return Asked(
         matrix=table,

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from mtbench.comparison.addressed import compare_addresses
-from mtbench.comparison.addresses import Reader
+from mtbench.comparison.reader import Reader
 from mtbench.devices import AUTO, choose
 from mtbench.errors import UsageError
 from mtbench.gate.gatekeeper import Gatekeeper
@@ -22,9 +23,8 @@ from mtbench.notebook.arguments import (
 )
 from mtbench.notebook.judgement_views import CheckView, ComparisonView
 from mtbench.notebook.warner import Warner
-from mtbench.plugin_files import file_beside
+from mtbench.plugin_files import with_file_beside
 from mtbench.progress import observing, silent
-from mtbench.registry import Registry
 from mtbench.store import Store
 
 
@@ -47,9 +47,10 @@ def compare(
     """Tell what differs between two cells, runs, matrices or stores.
 
     Args:
-        a, b: a run (the start of its key), a cell (``"MATRIX::CELL"``, or ``"STORE::CELL"``), or
-            a matrix or a store, whose cells are paired by their names. A ``b`` that starts with
-            ``::`` is a cell of ``a``'s matrix or store.
+        a, b: a run (the start of its key, or its folder), a cell (``"MATRIX::CELL"``, or
+            ``"STORE::CELL"``; a part of its name that no other has will do, and ``[seed 1]``
+            behind it is that run alone), or a matrix or a store, whose cells are paired by their
+            names. A ``b`` that starts with ``::`` is a cell of ``a``'s matrix or store.
         store_b: where the runs of ``b`` are stored, if elsewhere.
         examples: how many examples to show of each kind that flipped.
 
@@ -66,19 +67,13 @@ def compare(
     named, left_out = values.paths("plugins", plugins), values.texts("blocked", blocked)
     warn = Warner()
 
-    def files(matrix: Path) -> Sequence[Path]:
-        return [*named, *file_beside(matrix)]
-
-    def registry(matrix: Path) -> Registry:
-        return load_plugins(files(matrix), left_out, warn)
-
     found = compare_addresses(
         Reader(
-            registry,
+            partial(load_plugins, blocked=left_out, warn=warn),
             read_overrides(set, axes, seeds, data),
             read_expression(cells),
             choose(values.text("device", device)),
-            files,
+            partial(with_file_beside, named),
         ),
         str(values.path("a", a)),
         str(values.path("b", b)),

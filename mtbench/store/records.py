@@ -87,6 +87,7 @@ class _Result(_Fields):
     """The fields of ``result.json`` by which a run with scores is held against its files."""
 
     ended: AwareDatetime = Field(strict=False)
+    overall: float | None = None
     files: dict[str, _Sealed]
 
 

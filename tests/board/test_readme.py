@@ -100,3 +100,34 @@ def test_a_readme_that_cannot_be_read_or_written(matrix: Path) -> None:
     os.mkfifo(readme)  # nothing waits for somebody to write into it
     with pytest.raises(UsageError, match=r"README\.md: cannot be read: no regular file"):
         write_table(matrix, TABLE)
+
+
+def test_the_table_of_another_matrix_stays(matrix: Path) -> None:
+    for first, second in (("matrix.toml", "two.toml"), ("b --> c.toml", "matrix.toml")):
+        one, two = matrix.with_name(first), matrix.with_name(second)
+        (matrix.parent / "README.md").unlink(missing_ok=True)
+        one.touch()
+        two.touch()
+        write_table(one, TABLE)
+        before = text(matrix)
+
+        with pytest.raises(UsageError, match=r"README\.md: it holds the table of .*, which that"):
+            write_table(two, "other")
+
+        assert text(matrix) == before
+        write_table(one, "new")
+        assert text(matrix) == before.replace(TABLE, "new")
+        one.unlink()  # it was renamed
+        write_table(two, TABLE)
+        assert TABLE in text(matrix)
+
+
+def test_markers_without_a_table_are_for_any_matrix(matrix: Path) -> None:
+    (matrix.parent / "README.md").write_text(f"{BEGIN}\n\n{END}\n\nbelow", encoding="utf-8")
+    other = matrix.with_name("other.toml")
+    other.touch()
+
+    write_table(other, TABLE)
+
+    marked = BLOCK.replace(BEGIN, "<!-- mtbench:leaderboard other.toml -->")
+    assert text(matrix) == f"{marked}\n\nbelow"

@@ -307,8 +307,29 @@ def test_write_puts_the_table_into_the_readme(call: Call, study: Any, tmp_path: 
     text = (tmp_path / "README.md").read_text()
     assert (answer.code, answer.err) == (0, f"wrote {tmp_path / 'README.md'}\n")
     assert answer.out.startswith("cell,")
-    assert text.startswith("# A study\n\n<!-- mtbench:leaderboard -->\n\n### a small study\n")
+    assert text.startswith("# A study\n\n<!-- mtbench:leaderboard small.toml -->\n\n### a")
     assert study.first.out.strip() in text
+
+
+def test_the_table_of_a_second_matrix_replaces_no_other(
+    call: Call, study: Any, tmp_path: Path
+) -> None:
+    one, two = tmp_path / "matrix.toml", tmp_path / "two.toml"
+    for matrix in (one, two):  # of the same title
+        matrix.write_text(study.matrix.read_text())
+    at = ("--store", study.store, "--write")
+    assert call("leaderboard", one, *at).code == 0
+    before = (tmp_path / "README.md").read_bytes()
+
+    second = call("leaderboard", two, *at)
+
+    assert (second.code, second.out) == (2, "")
+    assert second.err.splitlines() == [
+        f"error: {tmp_path / 'README.md'}: it holds the table of {one}, which that of {two} would "
+        "replace: give one of the two a folder of its own, or take the old table out"
+    ]
+    assert (tmp_path / "README.md").read_bytes() == before
+    assert call("leaderboard", tmp_path, *at).code == 0
 
 
 def test_the_reference_may_be_named(call: Call, study: Any) -> None:

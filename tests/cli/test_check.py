@@ -98,6 +98,26 @@ mode = "exact"
 """
 
 
+def test_a_second_matrix_overwrites_no_baseline(call: Call, study: Any, tmp_path: Path) -> None:
+    one, two = tmp_path / "one.toml", tmp_path / "two.toml"
+    for matrix in (one, two):  # of the same title
+        matrix.write_text(study.matrix.read_text() + '[gate]\nmode = "exact"\n')
+    given = ("--store", study.store, "--no-train", "--update")
+    assert call("check", one, *given).code == 0
+    before = [(tmp_path / f"baseline.{kind}").read_bytes() for kind in ("json", "npz")]
+
+    refused = call("check", two, *given)
+
+    assert (refused.code, refused.out) == (2, "")
+    told = f"it holds the baseline of {one}, which that of {two} would replace: keep one of them "
+    assert refused.err.startswith(f"error: {tmp_path / 'baseline.json'}: {told}")
+    assert [(tmp_path / f"baseline.{kind}").read_bytes() for kind in ("json", "npz")] == before
+    assert call("check", one, *given).code == 0
+    assert call("check", two, *given, "--baseline", "elsewhere").code == 0
+    again = call("check", one, *given, "--baseline", "elsewhere")
+    assert (again.code, "holds the baseline of two.toml, " in again.err) == (2, True)
+
+
 def test_a_search_is_measured_to_its_end_from_an_empty_store(call: Call, tmp_path: Path) -> None:
     folder = tmp_path / "search"
     folder.mkdir()

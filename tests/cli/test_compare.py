@@ -209,7 +209,7 @@ def test_missing_runs_are_3_and_what_is_there_is_compared(call: Call, study: Any
     ("a", "b", "told"),
     [
         ("{matrix}::combiner=sun, heads.pd=linear", "abc", "did you mean 'combiner=sum, "),
-        ("abc", "abc", "besides a run, what is compared may be MATRIX::CELL"),
+        ("abc", "abc", "besides a run, it may be MATRIX::CELL, MATRIX, STORE::CELL or STORE"),
         ("gone.toml", "abc", "there is no such matrix file"),
     ],
 )
@@ -246,6 +246,71 @@ def test_the_plugin_file_beside_each_matrix_is_read(
     sys.modules.pop("mtbenchfile", None)
     assert answer.out.count("identical outcomes") == 2
     assert answer.code == 3  # heads one and two were never trained
+
+
+HEAD = """
+from mtbench.api import HeadSpec, hookimpl
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="{0}", summary="s", target="mtbench_builtins.heads.linear:Linear")]
+"""
+
+
+@pytest.mark.parametrize("command", ["compare", "plan"])
+def test_a_plugin_file_that_is_given_counts_whatever_its_name(
+    call: Call, study: Any, tmp_path: Path, new_modules: None, command: str
+) -> None:
+    """Also where the working directory, or the matrix' folder, has one of that name."""
+    for name in ("study", "other"):
+        (tmp_path / name).mkdir()
+    matrix = tmp_path / "study" / "matrix.toml"
+    text = study.matrix.read_text().replace('["linear", "cosine"]', '["linear", "mine"]')
+    matrix.write_text(text)
+    given = (command, matrix, *([matrix] if command == "compare" else []), "--store", study.store)
+    files = [Path("mtbenchfile.py"), Path("other/mtbenchfile.py")]
+
+    answers = []
+    for file in files:
+        file.write_text(HEAD.format("mine"))
+        answers.append(call(*given, "--plugin", file))
+        file.write_text(HEAD.format("another"))
+    (tmp_path / "study" / "mtbenchfile.py").write_text(HEAD.format("another"))
+    files[1].write_text(HEAD.format("mine"))
+    answers.append(call(*given, "--plugin", files[1]))
+
+    code = 3 if command == "compare" else 0  # the head was never trained
+    assert [answer.code for answer in answers] == [code] * 3
+    assert all("error: unknown" not in answer.err for answer in answers)
+
+
+def test_what_is_wrong_with_both_sides_is_said_once(
+    call: Call, study: Any, tmp_path: Path, new_modules: None
+) -> None:
+    store = Path(shutil.copytree(study.store, tmp_path / "copy"))
+    (store / "runs" / ("f" * 64)).mkdir()
+    (store / "runs" / ("f" * 64) / "run.json").write_text("{")
+    Path("broken_head.py").write_text("raise RuntimeError('no such luck')\n")
+
+    stored = call("compare", f"{store}::{SUM}", f"::{PCGRAD}")
+    given = ("--plugin", "broken_head.py", "--store", study.store)
+    planned = call("compare", cell(study, SUM), f"::{PCGRAD}", *given)
+
+    assert (stored.code, planned.code) == (0, 0)
+    assert stored.err.count("warning: ") == stored.err.count("damaged") == 1
+    assert planned.err.count("warning: ") == planned.err.count("no such luck") == 1
+
+
+def test_a_part_of_a_name_and_a_seed_are_compared(call: Call, study: Any) -> None:
+    whole = call("compare", cell(study, SUM), f"::{PCGRAD}", "--store", study.store)
+    parts = call(
+        "compare", cell(study, "sum, heads.pd=lin"), "::PCGrad linear", "--store", study.store
+    )
+    seed = call("compare", f"{study.store}::{SUM} [seed 0]", "::pcgrad, heads.pd=linear [seed 0]")
+
+    assert parts == whole
+    assert seed.code == 0
+    assert f"A: {study.store}::{SUM} [seed 0], seed 0\n" in seed.out
 
 
 def test_comparing_needs_no_torch(study: Any) -> None:

@@ -292,7 +292,7 @@ def falls(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Give a function that makes ``mtbench status`` raise an error."""
 
     def raising(error: BaseException) -> None:
-        def runs(_store: object) -> None:
+        def runs(*_: object) -> None:
             raise error
 
         monkeypatch.setattr("mtbench.overview.runs", runs)
@@ -357,7 +357,7 @@ def test_the_end_that_a_scheduler_or_a_terminal_sets_is_an_interrupt(
     call: Call, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     number = signal.Signals[name]
-    monkeypatch.setattr("mtbench.overview.runs", lambda _: os.kill(os.getpid(), number))
+    monkeypatch.setattr("mtbench.overview.runs", lambda *_: os.kill(os.getpid(), number))
 
     assert call("status").code == 130
 

@@ -3,13 +3,14 @@ import re
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 import pytest
 
+from mtbench.cli.runs import STATES
 from mtbench.prediction import Evaluated, Written
 from mtbench.protocols import BadRow
-from mtbench.store import Store
+from mtbench.store import State, Store
 from mtbench.tokenisation import TextCounts
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
@@ -59,7 +60,7 @@ def test_status_lists_the_runs(
     heading, _, *lines = answer.out.splitlines()
     assert answer.code == 0
     assert heading.split() == [
-        *("run", "matrix", "cell", "seed", "device", "state", "overall", "error")
+        *("run", "matrix", "cell", "seed", "device", "state", "overall", "ended", "error")
     ]
     assert [re.split(r" {2,}", line)[2] for line in lines] == [
         "combiner=pcgrad, heads.pd=linear",
@@ -74,7 +75,115 @@ def test_status_lists_the_runs(
         "cpu",
         "done",
         overall,
+        result["ended"][:19].replace("T", " "),
     ]
+
+
+def cells_of(answer: Any) -> list[tuple[str, str]]:
+    """Return the cell and the state of each run of an answer in JSON."""
+    return [(record["cell"], record["state"]) for record in json.loads(answer.out)]
+
+
+def test_every_state_can_be_asked_for() -> None:
+    assert get_args(State) == STATES
+
+
+def test_status_is_for_programs_too(call: Call, at: tuple[str, str], key: str) -> None:
+    answer = call("status", "-k", "sum", "--format", "json", *at)
+
+    (record,) = json.loads(answer.out)
+    assert (answer.code, record["run"], record["cell"], record["seed"]) == (0, key, CELL, 0)
+    assert call("status", "--format", "csv", *at).out.startswith("run,matrix,cell,seed,")
+    assert call("status", "--state", "failed", "--format", "json", *at).out == "[]\n"
+    assert call("status", "--state", "failed", *at).out == f"no such runs in {at[1]}\n"
+
+
+def test_status_lists_what_an_address_names(
+    call: Call, at: tuple[str, str], study: Any, key: str
+) -> None:
+    (study.matrix.parent / "again.toml").write_text(
+        study.matrix.read_text().replace("seeds = 1", "seeds = 2").replace("a small", "another")
+    )
+    other = study.matrix.with_name("again.toml")
+    form = ("--format", "json", *at)
+    pcgrad = CELL.replace("sum", "pcgrad")
+
+    assert cells_of(call("status", other, *form)) == [
+        (pcgrad, "done"),
+        (pcgrad, "missing"),
+        (CELL, "done"),
+        (CELL, "missing"),
+    ]
+    assert cells_of(call("status", f"{other}::sum, heads.pd=lin", *form)) == [
+        (CELL, "done"),
+        (CELL, "missing"),
+    ]
+    assert cells_of(call("status", f"{at[1]}::pcgrad", *form)) == [(pcgrad, "done")]
+    assert cells_of(call("status", other, "-k", "sum", "--state", "missing", *form)) == [
+        (CELL, "missing")
+    ]
+    alone = call("status", f"{other}::{CELL} [seed 0]", *at)
+    assert alone.out.startswith(f"run: {key}\nstate: done\nmatrix: another study\ncell: {CELL} [")
+    assert call("status", f"{study.matrix}::{CELL}", *at).out.startswith(f"run: {key}\n")
+    assert call("status", f"{study.matrix}::{CELL}", "--log", *at).code == 0
+    assert call("status", other, "--log", *at).code == 2
+
+
+def test_a_cell_or_a_folder_is_evaluated_and_predicted_like_its_run(
+    call: Call, at: tuple[str, str], study: Any, key: str
+) -> None:
+    of_key = call("evaluate", key, *at)
+    folder = study.store / "runs" / key
+
+    assert call("evaluate", folder, "--store", "elsewhere").out == of_key.out
+    for place in (study.matrix, study.store):
+        answer = call("evaluate", f"{place}::sum, heads.pd=lin", *at)
+        assert (answer.code, answer.err) == (0, "")
+        assert answer.out == f"\n{CELL} [seed 0]\n{of_key.out}"
+    written = {}
+    for name in (key, folder, f"{study.matrix}::{CELL}", f"{study.store}::{CELL} [seed 0]"):
+        assert call("predict", name, "--out", "out", *at).code == 0
+        written[str(name)] = [file.read_bytes() for file in sorted(Path("out").iterdir())]
+    assert len({*map(tuple, written.values())}) == 1
+
+
+def test_of_a_cell_of_several_seeds_each_is_evaluated_and_one_predicted(
+    call: Call, at: tuple[str, str], study: Any
+) -> None:
+    more = study.matrix.with_name("more.toml")
+    more.write_text(study.matrix.read_text().replace("seeds = 1", "seeds = [0, 5]"))
+
+    scored = call("evaluate", f"{more}::{CELL}", *at)
+    several = call("predict", f"{more}::{CELL}", "--out", "out", *at)
+
+    assert scored.code == 3
+    assert scored.out.startswith(f"\n{CELL} [seed 0]\ntask")
+    assert scored.err.startswith("error: 1 of 2 runs have no score")
+    assert (several.code, several.out) == (2, "")
+    assert several.err == (
+        f"error: {more}::{CELL}: of which seed (0, 5)? '{more}::{CELL} [seed 0]' is one\n"
+    )
+    assert call("predict", f"{more}::{CELL} [seed 0]", "--out", "out", *at).code == 0
+
+
+@pytest.mark.parametrize(
+    ("address", "told"),
+    [
+        ("other/.mtbench::cell", "other/.mtbench: there is no such file or folder"),
+        ("x/y", "x/y: there is no such file or folder"),
+        ("{matrix}::pcgrat", "unknown cell 'pcgrat' in {matrix}"),
+        ("{matrix}::linear", "'linear' fits 2 cells of {matrix}: "),
+        ("{matrix}::sum, heads.pd=lin [seed 3]", "unknown seed '3' in {matrix}::{cell}"),
+    ],
+)
+def test_what_no_address_leads_to_is_2(
+    call: Call, at: tuple[str, str], study: Any, address: str, told: str
+) -> None:
+    for command in (("status",), ("evaluate",), ("predict", "--out", "out")):
+        answer = call(*command, address.format(matrix=study.matrix), *at)
+
+        assert (answer.code, answer.out, answer.err.count("\n")) == (2, "", 1)
+        assert answer.err.startswith("error: " + told.format(matrix=study.matrix, cell=CELL))
 
 
 def test_status_of_an_empty_store_is_empty(call: Call) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 import pytest
 
 from mtbench.comparison.addressed import compare_addresses
-from mtbench.comparison.addresses import Reader
+from mtbench.comparison.reader import Reader
 from mtbench.errors import NothingToCompare, RunsMissing
 from mtbench.registry import Registry
 from mtbench.store import Store

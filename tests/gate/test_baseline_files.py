@@ -10,7 +10,7 @@ from mtbench.errors import NothingToCompare, UsageError
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, difference
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured, rounded
-from mtbench.gate.baseline_files import FORMAT, OUTCOMES, SCORES, read, write
+from mtbench.gate.baseline_files import FORMAT, OUTCOMES, SCORES, check_place, read, write
 from mtbench.matrix.gating import Gate
 from mtbench.store import digest_without
 
@@ -202,3 +202,25 @@ def test_of_two_files_none_is_written_where_one_cannot_be(
 
     assert (tmp_path / other).read_text() == "the old one"
     assert sorted(path.name for path in tmp_path.iterdir()) == sorted([SCORES, OUTCOMES])
+
+
+def test_the_baseline_of_another_matrix_is_not_written_over(
+    tmp_path: Path, baseline: Baseline
+) -> None:
+    one, two = tmp_path / "matrix.toml", tmp_path / "two.toml"
+    one.touch()
+    two.touch()
+    write(tmp_path, baseline, matrix_file="two.toml")
+
+    check_place(tmp_path, two)
+    with pytest.raises(UsageError, match=r"the baseline of .*two\.toml, .*--baseline DIR"):
+        check_place(tmp_path, one)
+
+    write(tmp_path, baseline)  # as it was before the file was recorded
+    check_place(tmp_path, one)
+    assert read(tmp_path).title == "a study"
+    with pytest.raises(UsageError, match=r"the baseline of .*matrix\.toml, which that of"):
+        check_place(tmp_path, two)
+
+    (tmp_path / SCORES).write_text("{")
+    check_place(tmp_path, two)

@@ -1,0 +1,300 @@
+"""The reader of addresses: finds what they name, for a comparison, a list, a prediction."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from mtbench.comparison.addresses import BETWEEN, Address, pick, read_address
+from mtbench.comparison.subjects import (
+    Side,
+    StoredCells,
+    of_plan,
+    of_planned_cell,
+    of_run,
+    of_store,
+    of_stored_cell,
+    seed_of,
+    stored_cells,
+)
+from mtbench.devices import CPU
+from mtbench.errors import MtbenchError, NothingToCompare, UsageError, unknown
+from mtbench.filtering import name_filter
+from mtbench.matrix.file import cells, read_matrix
+from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
+from mtbench.planned_runs import Plan
+from mtbench.registry import Registry
+from mtbench.store import RunFolder, Store
+from mtbench.study import make_plan
+
+
+class ListedRun(NamedTuple):
+    """A run that may not be there yet, and what a plan calls it, if one does."""
+
+    folder: RunFolder
+    planned: Mapping[str, Any] | None = None
+
+
+class Models(NamedTuple):
+    """Stored runs of one cell, or one run.
+
+    Attributes:
+        folders: by what they are called.
+        plugins: plugin files that may be loaded for them.
+        seeds: of the cell, those without a score too; none of a run that was named itself.
+        remark: what is to be known of the choice; empty for nothing.
+        problem: what is to be raised when all is done.
+    """
+
+    folders: Mapping[str, RunFolder]
+    plugins: Sequence[Path]
+    seeds: Sequence[int] = ()
+    remark: str = ""
+    problem: MtbenchError | None = None
+
+
+@dataclass(frozen=True)
+class Reader:
+    """Finds what addresses name.
+
+    Attributes:
+        load: loads plugin files, and all plugins that are installed.
+        overrides, expression, device: for matrices; the expression is for stores too.
+        plugins: gives the plugin files for a matrix, or for the working directory.
+    """
+
+    load: Callable[[Sequence[Path]], Registry]
+    overrides: Overrides = NO_OVERRIDES
+    expression: str | None = None
+    device: str = CPU
+    plugins: Callable[[Path], Sequence[Path]] = lambda _: ()
+    # What several addresses share is read once, and what is wrong with it told once.
+    _stores: dict[Path, StoredCells] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+    _registries: dict[tuple[Path, ...], Registry] = field(
+        default_factory=dict, init=False, repr=False, compare=False
+    )
+
+    def both(
+        self, a: str, b: str, store: Store, store_b: Store | None = None
+    ) -> tuple[Side, Side]:
+        """Return the sides of a comparison; a ``b`` that starts with ``::`` is in ``a``'s place.
+
+        Args:
+            store: where runs, and those of a matrix, lie.
+            store_b: the same for ``b``, where it is another one.
+
+        Raises:
+            UsageError, PluginError, NothingToCompare: as for ``side``; a ``UsageError`` too if
+                there are overrides, and no matrix that they could lie over.
+        """
+        if b.startswith(BETWEEN):
+            b = a.partition(BETWEEN)[0] + b
+        laid_over = self.overrides
+        changes = laid_over.set.keys() - {"data.dir"} or laid_over.axes or laid_over.seeds
+        if changes and "matrix" not in (read_address(a).kind, read_address(b).kind):
+            raise UsageError(
+                "--set, --axis and --seeds change how a matrix is read, and neither "
+                f"{a!r} nor {b!r} names one"
+            )
+        return self.side(a, store), self.side(b, store_b or store)
+
+    def side(self, text: str, store: Store) -> Side:
+        """Return what an address names, as a side of a comparison.
+
+        Args:
+            text: ``MATRIX::CELL`` or ``STORE::CELL``, one cell, or ``[seed N]`` of it; ``MATRIX``
+                (a file, or the folder of a ``matrix.toml``) or ``STORE`` (a folder that holds
+                ``runs/``), all cells; else a run: the start of its key, or its folder.
+            store: where runs, and those of a matrix, lie.
+
+        Raises:
+            UsageError: if there is no such thing.
+            PluginError: if a plugin broke the one cell that is asked for.
+            NothingToCompare: if nothing of that cell or run is stored.
+        """
+        address = read_address(text)
+        found = self._side(address, store)
+        plugins = self._plugins(address)
+        return replace(found, cells=[replace(cell, plugins=plugins) for cell in found.cells])
+
+    def models(self, text: str, store: Store) -> Models:
+        """Return the stored runs of the one cell, or the one run, that an address names.
+
+        Raises:
+            UsageError, PluginError, NothingToCompare: as for ``side``; a ``UsageError`` too if it
+                names all cells.
+        """
+        address = read_address(text)
+        if address.is_run:
+            folder = _find(address, store)
+            return Models({f"run {folder.key[:12]}": folder}, self._plugins(address))
+        if address.is_whole:
+            raise UsageError(
+                f"{text}: of which cell? {text}{BETWEEN}CELL ('mtbench status {text}' lists them)"
+            )
+        side = self.side(text, store)
+        (cell,) = side.cells
+        folders = {f"{cell.name} [seed {seed}]": folder for seed, folder in cell.runs.items()}
+        seeds = sorted([*cell.runs, *cell.missing])
+        return Models(folders, cell.plugins, seeds, cell.remark, side.problem)
+
+    def listed(self, text: str, store: Store) -> list[ListedRun]:
+        """Return all runs that an address names, whatever became of them.
+
+        Raises:
+            UsageError: if there is no such thing.
+            PluginError: if plugins break every cell of a matrix.
+        """
+        address = read_address(text)
+        if address.is_run:
+            return [ListedRun(_find(address, store))]
+        if address.kind == "matrix":
+            plan, _ = self._plan(address, store, None)
+            return [
+                ListedRun(
+                    store.run(run.key),
+                    {
+                        "matrix": plan.title,
+                        "cell": cell.name,
+                        "seed": run.seed,
+                        "device": plan.device,
+                    },
+                )
+                for cell in plan.cells
+                for run in cell.runs
+            ]
+        place = Store(address.path)
+        if address.cell is None:
+            return [ListedRun(place.run(key)) for key in sorted(place.keys())]
+        chosen, _ = self._stored_cell(place, address.cell)
+        return [ListedRun(run) for found in chosen.values() for runs in found for run in runs]
+
+    def _plugins(self, address: Address) -> Sequence[Path]:
+        return self.plugins(address.path if address.kind == "matrix" else Path())
+
+    def _side(self, address: Address, store: Store) -> Side:
+        if address.is_run:
+            return of_run(_find(address, store))
+        if address.kind == "matrix":
+            plan, seed = self._plan(address, store, self.expression)
+            place = address.text.partition(BETWEEN)[0]
+            if address.cell is None:
+                return of_plan(plan, store, place)
+            return _with_seed(of_planned_cell(plan, store, place), seed)
+        held = Store(address.path)
+        if address.cell is not None:
+            chosen, seed = self._stored_cell(held, address.cell)
+            return _with_seed(of_stored_cell(held, chosen), seed)
+        fits = name_filter(self.expression) if self.expression is not None else lambda _: True
+        return of_store(held, {n: runs for n, runs in self._cells(held).items() if fits(n)})
+
+    def _cells(self, store: Store) -> StoredCells:
+        """Return the cells of a store."""
+        if store.root not in self._stores:
+            self._stores[store.root] = stored_cells(store)
+        return self._stores[store.root]
+
+    def _stored_cell(self, store: Store, text: str) -> tuple[StoredCells, str]:
+        """Return one cell of a store by its name, and the seed that its runs were reduced to."""
+        found = self._cells(store)
+        name, seed = pick(text, found, where=str(store.root))
+        if not seed:
+            return {name: found[name]}, seed
+        chosen = [[run for run in runs if str(seed_of(run)) == seed] for runs in found[name]]
+        if not any(chosen):
+            seeds = {str(seed_of(run)) for runs in found[name] for run in runs}
+            raise unknown("seed", seed, seeds, where=f"{store.root}{BETWEEN}{name}")
+        return {name: [runs for runs in chosen if runs]}, seed
+
+    def _plan(self, address: Address, store: Store, expression: str | None) -> tuple[Plan, str]:
+        """Return the plan of a matrix, or of one cell, and the seed that its runs are reduced to.
+
+        That of a cell looks at as few others as can be.
+        """
+        files = tuple(self.plugins(address.path))
+        if files not in self._registries:
+            self._registries[files] = self.load(files)
+        plan = partial(self._make_plan, address.path, self._registries[files], store)
+        if address.cell is None:
+            return plan(expression), ""
+        matrix, where = read_matrix(address.path), str(address.path)
+        if matrix.design == "staged":  # its stored runs tell what its later cells are
+            found = plan(None)
+            if found.to_come:
+                where += f" (its search adds up to {found.to_come} more)"
+            name, seed = pick(address.cell, [cell.name for cell in found.cells], where=where)
+        else:
+            known = [cell.name for cell in cells(matrix, self.overrides)]
+            name, seed = pick(address.cell, known, where=where)
+            found = plan(None if '"' in name else f'"{name}"')
+        (cell,) = (cell for cell in found.cells if cell.name == name)
+        if seed and cell.runs:
+            runs = [run for run in cell.runs if str(run.seed) == seed]
+            if not runs:
+                seeds = [str(run.seed) for run in cell.runs]
+                raise unknown("seed", seed, seeds, where=f"{address.path}{BETWEEN}{name}")
+            cell = replace(cell, runs=runs)
+        return replace(found, cells=[cell]), seed
+
+    def _make_plan(
+        self, matrix: Path, registry: Registry, store: Store, expression: str | None
+    ) -> Plan:
+        """Return what is stored of a matrix, its data at hand or not."""
+        try:
+            return make_plan(
+                matrix,
+                registry,
+                store,
+                self.overrides,
+                expression,
+                device=self.device,
+                stored_only=True,
+            )
+        except UsageError as error:
+            given = {
+                "--set": self.overrides.set.keys() - {"data.dir"},
+                "--axis": self.overrides.axes,
+                "-k": self.expression,
+            }
+            options = ", ".join(option for option, value in given.items() if value)
+            if not options:
+                raise
+            raise UsageError(f"{matrix} with {options}: {error}") from error
+
+
+def _with_seed(side: Side, seed: str) -> Side:
+    """Return a side of one cell whose title tells the seed that it was reduced to, if it was."""
+    if not seed:
+        return side
+    title = f"{side.title} [seed {seed}]"
+    return replace(side, title=title, cells=[replace(cell, address=title) for cell in side.cells])
+
+
+def _find(address: Address, store: Store) -> RunFolder:
+    if address.kind == "run":
+        return RunFolder(address.path)
+    try:
+        return store.find(address.text)
+    except UsageError as error:
+        raise UsageError(
+            f"{error}; besides a run, it may be MATRIX{BETWEEN}CELL, MATRIX, STORE{BETWEEN}CELL "
+            "or STORE"
+        ) from None
+
+
+def check_cells(side: Side) -> None:
+    """Make sure that something of a side is stored.
+
+    Raises:
+        NothingToCompare: if nothing is.
+    """
+    if not side.cells:
+        told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
+        raise NothingToCompare(
+            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
+        )
