@@ -114,9 +114,15 @@ class Reader:
                 stored_only=True,
             )
         except UsageError as error:
-            if self.overrides == NO_OVERRIDES and expression is None:
+            given = {
+                "--set": self.overrides.set.keys() - {"data.dir"},
+                "--axis": self.overrides.axes,
+                "-k": self.expression,
+            }
+            options = ", ".join(option for option, value in given.items() if value)
+            if not options:
                 raise
-            raise UsageError(f"{matrix}, read with the options of this call: {error}") from error
+            raise UsageError(f"{matrix} with {options}: {error}") from error
 
     def _plan_cell(self, matrix: Path, store: Store, name: str) -> Plan:
         """Return the plan of one cell; it looks at as few others as can be."""
