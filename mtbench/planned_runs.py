@@ -139,6 +139,8 @@ class Plan:
             f"{damaged}); "
             "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
         )
+        if disputed := sum(bool(cell.dispute) for cell in self.cells):
+            unscored += f"; of {disputed} cell(s) stored runs fit, and --data DIR tells which"
         if told := faults([cell.fault for cell in self.cells]):
             raise PluginError(f"{told}; {unscored}" if missing else told)
         if not counts["runs"]:

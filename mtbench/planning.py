@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any
 
 from mtbench.attribution import naming
 from mtbench.devices import CPU
-from mtbench.errors import Incomplete, PluginError, UsageError, unknown
+from mtbench.errors import Incomplete, MtbenchError, PluginError, UsageError, unknown
 from mtbench.identity import Identifier, all_entries
 from mtbench.matrix.designs import NamedCell
 from mtbench.planned_runs import Plan, PlannedCell, planned_runs
@@ -52,7 +53,7 @@ class Planner:
                 or if every cell is broken and the first one lacks a parameter.
             PluginError: if every cell is broken, the first one by a plugin.
         """
-        planned, errors = self.look_up(cells, seeds)
+        planned, errors = self.look_up(cells, seeds, beside=beside)
         if errors and len(errors) == len(cells):
             raise errors[0]
         for different in {str(error): error for error in errors}.values():
@@ -61,12 +62,14 @@ class Planner:
         return Plan(title, list(seeds), planned, self._device)
 
     def look_up(
-        self, cells: Sequence[NamedCell], seeds: Sequence[int]
+        self, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()
     ) -> tuple[list[PlannedCell], list[PluginError | Incomplete]]:
         """Return cells with their runs, and the errors of those that are broken.
 
         A cell is broken where a plugin raises, or where it lacks a parameter, such as that of one
         level of an axis.
+
+        Where data are not at hand, stored runs may be those of a cell ``beside``.
 
         Raises:
             UsageError: if a cell names something unknown, or data are not where they should be.
@@ -75,7 +78,8 @@ class Planner:
             return self._plan_cells(cells, seeds)
         planned, errors = self._plan_cells(cells, seeds, without_data=True)
         if any(cell.unread for cell in planned):
-            planned = with_stored_data(planned, seeds, self._store, self._relatives)
+            others = self._others(cells, seeds, beside)
+            planned = with_stored_data(planned, seeds, self._store, self._relatives, others)
             self._found_relatives |= any(
                 cell.dispute or any(run.state != "missing" for run in cell.runs)
                 for cell in planned
@@ -89,8 +93,19 @@ class Planner:
                     raise UsageError(f"{error}{near}") from error
         return planned, errors
 
+    def _others(self, cells: Cells, seeds: Sequence[int], beside: Cells) -> list[PlannedCell]:
+        """Return the cells beside some, as far as they can be planned."""
+        names = {cell.name for cell in cells}
+        stored = self._store.keys()
+        others = []
+        for cell in beside:
+            if cell.name not in names:
+                with suppress(MtbenchError):
+                    others.append(self._plan_cell(cell, seeds, stored, without_data=True))
+        return others
+
     def _plan_cells(
-        self, cells: Sequence[NamedCell], seeds: Sequence[int], *, without_data: bool = False
+        self, cells: Cells, seeds: Sequence[int], *, without_data: bool = False
     ) -> tuple[list[PlannedCell], list[PluginError | Incomplete]]:
         stored = self._store.keys()
         planned: list[PlannedCell] = []

@@ -13,18 +13,26 @@ from mtbench.store import Store, canonical
 
 
 def with_stored_data(
-    cells: Sequence[PlannedCell], seeds: Sequence[int], store: Store, relatives: Relatives
+    cells: Sequence[PlannedCell],
+    seeds: Sequence[int],
+    store: Store,
+    relatives: Relatives,
+    others: Sequence[PlannedCell] = (),
 ) -> list[PlannedCell]:
     """Return the cells, those whose data are not at hand with the stored runs that agree.
 
     These agree in all but the fingerprints of the data that cannot be read. None is taken where
     they are of several versions of the data, or where cells agree but for where their data lie,
     so that the runs may be another cell's.
+
+    Args:
+        others: cells of the matrix that are not asked for.
     """
     keys = store.keys()
-    checked = {run.key for cell in cells if not cell.unread for run in cell.runs}
+    everything = [*cells, *others]
+    checked = {run.key for cell in everything if not cell.unread for run in cell.runs}
     places = defaultdict(set)
-    for cell in cells:
+    for cell in everything:
         if cell.unread:
             places[canonical(cell.identity)].add(_place(cell))
 

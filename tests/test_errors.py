@@ -3,10 +3,12 @@ import pytest
 from mtbench.errors import (
     ExitCode,
     MtbenchError,
+    NotAtHand,
     NothingToCompare,
     PluginError,
     RunsMissing,
     UsageError,
+    is_not_at_hand,
     nearest,
     unknown,
 )
@@ -80,3 +82,26 @@ def test_of_many_known_words_ten_are_shown() -> None:
 
     assert str(unknown("number", "x", words[:10])).endswith("08, 09)")
     assert str(unknown("number", "x", words)).endswith("08, 09, ...)")
+
+
+@pytest.mark.parametrize(
+    ("reason", "absent"),
+    [
+        (FileNotFoundError("gone"), True),
+        (NotADirectoryError("no folder"), True),
+        (ModuleNotFoundError("no package"), True),
+        (PermissionError("not yours"), False),
+        (ValueError("torn"), False),
+        (None, False),
+    ],
+    ids=lambda value: type(value).__name__,
+)
+def test_what_is_not_at_hand_is_told_from_what_is_broken(
+    reason: Exception | None, absent: bool
+) -> None:
+    error = PluginError("load raised")
+    error.__cause__ = reason
+
+    assert is_not_at_hand(error) is absent
+    assert is_not_at_hand(NotAtHand("no folder"))
+    assert not is_not_at_hand(UsageError("no such column"))

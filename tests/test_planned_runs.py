@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import pytest
 
 from mtbench.errors import NothingToCompare, RunsMissing
@@ -25,6 +27,14 @@ def test_a_complete_plan() -> None:
 def test_a_failed_run_is_missing_from_a_plan() -> None:
     with pytest.raises(RunsMissing, match=r"2 of 2 runs have no score \(1 failed\)"):
         plan_of("failed", "missing").check_complete()
+
+
+def test_runs_in_dispute_are_settled_by_the_data() -> None:
+    plan = plan_of("missing")
+    cells = [replace(cell, dispute="which?") for cell in plan.cells]
+
+    with pytest.raises(RunsMissing, match=r"; of 2 cell\(s\) stored runs fit, and --data DIR"):
+        replace(plan, cells=cells).check_complete()
 
 
 def test_a_plan_without_runs() -> None:

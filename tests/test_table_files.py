@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.errors import UsageError
+from mtbench.errors import NotAtHand, UsageError
 from mtbench.table_files import BrokenRow, Table, open_table
 
 
@@ -138,7 +138,7 @@ def test_parquet_without_pyarrow_names_the_extra(
 ) -> None:
     monkeypatch.setitem(sys.modules, "pyarrow", None)
 
-    with pytest.raises(UsageError, match=r"needs pyarrow.*: pip install 'mtl-bench\[parquet\]'$"):
+    with pytest.raises(NotAtHand, match=r"needs pyarrow.*: pip install 'mtl-bench\[parquet\]'$"):
         open_table(tmp_path / "a.parquet", "parquet")
 
 

@@ -257,6 +257,30 @@ def test_cells_that_differ_in_where_their_data_lie_take_no_run_of_each_other(
     ] == [True, True]
 
 
+def test_a_cell_that_is_asked_for_alone_takes_no_run_of_another(
+    base: dict[str, Any], store: Store, train: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """As ``-k`` asks for it, and ``compare`` for one cell."""
+    other = {"tasks": [reviews(write_reviews(tmp_path / "other", "play")), SAMPLE]}
+    broken = {"encoder": "nobody"}
+    named = {"first": {}, "second": other, "third": broken}
+    cells = [NamedCell(name, overlay(base, changes)) for name, changes in named.items()]
+
+    def planned() -> Plan:
+        planner = Planner(Registry.load(), store, stored_only=True)
+        return planner.plan("a study", cells[1:2], [0, 1], beside=cells)
+
+    of_first = Planner(Registry.load(), store).plan("a study", cells[:1], [0, 1])
+    train(of_first.cells[0])
+    shutil.rmtree(tmp_path / "other")
+    with pytest.raises(UsageError, match=r"^cell 'second': train\.csv is looked for"):
+        planned()
+    lose(tmp_path)
+
+    assert states(planned()) == [["missing", "missing"]]
+    assert "2 cells differ in nothing but where" in planned().cells[0].dispute
+
+
 def test_a_run_of_a_cell_that_was_checked_is_no_other_cells(
     planned: Planned, train: Callable[..., list[str]], tmp_path: Path
 ) -> None:

@@ -341,6 +341,9 @@ def test_options_that_are_laid_over_both_matrices_are_named_where_they_do_not_fi
 
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith(
-        "error: matrix.toml, read with the options of this call: cell 'combiner=sum': checkpoint"
+        "error: matrix.toml with --set: cell 'combiner=sum': checkpoint 'nobody/nothing': it is "
+        "no folder here"
     )
     assert len(answer.err.splitlines()) == 1
+    fits_none = call("compare", "matrix.toml", "matrix.toml", "-k", "nothing")
+    assert fits_none.err.startswith("error: matrix.toml with -k: -k 'nothing' fits no cell")
