@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from mtbench.errors import PluginError, UsageError, users_mistakes
+from mtbench.imports import top
 from mtbench.layouts import LaidOutTask
+from mtbench.plugin_files import modules_beside
 from mtbench.protocols import Task, Tokenizer
 from mtbench.specs import EncoderSpec, Spec, TaskSpec, resolve
 from mtbench.tracebacks import place, summary
@@ -33,6 +35,25 @@ class Entry:
 
     spec: Spec
     provider: Provider
+
+
+@dataclass(frozen=True)
+class Problem:
+    """Something that cannot be used: the plugin, the hook it concerns (if one), the reason."""
+
+    provider: Provider
+    hook: str | None
+    reason: str
+
+    @property
+    def plugin(self) -> str:
+        """Who it is: the module, its distribution and the hook."""
+        hook = f", {self.hook}" if self.hook else ""
+        who = f"{self.provider.distribution} {self.provider.version}".rstrip()
+        return f"{self.provider.module} ({who}{hook})"
+
+    def __str__(self) -> str:
+        return f"{self.plugin}: {self.reason}"
 
 
 def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> Parameters:
@@ -166,17 +187,28 @@ def accusation(error: BaseException, *entries: Entry, what: str = "") -> str:
 
 def described(error: BaseException, *entries: Entry) -> str:
     """Return an error in one line, with the innermost line of components' own code."""
+    return located(error, {package for entry in entries for package in packages(entry)})
+
+
+def located(error: BaseException, own: Collection[str]) -> str:
+    """Return an error in one line, with the innermost line of some packages' code."""
     said = " ".join(str(error).split()) if isinstance(error, PluginError) else summary(error)
-    where = place(error, {package for entry in entries for package in packages(entry)})
+    where = place(error, own)
     return f"{said} ({where})" if where else said
 
 
 def packages(entry: Entry) -> Iterator[str]:
     """Yield the top-level packages that a component's code lies in."""
-    yield entry.provider.module.partition(":")[0].partition(".")[0]
+    yield from packages_of(entry.provider)
     for target in targets(entry.spec):
         module = target if isinstance(target, str) else str(getattr(target, "__module__", ""))
-        yield module.partition(":")[0].partition(".")[0]
+        yield top(module.partition(":")[0])
+
+
+def packages_of(provider: Provider) -> set[str]:
+    """Return the top-level packages of a plugin: its module's, and those beside a plugin file."""
+    package = top(provider.module.partition(":")[0])
+    return {package, *modules_beside(package)}
 
 
 def targets(spec: Spec) -> list[Any]:

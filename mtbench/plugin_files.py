@@ -23,6 +23,9 @@ BESIDE = "mtbenchfile.py"
 _folders: list[str] = []
 """Of plugin files, those on ``sys.path`` that were put there below."""
 
+_beside_file: dict[str, frozenset[str]] = {}
+"""Of plugin files, by their modules, the modules beside them that they import."""
+
 _told: set[Path] = set()
 """Files that this process has named on stderr, as it loaded them unasked."""
 
@@ -132,6 +135,7 @@ def make_importable(files: Sequence[Path]) -> None:
     sys.path[:] = [*rest, *ours]
     earlier, _folders[:] = set(_folders), ours
     beside = {file: sorted(_beside(file)) for file in files}
+    _beside_file.update({file.stem: frozenset(names) for file, names in beside.items()})
     names = {module for modules in beside.values() for module in modules}
     for name, module in list(sys.modules.items()):
         if top(name) in names and _place(getattr(module, "__spec__", None)) in earlier:
@@ -145,6 +149,15 @@ def make_importable(files: Sequence[Path]) -> None:
                     f"--plugin {file}: it imports {name!r}, and another module of that name "
                     f"({origin}) hides the one beside it: rename that"
                 )
+
+
+def modules_beside(module: str) -> frozenset[str]:
+    """Return the modules beside a plugin file that it imports, or that those import.
+
+    Args:
+        module: the file's; none has any that is no plugin file.
+    """
+    return _beside_file.get(module, frozenset())
 
 
 def _beside(file: Path) -> set[str]:

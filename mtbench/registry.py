@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -17,29 +16,18 @@ import pluggy
 
 from mtbench import hookspecs
 from mtbench.blocking import Blocking
-from mtbench.entries import Entry, Provider
+from mtbench.entries import Entry, Problem, Provider, located, packages_of
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
 from mtbench.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.specs import API, KINDS
 from mtbench.tracebacks import show, summary
 
+BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
+"""Distributions that are installed by themselves, by the first word of what they bring."""
+
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-
-@dataclass(frozen=True)
-class Problem:
-    """Something that cannot be used: the plugin, the hook it concerns (if one), the reason."""
-
-    provider: Provider
-    hook: str | None
-    reason: str
-
-    def __str__(self) -> str:
-        hook = f", {self.hook}" if self.hook else ""
-        who = f"{self.provider.distribution} {self.provider.version}".rstrip()
-        return f"{self.provider.module} ({who}{hook}): {self.reason}"
 
 
 class Registry:
@@ -55,6 +43,8 @@ class Registry:
         self.blocked: list[Provider] = []
         self._blocking = Blocking(blocked)
         self._broken: list[Problem] = []
+        self._modules: set[str] = set()
+        self._told = False
         self._by_name: dict[tuple[str, str], list[Entry]] = {}
         self._plugins = pluggy.PluginManager(NAMESPACE)
         self._plugins.add_hookspecs(hookspecs)
@@ -109,6 +99,12 @@ class Registry:
                 if len(entries) > 1
             ),
         ]
+
+    def tell(self, say: Callable[[str], None]) -> None:
+        """Say of each broken plugin that it is, and why; what is raised then only names it."""
+        for problem in self.problems:
+            say(f"broken plugin {problem}")
+        self._told = True
 
     def find(self, kind: str, name: str) -> Entry:
         """Return the entry of a name, or of ``distribution/name`` where two share it.
@@ -171,21 +167,35 @@ class Registry:
             for entry in self.entries
             if slash and entry.spec.name == bare and entry.spec.kind in kinds
         ]
-        error = unknown(what, name, {bare, *addresses} if addresses else known)
-        if self.blocked:
-            error = UsageError(f"{error}; blocked with -p: {', '.join(self._blocking.used)}")
+        known = {bare, *addresses} if addresses else set(known)
+        error = str(unknown(what, name, known))
         suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *kinds}]
+        providers = [*(e.provider for e in self.entries), *(p.provider for p in self._broken)]
+        distribution = BY_THEMSELVES.get(bare.partition("-")[0])
+        if self.blocked:
+            error += f"; blocked with -p: {', '.join(self._blocking.used)}"
+        elif distribution and all(each.distribution != distribution for each in providers):
+            error += f"; 'pip install {distribution}' brings it"
+        elif not suspects and nearest(name, known) is None:
+            error += "; --plugin FILE takes one from a file"
         if not suspects:
-            return error
-        reasons = "; ".join(str(problem) for problem in suspects)
-        return PluginError(f"{error}; a broken plugin may have brought it: {reasons}")
+            return UsageError(error)
+        named = "; ".join(each.plugin if self._told else str(each) for each in suspects)
+        return PluginError(f"{error}; a broken plugin may have brought it: {named}")
 
     def names(self, kind: str) -> list[str]:
         """Return the known names of a kind, sorted."""
         return sorted(name for of_kind, name in self._by_name if of_kind == kind)
 
     def _add(self, provider: Provider, load: Any) -> None:
-        """Import and register one plugin; whatever is wrong with it becomes a problem."""
+        """Import and register one plugin; whatever is wrong with it becomes a problem.
+
+        One that is installed and given as a file, too, is the one that is installed.
+        """
+        name = provider.module.replace(":", ".")
+        if name in self._modules:
+            return
+        self._modules.add(name)
         try:
             with redirect_stdout(sys.stderr):  # stdout is the table's
                 module = load()
@@ -194,7 +204,7 @@ class Registry:
             self._plugins.register(module)
         except (Exception, SystemExit) as error:
             show(error)
-            self._note(provider, None, summary(error))
+            self._note(provider, None, located(error, packages_of(provider)))
             return
         for hook in _unmarked_hooks(module):
             self._note(provider, hook, "the function is not marked @hookimpl")
@@ -215,7 +225,7 @@ class Registry:
                 specs = list(function())
         except (Exception, SystemExit) as error:
             show(error)
-            self._note(provider, hook, summary(error))
+            self._note(provider, hook, located(error, packages_of(provider)))
             return
         for spec in specs:
             try:

@@ -91,7 +91,7 @@ def test_problems(install: Install) -> None:
         "version": "0.2",
         "module": "fake",
         "hook": "",
-        "reason": "ModuleNotFoundError: No module named 'no_such_module'",
+        "reason": "ModuleNotFoundError: No module named 'no_such_module' (fake.py:1)",
     }
     assert (bad_name["distribution"], bad_name["hook"]) == ("other", "mtbench_heads")
     assert bad_name["reason"].startswith("the name 'Tall' is not")

@@ -7,7 +7,8 @@ from types import ModuleType
 
 import pytest
 
-from mtbench.errors import UsageError
+from mtbench.entries import Entry, Provider, calling
+from mtbench.errors import PluginError, UsageError
 from mtbench.plugin_files import (
     BESIDE,
     check_file,
@@ -16,8 +17,10 @@ from mtbench.plugin_files import (
     files_of_run,
     import_file,
     make_importable,
+    modules_beside,
     tell,
 )
+from mtbench.specs import HeadSpec
 
 
 @pytest.fixture
@@ -244,6 +247,29 @@ def test_a_folder_without_modules_hides_nothing(load: Callable[..., ModuleType])
         "one", {"a_plugin.py": "import json, mtbench.api", "json/data.txt": "", "uuid.py": "1 / 0"}
     )
     load("one", {"a_plugin.py": "import mtbench.api", "mtbench/__init__.py": "1 / 0"})
+
+
+def test_the_modules_beside_a_file_are_its_own_code(load: Callable[..., ModuleType]) -> None:
+    files = {
+        "a_plugin.py": "import json\nfrom a_helper import later\n",
+        "a_helper.py": "def later():\n    from a_pack.deep import broken\n    broken()\n",
+        "a_pack/__init__.py": "",
+        "a_pack/deep.py": "def broken():\n    return {}['x']\n",
+        "a_stranger.py": "",
+    }
+    module = load("one", files)
+    assert modules_beside("a_plugin") == {"a_helper", "a_pack"}
+    assert modules_beside("json") == set()
+
+    entry = Entry(
+        HeadSpec(name="tall", summary="", target="a_plugin:Tall"),
+        Provider("a_plugin.py", "", "a_plugin"),
+    )
+    with (
+        pytest.raises(PluginError, match=r"raised KeyError: 'x' \(a_pack/deep\.py:2\)$"),
+        calling(entry, "rejects"),
+    ):
+        module.later()
 
 
 def test_the_other_of_two_modules_of_one_name(

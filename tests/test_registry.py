@@ -173,16 +173,16 @@ HOOK_ALONE = {
     ),
     "hook that raises": (
         "@hookimpl\ndef mtbench_tasks():\n    raise RuntimeError('not\\ntoday')",
-        ("mtbench_tasks", "RuntimeError: not today"),
+        ("mtbench_tasks", "RuntimeError: not today (fake.py:{})"),
     ),
     "hook that exits": (
         "@hookimpl\ndef mtbench_tasks():\n    raise SystemExit(3)",
-        ("mtbench_tasks", "SystemExit: 3"),
+        ("mtbench_tasks", "SystemExit: 3 (fake.py:{})"),
     ),
     "hook that raises on the way": (
         "@hookimpl\ndef mtbench_balancers():\n"
         "    yield BalancerSpec(name='half', summary='', target='x:X')\n    1 / 0",
-        ("mtbench_balancers", "ZeroDivisionError: division by zero"),
+        ("mtbench_balancers", "ZeroDivisionError: division by zero (fake.py:{})"),
     ),
     "hook that returns nothing": (
         "@hookimpl\ndef mtbench_tasks():\n    pass",
@@ -197,7 +197,7 @@ HOOK_ALONE = {
         (
             "mtbench_tasks",
             "TypeError: HeadSpec.__init__() missing 2 required keyword-only arguments: "
-            "'summary' and 'target'",
+            "'summary' and 'target' (fake.py:{})",
         ),
     ),
 }
@@ -211,7 +211,9 @@ def test_a_broken_hook_leaves_the_others_of_its_plugin(
 
     registry = Registry.load()
 
-    assert fake(registry) == [problem]
+    hook, reason = problem
+    line = len(f"{IMPORTS}\n{GOOD}\n{source}".splitlines())
+    assert fake(registry) == [(hook, reason.format(line))]
     assert registry.find("head", "good").provider.distribution == "fake"
     assert registry.find("head", "linear").provider.distribution == BUILTINS
 
@@ -435,8 +437,82 @@ def test_an_unknown_name_while_a_plugin_is_broken(install: Install) -> None:
     assert str(caught.value).startswith("unknown head 'tall' (known: abs-diff, ")
     assert str(caught.value).endswith(
         "a broken plugin may have brought it: "
-        "fake (fake 1.0): ModuleNotFoundError: No module named 'no_such_module'"
+        "fake (fake 1.0): ModuleNotFoundError: No module named 'no_such_module' (fake.py:1)"
     )
+
+
+def test_what_was_told_of_a_broken_plugin_is_not_told_again(install: Install) -> None:
+    install("fake", "import no_such_module")
+    registry, told = Registry.load(), list[str]()
+
+    registry.tell(told.append)
+
+    assert told == [f"broken plugin {problem}" for problem in registry.problems]
+    assert "no_such_module" in told[0]
+    with pytest.raises(
+        PluginError, match=r"; a broken plugin may have brought it: fake \(fake 1.0\)$"
+    ):
+        registry.find("head", "tall")
+
+
+@pytest.mark.parametrize("source", [heads("tall"), "import no_such_module", heads("Tall")])
+def test_an_installed_plugin_that_is_given_as_a_file_is_one_plugin(
+    install: Install, source: str
+) -> None:
+    file = install("fake", source)
+    installed = Registry.load()
+
+    registry = Registry.load([file])
+
+    assert registry.problems == installed.problems
+    assert registry.entries == installed.entries
+
+
+def test_a_module_of_two_entry_points_is_one_plugin(install: Install) -> None:
+    install("fake", heads("tall"))
+    install("other", "", point="fake")
+
+    registry = Registry.load()
+
+    assert registry.problems == []
+    assert registry.find("head", "tall").provider.distribution == "fake"
+
+
+def test_a_broken_file_is_told_with_the_line_of_what_it_imports(file: Path) -> None:
+    file.write_text("from a_broken_helper import specs\n\nspecs()\n")
+    helper = file.with_name("a_broken_helper.py")
+    helper.write_text("def specs():\n    import json\n\n    return json.loads('')\n")
+
+    (problem,) = Registry.load([file]).problems
+
+    assert problem.reason.startswith("JSONDecodeError: ")
+    assert problem.reason.endswith(" (a_broken_helper.py:4)")  # not that of json
+
+
+TORCHJD = "mtl-bench-torchjd"
+
+
+@pytest.mark.parametrize("name", ["torchjd-upgrad", "torchjd-graddrop", f"{TORCHJD}/torchjd-mean"])
+def test_a_name_that_a_distribution_of_ours_would_bring(install: Install, name: str) -> None:
+    hint = f"'pip install {TORCHJD}' brings it"
+    for look_up in (
+        lambda: Registry.load().find("combiner", name),
+        lambda: Registry.load().lookup(name),
+    ):
+        with pytest.raises(UsageError, match=rf"^unknown com.* '{name}'.*; {hint}$"):
+            look_up()
+
+    install(TORCHJD, heads("something"))
+    with pytest.raises(UsageError) as caught:
+        Registry.load().find("combiner", name)
+    assert hint not in str(caught.value)
+
+
+def test_a_name_that_is_like_none_may_be_of_a_file() -> None:
+    with pytest.raises(UsageError, match=r"; --plugin FILE takes one from a file$"):
+        Registry.load().find("head", "tall")
+    with pytest.raises(UsageError, match=r"; did you mean 'cosine'\? \(known: [^;]*\)$"):
+        Registry.load().find("head", "cosin")
 
 
 def test_a_broken_hook_is_a_suspect_for_its_own_kind_only(install: Install) -> None:
@@ -510,7 +586,8 @@ def test_an_error_in_a_file(file: Path) -> None:
     registry = Registry.load([file])
 
     assert [str(problem) for problem in registry.problems] == [
-        "my_file_plugin (my_file_plugin.py): ModuleNotFoundError: No module named 'no_such_module'"
+        "my_file_plugin (my_file_plugin.py): ModuleNotFoundError: "
+        "No module named 'no_such_module' (my_file_plugin.py:1)"
     ]
     assert "my_file_plugin" not in sys.modules
     with pytest.raises(PluginError, match="no_such_module"):

@@ -184,8 +184,7 @@ def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registr
 def load_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
     """Load all plugins but those that are blocked, and say on stderr which are broken."""
     registry = open_registry(files, blocked)
-    for problem in registry.problems:
-        say(f"warning: broken plugin {problem}")
+    registry.tell(lambda problem: say(f"warning: {problem}"))
     return registry
 
 

@@ -111,8 +111,7 @@ def load_plugins(
     tell(files, blocked)
     registry = Registry.load(files, blocked)
     registry.check_blocked(blocked)
-    for problem in registry.problems:
-        warn(f"broken plugin {problem}")
+    registry.tell(warn)
     return registry
 
 

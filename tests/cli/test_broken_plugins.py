@@ -463,16 +463,15 @@ def test_the_file_of_the_working_directory_is_listed(
 def test_a_broken_file_beside_a_matrix_is_a_problem_like_any(call: Call, beside: Path) -> None:
     (beside / "mtbenchfile.py").write_text("import a_module_that_is_nowhere\n")
     axis = ("--format", "csv", "--axis")
-    problem = (
-        "mtbenchfile (mtbenchfile.py): "
-        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'"
-    )
+    plugin = "mtbenchfile (mtbenchfile.py)"
+    reason = "ModuleNotFoundError: No module named 'a_module_that_is_nowhere' (mtbenchfile.py:1)"
 
     without = call("plan", beside, *axis, "combiner=sum,pcgrad")
     needed = call("plan", beside, *axis, "combiner=sum,plain")
 
     assert without.code == 0
-    assert without.err.endswith(f"\nwarning: broken plugin {problem}\n")
+    assert without.err.endswith(f"\nwarning: broken plugin {plugin}: {reason}\n")
     assert needed.code == 6
-    assert needed.err.endswith(f"a broken plugin may have brought it: {problem}\n")
+    assert needed.err.endswith(f"a broken plugin may have brought it: {plugin}\n")
+    assert needed.err.count(reason) == 1
     assert needed.out.count("broken") == 2

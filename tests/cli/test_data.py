@@ -72,8 +72,8 @@ def test_a_broken_plugin_file_stops_nothing(call: Call, tmp_path: Path) -> None:
     answer = call("data", "status", "--plugin", file)
 
     assert answer.code == 0
-    assert (
-        answer.err == "warning: broken plugin no_tasks (no_tasks.py): RuntimeError: on purpose\n"
+    assert answer.err == (
+        "warning: broken plugin no_tasks (no_tasks.py): RuntimeError: on purpose (no_tasks.py:1)\n"
     )
 
 

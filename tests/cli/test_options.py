@@ -88,5 +88,5 @@ def test_broken_plugins_are_told_on_stderr(
     assert out == ""
     assert err == (
         "warning: broken plugin falls_over (falls_over.py): "
-        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere'\n"
+        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere' (falls_over.py:1)\n"
     )
