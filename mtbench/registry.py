@@ -170,11 +170,11 @@ class Registry:
         known = {bare, *addresses} if addresses else set(known)
         error = str(unknown(what, name, known))
         suspects = [p for p in self._broken if HOOKS.get(p.hook or "") in {None, *kinds}]
-        there = {each.provider.distribution for each in (*self.entries, *self._broken)}
+        providers = [*(e.provider for e in self.entries), *(p.provider for p in self._broken)]
         distribution = BY_THEMSELVES.get(bare.partition("-")[0])
         if self.blocked:
             error += f"; blocked with -p: {', '.join(self._blocking.used)}"
-        elif distribution is not None and distribution not in there:
+        elif distribution and all(each.distribution != distribution for each in providers):
             error += f"; 'pip install {distribution}' brings it"
         elif not suspects and nearest(name, known) is None:
             error += "; --plugin FILE takes one from a file"

@@ -325,5 +325,5 @@ def test_every_key_of_a_matrix_that_is_none_of_a_cell_is_known_as_one() -> None:
 
 
 def test_a_key_leads_no_deeper_than_a_value_is() -> None:
-    with pytest.raises(UsageError, match="^a value is nested more than 64 deep$"):
+    with pytest.raises(UsageError, match=r"^a value is nested more than 64 deep$"):
         overlay({}, {".".join(["train", "batch_size", *"a" * 5000]): 1})

@@ -27,6 +27,13 @@ def test_the_code_of_the_page_runs(
     assert len(names["todo"]) == 4
     assert names["best"] in {"combiner=sum", "combiner=pcgrad"}
     assert names["per_seed"].shape == (2, 6)
+    assert "what is not there or undefined is NaN" in TEXT
+    for view in (names["plan"], names["board"], names["quick"], names["found"]):
+        held = [value for column in view.frame for value in view.frame[column]]
+        assert not any(value is None for value in held)
+    for name, method in re.findall(r"`(\w+)\.plan\.(\w+)\(\)`", TEXT):
+        assert callable(getattr(names[name].plan, method))
+    assert not re.search(r"(?<!\.)\bplan\.check_", TEXT)  # a view has none itself
     out = capsys.readouterr().out
     assert out.startswith("two combiners: 2 cells, 4 runs")
     assert "unknown combiner 'pcgrat'; did you mean 'pcgrad'?" in out

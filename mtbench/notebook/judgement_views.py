@@ -13,7 +13,7 @@ from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.gate.rendering import CHECK_FORMATS
 from mtbench.gate.verdicts import GateReport
-from mtbench.notebook.formats import rendered
+from mtbench.notebook.formats import framed, rendered
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -62,8 +62,6 @@ class ComparisonView(_View):
         Columns: those of ``comparison.records``, and ``p_holm_cells``, the p value of an overall
         difference adjusted over the pairs.
         """
-        import pandas as pd
-
         found = zip(self.comparisons.pairs, self.comparisons.adjusted, strict=True)
         rows = [
             record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
@@ -71,7 +69,7 @@ class ComparisonView(_View):
             for record in records(pair)
         ]
         numbers = ("a", "b", "difference", "low", "high", "p", "p_holm", "p_holm_cells")
-        return pd.DataFrame(rows).astype(dict.fromkeys(numbers, float))
+        return framed(rows).astype(dict.fromkeys(numbers, float))
 
 
 @dataclass(frozen=True, repr=False)
@@ -95,8 +93,6 @@ class CheckView(_View):
     @cached_property
     def frame(self) -> pd.DataFrame:
         """A row a cell and gated metric; the columns are the fields of ``verdicts.Comparison``."""
-        import pandas as pd
-
         numbers = ("tolerance", "baseline", "now", "difference", "low", "high", "bound", "p")
-        frame = pd.DataFrame(self.report.records())
+        frame = framed(self.report.records())
         return frame.astype(dict.fromkeys(numbers, float)) if len(frame) else frame

@@ -11,7 +11,7 @@ from mtbench.board.rendering import FORMATS, as_html, flat_records
 from mtbench.board.standings import Leaderboard
 from mtbench.durations import Estimate
 from mtbench.evidence.outcomes import OVERALL
-from mtbench.notebook.formats import rendered
+from mtbench.notebook.formats import framed, rendered
 from mtbench.plan_rendering import PLAN_FORMATS, run_records
 from mtbench.plan_rendering import as_html as plan_as_html
 from mtbench.planned_runs import Plan, PlannedCell
@@ -58,10 +58,7 @@ class PlanView:
         a run that is damaged has one too, and one that is missing though a run of its name is
         stored.
         """
-        import pandas as pd
-
-        columns = ["cell", "seed", "state", "run", "reason"]
-        frame = pd.DataFrame(run_records(self.plan), columns=columns)
+        frame = framed(run_records(self.plan), ["cell", "seed", "state", "run", "reason"])
         return frame.astype({"seed": "Int64"}).rename(columns={"run": "key"})
 
 
@@ -108,9 +105,7 @@ class LeaderboardView:
         ``delta_m``, the gain over single tasks in percent, with ``_low`` and ``_high``; of a run
         ``steps``, ``minutes``, ``peak_mb`` and ``peak_device_mb``; ``status``; ``reason``.
         """
-        import pandas as pd
-
-        return pd.DataFrame(flat_records(self.board))
+        return framed(flat_records(self.board))
 
     @cached_property
     def scores(self) -> pd.DataFrame:
@@ -119,9 +114,7 @@ class LeaderboardView:
         Columns: ``cell``, ``task``, ``metric`` (empty for ``overall``), ``seed``, ``score`` on
         dev (NaN where undefined), ``untrained``, ``key`` of the run.
         """
-        import pandas as pd
-
-        return pd.DataFrame(list(self.records), columns=list(SCORES)).astype({"score": float})
+        return framed(self.records, SCORES).astype({"score": float})
 
 
 def score_records(plan: Plan, store: Store) -> list[dict[str, Any]]:
