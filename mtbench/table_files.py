@@ -221,6 +221,8 @@ def _json_lines(path: Path, text: str) -> Table:
     if not rows:
         raise UsageError(f"{path} is empty: it needs a JSON object a line")
     objects = [row for _, row in rows if isinstance(row, dict)]
+    if not objects and text.lstrip().startswith("["):
+        raise UsageError(f"{path} is one JSON array: it needs a JSON object a line")
     header = list(dict.fromkeys(key for row in objects for key in row))
     fields: Iterator[tuple[int, Row]] = (
         (number, row if isinstance(row, BrokenRow) else [row.get(key) for key in header])

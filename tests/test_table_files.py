@@ -1,3 +1,4 @@
+import json
 import sys
 from pathlib import Path
 
@@ -113,6 +114,14 @@ def test_separators_of_unicode_part_no_json_lines(tmp_path: Path) -> None:
 def test_empty_json_lines(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="is empty: it needs a JSON object a line"):
         open_table(write(tmp_path / "a.jsonl", text), "jsonl")
+
+
+@pytest.mark.parametrize("indent", [None, 1])
+def test_a_json_array_is_no_json_lines(tmp_path: Path, indent: int | None) -> None:
+    path = write(tmp_path / "a.jsonl", json.dumps([{"a": "x"}, {"a": "y"}], indent=indent))
+
+    with pytest.raises(UsageError, match="is one JSON array: it needs a JSON object a line"):
+        open_table(path, "jsonl")
 
 
 def test_json_that_is_nested_too_deeply_is_a_broken_row(tmp_path: Path) -> None:
