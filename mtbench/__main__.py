@@ -1,14 +1,17 @@
 """The command line: ``python -m mtbench``, or ``mtbench``."""
 
-from mtbench.interrupts import interruptible
+from mtbench.interrupts import ignore, interruptible
 
 
 def main() -> None:
     """Import the command line, which takes most of a short command's time, and run it."""
-    with interruptible():
-        from mtbench.cli import main as run
+    try:
+        with interruptible():
+            from mtbench.cli import main as run
 
-        run()
+            run()
+    finally:
+        ignore()
 
 
 if __name__ == "__main__":

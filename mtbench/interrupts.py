@@ -5,6 +5,7 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from types import FrameType
+from typing import Any
 
 ENDS = [
     signal.Signals[name]
@@ -27,6 +28,7 @@ def interruptible() -> Iterator[None]:
         SystemExit: where a signal ends it.
     """
     _handle(signal.default_int_handler)  # a study's runs are processes, which must not outlive it
+    hook, sys.unraisablehook = sys.unraisablehook, _heed_again
     try:
         yield
     except KeyboardInterrupt:
@@ -36,13 +38,32 @@ def interruptible() -> Iterator[None]:
         sys.exit(STATUS)
     finally:
         _handle(_nothing)
+        sys.unraisablehook = hook
+
+
+def _heed_again(unraisable: Any) -> None:
+    """Interrupt once more where no exception led out, as in a callback of the import system."""
+    if not isinstance(unraisable.exc_value, KeyboardInterrupt):
+        sys.__unraisablehook__(unraisable)
+        return
+    from _thread import interrupt_main
+    from threading import Timer
+
+    heeded = [each for each in ENDS if signal.getsignal(each) is signal.default_int_handler]
+    for each in heeded[:1]:
+        Timer(0.001, interrupt_main, [each]).start()  # not here: this leads out no more than that
+
+
+def ignore() -> None:
+    """Ignore them until the process has ended, in which the interpreter gives up its handlers."""
+    _handle(signal.SIG_IGN)
 
 
 def _nothing(_signal: int, _frame: FrameType | None) -> None:
     """Stand for ``SIG_IGN``, which a process started later would inherit."""
 
 
-def _handle(handler: Callable[[int, FrameType | None], None]) -> None:
+def _handle(handler: Callable[[int, FrameType | None], None] | signal.Handlers) -> None:
     for each in ENDS:
         if signal.getsignal(each) is not signal.SIG_IGN:
             signal.signal(each, handler)

@@ -67,6 +67,42 @@ main()
 """
 
 
+COLLECTED = """
+import os
+import signal
+import time
+
+from mtbench.interrupts import interruptible
+
+
+class Collected:
+    def __del__(self):
+        os.kill(os.getpid(), signal.SIGTERM)
+        time.sleep(0)
+
+
+with interruptible():
+    Collected()
+    while True:
+        time.sleep(1)
+"""
+
+
+ENDED = """
+import signal
+import sys
+
+from mtbench.__main__ import main
+from mtbench.interrupts import ENDS
+
+sys.argv = ["mtbench", "nonsense"]
+try:
+    main()
+finally:
+    print([signal.getsignal(each) for each in ENDS])
+"""
+
+
 def ended(script: str, *before: str) -> tuple[int, str, str]:
     """Return exit code, output and errors of a script."""
     command = [*before, sys.executable, "-c", script]
@@ -90,6 +126,17 @@ def test_a_signal_that_is_ignored_stays_so(name: str) -> None:
 
 def test_one_answer_to_several_signals() -> None:
     assert ended(TWICE) == (130, "tidied\n", f"{TOLD}\n")
+
+
+def test_an_interrupt_that_no_exception_leads_out_of_is_heeded_all_the_same() -> None:
+    assert ended(COLLECTED) == (130, "", f"{TOLD}\n")
+
+
+def test_signals_are_ignored_while_the_interpreter_ends() -> None:
+    """It takes handlers in Python away before it is done."""
+    code, out, _ = ended(ENDED)
+
+    assert (code, out) == (2, f"{[signal.SIG_IGN] * len(ENDS)}\n")
 
 
 @pytest.mark.parametrize("name", ["SIGINT", "SIGTERM"])

@@ -6,7 +6,7 @@ import select
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any, BinaryIO, TextIO
+from typing import Any, TextIO
 
 from mtbench.errors import UsageError
 
@@ -63,7 +63,7 @@ def _rewrapped(stream: TextIO, errors: str, failed: Failed) -> TextIO:
     if not hasattr(stream, "buffer"):  # a notebook's stream, say, which takes texts and no bytes
         return stream
     stream.flush()
-    binary = stream.buffer
+    binary: Any = stream.buffer
     return io.TextIOWrapper(
         io.BufferedWriter(_Place(getattr(binary, "raw", binary), failed)),
         encoding=stream.encoding,
@@ -78,7 +78,7 @@ class _Place(io.RawIOBase):
     Buffers are written again when they are closed, and would fail again at Python's exit.
     """
 
-    def __init__(self, raw: BinaryIO, failed: Failed) -> None:
+    def __init__(self, raw: io.RawIOBase, failed: Failed) -> None:
         self._raw = raw
         self._failed = failed
         self._is_lost = False
