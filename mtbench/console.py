@@ -6,10 +6,16 @@ import click
 
 from mtbench.escaping import visible
 
+LONGEST = 2000
+"""Characters of a line on stderr; of a longer one, most was given by somebody."""
+
 
 def say(line: object) -> None:
-    """Write a line to stderr; what is hidden in it is shown escaped."""
-    click.echo(visible(str(line)), file=sys.stderr, err=True)
+    """Write a line to stderr: what is hidden in it escaped, a long one without its middle."""
+    text = visible(str(line))
+    if len(text) > LONGEST:
+        text = f"{text[: LONGEST // 2]} ... {text[-LONGEST // 2 :]}"
+    click.echo(text, file=sys.stderr, err=True)
 
 
 def show(line: object) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.bounds import DEEPEST, check_path, check_value, read_toml
+from mtbench.bounds import DEEPEST, check_path, check_value, read_toml, user_path
 from mtbench.errors import UsageError
 
 
@@ -90,3 +90,16 @@ def test_a_path_that_the_system_cannot_follow_is_refused(
         check_path(tmp_path / name)
 
     assert str(caught.value) == f"{tmp_path / name}: {reason}"
+
+
+def test_a_home_directory_is_taken_for_its_sign(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+
+    assert user_path("~/data") == tmp_path / "data"
+    assert user_path("data") == Path("data")
+    with pytest.raises(UsageError, match=r"^~nobody-at-all/x: nobody has that home directory$"):
+        user_path("~nobody-at-all/x")
+    with pytest.raises(UsageError, match="File name too long"):
+        user_path("~/" + "n" * 256)

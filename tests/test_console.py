@@ -2,7 +2,7 @@ import io
 
 import pytest
 
-from mtbench.console import say, show, show_text
+from mtbench.console import LONGEST, say, show, show_text
 
 
 def test_a_line_is_shown_with_what_is_hidden_in_it(capsys: pytest.CaptureFixture[str]) -> None:
@@ -31,3 +31,13 @@ def test_without_stderr_nothing_is_said(
     say("a line")
 
     assert capsys.readouterr().out == ""
+
+
+def test_a_long_line_loses_its_middle(capsys: pytest.CaptureFixture[str]) -> None:
+    say("a" * LONGEST)
+    say("b" + "a" * 100_000 + "c")
+
+    whole, shortened = capsys.readouterr().err.splitlines()
+    half = LONGEST // 2
+    assert whole == "a" * LONGEST
+    assert shortened == f"b{'a' * (half - 1)} ... {'a' * (half - 1)}c"

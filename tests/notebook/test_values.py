@@ -79,3 +79,39 @@ def test_what_is_by_key() -> None:
     for given in ("a=1", [("a", 1)], {1: 2}, 3):
         with pytest.raises(UsageError, match=r"^set: expected a dict such as {x} \(given: "):
             values.by_key("set", given, "{x}")
+
+
+INSIDE: list[Any] = []
+INSIDE.append(INSIDE)
+
+NONSENSE = {
+    "a large number": 10**5000,
+    "a large number below 0": -(10**5000),
+    "a list in itself": INSIDE,
+    "a tuple as a key": {("a",): INSIDE},
+    "a large number as a key": {10**5000: 1},
+    "an array": np.array([[1, 2], [3, 4]]),
+}
+
+
+@pytest.mark.parametrize("given", NONSENSE.values(), ids=NONSENSE)
+def test_nonsense_is_told_in_one_line(given: Any) -> None:
+    for read in (values.count, values.text, values.path):
+        with pytest.raises(UsageError, match=r"^x: .*$") as caught:
+            read("x", given)
+        assert "\n" not in str(caught.value)
+    for number in (10**5000, [INSIDE], {10**5000: 1}):
+        with pytest.raises(UsageError):
+            values.plain(number)
+        with pytest.raises(UsageError):
+            values.axis("x", [number])
+
+
+@pytest.mark.parametrize("given", ["n" * 300, "a\0b"], ids=["long", "null"])
+def test_a_path_that_the_system_cannot_follow_is_refused(given: str) -> None:
+    with pytest.raises(UsageError):
+        values.path("store", given)
+
+
+def test_a_key_that_is_a_tuple_stays_one() -> None:
+    assert values.plain({("a", 1): (1, 2)}) == {("a", 1): [1, 2]}
