@@ -2,6 +2,7 @@
 
 import io
 import sys
+from pathlib import Path
 from typing import Any
 
 import click
@@ -17,7 +18,7 @@ from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
 from mtbench.cli.streams import check_stdout, standard_streams
 from mtbench.console import say
-from mtbench.errors import ExitCode, MtbenchError
+from mtbench.errors import ExitCode, MtbenchError, UsageError
 from mtbench.interrupts import interruptible
 from mtbench.tracebacks import is_out_of_memory, show, summary
 from mtbench.version import __version__
@@ -111,10 +112,23 @@ def main() -> None:
     sys.exit(int(code))
 
 
+def _check_working_directory() -> None:
+    """Make sure that there is one: what is named from here is looked up in it.
+
+    Raises:
+        UsageError: if it has been removed.
+    """
+    try:
+        Path.cwd()
+    except FileNotFoundError:
+        raise UsageError("the working directory has been removed: go to another") from None
+
+
 def _answer() -> int:
     """Run the command line, say what went wrong, and return the exit code."""
     try:
         check_stdout()
+        _check_working_directory()
         code: int = _run() or ExitCode.DONE
         sys.stdout.flush()
     except click.ClickException as error:

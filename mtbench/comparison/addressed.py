@@ -6,9 +6,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtbench.comparison.reader import Reader, check_cells
+from mtbench.comparison.reader import Reader
 from mtbench.comparison.record import Comparisons, compare_sides
-from mtbench.errors import MtbenchError
+from mtbench.comparison.subjects import Side
+from mtbench.errors import MtbenchError, NothingToCompare
 from mtbench.store import Store
 
 
@@ -49,6 +50,19 @@ def compare_addresses(
     """
     sides = reader.both(a, b, store, store_b)
     for side in sides:
-        check_cells(side)
+        _check_cells(side)
     found = compare_sides(*sides, examples=examples, data_dir=data_dir)
     return Addressed(found, [side.problem for side in sides if side.problem is not None])
+
+
+def _check_cells(side: Side) -> None:
+    """Make sure that something of a side is stored.
+
+    Raises:
+        NothingToCompare: if nothing is.
+    """
+    if not side.cells:
+        told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
+        raise NothingToCompare(
+            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
+        )

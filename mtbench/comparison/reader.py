@@ -20,8 +20,9 @@ from mtbench.comparison.subjects import (
     seed_of,
     stored_cells,
 )
+from mtbench.console import say
 from mtbench.devices import CPU
-from mtbench.errors import MtbenchError, NothingToCompare, UsageError, unknown
+from mtbench.errors import MtbenchError, UsageError, unknown
 from mtbench.filtering import name_filter
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
@@ -29,6 +30,7 @@ from mtbench.planned_runs import Plan
 from mtbench.registry import Registry
 from mtbench.store import RunFolder, Store
 from mtbench.study import make_plan
+from mtbench.unchecked import unchecked
 
 
 class ListedRun(NamedTuple):
@@ -155,6 +157,8 @@ class Reader:
             return [ListedRun(_find(address, store))]
         if address.kind == "matrix":
             plan, _ = self._plan(address, store, None)
+            for remark in unchecked(plan.cells):
+                say(f"warning: {remark}")
             return [
                 ListedRun(
                     store.run(run.key),
@@ -285,16 +289,3 @@ def _find(address: Address, store: Store) -> RunFolder:
             f"{error}; besides a run, it may be MATRIX{BETWEEN}CELL, MATRIX, STORE{BETWEEN}CELL "
             "or STORE"
         ) from None
-
-
-def check_cells(side: Side) -> None:
-    """Make sure that something of a side is stored.
-
-    Raises:
-        NothingToCompare: if nothing is.
-    """
-    if not side.cells:
-        told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
-        raise NothingToCompare(
-            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
-        )

@@ -45,7 +45,11 @@ def count(name: str, given: Any) -> int:
     Raises:
         UsageError: if it is none.
     """
-    if isinstance(given, bool) or not isinstance(given, Integral) or not 1 <= given <= LARGEST:
+    if (
+        isinstance(given, bool)
+        or not isinstance(given, Integral)
+        or not 1 <= int(given) <= LARGEST
+    ):
         raise _unfit(name, "a number from 1", given)
     return int(given)
 

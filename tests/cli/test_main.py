@@ -287,6 +287,18 @@ def test_a_mistake_on_the_command_line_has_no_traceback(
     assert "Traceback" not in answer.err
 
 
+def test_a_working_directory_that_is_gone_is_one_line(call: Call, tmp_path: Path) -> None:
+    folder = tmp_path / "gone"
+    folder.mkdir()
+    os.chdir(folder)
+    folder.rmdir()
+
+    answer = call("plan", "m.toml")
+
+    assert (answer.code, answer.out) == (2, "")
+    assert answer.err == "error: the working directory has been removed: go to another\n"
+
+
 @pytest.fixture
 def falls(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
     """Give a function that makes ``mtbench status`` raise an error."""

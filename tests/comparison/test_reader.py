@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.comparison.reader import Reader, check_cells
+from mtbench.comparison.addressed import compare_addresses
+from mtbench.comparison.reader import Reader
 from mtbench.comparison.subjects import Side
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.matrix.file import Overrides
@@ -195,7 +196,7 @@ def test_a_side_without_a_score_is_nothing_to_compare(
     folder = write_stored(TASKS, cell="sum")
     folder.end({"status": "failed", "error": "no memory"})
     with pytest.raises(NothingToCompare, match=r"nothing of store is stored \(sum: none of its"):
-        check_cells(reader.side("store", store))
+        compare_addresses(reader, "store", "store", store)
 
 
 # --- seeds, parts of names, searches ------------------------------------------------------------
