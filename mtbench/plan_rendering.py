@@ -54,7 +54,7 @@ def as_json(plan: Plan, estimate: Estimate) -> str:
     value = {
         "matrix": plan.title,
         "design": plan.design,
-        "plan": {**plan.counts(), "estimate": asdict(estimate)},
+        "plan": {**plan.counts(), "estimate": estimate.record()},
         "stages": [asdict(stage) for stage in plan.stages],
         "to_come": plan.to_come,
         "remarks": list(plan.remarks),

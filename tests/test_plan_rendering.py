@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.durations import Estimate
+from mtbench.durations import Estimate, Kin
 from mtbench.matrix.designs import Stage
 from mtbench.plan_rendering import (
     PLAN_FORMATS,
@@ -50,7 +50,8 @@ PLAN = Plan(
     ],
 )
 
-ESTIMATE = Estimate(seconds=90.0, runs=2, unknown=1, jobs=2)
+KIN = Kin("two, é", 1, ["train.steps"], rough=False)
+ESTIMATE = Estimate(90.0, 2, 1, jobs=2, evidence={"runs": 1, "scaled": 1}, relatives=[KIN])
 NOTHING = Estimate(seconds=0.0, runs=0, unknown=0, jobs=2)
 
 RECORDS = [
@@ -89,7 +90,8 @@ def test_text() -> None:
     assert as_text(PLAN, ESTIMATE) == (
         "a study: 4 cells, 6 runs (3 seeds): 2 stored, 2 to do, 1 running, 1 failed; "
         "2 cells rejected\n"
-        "about 2 min for 2 of 3 runs, two at a time; "
+        "about 2 min for 2 of 3 runs, two at a time "
+        "(1 by its nearest stored relative: two, é); "
         "1 has no timing yet (mtbench bench MATRIX measures it)\n"
         "\n"
         "cell    runs\n"
@@ -132,7 +134,15 @@ def test_json() -> None:
 
     assert list(value) == ["matrix", "design", "plan", "stages", "to_come", "remarks", "runs"]
     assert (value["design"], value["stages"], value["remarks"]) == ("grid", [], [])
-    estimate = {"seconds": 90.0, "runs": 2, "unknown": 1, "jobs": 2}
+    relative = {"cell": "two, é", "runs": 1, "differs": ["train.steps"], "rough": False}
+    estimate = {
+        "seconds": 90.0,
+        "runs": 2,
+        "unknown": 1,
+        "jobs": 2,
+        "evidence": {"runs": 1, "scaled": 1},
+        "relatives": [relative],
+    }
     assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts() | {"estimate": estimate})
     assert list(value["runs"][0]) == ["cell", "seed", "run", "state", "reason"]
     assert [tuple(record.values()) for record in value["runs"]] == RECORDS

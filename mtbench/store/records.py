@@ -100,11 +100,15 @@ class _Timed(_Fields):
 
 class _Seconds(_Fields):
     run_s: float
+    run_steps: int
+    loading_s: float
+    evaluation_s: float
 
 
 class _Timing(_Fields):
     """The fields of the file of a timing that are read."""
 
+    cell: str
     identity: _Timed
     machine: dict[str, Any]
     device: dict[str, str]

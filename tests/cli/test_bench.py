@@ -10,6 +10,7 @@ import pytest
 
 from mtbench.bench import DEFAULT
 from mtbench.cli.options import read_plan
+from mtbench.durations import makespan
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -51,8 +52,13 @@ def test_two_cells_from_end_to_end(call: Call, matrix: Path, tmp_path: Path) -> 
     estimate = plan["estimate"]
     assert (estimate["runs"], estimate["unknown"]) == (6, 0)
     each = [cell["run_s"] for cell in value["cells"]]
-    total = 3 * sum(each) / estimate["jobs"]
-    assert estimate["seconds"] == pytest.approx(max(total, *each))
+    in_order = [seconds for seconds in each for _ in range(3)]
+    assert estimate["seconds"] == pytest.approx(makespan([], in_order, estimate["jobs"]))
+    assert estimate["evidence"] == {"timing": 6}
+
+    # Another budget is reckoned from the parts, and the line names what it is reckoned from.
+    longer = call("plan", *given[:5], "--set", "train.steps=1000")
+    assert "(2 by their nearest stored relatives: combiner=sum; combiner=pcgrad)" in longer.out
 
 
 def test_a_cell_that_fails_has_its_message_and_log(

@@ -28,10 +28,11 @@ from mtbench.store import (
 )
 
 TIMING = {
+    "cell": "a cell",
     "identity": {"config": {"train": {}}},
     "machine": {},
     "device": {},
-    "timing": {"run_s": 1.5},
+    "timing": {"run_s": 1.5, "run_steps": 3, "loading_s": 0.5, "evaluation_s": 0.25},
 }
 
 
