@@ -13,8 +13,12 @@ from filelock import Timeout
 
 from mtbench.devices import CPU, DETERMINISTIC
 from mtbench.store import LOG, REQUEST, RunFolder, Store, write_json
+from mtbench.store.owners import owner_of
 
 POLL_SECONDS = 0.2
+
+WAITING_FOR = "waiting_for"
+"""Key of an event that says which process trains the run, where it is none of ours."""
 
 KEPT = {
     # Memory that a step frees is needed again in the next one: handed back to the system and
@@ -110,7 +114,7 @@ def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
             still = []
             for attempt in active:
                 if attempt.process.poll() is None:
-                    event = attempt.job.folder.last_event()
+                    event = attempt.event()
                     if event is not None:
                         observer.progressed(attempt.job, event)
                     still.append(attempt)
@@ -151,6 +155,16 @@ class _Attempt:
                 stderr=subprocess.STDOUT,
                 env=environment(job.threads),
             )
+
+    def event(self) -> dict[str, Any] | None:
+        """Return the newest event of the run, and who trains it while this process waits."""
+        event = self.job.folder.last_event()
+        # The process takes up its request when its turn has come.
+        owner = owner_of(self.job.folder.path) if self._request.exists() else None
+        if owner is None or owner.pid == self.process.pid:
+            return event
+        told = {WAITING_FOR: f"{owner.host}, process {owner.pid}"}
+        return {**(event or {"event": "phase", "phase": "waiting"}), **told}
 
     def result(self) -> dict[str, Any]:
         """Return the run's result; that of a process that died without a word is a failure."""

@@ -1,9 +1,11 @@
 import json
 import os
+import platform
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, BinaryIO, ClassVar
@@ -12,7 +14,7 @@ import pytest
 
 from mtbench import executors
 from mtbench.configuration import overlay
-from mtbench.executors import Job, default_jobs, run_all
+from mtbench.executors import WAITING_FOR, Job, default_jobs, run_all
 from mtbench.matrix.file import NamedCell
 from mtbench.planning import Planner
 from mtbench.registry import Registry
@@ -430,6 +432,33 @@ def test_a_run_is_the_same_in_whatever_process(
 
     assert here.key == there.key
     assert_same_numbers(here, there)
+
+
+def test_a_process_that_waits_for_anothers_run_says_so_and_goes_on(
+    small: dict[str, Any], plugin: Path, tmp_path: Path
+) -> None:
+    (job,) = asked_for(Store(tmp_path), small, plugin, ["pcgrad"])
+    job.store.create(job.key)
+    (job.folder.path / HISTORY).write_text('{"event": "step", "step": 2, "total": 3}\n')
+    another = ExitStack()
+    another.enter_context(job.folder.owned())  # by this process
+
+    def end_the_other(job: Job) -> bool:
+        if WAITING_FOR in recorder.events[-1][1]:
+            another.close()
+        return False
+
+    recorder = Recorder(end_the_other)
+    with another:
+        run_all([job], 1, recorder)
+
+    events = [event for _, event in recorder.events]
+    waits = [event for event in events if WAITING_FOR in event]
+    who = f"{platform.node()}, process {os.getpid()}"
+    assert waits == [{"event": "step", "step": 2, "total": 3, WAITING_FOR: who}] * len(waits)
+    assert waits
+    assert recorder.results[job.name]["status"] == "done"
+    assert job.folder.state() == "done"
 
 
 def test_an_interrupted_run_is_trained_by_the_next_call_to_the_same_numbers(

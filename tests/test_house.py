@@ -34,7 +34,7 @@ UNDER = """
 PAPER = """
     configuration matrix resolution schedule filtering identity planning run_states store requests
     history data evidence board held_out plan_rendering html overview catalogue data_tables
-    token_column token_cache tokenisation data_report timings relatives durations
+    token_column token_cache tokenisation data_report timings relatives durations forecast
     bench_rendering scaffold
     latex plain markdown spreadsheet outputs
 """

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +14,6 @@ from mtbench.errors import ExitCode
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mtbench.executors import Observer
     from mtbench.planning import Plan
     from mtbench.store import Store
 
@@ -39,6 +37,7 @@ reference_option = click.option(
 @reference_option
 def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
+    from mtbench.progress import observing, watching
     from mtbench.study import ablate as train
     from mtbench.study import make_plan
 
@@ -47,7 +46,8 @@ def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **
     if dry_run:
         return _print_plan(make_plan(**asked), store, form, jobs)
     files, blocked = given["plugin_files"], given["blocked"]
-    plan = train(**asked, observer=_watching, jobs=jobs, plugins=files, blocked=blocked)
+    watch = watching(observing, lambda told: say(f"warning: {told}"), store, jobs)
+    plan = train(**asked, observer=watch, jobs=jobs, plugins=files, blocked=blocked)
     return _print_board(plan, store, form)
 
 
@@ -55,13 +55,6 @@ def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
     """Return what the functions of ``study`` are given, the reference among it."""
     asked = read_study(**given)
     return asked | {"overrides": replace(asked["overrides"], reference=reference)}
-
-
-def _watching(plan: Plan) -> AbstractContextManager[Observer]:
-    """Give the observer of what is about to be trained, once it is said what cannot be."""
-    from mtbench.progress import observing, watching
-
-    return watching(observing, lambda told: say(f"warning: {told}"))(plan)
 
 
 @click.command()

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from mtbench.devices import CPU
+from mtbench.durations import Estimate
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
@@ -27,10 +28,10 @@ from mtbench.planning import Plan, PlannedCell, planned_run
 from mtbench.registry import Registry
 from mtbench.run_states import refreshed
 from mtbench.store import Store, canonical, run_key
-from mtbench.study import Barring, Study, train_missing
+from mtbench.study import Barring, Study, estimate, train_missing
 
-Observing = Callable[[int], AbstractContextManager[Observer]]
-"""Gives the observer of so many runs."""
+Observing = Callable[[Estimate], AbstractContextManager[Observer]]
+"""Gives the observer of runs of which so much is known."""
 
 
 class Written(NamedTuple):
@@ -177,7 +178,7 @@ class Gatekeeper:
         """Train what is missing of the cells that are not barred, all stages of a search."""
         return study.train(
             plan,
-            observer=lambda part: self.observing(len(part.to_do())),
+            observer=lambda part: self.observing(estimate(part, self.store, self.jobs)),
             jobs=self.jobs,
             plugins=self.plugins,
             blocked=self.blocked,
@@ -192,7 +193,7 @@ class Gatekeeper:
         ]
         part = replace(plan, cells=[cell for cell in wider if cell.name in names])
         if self.train and part.to_do():
-            with self.observing(len(part.to_do())) as observer:
+            with self.observing(estimate(part, self.store, self.jobs)) as observer:
                 train_missing(
                     part, self.store, self.plugins, self.jobs, observer, blocked=self.blocked
                 )

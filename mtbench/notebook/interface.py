@@ -157,7 +157,7 @@ def ablate(
         study.store,
         study.overrides,
         study.expression,
-        observer=watching(observing if progress else silent, study.warn),
+        observer=watching(observing if progress else silent, study.warn, study.store, at_a_time),
         device=study.device,
         jobs=at_a_time,
         plugins=study.files,

@@ -59,19 +59,24 @@ def owning(folder: Path) -> Iterator[None]:
         file.unlink(missing_ok=True)
 
 
-def is_owned(folder: Path) -> bool:
-    """Whether some process says that it trains the run of a folder, and is not known to be gone.
+def owner_of(folder: Path) -> Owner | None:
+    """Return the process that says that it trains a folder's run, if it is not known to be gone.
 
     On the owner's machine its process is looked for; elsewhere its heartbeat counts.
     """
     try:
         owner = Owner.model_validate_json(read_file(folder / OWNER))
     except (OSError, ValueError):
-        return False
+        return None
     if owner.started is not None and (owner.host, owner.boot) == (platform.node(), _boot()):
-        return _started(owner.pid) == owner.started
+        return owner if _started(owner.pid) == owner.started else None
     age = (datetime.now(UTC) - owner.heartbeat).total_seconds()
-    return abs(age) < FORGOTTEN_SECONDS
+    return owner if abs(age) < FORGOTTEN_SECONDS else None
+
+
+def is_owned(folder: Path) -> bool:
+    """Whether some process trains the run of a folder, as far as can be told."""
+    return owner_of(folder) is not None
 
 
 def _renew(file: Path, ended: Event) -> None:

@@ -39,7 +39,8 @@ def without_cost(markdown: str) -> str:
 def test_ablate_trains_and_prints(study: Any) -> None:
     assert study.first.code == 0
     assert study.first.out.startswith("### a small study\n\n| cell")
-    lines = [re.sub(r"[0-9.]+ \(\d+ s\)$", "_", line) for line in study.first.err.splitlines()]
+    took = r"[0-9.]+ \(\d+ s\)(; about \d+ (s|min) to go)?$"
+    lines = [re.sub(took, "_", line) for line in study.first.err.splitlines()]
     assert sorted(lines) == sorted(
         [
             *(f"[{i}/2] {name} [seed 0] ..." for i, name in enumerate(DONE, start=1)),
@@ -186,6 +187,7 @@ def test_the_plan_says_how_long_the_rest_will_take(call: Call, study: Any) -> No
 
     # The other learning rate costs what the one that was trained did.
     assert (estimate["runs"], estimate["unknown"]) == (2, 0)
+    assert (estimate["evidence"], estimate["relatives"]) == ({"similar": 2}, [])
     expected = max(sum(totals) / estimate["jobs"], *totals)
     assert estimate["seconds"] == pytest.approx(expected)
     assert re.search(r"^about \d+ s for 2 runs, \w+ at a time$", call(*given).out, re.MULTILINE)
@@ -194,6 +196,8 @@ def test_the_plan_says_how_long_the_rest_will_take(call: Call, study: Any) -> No
         "runs": 0,
         "unknown": 2,
         "jobs": estimate["jobs"],
+        "evidence": {},
+        "relatives": [],
     }
 
 
@@ -416,7 +420,7 @@ def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
         *("--axis", "heads.pd=linear,endless", "-k", "sum", "--format", "json"),
     )
     process = start("ablate", *arguments)
-    begun = process.popen.stderr.readline()
+    expected, begun = process.popen.stderr.readline(), process.popen.stderr.readline()
     while not any(
         '"event": "phase"' in file.read_text()
         for file in store.rglob("history.jsonl")
@@ -428,6 +432,7 @@ def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
     process.interrupt()
     ended = process.finish()
 
+    assert re.fullmatch(r"about \d+ s for 1 run, \w+ at a time\n", expected)
     assert begun == "[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n"
     assert (counts(meanwhile)["stored"], counts(meanwhile)["running"]) == (1, 1)
     assert (ended.code, ended.out) == (130, "")
@@ -444,7 +449,7 @@ def test_an_interrupt_ends_the_runs_and_the_next_call_goes_on(
     rest = call("ablate", *arguments)
 
     assert rest.code == 0
-    assert rest.err.startswith("[1/1] combiner=sum, heads.pd=endless [seed 0] ...\n")
+    assert rest.err.splitlines()[1] == "[1/1] combiner=sum, heads.pd=endless [seed 0] ..."
 
 
 # --- a search ---------------------------------------------------------------------------------
