@@ -22,6 +22,7 @@ from mtbench.matmul import counting, distinct_weights, multiply, synchronise
 from mtbench.runner import Run, RunData, load_data, prepare, trainer
 from mtbench.schedule import evaluation_steps
 from mtbench.store import RunFolder
+from mtbench.store.owners import seconds_alive
 from mtbench.timings import Footprint, Sample
 from mtbench.training import Trainer
 from mtbench.worker import failure
@@ -40,15 +41,18 @@ class Subject:
         folder: with the request of a run.
         steps: that will be taken; a shorter schedule is made longer.
         plugins: plugin files that are loaded.
+        before: seconds that the process has taken so far.
 
     Attributes:
         entries: who brings each part of the cell.
     """
 
-    def __init__(self, folder: Path, steps: int, plugins: Sequence[Path] = ()) -> None:
+    def __init__(
+        self, folder: Path, steps: int, plugins: Sequence[Path] = (), *, before: float = 0.0
+    ) -> None:
         started = time.perf_counter()
         self._run = prepare(RunFolder(folder), plugins=plugins)
-        self._loading = time.perf_counter() - started
+        self._loading = before + time.perf_counter() - started
         self.entries = self._run.entries
         with naming(self.entries):
             if self._run.cache is not None:
@@ -141,12 +145,18 @@ def _trainer(run: Run, given: RunData, steps: int) -> tuple[Trainer, int]:
 
 
 def serve(
-    folder: str, steps: str, orders: TextIO, answers: TextIO, plugins: Sequence[str] = ()
+    folder: str,
+    steps: str,
+    orders: TextIO,
+    answers: TextIO,
+    plugins: Sequence[str] = (),
+    *,
+    before: float = 0.0,
 ) -> None:
     """Answer each order, a line, with a line of JSON; an error is the last answer.
 
     The first answer comes unasked, when the cell is ready. Orders are the names of methods of
-    ``Subject``: ``warm_up``, ``step``, ``footprint``.
+    ``Subject``: ``warm_up``, ``step``, ``footprint``; ``before`` is one of its arguments.
     """
 
     def answer(value: Mapping[str, Any]) -> None:
@@ -154,7 +164,7 @@ def serve(
         answers.flush()
 
     try:
-        subject = Subject(Path(folder), int(steps), list(map(Path, plugins)))
+        subject = Subject(Path(folder), int(steps), list(map(Path, plugins)), before=before)
         answer({"status": "ready"})
         for line in orders:
             with naming(subject.entries):
@@ -168,11 +178,12 @@ def serve(
 
 def main(folder: str, steps: str, *plugins: str) -> None:
     """Serve the process that started this one."""
+    before = seconds_alive()
     # What libraries print goes to the log, and cannot be taken for an answer.
     answers = os.fdopen(os.dup(sys.stdout.fileno()), "w", encoding="utf-8")
     os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
     with answers:
-        serve(folder, steps, sys.stdin, answers, plugins)
+        serve(folder, steps, sys.stdin, answers, plugins, before=before)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ class Footprint:
         peak_device_mb: most that torch had allocated on the GPU; None without one.
         precision: type that most matrix products are computed in.
         run_steps: steps of a whole run.
-        loading_s: seconds until a run takes its first step.
+        loading_s: seconds from the start of a run's process until its first step.
         evaluation_s: seconds of all evaluations of a run, reckoned from a part of dev.
     """
 

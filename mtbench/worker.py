@@ -2,13 +2,13 @@
 
 import os
 import sys
-import time
 import traceback
 from pathlib import Path
 
 from mtbench.errors import MtbenchError
 from mtbench.runner import execute
 from mtbench.store import LOG, REQUEST, RunFolder
+from mtbench.store.owners import seconds_alive
 from mtbench.tracebacks import summary
 
 
@@ -22,6 +22,8 @@ def main(folder: str, request: str, *plugins: str) -> None:
         request: file with the request, which becomes the run's once its turn has come.
         plugins: plugin files that are loaded; the request only records them.
     """
+    # What starting Python and importing torch took is the run's too; waiting for others is not.
+    before = seconds_alive()
     run = RunFolder(Path(folder))
     with run.owned():
         if run.state() == "done":
@@ -30,8 +32,7 @@ def main(folder: str, request: str, *plugins: str) -> None:
         Path(request).replace(run.path / REQUEST)
         _write_output_to(run.path / LOG)
         try:
-            # What starting Python and importing torch took is the run's, too.
-            execute(run, list(map(Path, plugins)), before=time.process_time())
+            execute(run, list(map(Path, plugins)), before=before)
         except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             sys.stderr.write(text)

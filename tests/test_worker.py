@@ -81,6 +81,29 @@ def test_a_run_is_trained_under_its_lock(
     assert not request_file.exists()
 
 
+def test_a_run_takes_what_its_process_took_to_start_and_not_the_wait_for_another(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = iter([2.5, 60.0])
+    came: list[float] = []
+
+    @contextlib.contextmanager
+    def lock(self: RunFolder) -> Iterator[None]:
+        assert next(alive) == 60.0  # so long it waits
+        yield
+
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        came.append(before)
+
+    monkeypatch.setattr(worker, "seconds_alive", lambda: next(alive))
+    monkeypatch.setattr(RunFolder, "lock", lock)
+    monkeypatch.setattr(worker, "execute", execute)
+
+    work(folder, request_file)
+
+    assert came == [2.5]
+
+
 def test_a_run_that_is_stored_is_left_alone(
     folder: RunFolder, request_file: Path, tries: list[str]
 ) -> None:

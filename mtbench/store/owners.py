@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import platform
 import sys
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
@@ -77,6 +78,15 @@ def owner_of(folder: Path) -> Owner | None:
 def is_owned(folder: Path) -> bool:
     """Whether some process trains the run of a folder, as far as can be told."""
     return owner_of(folder) is not None
+
+
+def seconds_alive() -> float:
+    """Return how long this process has been there; where no system tells, its CPU seconds."""
+    started = _started(os.getpid())
+    if started is None:
+        return time.process_time()
+    ticks = os.sysconf("SC_CLK_TCK")
+    return max(0.0, time.clock_gettime(time.CLOCK_BOOTTIME) - started / ticks)
 
 
 def _renew(file: Path, ended: Event) -> None:

@@ -3,6 +3,7 @@ import os
 import platform
 import subprocess
 import sys
+import time
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -38,6 +39,23 @@ def test_an_error_ends_it_too(tmp_path: Path) -> None:
     with pytest.raises(KeyboardInterrupt), owning(tmp_path):
         raise KeyboardInterrupt
     assert list(tmp_path.iterdir()) == []
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="elsewhere CPU seconds count")
+def test_a_process_is_as_old_as_the_clock_says_waiting_included() -> None:
+    source = "import time; from mtbench.store.owners import seconds_alive; input()"
+    source += "; print(time.time() - seconds_alive())"
+    command = [sys.executable, "-c", source]
+    before = time.time()
+    with subprocess.Popen(
+        command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    ) as process:
+        after = time.time()
+        subprocess.run([sys.executable, "-c", "import mtbench.study"], check=True)  # it waits
+        started = float(process.communicate("\n")[0])
+
+    tick = 0.1  # the system counts hundredths
+    assert before - tick <= started <= after + tick
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="elsewhere the heartbeat counts")
