@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import astuple, dataclass, field
+from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
 import numpy as np
@@ -63,8 +63,12 @@ class Breakdown:
 
     def times(self, factor: float) -> Breakdown:
         """Return the same parts, each so many times as long."""
-        seconds = (factor * part for part in (self.starting, self.training, self.evaluation))
-        return Breakdown(*seconds, self.steps, self.evaluations)
+        return replace(
+            self,
+            starting=factor * self.starting,
+            training=factor * self.training,
+            evaluation=factor * self.evaluation,
+        )
 
     def scaled(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Breakdown:
         """Return it for another budget, batch size, fraction of the data or other evaluations.
@@ -98,7 +102,8 @@ def mean(breakdowns: Iterable[Breakdown]) -> Breakdown:
 
 
 def _batch_size(config: Mapping[str, Any]) -> float:
-    return statistics.fmean(batch_sizes(config["train"], config.get("tasks") or [""]).values())
+    tasks = config.get("tasks") or {"": None}
+    return statistics.fmean(batch_sizes(config["train"], tasks).values())
 
 
 def _fraction(config: Mapping[str, Any]) -> float:

@@ -22,7 +22,7 @@ from mtbench.timings import comparable, cost_signature, timing_key
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
 NAMED = 3
-"""CostRelatives that the line for people names."""
+"""Relatives that the line for people names."""
 
 
 @dataclass(frozen=True)
@@ -181,6 +181,8 @@ class _Evidence:
             result, request = record.result, record.request
             if record.state != "done" or result is None or request is None:
                 continue
+            if "cost" not in result:
+                continue  # it has scores and says not what they cost
             if comparable(request["machine"], _hardware_of(request, result)) == like_here:
                 took = Breakdown.of_result(result)
                 evidence.cells.setdefault(canonical(request["identity"]), []).append(took)

@@ -54,12 +54,12 @@ class Forecast:
         now = self._clock()
         left: list[float] = []
         whole: list[float] = []
-        for run in self._under_way.values():
-            seconds = run.left(self._typical_of(run.run), now)
+        for begun in self._under_way.values():
+            seconds = begun.left(self._typical_of(begun.run), now)
             if seconds is None:
                 return None
             left.append(seconds)
-            whole.append(now - run.started + seconds)
+            whole.append(now - begun.started + seconds)
         waiting: list[float] = []
         for run in self._waiting.values():
             typical = self._typical_of(run)

@@ -111,6 +111,12 @@ def store_timing(
     store.write_timing(timing_key(made, machine, on), timing)
 
 
+def without_cost(store: Store) -> None:
+    store_run(store, 1.0, seed=1)
+    (key,) = store.keys()
+    store.run(key).end({"status": "done"})
+
+
 def plan(*cells: PlannedCell) -> Plan:
     return Plan("a plan", [0], cells)
 
@@ -177,10 +183,11 @@ def test_then_timings_of_cells_that_cost_about_as_much(store: Store) -> None:
         lambda store: store_run(store, 1.0, seed=1, lr=1e-4, numerics=1),
         lambda store: store_timing(store, 1.0, numerics=1),
         lambda store: store.create("begun"),
+        without_cost,
     ],
     ids=[
         *("run elsewhere", "timing elsewhere", "failed", "on a card"),
-        *("run of another engine", "timing of another engine", "begun"),
+        *("run of another engine", "timing of another engine", "begun", "no cost"),
     ],
 )
 def test_what_is_no_evidence(store: Store, put: Callable[[Store], None]) -> None:
