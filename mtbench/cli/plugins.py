@@ -19,11 +19,11 @@ from mtbench.cli.options import (
     plugin_option,
 )
 from mtbench.cli.values import read_values
-from mtbench.entries import Entry, label
 from mtbench.errors import ExitCode
 from mtbench.escaping import json_text, visible
 
 if TYPE_CHECKING:
+    from mtbench.entries import Entry
     from mtbench.testing.conformance import Outcome
 
 
@@ -124,6 +124,7 @@ def check(
     Ends with exit code 6 where a check fails that is not declared to.
     """
     from mtbench.cli.tables import print_table
+    from mtbench.entries import label
     from mtbench.resolution import default_data_folder
     from mtbench.testing.reports import Report
 
@@ -158,6 +159,7 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
+    from mtbench.entries import label
     from mtbench.testing.conformance import CHECKS
 
     columns = (

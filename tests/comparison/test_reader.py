@@ -74,7 +74,7 @@ def test_what_is_nothing_tells_what_may_be_given(store: Store, reader: Reader) -
         UsageError, match=r"no run 'abc' in store .*; besides a run, .*MATRIX::CELL"
     ):
         reader.side("abc", store)
-    with pytest.raises(UsageError, match=r"^gone\.toml: there is no such matrix file$"):
+    with pytest.raises(UsageError, match=r"^gone\.toml: there is no such matrix file "):
         reader.side("gone.toml", store)
     with pytest.raises(UsageError, match=r"^gone: there is no such file or folder$"):
         reader.side("gone::sum", store)
