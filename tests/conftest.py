@@ -5,6 +5,7 @@ import importlib
 import io
 import os
 import random
+import signal
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
@@ -23,6 +24,9 @@ def pytest_configure() -> None:
     os.environ.pop("MTBENCH_DATA", None)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["OMP_NUM_THREADS"] = "1"
+    for name in ("SIGINT", "SIGHUP"):  # which a suite that runs in the background ignores
+        if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
+            signal.signal(getattr(signal, name), signal.default_int_handler)
     settings.register_profile("mtbench", deadline=None, derandomize=True)
     settings.load_profile("mtbench")
 
