@@ -73,7 +73,7 @@ def test_the_entry_points(wheel: ZipFile) -> None:
     parser = ConfigParser()
     parser.read_string(wheel.read(f"mtl_bench-{__version__}.dist-info/entry_points.txt").decode())
     assert {section: dict(parser[section]) for section in parser.sections()} == {
-        "console_scripts": {"mtbench": "mtbench.cli:main"},
+        "console_scripts": {"mtbench": "mtbench.__main__:main"},
         "pytest11": {"mtbench": "mtbench.pytest_plugin"},
         "mtbench": {
             "tasks": "mtbench_builtins.tasks",

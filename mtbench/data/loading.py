@@ -33,9 +33,9 @@ def load(
         name: what messages call the task.
 
     Raises:
-        NotAtHand: if there is no such split, or it has no rows.
-        UsageError: if the task cannot be read, all rows are left out, or it lacks labels it needs
-            or has others than the task takes.
+        NotAtHand: if there is no such split, or no row of test, which a data set can do without.
+        UsageError: if the task cannot be read, there is no row or all are left out, or it lacks
+            labels it needs or has others than the task takes.
         PluginError: if the task gives examples that contradict its description.
     """
     with_labels = with_labels or split != "test"
@@ -52,7 +52,8 @@ def load(
         raise UsageError(f"{name}: {mistake}")
     if not examples.ids:
         if not (bad := len(examples.bad_rows)):
-            raise NotAtHand(f"{name}: its {split} split is empty")
+            refusal = NotAtHand if split == "test" else UsageError
+            raise refusal(f"{name}: its {split} split is empty")
         raise UsageError(
             f"{name}: its {split} split is empty: all rows were left out ({bad}); "
             f"first, {examples.bad_rows[0]}"

@@ -67,17 +67,19 @@ def test_a_path_that_the_system_does_not_take_is_the_users_affair(tmp_path: Path
         load(task, "train", tmp_path, with_labels=True, name="mine")
 
 
-def test_a_split_without_a_row_is_not_there_and_one_of_broken_rows_is() -> None:
+def test_a_test_split_without_a_row_is_not_there_and_others_are_broken() -> None:
     none = Examples(ids=(), texts=(), labels=())
     broken = replace(none, bad_rows=(BadRow("a.csv", 2, "its text is empty"),))
 
-    with pytest.raises(NotAtHand, match=r"^the task: its dev split is empty$"):
-        load(Given(none), "dev", None, with_labels=True)
-    with pytest.raises(
-        UsageError, match=r"all rows were left out \(1\); first, a\.csv:2"
-    ) as error:
-        load(Given(broken), "dev", None, with_labels=True)
-    assert not isinstance(error.value, NotAtHand)
+    with pytest.raises(NotAtHand, match=r"^the task: its test split is empty$"):
+        load(Given(none), "test", None, with_labels=True)
+    for examples, told in (
+        (none, r"^the task: its dev split is empty$"),
+        (broken, r"all rows were left out \(1\); first, a\.csv:2"),
+    ):
+        with pytest.raises(UsageError, match=told) as error:
+            load(Given(examples), "dev", None, with_labels=True)
+        assert not isinstance(error.value, NotAtHand)
 
 
 @pytest.mark.parametrize("with_labels", [True, False])
