@@ -43,7 +43,7 @@ def explained(plan: Plan, store: Store) -> Plan:
             if run.state == "missing"
             and (near := relatives.nearest(cell.name, run.seed, cell.identity, matrix=plan.title))
         }
-        return replace(cell, moved=moved)
+        return replace(cell, moved=moved) if moved else cell
 
     return replace(plan, cells=[explain(cell) for cell in plan.cells])
 
