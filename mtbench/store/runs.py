@@ -164,6 +164,8 @@ class RunFolder:
 
     def clear(self) -> None:
         """Remove what an earlier try left, half-written files too, and what is no file."""
+        if (self.path / RESULT).is_file():
+            open_file(self.path / RESULT).close()  # what may not be read may be whole: it stays
         for name in (RESULT, HISTORY, PREDICTIONS, CHECKPOINT, DAMAGE):
             for path in (self.path / name, *self.path.glob(f".{name}.*")):
                 remove(path)

@@ -157,6 +157,19 @@ def test_clearing_keeps_request_log_and_lock(run: RunFolder) -> None:
     assert {path.name for path in run.path.iterdir()} == {REQUEST, LOG, LOCK}
 
 
+def test_clearing_keeps_a_result_that_may_not_be_read(run: RunFolder) -> None:
+    result = run.path / RESULT
+    result.write_text("")
+    result.chmod(0)
+    if os.access(result, os.R_OK):
+        pytest.skip("this user may read everything")
+
+    with pytest.raises(PermissionError):
+        run.clear()
+
+    assert result.exists()
+
+
 def test_clearing_removes_what_is_no_file(run: RunFolder) -> None:
     (run.path / REQUEST / "inside").mkdir(parents=True)
     (run.path / RESULT).mkdir()
