@@ -7,7 +7,14 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveInt,
+    ValidationError,
+)
 
 from mtbench.errors import UsageError
 from mtbench.store.files import parse_object
@@ -101,7 +108,7 @@ class _Timed(_Fields):
 
 class _Seconds(_Fields):
     run_s: float
-    run_steps: int
+    run_steps: PositiveInt
     loading_s: float
     evaluation_s: float
 

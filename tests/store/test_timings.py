@@ -1,10 +1,12 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtbench.store.timings import read, write
 
-TIMING = {
+TIMING: dict[str, Any] = {
     "cell": "a cell",
     "identity": {"config": {"train": {}}},
     "machine": {},
@@ -22,6 +24,9 @@ TIMING = {
         b'{"cell": "a"}',
         b'{"format": 0, "cell": "a"}',
         b'{"format": 1, "cell": "a"}',
+        json.dumps(
+            {**TIMING, "format": 1, "timing": {**TIMING["timing"], "run_steps": 0}}
+        ).encode(),
         b"",
     ],
 )
