@@ -12,6 +12,7 @@ from pydantic import (
     BaseModel,
     ConfigDict,
     Field,
+    PositiveFloat,
     PositiveInt,
     ValidationError,
 )
@@ -98,8 +99,14 @@ class _Result(_Fields):
     files: dict[str, _Sealed]
 
 
+class _Train(_Fields):
+    batch_size: PositiveInt | dict[str, PositiveInt]
+    epochs: PositiveFloat | None = None
+    evaluations: PositiveInt = 1
+
+
 class _Costly(_Fields):
-    train: dict[str, Any]
+    train: _Train
 
 
 class _Timed(_Fields):
