@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from mtbench.errors import SHOWN, UsageError, unknown
+from mtbench.matrix.locations import MATRIX
 from mtbench.store import REQUEST
 
 BETWEEN = "::"
@@ -60,7 +61,7 @@ def read_address(text: str) -> Address:
         if not is_key:
             raise UsageError(f"{place}: there is no such file or folder")
     elif place or between:
-        if not path.is_dir() or (path / "matrix.toml").is_file():
+        if not path.is_dir() or (path / MATRIX).is_file():
             return Address(text, "matrix", path, cell)
         if (path / "runs").is_dir():
             return Address(text, "store", path, cell)
@@ -68,7 +69,7 @@ def read_address(text: str) -> Address:
         if cell is None and ((path / REQUEST).is_file() or folder.parent.name == "runs"):
             return Address(text, "run", folder)
         if not is_key:
-            raise UsageError(f"{place}: the folder holds no matrix.toml, and no runs/ of a store")
+            raise UsageError(f"{path}: the folder holds no {MATRIX}, and no runs/ of a store")
     return Address(text, "key")
 
 

@@ -7,7 +7,15 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Any, Literal
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+from pydantic import (
+    AwareDatetime,
+    BaseModel,
+    ConfigDict,
+    Field,
+    PositiveFloat,
+    PositiveInt,
+    ValidationError,
+)
 
 from mtbench.errors import UsageError
 from mtbench.store.files import parse_object
@@ -91,8 +99,14 @@ class _Result(_Fields):
     files: dict[str, _Sealed]
 
 
+class _Train(_Fields):
+    batch_size: PositiveInt | dict[str, PositiveInt]
+    epochs: PositiveFloat | None = None
+    evaluations: PositiveInt = 1
+
+
 class _Costly(_Fields):
-    train: dict[str, Any]
+    train: _Train
 
 
 class _Timed(_Fields):
@@ -101,7 +115,7 @@ class _Timed(_Fields):
 
 class _Seconds(_Fields):
     run_s: float
-    run_steps: int
+    run_steps: PositiveInt
     loading_s: float
     evaluation_s: float
 

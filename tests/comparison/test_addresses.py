@@ -62,6 +62,11 @@ def test_a_folder_that_is_neither_says_what_it_lacks(text: str) -> None:
         read_address(text)
 
 
+def test_the_working_directory_that_is_neither_is_named() -> None:
+    with pytest.raises(UsageError, match=r"^\.: the folder holds no matrix\.toml"):
+        read_address("::sum")
+
+
 def test_a_link_that_leads_to_itself_leads_nowhere() -> None:
     Path("loop").symlink_to("loop")
     with pytest.raises(UsageError, match=r"^loop/s: there is no such file or folder$"):

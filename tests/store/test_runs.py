@@ -29,7 +29,7 @@ from mtbench.store import (
 
 TIMING = {
     "cell": "a cell",
-    "identity": {"config": {"train": {}}},
+    "identity": {"config": {"train": {"batch_size": 8}}},
     "machine": {},
     "device": {},
     "timing": {"run_s": 1.5, "run_steps": 3, "loading_s": 0.5, "evaluation_s": 0.25},

@@ -1,12 +1,14 @@
+import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from mtbench.store.timings import read, write
 
-TIMING = {
+TIMING: dict[str, Any] = {
     "cell": "a cell",
-    "identity": {"config": {"train": {}}},
+    "identity": {"config": {"train": {"batch_size": 8}}},
     "machine": {},
     "device": {},
     "timing": {"run_s": 1.5, "run_steps": 3, "loading_s": 0.5, "evaluation_s": 0.25},
@@ -22,6 +24,10 @@ TIMING = {
         b'{"cell": "a"}',
         b'{"format": 0, "cell": "a"}',
         b'{"format": 1, "cell": "a"}',
+        json.dumps({**TIMING, "format": 1, "identity": {"config": {"train": {}}}}).encode(),
+        json.dumps(
+            {**TIMING, "format": 1, "timing": {**TIMING["timing"], "run_steps": 0}}
+        ).encode(),
         b"",
     ],
 )
