@@ -68,7 +68,7 @@ def read_address(text: str) -> Address:
         if cell is None and ((path / REQUEST).is_file() or folder.parent.name == "runs"):
             return Address(text, "run", folder)
         if not is_key:
-            raise UsageError(f"{place}: the folder holds no matrix.toml, and no runs/ of a store")
+            raise UsageError(f"{path}: the folder holds no matrix.toml, and no runs/ of a store")
     return Address(text, "key")
 
 

@@ -62,6 +62,14 @@ def test_a_folder_that_is_neither_says_what_it_lacks(text: str) -> None:
         read_address(text)
 
 
+def test_a_cell_without_a_place_is_looked_for_in_the_folder_where_one_is(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.chdir("empty")
+    with pytest.raises(UsageError, match=r"^\.: the folder holds no matrix\.toml"):
+        read_address("::sum")
+
+
 def test_a_link_that_leads_to_itself_leads_nowhere() -> None:
     Path("loop").symlink_to("loop")
     with pytest.raises(UsageError, match=r"^loop/s: there is no such file or folder$"):
