@@ -140,7 +140,7 @@ class Plan:
             "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
         )
         if disputed := sum(bool(cell.dispute) for cell in self.cells):
-            unscored += f"; of {disputed} cell(s) stored runs fit, and --data DIR tells which"
+            unscored += f"; of {disputed} cell(s) stored runs fit, and the data tell which"
         if told := faults([cell.fault for cell in self.cells]):
             raise PluginError(f"{told}; {unscored}" if missing else told)
         if not counts["runs"]:

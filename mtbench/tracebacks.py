@@ -25,7 +25,7 @@ def summary(error: BaseException) -> str:
     """Return an error in one line: its kind, and what it says; of want of memory, that first."""
     shortage = _shortage(error)
     cause = shortage or error
-    kind, text = type(cause).__name__, " ".join(str(cause).split())
+    kind, text = type(cause).__name__, " ".join(_text(cause).split())
     said = f"{kind}: {text}" if text else kind
     return f"out of memory ({said})" if shortage else said
 
@@ -51,7 +51,15 @@ def _shortage(error: BaseException) -> BaseException | None:
 def _is_shortage(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(str(error)))
+    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(_text(error)))
+
+
+def _text(error: BaseException) -> str:
+    """Return what an error says, in Python's own words where its ``__str__`` fails."""
+    try:
+        return str(error)
+    except Exception:
+        return "<exception str() failed>"
 
 
 def place(error: BaseException, packages: Container[str]) -> str:

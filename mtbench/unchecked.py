@@ -76,7 +76,10 @@ def _dispute(cell: PlannedCell, newest: Sequence[Relative], rivals: int) -> str:
         f"run {run.key[:12]} of {run.cell!r} in {run.matrix!r}, ended {run.ended}"
         for run in newest[:SHOWN]
     )
-    return f"{what}, and these are not there to tell: none is taken ({runs}); give --data DIR"
+    return (
+        f"{what}, and these are not there to tell: none is taken ({runs}); put the data in their "
+        "place, or give --data DIR"
+    )
 
 
 def nearest(cells: Iterable[PlannedCell], seeds: Sequence[int], relatives: Relatives) -> str:

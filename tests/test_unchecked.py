@@ -217,7 +217,7 @@ def test_of_two_versions_none_is_taken(
         "cell 0: stored runs of 2 versions of the data of reviews fit, and these are not there "
         "to tell: none is taken (run "
     )
-    assert told.endswith("; give --data DIR")
+    assert told.endswith("; put the data in their place, or give --data DIR")
     assert any(f"run {key[:12]} of 'cell 0' in 'a study', ended 20" in told for key in older)
     assert f"run {newer[0][:12]} of 'cell 0' in 'another study', ended 20" in told
 
