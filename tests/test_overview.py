@@ -210,7 +210,7 @@ def test_details_of_a_run_that_failed(store: Store) -> None:
 
 def test_details_of_a_run_under_way_tell_its_last_event(store: Store) -> None:
     folder = run(store)
-    event = {"event": "step", "step": 3}
+    event = {"event": "step", "step": 3, "total": 4}
     (folder.path / HISTORY).write_text(f"{json.dumps({'event': 'phase'})}\n{json.dumps(event)}\n")
 
     lines, table = run_details(folder)

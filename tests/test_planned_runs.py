@@ -33,7 +33,9 @@ def test_runs_in_dispute_are_settled_by_the_data() -> None:
     plan = plan_of("missing")
     cells = [replace(cell, dispute="which?") for cell in plan.cells]
 
-    with pytest.raises(RunsMissing, match=r"; of 2 cell\(s\) stored runs fit, and the data tell which"):
+    with pytest.raises(
+        RunsMissing, match=r"; of 2 cell\(s\) stored runs fit, and the data tell which"
+    ):
         replace(plan, cells=cells).check_complete()
 
 

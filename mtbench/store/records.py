@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import (
     AwareDatetime,
@@ -14,6 +14,7 @@ from pydantic import (
     Field,
     PositiveFloat,
     PositiveInt,
+    TypeAdapter,
     ValidationError,
 )
 
@@ -130,6 +131,31 @@ class _Timing(_Fields):
     timing: _Seconds
 
 
+class _Noted(_Fields):
+    seconds: float = 0
+
+
+class _Phase(_Noted):
+    event: Literal["phase"]
+    phase: str
+
+
+class _Step(_Noted):
+    event: Literal["step"]
+    step: PositiveInt
+    total: PositiveInt
+
+
+class _Evaluation(_Noted):
+    event: Literal["evaluation"]
+    step: int
+
+
+_EVENT: TypeAdapter[Any] = TypeAdapter(
+    Annotated[_Phase | _Step | _Evaluation, Field(discriminator="event")]
+)
+
+
 @dataclass(frozen=True)
 class Record:
     """What is known of a run.
@@ -176,6 +202,17 @@ def check_timing(timing: Mapping[str, Any]) -> None:
         ValueError: naming the first that is missing or of another type.
     """
     _check(_Timing, timing, "timing")
+
+
+def parse_event(line: bytes) -> dict[str, Any]:
+    """Return the event that a line of the history holds.
+
+    Raises:
+        ValueError: if it holds none that a run writes.
+    """
+    event = parse_object(line)
+    _EVENT.validate_python(event)
+    return event
 
 
 def _check(fields: type[_Fields], value: Mapping[str, Any], name: str) -> None:

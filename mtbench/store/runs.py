@@ -17,7 +17,6 @@ from mtbench.errors import UsageError
 from mtbench.store import integrity, test_uses, timings
 from mtbench.store.files import (
     open_file,
-    parse_object,
     read_file,
     reason_of,
     remove,
@@ -38,6 +37,7 @@ from mtbench.store.records import (
     Damaged,
     Record,
     State,
+    parse_event,
 )
 
 TAIL = 16_384
@@ -137,7 +137,7 @@ class RunFolder:
                 file.seek(max(0, file.seek(0, os.SEEK_END) - TAIL))
                 tail = file.read()
             *complete, _ = tail.split(b"\n")  # a line that is still being written is left out
-            return parse_object(complete[-1]) if complete else None
+            return parse_event(complete[-1]) if complete else None
         except (OSError, ValueError):  # not there, or spoilt: nothing depends on it
             return None
 

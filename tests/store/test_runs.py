@@ -209,24 +209,44 @@ def test_an_event_that_cannot_be_read_is_none(run: RunFolder, content: bytes) ->
     assert run.last_event() is None
 
 
+def noted(step: int) -> dict[str, Any]:
+    return {"event": "step", "step": step, "total": 3000, "seconds": 0.5 * step}
+
+
 def test_the_last_event_leaves_out_a_line_that_is_being_written(run: RunFolder) -> None:
+    lines = "".join(json.dumps(noted(step)) + "\n" for step in (1, 2))
     assert run.last_event() is None
-    (run.path / HISTORY).write_text('{"step": 1}\n{"step": 2}\n{"event": "st')
-    assert run.last_event() == {"step": 2}
-    (run.path / HISTORY).write_text('{"step": 1}\n{"step": 2}\n')
-    assert run.last_event() == {"step": 2}
-    (run.path / HISTORY).write_text('{"ev')
-    assert run.last_event() is None
-    (run.path / HISTORY).write_text("")
+    for unfinished in ('{"event": "st', ""):
+        (run.path / HISTORY).write_text(lines + unfinished)
+        assert run.last_event() == noted(2)
+    for text in ('{"ev', ""):
+        (run.path / HISTORY).write_text(text)
+        assert run.last_event() is None
+
+
+@pytest.mark.parametrize(
+    "line",
+    [
+        "{}",
+        "[]",
+        '{"event": "dance"}',
+        '{"event": "phase"}',
+        '{"event": "step", "step": "two", "total": 3}',
+        '{"event": "step", "step": 2, "total": 0}',
+        '{"event": "phase", "phase": "loading", "seconds": "long"}',
+    ],
+)
+def test_a_spoilt_event_is_none(run: RunFolder, line: str) -> None:
+    (run.path / HISTORY).write_text(f"{line}\n")
     assert run.last_event() is None
 
 
 def test_the_last_event_of_a_long_history(run: RunFolder) -> None:
-    lines = [json.dumps({"event": "step", "step": step}) for step in range(3000)]
+    lines = [json.dumps(noted(step)) for step in range(1, 3000)]
     (run.path / HISTORY).write_text("\n".join(lines) + "\n")
 
     assert (run.path / HISTORY).stat().st_size > 4 * TAIL
-    assert run.last_event() == {"event": "step", "step": 2999}
+    assert run.last_event() == noted(2999)
 
 
 def test_log(run: RunFolder) -> None:
