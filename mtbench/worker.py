@@ -76,4 +76,6 @@ if __name__ == "__main__":
     except OSError:
         with suppress(OSError):
             traceback.print_exc()
-        sys.exit(UNWRITTEN)
+        # Not ``sys.exit``: the interpreter flushes the log once more, which fails as well, and
+        # ends with a status of its own.
+        os._exit(UNWRITTEN)

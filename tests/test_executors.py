@@ -184,12 +184,13 @@ def test_an_attempt_leaves_nothing_of_its_own(
 
 
 def test_progress_is_the_newest_event(processes: list[Process], jobs: list[Job]) -> None:
-    note_event(jobs[1], '{"step": 1}', '{"step": 2}', '{"st')
+    begun, done = (json.dumps({"event": "step", "step": step, "total": 3}) for step in (1, 2))
+    note_event(jobs[1], begun, done, '{"ev')
     recorder = Recorder()
 
     run_all(jobs, 3, recorder)
 
-    assert recorder.events == [("b", {"step": 2})]
+    assert recorder.events == [("b", json.loads(done))]
 
 
 @pytest.mark.parametrize(
@@ -295,7 +296,7 @@ def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
             if job.name == "b":
                 runs.unlink()
 
-    note_event(jobs[0], '{"step": 1}', "")
+    note_event(jobs[0], '{"event": "phase", "phase": "loading"}', "")
     recorder = Spoiling()
 
     run_all(jobs, 1, recorder)
@@ -360,7 +361,7 @@ def test_a_process_that_dies_on_its_way_out_leaves_its_result(
 def test_an_interrupt_ends_what_is_under_way_and_begins_nothing(
     processes: list[Process], jobs: list[Job]
 ) -> None:
-    note_event(jobs[1], '{"step": 1}', "")
+    note_event(jobs[1], '{"event": "phase", "phase": "loading"}', "")
     recorder = Recorder(interrupt=lambda job: job.name == "b")
 
     with pytest.raises(KeyboardInterrupt):
