@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mtbench.errors import SHOWN
@@ -22,8 +22,8 @@ def with_stored_data(
     """Return the cells, those whose data are not at hand with the stored runs that agree.
 
     These agree in all but the fingerprints of the data that cannot be read. None is taken where
-    they are of several versions of the data, or where cells agree but for where their data lie,
-    so that the runs may be another cell's.
+    those of the cells are of several versions of a task's data, or where cells agree but for
+    where their data lie, so that the runs may be another cell's.
 
     Args:
         others: cells of the matrix that are not asked for.
@@ -36,45 +36,70 @@ def with_stored_data(
         if cell.unread:
             places[canonical(cell.identity)].add(_place(cell))
 
-    def settled(cell: PlannedCell) -> PlannedCell:
-        fitting = [
-            run
-            for run in relatives.but_for_data(cell.identity, cell.unread)
-            if run.seed in seeds and run.key not in checked
-        ]
-        fitting.sort(key=lambda run: run.ended)
-        versions = {canonical(run.identity["data"]): run for run in fitting}
-        rivals = len(places[canonical(cell.identity)])
-        if not versions:
+    def fitting(cell: PlannedCell) -> list[Relative]:
+        found = relatives.but_for_data(cell.identity, cell.unread) if cell.unread else []
+        kept = [run for run in found if run.seed in seeds and run.key not in checked]
+        return sorted(kept, key=_ended)
+
+    runs = [fitting(cell) for cell in cells]
+    versions: dict[str, dict[str, Relative]] = defaultdict(dict)
+    for cell, found in zip(cells, runs, strict=True):
+        for run in found:
+            for task in cell.unread:
+                newest = versions[_place(cell, task)]
+                version = canonical(run.identity["data"][task])
+                newest[version] = max(newest.get(version, run), run, key=_ended)
+
+    def settled(cell: PlannedCell, found: Sequence[Relative]) -> PlannedCell:
+        if not found:
             return cell
-        if len(versions) > 1 or rivals > 1:
-            return replace(cell, dispute=_dispute(cell, list(versions.values()), rivals))
-        identity = fitting[0].identity
+        rivals = len(places[canonical(cell.identity)])
+        several = {
+            task: newest for task in cell.unread if len(newest := versions[_place(cell, task)]) > 1
+        }
+        if several or rivals > 1:
+            return replace(cell, dispute=_dispute(cell, found, several, rivals))
+        identity = found[0].identity
         return replace(cell, identity=identity, runs=planned_runs(store, identity, seeds, keys))
 
-    return [settled(cell) if cell.unread else cell for cell in cells]
+    return [settled(cell, found) for cell, found in zip(cells, runs, strict=True)]
 
 
-def _place(cell: PlannedCell) -> str:
-    return canonical([cell.config["tasks"], cell.config["data"]])
+def _ended(run: Relative) -> str:
+    return run.ended
 
 
-def _dispute(cell: PlannedCell, newest: Sequence[Relative], rivals: int) -> str:
+def _place(cell: PlannedCell, *tasks: str) -> str:
+    """Return where the data of some tasks lie, or of all if none is named."""
+    config = cell.config["tasks"]
+    return canonical(
+        [{task: config[task] for task in tasks or config}, cell.config["data"]["dir"]]
+    )
+
+
+def _dispute(
+    cell: PlannedCell,
+    found: Sequence[Relative],
+    several: Mapping[str, Mapping[str, Relative]],
+    rivals: int,
+) -> str:
     """Say why no stored run was taken.
 
     Args:
-        newest: the run of each version that ended last.
+        found: the runs that agree in all else, the one that ended last at the end.
+        several: of tasks whose data are of several versions, the run of each that ended last.
         rivals: places of the data of the cells that agree in all else.
     """
-    data = f"the data of {', '.join(cell.unread)}"
+    data = f"the data of {', '.join(several or cell.unread)}"
+    named = {run.key: run for newest in several.values() for run in newest.values()}
     what = (
-        f"stored runs of {len(newest)} versions of {data} fit"
-        if len(newest) > 1
+        f"stored runs of {max(map(len, several.values()))} versions of {data} fit"
+        if several
         else f"{rivals} cells differ in nothing but where {data} lie"
     )
     runs = "; ".join(
         f"run {run.key[:12]} of {run.cell!r} in {run.matrix!r}, ended {run.ended}"
-        for run in newest[:SHOWN]
+        for run in [*(named.values() or found[-1:])][:SHOWN]
     )
     return (
         f"{what}, and these are not there to tell: none is taken ({runs}); put the data in their "

@@ -222,6 +222,25 @@ def test_of_two_versions_none_is_taken(
     assert f"run {newer[0][:12]} of 'cell 0' in 'another study', ended 20" in told
 
 
+def test_cells_that_were_trained_on_two_versions_stand_in_no_table_together(
+    planned: Planned, train: Callable[..., list[str]], tmp_path: Path
+) -> None:
+    """Each alone fits one version, and their difference would be the data's as well."""
+    both: tuple[Mapping[str, Any], ...] = ({}, {"combiner": "pcgrad"})
+    older = train(planned(*both).cells[0])
+    write_reviews(tmp_path / "data", "play")
+    newer = train(planned(*both).cells[1])
+    lose(tmp_path)
+
+    plan = planned(*both)
+
+    assert states(plan) == [["missing", "missing"]] * 2
+    for cell in plan.cells:
+        assert cell.dispute.startswith("stored runs of 2 versions of the data of reviews fit")
+        assert f"run {older[1][:12]} of 'cell 0'" in cell.dispute
+        assert f"run {newer[1][:12]} of 'cell 1'" in cell.dispute
+
+
 def test_a_version_of_other_seeds_is_no_choice(
     planned: Planned,
     train: Callable[..., list[str]],
