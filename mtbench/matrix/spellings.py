@@ -10,7 +10,8 @@ def dotted(table: Any) -> Any:
     """Flatten ``{heads: {sts: ...}}`` to ``{"heads.sts": ...}``: TOML takes both spellings.
 
     A table below a component is a value and stays whole, but for tables in one without a
-    ``name``: ``combiner.weights.sst = 1`` is one leaf of a parameter, however it is spelt.
+    ``name``: ``combiner.weights.sst = 1`` is one leaf of a parameter, however it is spelt. Where
+    a key in them has a dot of its own, no dotted key can name the leaf, and they stay whole.
     """
     if not isinstance(table, dict):
         return table
@@ -38,12 +39,20 @@ def _parted(key: str, value: Any) -> Iterator[tuple[str, Any]]:
     if not is_component or not isinstance(value, dict) or "name" in value:
         yield key, value
         return
-    whole = {name: item for name, item in value.items() if not isinstance(item, dict)}
+    whole = {name: item for name, item in value.items() if not _has_plain_keys(item)}
     if whole or not value:
         yield key, whole
     for name, item in value.items():
         if name not in whole:
             yield from _leaves(f"{key}.{name}", item)
+
+
+def _has_plain_keys(value: Any) -> bool:
+    """Whether a value is a table whose keys, at any depth, a dotted key can name."""
+    return isinstance(value, dict) and all(
+        "." not in name and (not isinstance(item, dict) or _has_plain_keys(item))
+        for name, item in value.items()
+    )
 
 
 def _leaves(key: str, value: Any) -> Iterator[tuple[str, Any]]:

@@ -41,6 +41,19 @@ def test_tables_in_parameters_of_a_step_are_laid_leaf_by_leaf() -> None:
     }
 
 
+def test_tables_whose_keys_have_dots_stay_whole() -> None:
+    table = {
+        "encoder": {"rates": {"layer.0": 0.1, "layer.1": 0.2}, "sizes": {"in": 8}},
+        "heads": {"sts": {"deep": {"a": {"b.c": 1}}}},
+    }
+
+    assert dotted(table) == {
+        "encoder": {"rates": {"layer.0": 0.1, "layer.1": 0.2}},
+        "encoder.sizes.in": 8,
+        "heads.sts": {"deep": {"a": {"b.c": 1}}},
+    }
+
+
 def test_tables_of_axes_become_dotted_keys_to_their_lists() -> None:
     table = {"heads": {"sts": {"dropout": [0.0]}}, "train.lr": [1], "encoder": {"mode": ["a"]}}
 
