@@ -7,8 +7,6 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
-import numpy as np
-
 from mtbench.configuration import SLOTS
 from mtbench.schedule import batch_sizes
 from mtbench.timings import CHEAP
@@ -146,6 +144,8 @@ class CostRelatives:
     """Finds among families the one that is nearest to a cell."""
 
     def __init__(self, families: Sequence[Family]) -> None:
+        import numpy as np  # a tenth of a second, of which a plan without any needs nothing
+
         self._families = families
         leaves = [dict(_leaves(family.identity)) for family in families]
         # A row a parameter, and one a part for parameters that no family has; a column a family.
@@ -173,6 +173,8 @@ class CostRelatives:
         usable = self._epochs | (_epochs(identity) is None)
         if not usable.any():
             return None
+        import numpy as np
+
         leaves = dict(_leaves(identity))
         asked = np.full((len(self._rows), 1), self._code(None), dtype=np.int32)
         for path, value in leaves.items():

@@ -1,3 +1,5 @@
+import subprocess
+import sys
 from typing import Any
 
 import pytest
@@ -157,3 +159,12 @@ def test_an_epoch_cannot_be_reckoned_from_steps() -> None:
     assert CostRelatives([steps]).nearest(identity(**epochs)) is None
     assert nearest(steps, also, **epochs) == ("epochs", ["combiner"])
     assert nearest(also, train__steps=50)[0] == "epochs"
+
+
+def test_a_plan_imports_no_numpy_before_it_has_relatives() -> None:
+    script = "import sys, mtbench.study; print('numpy' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", script], capture_output=True, text=True, check=True
+    )
+
+    assert done.stdout == "False\n"
