@@ -202,8 +202,8 @@ class Registry:
             if not isinstance(module, ModuleType):
                 raise TypeError(f"expected a module, got {module!r}")
             self._plugins.register(module)
-        except (Exception, SystemExit) as error:
-            if is_out_of_memory(error):
+        except BaseException as error:  # a plugin's own kinds, and its exit, too
+            if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
                 raise
             show(error)
             self._note(provider, None, located(error, packages_of(provider)))
@@ -225,8 +225,8 @@ class Registry:
         try:
             with redirect_stdout(sys.stderr):
                 specs = list(function())
-        except (Exception, SystemExit) as error:
-            if is_out_of_memory(error):
+        except BaseException as error:  # a plugin's own kinds, and its exit, too
+            if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
                 raise
             show(error)
             self._note(provider, hook, located(error, packages_of(provider)))

@@ -134,6 +134,10 @@ WHOLE_PLUGINS = {
     "error on import": ("1 / 0", "ZeroDivisionError: division by zero"),
     "syntax error": ("def (:", "SyntaxError: "),
     "exit on import": ("raise SystemExit('needs a GPU')", "SystemExit: needs a GPU"),
+    "own kind on import": (
+        "class Stop(BaseException): ...\nraise Stop('enough')",
+        "Stop: enough (fake.py:2)",
+    ),
     "silent exit on import": ("import sys; sys.exit()", "SystemExit"),
     "hook with arguments": (
         f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(config):\n    return []",
