@@ -24,6 +24,8 @@ def remarks(
     Args:
         before: keys of the runs that were stored before the gate was called.
     """
+    if plan.title != then.title:
+        yield f"the baseline is that of {then.title!r}, and this is {plan.title!r}"
     if gate != then.gate:
         yield "[gate] is not what it was when the baseline was written; today's is used"
     now = environment([run.key for _, run in plan.runs("done")], store)

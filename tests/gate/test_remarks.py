@@ -61,6 +61,16 @@ def test_another_arithmetic_is_named(
     assert lines == ([f"environment: {told}"] if told else [])
 
 
+def test_the_baseline_of_another_matrix_is_named(tmp_path: Path) -> None:
+    store = Store(tmp_path)
+    plan = run_with(store, "AVX512")
+    told = "the baseline is that of 'a study', and this is 'another'"
+
+    for title, expected in (("a study", False), ("another", True)):
+        lines = remarks(replace(plan, title=title), baseline(1), Gate(), store, ())
+        assert (told in lines) == expected
+
+
 def test_gated_metrics_that_are_undefined_are_named() -> None:
     assert list(undefined(baseline(1, sts=True, sst=True))) == []
     assert list(undefined(baseline(1, sts=False, sst=True))) == [
