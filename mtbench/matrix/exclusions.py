@@ -106,7 +106,7 @@ def _equal(found: Any, value: Any) -> bool:
 
 
 def _value(config: Config, key: str) -> Any:
-    """Return what a dotted key leads to, or None; a component's parameter is one key below it."""
+    """Return what a dotted key leads to, or None; a key on the way may have dots of its own."""
     value: Any = config
     parts = key.split(".")
     while parts:
