@@ -1,6 +1,6 @@
 """The command line: ``python -m mtbench``, or ``mtbench``."""
 
-from mtbench.interrupts import ignore, interruptible
+from mtbench.system.interrupts import ignore, interruptible
 
 
 def main() -> None:

@@ -6,11 +6,12 @@
 from typing import TYPE_CHECKING, Any
 
 from mtbench.combination import CombineInput, Combiner, ObservingCombiner
-from mtbench.data_files import check_there
+from mtbench.data.files import check_there
+from mtbench.data.labels import Label, class_label, named_label, score_label
+from mtbench.data.layouts import Layout
+from mtbench.data.tables import Part, read_table
 from mtbench.errors import NotAtHand, UsageError, unknown
 from mtbench.hookspecs import hookimpl
-from mtbench.labels import Label, class_label, named_label, score_label
-from mtbench.layouts import Layout
 from mtbench.protocols import (
     BadRow,
     Balancer,
@@ -38,7 +39,6 @@ from mtbench.specs import (
     HeadSpec,
     TaskSpec,
 )
-from mtbench.tables import Part, read_table
 
 if TYPE_CHECKING:
     from mtbench.parameters import HeadParameters, Parameters

@@ -47,9 +47,9 @@ class Check:
         """
         __tracebackhide__ = True
         from mtbench.errors import MtbenchError
-        from mtbench.escaping import visible
         from mtbench.gate.rendering import as_text, summary
         from mtbench.notebook.values import count
+        from mtbench.rendering.escaping import visible
 
         refusal = ""
         try:
@@ -98,13 +98,13 @@ class Check:
             UsageError: if something does not fit.
         """
         from mtbench.cli.options import load_registry
+        from mtbench.components.plugin_files import with_file_beside
         from mtbench.devices import choose
         from mtbench.gate.gatekeeper import Gatekeeper
         from mtbench.notebook.arguments import read_overrides
         from mtbench.notebook.values import count
-        from mtbench.plugin_files import with_file_beside
-        from mtbench.progress import observing
         from mtbench.store import Store
+        from mtbench.study.progress import observing
 
         place = self.root / matrix
         files = with_file_beside((self.root / file for file in plugins), place)

@@ -14,7 +14,7 @@ from typing import Any
 import pytest
 from hypothesis import settings
 
-from mtbench.escaping import visible
+from mtbench.rendering.escaping import visible
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -124,12 +124,13 @@ def requested(
     device: str = "cpu",
 ) -> Any:
     """Write the request of a small run into a store of its own, and return the run's folder."""
-    from mtbench.configuration import overlay
+    from mtbench.components.registry import Registry
+    from mtbench.matrix.configuration import overlay
     from mtbench.matrix.file import NamedCell
-    from mtbench.planning import Planner
-    from mtbench.registry import Registry
-    from mtbench.requests import request
-    from mtbench.store import REQUEST, Store, write_json
+    from mtbench.store import REQUEST, Store
+    from mtbench.study.planner import Planner
+    from mtbench.study.requests import request
+    from mtbench.system.files import write_json
 
     store = Store(folder)
     named = NamedCell("a cell", overlay(SMALL, changes))
@@ -149,7 +150,8 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
     import numpy as np
 
     from mtbench.metrics import METRICS
-    from mtbench.store import PREDICTIONS, REQUEST, Store, canonical, run_key, write_json
+    from mtbench.store import PREDICTIONS, REQUEST, Store, canonical, run_key
+    from mtbench.system.files import write_json
 
     def write(
         tasks: Mapping[str, tuple[str, Sequence[float], Sequence[float]]],
@@ -247,7 +249,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
 
     What was trained for one test is there for the next; nobody may change it.
     """
-    from mtbench.runner import execute
+    from mtbench.runs.runner import execute
 
     root = tmp_path_factory.mktemp("trained")
 

@@ -4,8 +4,8 @@ import pytest
 import torch
 
 from mtbench.combination import CombineInput, Combiner
-from mtbench.entries import build_parameters, make
-from mtbench.registry import Registry
+from mtbench.components.entries import build_parameters, make
+from mtbench.components.registry import Registry
 
 STEP = CombineInput(
     tasks=("sst", "sts"),

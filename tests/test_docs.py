@@ -7,15 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.configuration import DataConfig, TrainConfig
+from mtbench.cli.scaffold import write_study
+from mtbench.components.registry import HOOKS, Registry
 from mtbench.hookspecs import NAMESPACE
+from mtbench.matrix.configuration import DataConfig, TrainConfig
 from mtbench.matrix.file import Matrix, Overrides
 from mtbench.matrix.gating import Gate
-from mtbench.registry import HOOKS, Registry
-from mtbench.scaffold import write_study
 from mtbench.specs import API, KINDS, Spec
 from mtbench.store import Store
-from mtbench.study import make_plan
+from mtbench.study.study import make_plan
 from mtbench.testing.conformance import check_component
 
 ROOT = Path(__file__).parents[1]

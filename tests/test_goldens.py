@@ -9,7 +9,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from mtbench.gradients import GradientOracle, Portion
+from mtbench.gradients.oracle import GradientOracle, Portion
 from mtbench.parameters import Parameters
 from mtbench.testing import combine
 from mtbench_builtins.combiners.pcgrad import PCGrad, pcgrad_weights, project

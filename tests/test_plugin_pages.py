@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
+from mtbench.cli.scaffold import write_study
+from mtbench.components.registry import Registry
 from mtbench.matrix.file import Overrides
-from mtbench.registry import Registry
-from mtbench.scaffold import write_study
 from mtbench.store import Store
-from mtbench.study import make_plan
+from mtbench.study.study import make_plan
 from mtbench.testing.conformance import CHECKS, check_component
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"

@@ -7,11 +7,11 @@ from typing import Any
 
 import pytest
 
-from mtbench.registry import Registry
-from mtbench.runner import execute
+from mtbench.components.registry import Registry
+from mtbench.runs.runner import execute
 from mtbench.specs import BalancerSpec, EncoderSpec, TaskSpec
 from mtbench.store import RESULT, Store
-from mtbench.study import make_plan
+from mtbench.study.study import make_plan
 from mtbench.testing.conformance import CHECKS, check_component
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"

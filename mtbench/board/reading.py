@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from mtbench.board.relative_gain import Baselines
 from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.statistics import ALPHA, LEVEL, POWER
-from mtbench.planned_runs import Plan
+from mtbench.study.plan import Plan
 
 UNTRAINED = "†"
 """Marks the score of a head that was not trained."""

@@ -6,8 +6,8 @@ from pathlib import Path
 from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX, file_of
 from mtbench.matrix.origin import check_origin, origin
-from mtbench.outputs import write_files
-from mtbench.store import read_file, reason_of
+from mtbench.system.files import read_file, reason_of
+from mtbench.system.outputs import write_files
 
 BEGIN = "<!-- mtbench:leaderboard -->"
 END = "<!-- /mtbench:leaderboard -->"

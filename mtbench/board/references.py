@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 
 from mtbench.evidence.outcomes import CellOutcomes, difference
 from mtbench.evidence.statistics import Interval, holm
-from mtbench.planned_runs import Plan
+from mtbench.study.plan import Plan
 
 
 @dataclass(frozen=True)

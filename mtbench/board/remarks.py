@@ -4,11 +4,11 @@ from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from mtbench.board.reading import UNTRAINED
-from mtbench.data_report import KINDS
+from mtbench.data.report import KINDS
 from mtbench.errors import SHOWN
 from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.pairing import unpaired
-from mtbench.planned_runs import Plan
+from mtbench.study.plan import Plan
 
 
 def is_done(result: Mapping[str, Any] | None) -> bool:

@@ -6,16 +6,16 @@ from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
-from mtbench import markdown, spreadsheet
 from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.board.tables import tables
 from mtbench.board.terminal import draw
-from mtbench.escaping import json_text
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
-from mtbench.html import section
-from mtbench.latex import tabular
+from mtbench.rendering import markdown, spreadsheet
+from mtbench.rendering.escaping import json_text
+from mtbench.rendering.html import section
+from mtbench.rendering.latex import tabular
 
 
 def as_json(board: Leaderboard) -> str:

@@ -14,13 +14,13 @@ from mtbench.board.reading import notes
 from mtbench.board.references import Difference, differences
 from mtbench.board.relative_gain import Baselines, baselines, delta_m
 from mtbench.board.remarks import is_done, one_class, remarks
-from mtbench.configuration import Config
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
-from mtbench.held_out import told
-from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
+from mtbench.matrix.configuration import Config
 from mtbench.store import Store
+from mtbench.store.held_out import told
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
 DIGITS = 3
 """Digits of a score for people; a dev set of a thousand rows bears no more."""

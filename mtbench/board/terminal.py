@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from mtbench.board.reading import UNTRAINED
 from mtbench.board.tables import NOTHING, Table
-from mtbench.escaping import visible
+from mtbench.rendering.escaping import visible
 
 if TYPE_CHECKING:
     from rich.console import Console

@@ -17,10 +17,10 @@ from mtbench.cli.plugins import plugins
 from mtbench.cli.runs import evaluate, predict, status
 from mtbench.cli.schema import schema
 from mtbench.cli.streams import check_stdout, standard_streams
-from mtbench.console import say
 from mtbench.errors import ExitCode, MtbenchError, UsageError
-from mtbench.interrupts import interruptible
-from mtbench.tracebacks import is_out_of_memory, show, summary
+from mtbench.system.console import say
+from mtbench.system.interrupts import interruptible
+from mtbench.system.tracebacks import is_out_of_memory, show, summary
 from mtbench.version import __version__
 
 

@@ -8,14 +8,14 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtbench.cli.options import format_option, matrix_options, read_plan, read_study, seeds_option
-from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
+from mtbench.system.console import say, show_text
 
 if TYPE_CHECKING:
     from pathlib import Path
 
-    from mtbench.planned_runs import Plan
     from mtbench.store import Store
+    from mtbench.study.plan import Plan
 
 reference_option = click.option(
     "--reference",
@@ -37,9 +37,9 @@ reference_option = click.option(
 @reference_option
 def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
-    from mtbench.progress import observing, watching
-    from mtbench.study import ablate as train
-    from mtbench.study import make_plan
+    from mtbench.study.progress import observing, watching
+    from mtbench.study.study import ablate as train
+    from mtbench.study.study import make_plan
 
     asked = _read_study(reference, **given)
     store = asked["store"]
@@ -74,7 +74,7 @@ def plan(form: str, **given: Any) -> int:
 @reference_option
 def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
-    from mtbench.study import make_plan
+    from mtbench.study.study import make_plan
 
     asked = _read_study(reference, **given)
     beside = given["matrix_path"] if write else None
@@ -83,9 +83,9 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
-    from mtbench.plan_rendering import PLAN_FORMATS
-    from mtbench.run_states import explained
-    from mtbench.study import estimate
+    from mtbench.study.plan_rendering import PLAN_FORMATS
+    from mtbench.study.run_states import explained
+    from mtbench.study.study import estimate
 
     show_text(PLAN_FORMATS[form](explained(plan, store), estimate(plan, store, jobs)))
     _warn_beside(plan, form)
@@ -113,7 +113,7 @@ def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None
 
 def _warn_beside(plan: Plan, form: str) -> None:
     """Say on stderr what was not checked, where the rows of a table have no place for it."""
-    from mtbench.unchecked import unchecked
+    from mtbench.study.unchecked import unchecked
 
     for remark in unchecked(plan.cells) if form == "csv" else ():
         say(f"warning: {remark}")

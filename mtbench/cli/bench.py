@@ -7,8 +7,8 @@ from typing import Any
 import click
 
 from mtbench.cli.options import format_option, matrix_options, read_plan
-from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
+from mtbench.system.console import say, show_text
 
 
 @click.command()
@@ -23,10 +23,10 @@ from mtbench.errors import ExitCode
 )
 def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     """Time a training step of each cell of MATRIX; without it, of two small cells."""
-    from mtbench.bench import DEFAULT, check_complete
-    from mtbench.bench import bench as measure
-    from mtbench.bench_rendering import BENCH_FORMATS
-    from mtbench.timings import store_timings
+    from mtbench.bench.bench import DEFAULT, check_complete
+    from mtbench.bench.bench import bench as measure
+    from mtbench.bench.rendering import BENCH_FORMATS
+    from mtbench.study.timings import store_timings
 
     plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
     files, blocked = given["plugin_files"], given["blocked"]

@@ -18,8 +18,8 @@ from mtbench.cli.options import (
     overrides,
     seeds_option,
 )
-from mtbench.console import say, show_text
 from mtbench.errors import ExitCode, UsageError
+from mtbench.system.console import say, show_text
 
 if TYPE_CHECKING:
     from mtbench.gate.gatekeeper import Gatekeeper
@@ -78,7 +78,7 @@ def check(
         return ExitCode.DONE
     if junit is not None:
         from mtbench.gate.junit import OPTION
-        from mtbench.outputs import check_writable
+        from mtbench.system.outputs import check_writable
 
         check_writable(junit, option=OPTION)  # before the hours of training
     report = keeper.check(strict=strict, extend=extend or 0)
@@ -104,7 +104,7 @@ def _gatekeeper(
 ) -> Gatekeeper:
     from mtbench.devices import choose
     from mtbench.gate.gatekeeper import Gatekeeper
-    from mtbench.progress import observing
+    from mtbench.study.progress import observing
 
     return Gatekeeper(
         matrix_path,

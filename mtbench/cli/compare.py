@@ -17,8 +17,8 @@ from mtbench.cli.options import (
     seeds_option,
     study_options,
 )
-from mtbench.console import say, show_text
 from mtbench.errors import ExitCode
+from mtbench.system.console import say, show_text
 
 
 @click.command()

@@ -17,8 +17,8 @@ from mtbench.cli.options import (
     plugin_option,
 )
 from mtbench.cli.tables import print_table
-from mtbench.console import say, show
 from mtbench.errors import ExitCode, UsageError
+from mtbench.system.console import say, show
 
 if TYPE_CHECKING:
     from mtbench.data.status import SplitStatus
@@ -52,9 +52,7 @@ def status(
     Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
     that need no parameters. Exits with 2 where train or dev cannot be read, or test is broken.
     """
-    from mtbench.attribution import naming
-    from mtbench.data.status import status as read
-    from mtbench.data_tables import (
+    from mtbench.cli.data_tables import (
         MatrixData,
         altered_records,
         bad_row_records,
@@ -66,8 +64,10 @@ def status(
         token_records,
         untokenised_records,
     )
-    from mtbench.entries import label
-    from mtbench.resolution import default_data_folder
+    from mtbench.components.attribution import naming
+    from mtbench.components.entries import label
+    from mtbench.data.status import status as read
+    from mtbench.study.resolution import default_data_folder
 
     if data_dir is not None and not isdir(data_dir):  # noqa: PTH112 - it raises nothing
         raise UsageError(f"--data {data_dir}: there is no such folder")

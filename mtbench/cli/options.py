@@ -9,19 +9,19 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
-from mtbench.bounds import check_path
 from mtbench.cli.values import parse_values, read_values
-from mtbench.console import say
 from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX
+from mtbench.system.bounds import check_path
+from mtbench.system.console import say
 
 if TYPE_CHECKING:
     from mtbench.comparison.reader import Reader
+    from mtbench.components.registry import Registry
     from mtbench.matrix.file import Matrix
     from mtbench.matrix.overrides import Overrides
-    from mtbench.planned_runs import Plan
-    from mtbench.registry import Registry
     from mtbench.store import Store
+    from mtbench.study.plan import Plan
 
 Command = TypeVar("Command", bound=Callable[..., Any])
 
@@ -114,7 +114,7 @@ def files_option(command: Command, *, beside: bool = True) -> Command:
 
     @wraps(command)
     def with_unasked(**given: Any) -> Any:
-        from mtbench.plugin_files import with_file_beside
+        from mtbench.components.plugin_files import with_file_beside
 
         if beside:
             place = given.get("matrix_path") or Path()
@@ -201,8 +201,8 @@ def overrides(
 
 def open_registry(files: Sequence[Path], blocked: Sequence[str] = ()) -> Registry:
     """Load all plugins but those that are blocked."""
-    from mtbench.plugin_files import tell
-    from mtbench.registry import Registry
+    from mtbench.components.plugin_files import tell
+    from mtbench.components.registry import Registry
 
     tell(files, blocked)
     registry = Registry.load(files, blocked)
@@ -238,8 +238,8 @@ def address_reader(
         plugin_files: that were given, and no other.
     """
     from mtbench.comparison.reader import Reader
+    from mtbench.components.plugin_files import with_file_beside
     from mtbench.devices import choose
-    from mtbench.plugin_files import with_file_beside
 
     load = partial(load_registry, blocked=blocked)
     files = partial(with_file_beside, plugin_files)
@@ -248,7 +248,7 @@ def address_reader(
 
 def read_plan(*, stored_only: bool = False, **given: Any) -> tuple[Plan, Store]:
     """Return the plan that a command's options ask for, and the store."""
-    from mtbench.study import make_plan
+    from mtbench.study.study import make_plan
 
     asked = read_study(**given)
     return make_plan(**asked, stored_only=stored_only), asked["store"]

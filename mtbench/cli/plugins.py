@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtbench import console
 from mtbench.cli.options import (
     PathType,
     data_option,
@@ -20,10 +19,11 @@ from mtbench.cli.options import (
 )
 from mtbench.cli.values import read_values
 from mtbench.errors import ExitCode
-from mtbench.escaping import json_text, visible
+from mtbench.rendering.escaping import json_text, visible
+from mtbench.system import console
 
 if TYPE_CHECKING:
-    from mtbench.entries import Entry
+    from mtbench.components.entries import Entry
     from mtbench.testing.conformance import Outcome
 
 
@@ -37,9 +37,9 @@ def plugins() -> None:
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
 def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """List what every plugin brings, what is broken, and what is blocked."""
-    from mtbench.catalogue import blocked as left_out
-    from mtbench.catalogue import components, problems
     from mtbench.cli.tables import print_table
+    from mtbench.components.catalogue import blocked as left_out
+    from mtbench.components.catalogue import components, problems
 
     registry = open_registry(plugin_files, blocked)
     if form == "json":
@@ -64,8 +64,8 @@ def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> in
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
 def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """Show the component NAME (or KIND:NAME): parameters, source, provider."""
-    from mtbench.catalogue import details
     from mtbench.cli.tables import print_table
+    from mtbench.components.catalogue import details
 
     entries = details(open_registry(plugin_files, blocked), name)
     if form == "json":
@@ -124,8 +124,8 @@ def check(
     Ends with exit code 6 where a check fails that is not declared to.
     """
     from mtbench.cli.tables import print_table
-    from mtbench.entries import label
-    from mtbench.resolution import default_data_folder
+    from mtbench.components.entries import label
+    from mtbench.study.resolution import default_data_folder
     from mtbench.testing.reports import Report
 
     folder = data_dir or default_data_folder()
@@ -159,7 +159,7 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
-    from mtbench.entries import label
+    from mtbench.components.entries import label
     from mtbench.testing.conformance import CHECKS
 
     columns = (
@@ -195,8 +195,8 @@ def new(kind: str, name: str, folder: Path | None) -> int:
 
     A KIND is task, encoder, head, balancer or combiner.
     """
-    from mtbench.registry import Registry
-    from mtbench.scaffold import write_plugin
+    from mtbench.cli.scaffold import write_plugin
+    from mtbench.components.registry import Registry
 
     written = write_plugin(kind, name, folder, Registry.load())
     for file in written:

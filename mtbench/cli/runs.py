@@ -22,13 +22,13 @@ from mtbench.cli.options import (
     store_option,
 )
 from mtbench.cli.tables import print_table
-from mtbench.console import say, show, show_text
 from mtbench.errors import ExitCode, UsageError
+from mtbench.system.console import say, show, show_text
 
 if TYPE_CHECKING:
     from mtbench.comparison.reader import Models, Reader
-    from mtbench.prediction import Evaluated
     from mtbench.protocols import BadRow, Split
+    from mtbench.runs.prediction import Evaluated
     from mtbench.store import RunFolder, State
 
 SHOWN = 20
@@ -82,7 +82,7 @@ def status(
     RUN is a run (the start of its key, or its folder), or a cell (MATRIX::CELL, a part of its name
     will do), a seed of it ('MATRIX::CELL [seed 0]'), or MATRIX; a store folder may stand for it.
     """
-    from mtbench.overview import STATUS_FORMATS, run_details, runs
+    from mtbench.cli.overview import STATUS_FORMATS, run_details, runs
 
     store = open_store(store_dir)
     listed: Sequence[tuple[RunFolder, Mapping[str, Any] | None]]
@@ -133,10 +133,10 @@ def evaluate(
     RUN is a run (the start of its key, or its folder) or a cell, each seed of which is scored:
     MATRIX::CELL, or STORE::CELL; a part of its name will do. 'MATRIX::CELL [seed 0]' is one.
     """
+    from mtbench.cli.overview import metric_records
     from mtbench.devices import choose
-    from mtbench.held_out import told, uses_of_study
-    from mtbench.overview import metric_records
-    from mtbench.prediction import evaluate as score
+    from mtbench.runs.prediction import evaluate as score
+    from mtbench.store.held_out import told, uses_of_study
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
@@ -173,7 +173,7 @@ def _models(
 
 def _warnings(evaluated: Evaluated, split: str) -> Iterator[str]:
     """Yield what a reader of the scores must know of the data."""
-    from mtbench.data_report import lines
+    from mtbench.data.report import lines
 
     for task, rows in evaluated.left_out.items():
         yield from _shortened(f"the scores of {task} leave out", rows)
@@ -212,7 +212,7 @@ def predict(
     STORE::CELL; a part of its name will do), or a seed of a cell: 'MATRIX::CELL [seed 0]'.
     """
     from mtbench.devices import choose
-    from mtbench.prediction import write_predictions
+    from mtbench.runs.prediction import write_predictions
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     if len(models.seeds) > 1:

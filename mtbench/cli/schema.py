@@ -10,8 +10,8 @@ from pathlib import Path
 import click
 
 from mtbench.cli.options import load_registry, plugin_option
-from mtbench.console import say, show_text
 from mtbench.errors import ExitCode, PluginError
+from mtbench.system.console import say, show_text
 
 
 @click.command()

@@ -3,8 +3,8 @@
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from mtbench import plain
-from mtbench.console import show, show_text
+from mtbench.rendering import text as plain
+from mtbench.system.console import show, show_text
 
 
 def print_table(

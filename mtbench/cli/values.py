@@ -4,8 +4,8 @@ import tomllib
 from collections.abc import Callable, Sequence
 from typing import Any
 
-from mtbench.bounds import read_toml
 from mtbench.errors import UsageError
+from mtbench.system.bounds import read_toml
 
 OPENING, CLOSING = tuple("[{\"'"), tuple("]}\"'")
 """Characters with which a value of TOML that may hold commas begins, and ends."""

@@ -6,12 +6,12 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from mtbench import data
-from mtbench.entries import calling
+from mtbench.components.entries import calling
+from mtbench.components.plugin_files import files_of_run, tell
+from mtbench.components.registry import Registry
 from mtbench.errors import PluginError, UsageError, is_not_at_hand, users_mistakes
-from mtbench.plugin_files import files_of_run, tell
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver, as_written
 from mtbench.store import REQUEST, RunFolder
+from mtbench.study.resolution import Resolver, as_written
 
 Texts = Mapping[str, tuple[str, ...]]
 

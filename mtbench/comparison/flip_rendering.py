@@ -7,7 +7,7 @@ from collections.abc import Iterator, Sequence
 from mtbench.board.standings import DIGITS
 from mtbench.comparison.flips import Example, Flips
 from mtbench.comparison.sections import Row, Section
-from mtbench.escaping import visible
+from mtbench.rendering.escaping import visible
 
 
 def flip_sections(found: Sequence[Flips], seeds: int) -> Iterator[Section]:

@@ -20,17 +20,17 @@ from mtbench.comparison.subjects import (
     seed_of,
     stored_cells,
 )
-from mtbench.console import say
+from mtbench.components.registry import Registry
 from mtbench.devices import CPU
 from mtbench.errors import MtbenchError, UsageError, unknown
-from mtbench.filtering import name_filter
 from mtbench.matrix.file import cells, read_matrix
+from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planned_runs import Plan
-from mtbench.registry import Registry
 from mtbench.store import RunFolder, Store
-from mtbench.study import make_plan
-from mtbench.unchecked import unchecked
+from mtbench.study.plan import Plan
+from mtbench.study.study import make_plan
+from mtbench.study.unchecked import unchecked
+from mtbench.system.console import say
 
 
 class ListedRun(NamedTuple):

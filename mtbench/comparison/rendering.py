@@ -7,16 +7,16 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from typing import Any
 
-from mtbench import spreadsheet
 from mtbench.board.standings import DIGITS
 from mtbench.comparison.differences import Difference
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_rendering import flip_sections
 from mtbench.comparison.record import Comparison, Comparisons, records
 from mtbench.comparison.sections import Row, Section
-from mtbench.escaping import json_text, visible
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
+from mtbench.rendering import spreadsheet
+from mtbench.rendering.escaping import json_text, visible
 
 DIGEST = 64
 """Characters of a SHA-256; of one that is shown the first twelve tell enough."""

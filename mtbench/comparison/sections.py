@@ -5,9 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from mtbench import markdown, plain
-from mtbench.escaping import visible
-from mtbench.latex import tabular
+from mtbench.rendering import markdown
+from mtbench.rendering import text as plain
+from mtbench.rendering.escaping import visible
+from mtbench.rendering.latex import tabular
 
 Row = dict[str, str]
 

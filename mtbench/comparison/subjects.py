@@ -9,12 +9,12 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from mtbench.console import say
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
 from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
-from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
-from mtbench.unchecked import unchecked
+from mtbench.study.plan import Plan, PlannedCell
+from mtbench.study.unchecked import unchecked
+from mtbench.system.console import say
 
 Record = dict[str, Any]
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from mtbench.data.receipts import add_receipts, read_receipts, sha256
 from mtbench.data.sources import Source
 from mtbench.errors import UsageError
-from mtbench.store import renamed
+from mtbench.system.files import renamed
 
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A hash of Git, or a SHA-256."""

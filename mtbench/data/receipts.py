@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mtbench.errors import UsageError
-from mtbench.store import digest_of, parse_object, read_file, reason_of, write_json
+from mtbench.system.files import digest_of, parse_object, read_file, reason_of, write_json
 
 NAME = "fetched.json"
 

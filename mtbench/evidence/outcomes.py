@@ -15,10 +15,10 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.pseudo_values import pseudo_values
 from mtbench.evidence.statistics import Interval, Sample, interval
 from mtbench.metrics import METRICS
-from mtbench.planned_runs import Plan, PlannedCell
-from mtbench.run_states import without_damaged
 from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store
 from mtbench.store.arrays import read_arrays
+from mtbench.study.plan import Plan, PlannedCell
+from mtbench.study.run_states import without_damaged
 
 SCORES_AGREE = 1e-9
 """How far a score may be from that of the same predictions, by another version of a library."""

@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtbench.planned_runs import PlannedCell
 from mtbench.store import canonical
+from mtbench.study.plan import PlannedCell
 
 
 @dataclass(frozen=True)

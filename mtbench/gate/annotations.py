@@ -5,10 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mtbench.errors import UsageError
-from mtbench.escaping import visible
 from mtbench.gate.rendering import as_markdown, describe
 from mtbench.gate.verdicts import CODES, Comparison, GateReport
 from mtbench.matrix.locations import file_of
+from mtbench.rendering.escaping import visible
 
 MOST = 10
 """Annotations of a step and level that GitHub shows; there are no more in all."""

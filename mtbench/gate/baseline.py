@@ -13,8 +13,8 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.matrix.gating import Gate
-from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import Store
+from mtbench.study.plan import Plan, PlannedCell
 
 
 @dataclass(frozen=True)

@@ -18,17 +18,17 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from mtbench.components.validation import validate
 from mtbench.errors import NothingToCompare, UsageError
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Array, Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.origin import check_origin
-from mtbench.outputs import check_writable, write_bytes
-from mtbench.store import digest_without, parse_object, read_file, reason_of
+from mtbench.store import digest_without
 from mtbench.store.arrays import read_arrays
-from mtbench.store.files import as_text
-from mtbench.validation import validate
+from mtbench.system.files import as_text, parse_object, read_file, reason_of
+from mtbench.system.outputs import check_writable, write_bytes
 
 FORMAT = 1
 """Raised by hand when the files change; older ones are refused."""

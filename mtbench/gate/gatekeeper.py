@@ -9,13 +9,12 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
+from mtbench.components.registry import Registry
 from mtbench.devices import CPU
-from mtbench.durations import Estimate
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
-from mtbench.executors import Observer
-from mtbench.filtering import name_filter
+from mtbench.executors.process import Observer
 from mtbench.gate import baseline_files
 from mtbench.gate.baseline import Baseline, current, measured
 from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
@@ -23,15 +22,16 @@ from mtbench.gate.regression import compare, gated, unfit_seeds
 from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.matrix.file import Matrix, read_matrix
+from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import file_of
 from mtbench.matrix.origin import origin
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
-from mtbench.planned_runs import Plan, PlannedCell, planned_run
-from mtbench.registry import Registry
-from mtbench.run_states import refreshed
 from mtbench.store import Store, canonical, run_key
-from mtbench.study import Barring, Study, estimate, train_missing
+from mtbench.study.durations import Estimate
+from mtbench.study.plan import Plan, PlannedCell, planned_run
+from mtbench.study.run_states import refreshed
+from mtbench.study.study import Barring, Study, estimate, train_missing
 
 Observing = Callable[[Estimate], AbstractContextManager[Observer]]
 """Gives the observer of runs of which so much is known."""

@@ -9,9 +9,9 @@ from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.regression import unfit_seeds
 from mtbench.gate.verdicts import Verdict
 from mtbench.matrix.gating import Gate
-from mtbench.planned_runs import Plan, PlannedCell
-from mtbench.resolution import task_name
 from mtbench.store import RESULT, Store
+from mtbench.study.plan import Plan, PlannedCell
+from mtbench.study.resolution import task_name
 
 
 class Obstacle(NamedTuple):

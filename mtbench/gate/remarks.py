@@ -8,9 +8,9 @@ from mtbench.gate.baseline import Baseline, environment
 from mtbench.gate.obstacles import ungated
 from mtbench.gate.regression import gated
 from mtbench.matrix.gating import Gate
-from mtbench.planned_runs import Plan
-from mtbench.requests import versions
 from mtbench.store import REQUEST, Store
+from mtbench.study.plan import Plan
+from mtbench.study.requests import versions
 
 TOLD = 3
 """Cells that a remark names."""

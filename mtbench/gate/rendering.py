@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Mapping, Sequence
 
-from mtbench import markdown, plain, spreadsheet
 from mtbench.board.standings import DIGITS
-from mtbench.escaping import json_text, visible
 from mtbench.gate.verdicts import UNDEFINED, Comparison, GateReport, Verdict
-from mtbench.latex import tabular
 from mtbench.matrix.gating import Mode
+from mtbench.rendering import markdown, spreadsheet
+from mtbench.rendering import text as plain
+from mtbench.rendering.escaping import json_text, visible
+from mtbench.rendering.latex import tabular
 
 TOLD = 3
 """Reasons that the last line tells; the table has all."""

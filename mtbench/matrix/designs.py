@@ -6,8 +6,8 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
-from mtbench.configuration import Config, overlay
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import Config, overlay
 
 BASE = "base"
 """Name of the cell that has every axis at its default."""

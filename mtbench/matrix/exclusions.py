@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from mtbench.configuration import Config
 from mtbench.errors import UsageError, unknown
+from mtbench.matrix.configuration import Config
 from mtbench.matrix.designs import Axes, NamedCell, grid, short
 from mtbench.matrix.overrides import other_budget
 

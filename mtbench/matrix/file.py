@@ -14,10 +14,10 @@ from pydantic import (
     model_validator,
 )
 
-from mtbench.bounds import check_path
-from mtbench.configuration import overlay
+from mtbench.components.validation import Checked, validate
 from mtbench.errors import UsageError
 from mtbench.matrix import exclusions
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import (
     BASE,
     FULL,
@@ -38,7 +38,7 @@ from mtbench.matrix.locations import MATRIX, file_of, read_table
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
 from mtbench.matrix.references import Names, compared
 from mtbench.matrix.spellings import dotted, fully_dotted
-from mtbench.validation import Checked, validate
+from mtbench.system.bounds import check_path
 
 Seeds = Annotated[int, Field(gt=0)] | Annotated[list[int], Field(min_length=1)]
 Design = Literal["grid", "one-at-a-time", "leave-one-out", "ladder", "staged"]

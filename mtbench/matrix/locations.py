@@ -4,8 +4,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from mtbench.bounds import read_toml
 from mtbench.errors import SHOWN, UsageError, nearest
+from mtbench.system.bounds import read_toml
 
 MATRIX = "matrix.toml"
 """Name of the matrix file that a folder stands for."""

@@ -4,8 +4,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from mtbench.configuration import BUDGETS, Config, overlay
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import BUDGETS, Config, overlay
 from mtbench.matrix.designs import Axes
 
 

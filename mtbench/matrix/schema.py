@@ -3,12 +3,12 @@
 import re
 from collections.abc import Callable, Mapping
 
-from mtbench.configuration import SECTIONS, SLOTS
-from mtbench.entries import Entry, calling, parameter_model
+from mtbench.components.entries import Entry, calling, parameter_model
+from mtbench.components.model_schema import Schema, model_schema
+from mtbench.components.registry import Registry
 from mtbench.errors import PluginError
+from mtbench.matrix.configuration import SECTIONS, SLOTS
 from mtbench.matrix.file import Matrix
-from mtbench.model_schema import Schema, model_schema
-from mtbench.registry import Registry
 from mtbench.specs import KINDS
 
 DIALECT = "https://json-schema.org/draft/2020-12/schema"

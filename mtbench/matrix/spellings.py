@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from mtbench.configuration import SLOTS
+from mtbench.matrix.configuration import SLOTS
 
 
 def dotted(table: Any) -> Any:

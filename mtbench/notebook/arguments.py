@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from mtbench.components.plugin_files import tell, with_file_beside
+from mtbench.components.registry import Registry
+from mtbench.components.validation import validate
 from mtbench.devices import choose
 from mtbench.matrix.file import Matrix
 from mtbench.matrix.overrides import Overrides
 from mtbench.notebook import values
 from mtbench.notebook.warner import Warner
-from mtbench.planned_runs import Plan
-from mtbench.plugin_files import tell, with_file_beside
-from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan
-from mtbench.validation import validate
+from mtbench.study.plan import Plan
+from mtbench.study.study import make_plan
 
 Place = str | Path
 MatrixLike = Place | Mapping[str, Any] | Matrix

@@ -11,12 +11,12 @@ from mtbench.evidence.outcomes import readable
 from mtbench.notebook import values
 from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
-from mtbench.planned_runs import Plan
-from mtbench.progress import observing, silent, watching
-from mtbench.run_states import explained
 from mtbench.store import Store
-from mtbench.study import ablate as train
-from mtbench.study import estimate
+from mtbench.study.plan import Plan
+from mtbench.study.progress import observing, silent, watching
+from mtbench.study.run_states import explained
+from mtbench.study.study import ablate as train
+from mtbench.study.study import estimate
 
 
 def plan(

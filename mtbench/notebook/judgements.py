@@ -9,6 +9,7 @@ from typing import Any
 
 from mtbench.comparison.addressed import compare_addresses
 from mtbench.comparison.reader import Reader
+from mtbench.components.plugin_files import with_file_beside
 from mtbench.devices import AUTO, choose
 from mtbench.errors import UsageError
 from mtbench.gate.gatekeeper import Gatekeeper
@@ -23,9 +24,8 @@ from mtbench.notebook.arguments import (
 )
 from mtbench.notebook.judgement_views import CheckView, ComparisonView
 from mtbench.notebook.warner import Warner
-from mtbench.plugin_files import with_file_beside
-from mtbench.progress import observing, silent
 from mtbench.store import Store
+from mtbench.study.progress import observing, silent
 
 
 def compare(

@@ -8,8 +8,8 @@ from numbers import Integral
 from pathlib import Path
 from typing import Any
 
-from mtbench.bounds import LARGEST, check_path, check_value
 from mtbench.errors import UsageError
+from mtbench.system.bounds import LARGEST, check_path, check_value
 
 
 def plain(value: Any) -> Any:

@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING, Any
 
 from mtbench.board.rendering import FORMATS, as_html, flat_records
 from mtbench.board.standings import Leaderboard
-from mtbench.durations import Estimate
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.notebook.formats import framed, rendered
-from mtbench.plan_rendering import PLAN_FORMATS, run_records
-from mtbench.plan_rendering import as_html as plan_as_html
-from mtbench.planned_runs import Plan, PlannedCell
 from mtbench.store import RESULT, Store
+from mtbench.study.durations import Estimate
+from mtbench.study.plan import Plan, PlannedCell
+from mtbench.study.plan_rendering import PLAN_FORMATS, run_records
+from mtbench.study.plan_rendering import as_html as plan_as_html
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -1,15 +1,5 @@
 """The store: a folder a run, a file a timing, a folder a set of token ids, all written whole."""
 
-from mtbench.store.files import (
-    digest_of,
-    open_file,
-    parse_object,
-    read_file,
-    reason_of,
-    remove,
-    renamed,
-    write_json,
-)
 from mtbench.store.keys import canonical, digest_without, run_key
 from mtbench.store.leftovers import attempt_name
 from mtbench.store.machines import machine
@@ -49,15 +39,7 @@ __all__ = [
     "Store",
     "attempt_name",
     "canonical",
-    "digest_of",
     "digest_without",
     "machine",
-    "open_file",
-    "parse_object",
-    "read_file",
-    "reason_of",
-    "remove",
-    "renamed",
     "run_key",
-    "write_json",
 ]

@@ -11,7 +11,7 @@ import zlib
 import numpy as np
 from numpy.typing import NDArray
 
-from mtbench.store.files import LARGEST
+from mtbench.system.files import LARGEST
 
 LAST = 0x10FFFF
 """The last code point; numpy crashes on larger ones."""

@@ -8,15 +8,6 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtbench.store.files import (
-    as_text,
-    digest_of,
-    parse_object,
-    read_file,
-    reason_of,
-    renamed,
-    write_json,
-)
 from mtbench.store.keys import canonical, run_key
 from mtbench.store.owners import OWNER, is_owned
 from mtbench.store.records import (
@@ -28,6 +19,15 @@ from mtbench.store.records import (
     Record,
     check_request,
     check_result,
+)
+from mtbench.system.files import (
+    as_text,
+    digest_of,
+    parse_object,
+    read_file,
+    reason_of,
+    renamed,
+    write_json,
 )
 
 BLANK = "0" * 64

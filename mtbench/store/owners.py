@@ -14,7 +14,7 @@ from threading import Event, Thread
 
 from pydantic import AwareDatetime, BaseModel
 
-from mtbench.store.files import read_file, remove_what_is_no_file, write_json
+from mtbench.system.files import read_file, remove_what_is_no_file, write_json
 
 OWNER = "owner.json"
 

@@ -19,8 +19,8 @@ from pydantic import (
 )
 
 from mtbench.errors import UsageError
-from mtbench.store.files import parse_object
 from mtbench.store.owners import OWNER
+from mtbench.system.files import parse_object
 
 State = Literal["done", "failed", "running", "missing", "damaged"]
 

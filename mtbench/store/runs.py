@@ -15,14 +15,6 @@ from filelock import FileLock
 
 from mtbench.errors import UsageError
 from mtbench.store import integrity, test_uses, timings
-from mtbench.store.files import (
-    open_file,
-    read_file,
-    reason_of,
-    remove,
-    remove_what_is_no_file,
-    renamed,
-)
 from mtbench.store.leftovers import sweep
 from mtbench.store.owners import owning
 from mtbench.store.records import (
@@ -38,6 +30,14 @@ from mtbench.store.records import (
     Record,
     State,
     parse_event,
+)
+from mtbench.system.files import (
+    open_file,
+    read_file,
+    reason_of,
+    remove,
+    remove_what_is_no_file,
+    renamed,
 )
 
 TAIL = 16_384

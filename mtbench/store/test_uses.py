@@ -12,9 +12,9 @@ from typing import Any
 
 from filelock import FileLock
 
-from mtbench.console import say
-from mtbench.store.files import parse_object, read_file, reason_of
 from mtbench.store.records import LOCK
+from mtbench.system.console import say
+from mtbench.system.files import parse_object, read_file, reason_of
 
 TEST_USES = "test_uses.jsonl"
 

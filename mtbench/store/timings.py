@@ -4,9 +4,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtbench.console import say
-from mtbench.store.files import parse_object, read_file, write_json
 from mtbench.store.records import check_timing
+from mtbench.system.console import say
+from mtbench.system.files import parse_object, read_file, write_json
 
 FORMAT = 1
 """Raised by hand when the file of a timing changes; older ones are left out."""

@@ -1,6 +1,6 @@
 """An ordinary cell: three tasks of different kinds, everything else as it is by default."""
 
-from mtbench.configuration import TrainConfig
+from mtbench.matrix.configuration import TrainConfig
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import TaskInfo
 from mtbench.specs import Cell, Component

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NoReturn
 
-from mtbench.entries import Entry, build_parameters, label, load_target
+from mtbench.components.entries import Entry, build_parameters, label, load_target
 from mtbench.specs import TaskSpec
 
 Function = Callable[["Subject"], None]

@@ -7,8 +7,8 @@ from functools import partial
 import torch
 from torch import Tensor, nn
 
-from mtbench.gradients import GradientOracle, Portion
-from mtbench.segments import Segments
+from mtbench.gradients.oracle import GradientOracle, Portion
+from mtbench.gradients.segments import Segments
 from mtbench.testing.cells import ordinary_cell, require_reason
 from mtbench.testing.checks import Checks, Subject, fail, require
 from mtbench.testing.combiner_trials import (

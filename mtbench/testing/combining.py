@@ -7,11 +7,11 @@ import torch
 from torch import Tensor, nn
 
 from mtbench.combination import Combiner
-from mtbench.entries import build_parameters, load_target
-from mtbench.gradients import GradientOracle, Portion
+from mtbench.components.entries import build_parameters, load_target
+from mtbench.components.registry import Registry
+from mtbench.gradients.oracle import GradientOracle, Portion
+from mtbench.gradients.segments import Segments
 from mtbench.randomness import derive
-from mtbench.registry import Registry
-from mtbench.segments import Segments
 from mtbench.specs import CombinerSpec, Needs
 
 

@@ -7,13 +7,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from mtbench.entries import Entry, described, label
+from mtbench.components.entries import Entry, described, label
+from mtbench.components.registry import Registry
 from mtbench.errors import PluginError, nearest
-from mtbench.registry import Registry
+from mtbench.system.tracebacks import show
 from mtbench.testing import balancers, combiners, encoders, heads, tasks
 from mtbench.testing.checks import ANYTHING, Check, CheckFailed, Subject
 from mtbench.testing.generators import seeded_globally
-from mtbench.tracebacks import show
 
 if TYPE_CHECKING:
     import pytest

@@ -8,11 +8,11 @@ from itertools import accumulate, pairwise
 import torch
 from torch import Tensor
 
-from mtbench.batching import ragged
-from mtbench.jacobian import ParameterGradients
+from mtbench.gradients.jacobian import ParameterGradients
+from mtbench.gradients.layers import BrokenSegments
+from mtbench.gradients.segments import Segments
+from mtbench.model.batching import ragged
 from mtbench.protocols import EncoderOutput, Tokens
-from mtbench.segment_layers import BrokenSegments
-from mtbench.segments import Segments
 from mtbench.testing.checks import ANYTHING, Checks, Subject, fail, require
 from mtbench.testing.encoder_trials import (
     PARTS,

@@ -5,7 +5,7 @@ from typing import Any, get_args
 
 import torch
 
-from mtbench.batching import ragged
+from mtbench.model.batching import ragged
 from mtbench.protocols import EncoderOutput, Pooling, RaggedBatch, Tokens
 from mtbench.testing.checks import Checks, Subject, require
 from mtbench.testing.encoder_trials import (

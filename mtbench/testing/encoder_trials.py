@@ -8,9 +8,9 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtbench.batching import ragged
-from mtbench.entries import load_target
-from mtbench.model import seeded
+from mtbench.components.entries import load_target
+from mtbench.model.batching import ragged
+from mtbench.model.model import seeded
 from mtbench.protocols import EncoderOutput, RaggedBatch, Tokens
 from mtbench.testing.checks import ANYTHING, Subject, fail, require
 

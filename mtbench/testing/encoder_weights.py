@@ -4,7 +4,7 @@ import io
 
 import torch
 
-from mtbench.entries import load_target
+from mtbench.components.entries import load_target
 from mtbench.testing.cells import ordinary_cell, require_reason, require_remarks
 from mtbench.testing.checks import Checks, Subject, require
 from mtbench.testing.encoder_trials import batch, build, require_close, same_state, states

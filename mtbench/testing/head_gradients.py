@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from mtbench.objectives import loss
+from mtbench.model.objectives import loss
 from mtbench.testing.checks import ANYTHING, Checks, Subject, fail, require
 from mtbench.testing.head_trials import Trial, outputs_of, probed, shaken, trials
 

@@ -13,7 +13,7 @@ import torch
 from pydantic import ValidationError
 from torch import Tensor, nn
 
-from mtbench.model import seeded
+from mtbench.model.model import seeded
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import Pair, TaskInfo
 from mtbench.specs import Component

@@ -8,7 +8,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
-from mtbench.entries import build_task
+from mtbench.components.entries import build_task
 from mtbench.errors import UsageError
 from mtbench.protocols import BadRow, Examples, Split
 from mtbench.testing.checks import ANYTHING, Subject, fail, require

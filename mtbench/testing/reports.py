@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from mtbench.entries import Entry
+from mtbench.components.entries import Entry
 from mtbench.testing.conformance import Outcome, Status, check_component
 
 PLURALS = {"expected failure": "expected failures"}

@@ -70,7 +70,7 @@ def _setup(subject: Subject) -> str:
     if layouts is None:
         return ""
     return (
-        "from mtbench.layouts import LaidOutTask\n"
+        "from mtbench.data.layouts import LaidOutTask\n"
         f"made = LaidOutTask(made, tuple(resolve({layouts!r})))\n"
     )
 

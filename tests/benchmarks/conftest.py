@@ -62,7 +62,7 @@ def rounds() -> int:
 def threads() -> int:
     """Threads of every contender: ``MTBENCH_BENCH_THREADS``, or one a core."""
     from mtbench.devices import CPU
-    from mtbench.executors import default_jobs
+    from mtbench.executors.process import default_jobs
 
     cores = default_jobs(1, CPU)
     return int(os.environ.get("MTBENCH_BENCH_THREADS") or cores)

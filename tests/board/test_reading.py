@@ -9,7 +9,7 @@ from mtbench.board.reading import compared_with, notes
 from mtbench.board.relative_gain import Baselines
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
-from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
 
 def cell(seeds: int, examples: int = 1200) -> CellOutcomes:

@@ -6,7 +6,7 @@ import pytest
 from mtbench.board.references import differences
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
-from mtbench.planned_runs import Plan, PlannedCell
+from mtbench.study.plan import Plan, PlannedCell
 
 
 def plan(**against: str) -> Plan:

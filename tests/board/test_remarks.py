@@ -1,5 +1,5 @@
 from mtbench.board.remarks import is_done, remarks
-from mtbench.planned_runs import Plan
+from mtbench.study.plan import Plan
 
 
 def test_a_result_is_done_where_it_has_scores() -> None:

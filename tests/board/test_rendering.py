@@ -24,10 +24,10 @@ from mtbench.board.rendering import (
     flat_records,
 )
 from mtbench.board.standings import Leaderboard, Row, Score
+from mtbench.components.registry import NAME
 from mtbench.evidence.statistics import Interval
-from mtbench.planned_runs import PlannedRun
-from mtbench.registry import NAME
-from mtbench.resolution import COLUMNS
+from mtbench.study.plan import PlannedRun
+from mtbench.study.resolution import COLUMNS
 
 COUNTS = {"cells": 3, "rejected": 1, "runs": 4, "stored": 4, "failed": 0, "running": 0, "to_do": 0}
 

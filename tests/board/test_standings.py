@@ -10,13 +10,14 @@ import pytest
 
 from mtbench.board.costs import Cost
 from mtbench.board.standings import Leaderboard, Row, Score, leaderboard
-from mtbench.configuration import overlay
+from mtbench.components.registry import Registry
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
-from mtbench.planning import Planner
-from mtbench.registry import Registry
-from mtbench.requests import request
-from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store, write_json
+from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
+from mtbench.study.planner import Planner
+from mtbench.study.requests import request
+from mtbench.system.files import write_json
 
 BASE = {
     "tasks": [

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.cli import main
-from mtbench.interrupts import ENDS
+from mtbench.system.interrupts import ENDS
 
 MATRIX = """
 title = "a small study"

@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.interrupts import TOLD
 from mtbench.store import RunFolder, Store
+from mtbench.system.interrupts import TOLD
 
 Call = Callable[..., Any]  # of the command line; see conftest
 

@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 
-from mtbench.bench import DEFAULT
+from mtbench.bench.bench import DEFAULT
 from mtbench.cli.options import read_plan
-from mtbench.durations import makespan
+from mtbench.study.durations import makespan
 
 Call = Callable[..., Any]  # of the command line; see conftest
 

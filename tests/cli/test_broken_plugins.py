@@ -105,7 +105,7 @@ class Absent:
         return TaskInfo(sentences=1, loss="cross-entropy", metrics=("accuracy",), classes=2)
 
     def load(self, split, folder, *, with_labels=True):
-        if "mtbench.runner" in sys.modules:
+        if "mtbench.runs.runner" in sys.modules:
             Path(__file__).with_name("nowhere").read_text()  # MARK load
         return Examples(("a", "b"), (("one",), ("two",)), (0.0, 1.0))
 

@@ -16,7 +16,7 @@ import pytest
 from mtbench import __version__
 from mtbench.cli import cli, main
 from mtbench.errors import ExitCode
-from mtbench.tracebacks import summary
+from mtbench.system.tracebacks import summary
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -307,7 +307,7 @@ def falls(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def runs(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("mtbench.overview.runs", runs)
+        monkeypatch.setattr("mtbench.cli.overview.runs", runs)
         monkeypatch.setattr(sys, "argv", ["mtbench", "status"])
 
     return raising
@@ -369,7 +369,7 @@ def test_the_end_that_a_scheduler_or_a_terminal_sets_is_an_interrupt(
     call: Call, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     number = signal.Signals[name]
-    monkeypatch.setattr("mtbench.overview.runs", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr("mtbench.cli.overview.runs", lambda *_: os.kill(os.getpid(), number))
 
     assert call("status").code == 130
 

@@ -10,14 +10,14 @@ import click
 import pytest
 
 from mtbench.cli import cli
-from mtbench.configuration import SECTIONS, SLOTS
-from mtbench.console import LONGEST
+from mtbench.components.registry import Registry
 from mtbench.errors import ExitCode, UsageError
+from mtbench.matrix.configuration import SECTIONS, SLOTS
 from mtbench.matrix.file import Matrix
 from mtbench.matrix.gating import Gate
-from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan
+from mtbench.study.study import make_plan
+from mtbench.system.console import LONGEST
 
 Call = Callable[..., Any]  # of the command line; see conftest
 

@@ -3,11 +3,11 @@ from typing import Any
 
 import pytest
 
-from mtbench.bench_rendering import BENCH_FORMATS
+from mtbench.bench.rendering import BENCH_FORMATS
 from mtbench.board.rendering import FORMATS as BOARD_FORMATS
 from mtbench.cli.options import FORMATS, load_registry, overrides
 from mtbench.errors import UsageError
-from mtbench.plan_rendering import PLAN_FORMATS
+from mtbench.study.plan_rendering import PLAN_FORMATS
 
 
 def test_overrides_are_read() -> None:

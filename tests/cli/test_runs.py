@@ -8,10 +8,10 @@ from typing import Any, get_args
 import pytest
 
 from mtbench.cli.runs import STATES
-from mtbench.prediction import Evaluated, Written
+from mtbench.data.tokenisation import TextCounts
 from mtbench.protocols import BadRow
+from mtbench.runs.prediction import Evaluated, Written
 from mtbench.store import State, Store
-from mtbench.tokenisation import TextCounts
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
 
@@ -331,7 +331,8 @@ def test_predict_tells_what_it_leaves_out(
 ) -> None:
     written = Written(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
     monkeypatch.setattr(
-        "mtbench.prediction.write_predictions", lambda *given, device, plugins: iter([written])
+        "mtbench.runs.prediction.write_predictions",
+        lambda *given, device, plugins: iter([written]),
     )
 
     answer = call("predict", key, "--out", "out", *at)
@@ -346,7 +347,8 @@ def test_of_many_rows_that_are_left_out_the_first_are_told(
     rows = tuple(BadRow("sst.csv", line, "no sentence") for line in range(2, 25))
     written = Written(Path("out/sst-dev-output.csv"), rows)
     monkeypatch.setattr(
-        "mtbench.prediction.write_predictions", lambda *given, device, plugins: iter([written])
+        "mtbench.runs.prediction.write_predictions",
+        lambda *given, device, plugins: iter([written]),
     )
 
     *told, last = call("predict", key, "--out", "out", *at).err.splitlines()
@@ -365,7 +367,7 @@ def test_evaluate_tells_what_it_leaves_out(
         "sts": TextCounts(1, 0, 0, 0),
     }
     monkeypatch.setattr(
-        "mtbench.prediction.evaluate",
+        "mtbench.runs.prediction.evaluate",
         lambda *given, device, plugins: Evaluated({"sst": {"accuracy": 0.5}}, 0.5, rows, texts),
     )
 

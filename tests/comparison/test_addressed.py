@@ -6,10 +6,10 @@ import pytest
 
 from mtbench.comparison.addressed import compare_addresses
 from mtbench.comparison.reader import Reader
+from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, RunsMissing
-from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan
+from mtbench.study.study import make_plan
 
 Write = Callable[..., Any]
 

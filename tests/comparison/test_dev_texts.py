@@ -8,7 +8,8 @@ import pytest
 from mtbench.comparison.dev_texts import dev_texts
 from mtbench.errors import PluginError
 from mtbench.evidence.outcomes import predictions
-from mtbench.store import REQUEST, write_json
+from mtbench.store import REQUEST
+from mtbench.system.files import write_json
 
 FILE = "\tid\tsentence\tsentiment\n" + "".join(
     f"{i}\tid{i}\ttext {i}\t{i % 5}\n" for i in range(6)

@@ -2,11 +2,11 @@ import re
 
 import pytest
 
+from mtbench.components.entries import build_parameters, build_task
+from mtbench.components.registry import Registry
+from mtbench.data.layouts import LaidOutTask
 from mtbench.data.sources import SOURCES, Source, chosen
-from mtbench.entries import build_parameters, build_task
 from mtbench.errors import UsageError
-from mtbench.layouts import LaidOutTask
-from mtbench.registry import Registry
 
 
 def test_names_are_told_apart() -> None:

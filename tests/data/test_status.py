@@ -5,11 +5,11 @@ from pathlib import Path
 import pytest
 
 from mtbench.data import fingerprint
+from mtbench.data.layouts import LaidOutTask, Layout
 from mtbench.data.status import ClassBalance, ScoreBalance, TokenStatus, status
+from mtbench.data.tokenisation import Tokenisation
 from mtbench.errors import PluginError, UsageError
-from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import BadRow, Examples, Pair, Split, TaskInfo, Tokens
-from mtbench.tokenisation import Tokenisation
 from mtbench_builtins.encoders.parameters import TinyParameters
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 

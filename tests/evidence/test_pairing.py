@@ -5,15 +5,16 @@ from typing import Any
 
 import pytest
 
-from mtbench.configuration import overlay
+from mtbench.components.registry import Registry
 from mtbench.evidence.pairing import unpaired
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planned_runs import PlannedCell
-from mtbench.planning import Planner
-from mtbench.registry import Registry
-from mtbench.requests import request
-from mtbench.runner import execute
-from mtbench.store import REQUEST, RESULT, Store, write_json
+from mtbench.runs.runner import execute
+from mtbench.store import REQUEST, RESULT, Store
+from mtbench.study.plan import PlannedCell
+from mtbench.study.planner import Planner
+from mtbench.study.requests import request
+from mtbench.system.files import write_json
 
 SEEDS = (0, 1)
 CHANGES: Mapping[str, Mapping[str, Any]] = {

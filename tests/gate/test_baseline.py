@@ -6,14 +6,15 @@ from typing import Any
 import numpy as np
 import pytest
 
+from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import current, environment, measured, rounded
 from mtbench.matrix.gating import Gate
-from mtbench.registry import Registry
-from mtbench.store import REQUEST, Store, write_json
-from mtbench.study import make_plan
+from mtbench.store import REQUEST, Store
+from mtbench.study.study import make_plan
+from mtbench.system.files import write_json
 
 
 def test_outcomes_are_rounded_as_their_file_rounds_them() -> None:

@@ -11,17 +11,18 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtbench import study
+from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.statistics import ALPHA
 from mtbench.gate import gatekeeper
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.gate.verdicts import GateReport
 from mtbench.matrix.file import Overrides
-from mtbench.planned_runs import Plan
-from mtbench.registry import Registry
-from mtbench.requests import request, versions
-from mtbench.store import PREDICTIONS, REQUEST, Store, write_json
+from mtbench.store import PREDICTIONS, REQUEST, Store
+from mtbench.study import study
+from mtbench.study.plan import Plan
+from mtbench.study.requests import request, versions
+from mtbench.system.files import write_json
 
 MATRIX = """
 title = "a study"

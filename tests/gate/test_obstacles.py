@@ -3,16 +3,16 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.components.registry import Registry
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.baseline_files import read
 from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics, ungated
 from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
-from mtbench.planned_runs import Plan
-from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan
+from mtbench.study.plan import Plan
+from mtbench.study.study import make_plan
 
 MATRIX = """
 seeds = 2

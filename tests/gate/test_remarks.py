@@ -9,9 +9,10 @@ from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.remarks import remarks, undefined
 from mtbench.matrix.gating import Gate, Mode
-from mtbench.planned_runs import Plan, PlannedCell, PlannedRun
-from mtbench.requests import versions
-from mtbench.store import REQUEST, Store, write_json
+from mtbench.store import REQUEST, Store
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
+from mtbench.study.requests import versions
+from mtbench.system.files import write_json
 
 
 def baseline(count: int, **defined: bool) -> Baseline:

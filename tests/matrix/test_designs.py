@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtbench.configuration import overlay
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import (
     Choice,
     NamedCell,

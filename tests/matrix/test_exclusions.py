@@ -2,8 +2,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.configuration import overlay
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell, grid
 from mtbench.matrix.exclusions import check, deciding, holds
 

@@ -6,8 +6,9 @@ from typing import Any
 import pytest
 from pydantic import ValidationError
 
-from mtbench.configuration import Config
+from mtbench.components.registry import Registry
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import Config
 from mtbench.matrix.designs import Choice, NamedCell
 from mtbench.matrix.file import (
     Matrix,
@@ -17,8 +18,7 @@ from mtbench.matrix.file import (
     seeds,
 )
 from mtbench.matrix.overrides import Overrides
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver
+from mtbench.study.resolution import Resolver
 from mtbench_builtins.encoders.checkpoints import find
 from mtbench_builtins.encoders.parameters import MinBertParameters
 

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from mtbench.components.validation import validate
 from mtbench.errors import NothingToCompare, UsageError
 from mtbench.matrix.gating import Gate
-from mtbench.validation import validate
 
 
 def test_the_overall_is_gated_where_nothing_is_said() -> None:

@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 from jsonschema import Draft202012Validator
 
+from mtbench.components.registry import Registry
 from mtbench.matrix.schema import matrix_schema
-from mtbench.registry import Registry
 
 NESTED = """
 from pydantic import BaseModel

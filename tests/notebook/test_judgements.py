@@ -10,9 +10,9 @@ import mtbench
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.notebook.arguments import read_arguments
-from mtbench.progress import silent
 from mtbench.store import PREDICTIONS, RESULT, Store
 from mtbench.store.arrays import read_arrays
+from mtbench.study.progress import silent
 
 MATRIX = """
 title = "a gated study"

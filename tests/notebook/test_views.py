@@ -11,15 +11,15 @@ import pytest
 
 from mtbench.board.rendering import FORMATS
 from mtbench.board.standings import leaderboard
+from mtbench.components.registry import Registry
 from mtbench.errors import UsageError
 from mtbench.matrix.file import NamedCell
 from mtbench.notebook.views import SCORES, LeaderboardView, PlanView, score_records
-from mtbench.plan_rendering import PLAN_FORMATS
-from mtbench.planned_runs import Plan
-from mtbench.planning import Planner
-from mtbench.registry import Registry
 from mtbench.store import PREDICTIONS, Store
-from mtbench.study import estimate
+from mtbench.study.plan import Plan
+from mtbench.study.plan_rendering import PLAN_FORMATS
+from mtbench.study.planner import Planner
+from mtbench.study.study import estimate
 
 NASTY = 'a <b>cell</b> & "more"'
 REJECTED = "a cosine on one sentence"

@@ -2,7 +2,7 @@
 
 import pytest
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
 
 KINDS = ("head", "combiner")

@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtbench.store.arrays import read_arrays
-from mtbench.store.files import LARGEST
+from mtbench.system.files import LARGEST
 
 ARRAYS: dict[str, Any] = {
     "a.ids": np.array(["x", "é", ""]),

@@ -21,10 +21,9 @@ from mtbench.store import (
     RESULT,
     Damaged,
     RunFolder,
-    write_json,
 )
-from mtbench.store.files import as_text
 from mtbench.store.integrity import BLANK
+from mtbench.system.files import as_text, write_json
 
 JSON = (REQUEST, RESULT)
 LARGE = (PREDICTIONS, CHECKPOINT)

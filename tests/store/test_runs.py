@@ -24,8 +24,8 @@ from mtbench.store import (
     RunFolder,
     Store,
     timings,
-    write_json,
 )
+from mtbench.system.files import write_json
 
 TIMING = {
     "cell": "a cell",

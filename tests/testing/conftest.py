@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.entries import Entry, Provider
+from mtbench.components.entries import Entry, Provider
 from mtbench.specs import KINDS
 from mtbench.testing.checks import Subject
 from mtbench.testing.conformance import CHECKS, Outcome, outcome_of

@@ -10,8 +10,8 @@ import numpy as np
 import pytest
 import torch
 
-from mtbench.entries import Entry, Provider
-from mtbench.registry import Registry
+from mtbench.components.entries import Entry, Provider
+from mtbench.components.registry import Registry
 from mtbench.specs import BalancerSpec
 from mtbench.testing.balancers import check as checks
 from mtbench.testing.checks import Check, CheckFailed, Subject

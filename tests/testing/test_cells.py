@@ -1,6 +1,6 @@
 import pytest
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing.cells import ordinary_cell, require_reason
 from mtbench.testing.checks import CheckFailed, Subject
 

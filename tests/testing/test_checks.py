@@ -1,7 +1,7 @@
 import pytest
 
+from mtbench.components.registry import Registry
 from mtbench.errors import UsageError
-from mtbench.registry import Registry
 from mtbench.testing.checks import (
     CheckFailed,
     Checks,

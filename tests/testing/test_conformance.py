@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.entries import Entry
+from mtbench.components.entries import Entry
+from mtbench.components.registry import Registry
 from mtbench.errors import PluginError, UsageError
-from mtbench.registry import Registry
 from mtbench.testing import conformance, parametrize_with_checks
 from mtbench.testing.checks import Checks, Subject, require
 from mtbench.testing.conformance import (

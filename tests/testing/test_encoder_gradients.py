@@ -4,7 +4,7 @@ import pytest
 import torch
 from torch import nn
 
-from mtbench.jacobian import ParameterGradients
+from mtbench.gradients.jacobian import ParameterGradients
 from mtbench.testing.checks import CheckFailed
 from mtbench.testing.encoder_gradients import _full, _largest, _require_near
 

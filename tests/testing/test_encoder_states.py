@@ -5,7 +5,7 @@ from dataclasses import replace
 import pytest
 
 from mtbench.api import EncoderOutput, RaggedBatch
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import encoder_states
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench_builtins.encoders.minbert import MinBert

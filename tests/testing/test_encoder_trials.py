@@ -1,8 +1,8 @@
 import pytest
 import torch
 
+from mtbench.components.registry import Registry
 from mtbench.protocols import EncoderOutput
-from mtbench.registry import Registry
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.encoder_trials import (
     PARTS,

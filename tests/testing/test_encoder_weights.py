@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from mtbench.api import EncoderOutput, RaggedBatch
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import encoder_weights
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench_builtins.encoders.minbert import MinBert

@@ -11,8 +11,8 @@ import torch
 from torch import Tensor, nn
 
 from mtbench.api import EncoderOutput, EncoderSpec, RaggedBatch, Tokens
-from mtbench.entries import Entry, Provider
-from mtbench.registry import Registry
+from mtbench.components.entries import Entry, Provider
+from mtbench.components.registry import Registry
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench.testing.encoders import check as checks
 

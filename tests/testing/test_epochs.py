@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.entries import Entry, Provider
-from mtbench.registry import Registry
+from mtbench.components.entries import Entry, Provider
+from mtbench.components.registry import Registry
 from mtbench.specs import BalancerSpec
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.epochs import BUDGETS, build, difference, epoch, require_sound, total

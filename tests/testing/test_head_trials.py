@@ -5,8 +5,8 @@ import pytest
 import torch
 from torch import nn
 
+from mtbench.components.registry import Registry
 from mtbench.parameters import HeadParameters
-from mtbench.registry import Registry
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.head_trials import (
     offers,

@@ -4,7 +4,7 @@ from typing import Any
 import pytest
 
 from mtbench.api import BadRow, Examples, Parameters, UsageError
-from mtbench.entries import Entry, Provider
+from mtbench.components.entries import Entry, Provider
 from mtbench.specs import TaskSpec
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.loads import (

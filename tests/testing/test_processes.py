@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.processes import ask, listed_with_torch
 

@@ -6,7 +6,7 @@ from itertools import count
 import pytest
 
 from mtbench.api import TaskInfo
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import task_descriptions
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench.testing.conformance import outcome_of

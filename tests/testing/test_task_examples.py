@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.api import Examples, Split
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import task_examples
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench_builtins.tasks.sample import SampleSST

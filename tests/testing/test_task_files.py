@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtbench.api import Examples, TaskInfo, UsageError
-from mtbench.entries import Entry, Provider
+from mtbench.components.entries import Entry, Provider
 from mtbench.specs import TaskSpec
 from mtbench.testing.checks import CheckFailed, Subject
 from mtbench.testing.task_files import (

@@ -21,8 +21,8 @@ from mtbench.api import (
     class_label,
     read_table,
 )
-from mtbench.entries import Entry, Provider
-from mtbench.registry import Registry
+from mtbench.components.entries import Entry, Provider
+from mtbench.components.registry import Registry
 from mtbench.specs import TaskSpec
 from mtbench.testing.checks import Check, CheckFailed, Subject
 from mtbench.testing.conformance import check_component

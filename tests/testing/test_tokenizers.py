@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.entries import Entry, Provider
+from mtbench.components.entries import Entry, Provider
 from mtbench.protocols import Tokens
 from mtbench.specs import EncoderSpec
 from mtbench.testing import tokenizers

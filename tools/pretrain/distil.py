@@ -7,8 +7,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtbench.api import Tokens
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders.minbert import MinBert
 from tools.pretrain.settings import Distil
 

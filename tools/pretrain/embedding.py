@@ -6,8 +6,8 @@ import torch
 from torch.nn import functional as F
 
 from mtbench.api import Tokenizer
-from mtbench.batching import length_ordered_batches, ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import length_ordered_batches, ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders.minbert import MinBert
 
 

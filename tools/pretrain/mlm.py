@@ -8,7 +8,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from mtbench.api import Tokens
-from mtbench.batching import ragged
+from mtbench.model.batching import ragged
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.vocabulary import SPECIAL
 

@@ -7,7 +7,7 @@ import torch
 from torch import Tensor, nn
 
 from mtbench.api import derive
-from mtbench.learning_rate import share
+from mtbench.matrix.learning_rate import share
 from tools.pretrain.settings import Training
 
 WARM_UP = 0.05

@@ -10,11 +10,11 @@ from torch.nn import functional as F
 
 from contenders.padding import pad
 from contenders.work import Source, TaskData
-from mtbench.batching import length_ordered_batches
-from mtbench.evaluation import BATCH_TOKENS, predict
-from mtbench.examples import TokenisedExamples
+from mtbench.model.batching import length_ordered_batches
 from mtbench.protocols import Examples
-from mtbench.runner import Run
+from mtbench.runs.runner import Run
+from mtbench.training.evaluation import BATCH_TOKENS, predict
+from mtbench.training.examples import TokenisedExamples
 
 TASK = "sts"
 

@@ -11,7 +11,7 @@ from itertools import islice
 from pathlib import Path
 
 from contenders import CONTENDERS
-from mtbench.history import peak_memory_mb as peak
+from mtbench.store.history import peak_memory_mb as peak
 
 STEPS = 3
 

@@ -4,7 +4,7 @@ import torch
 from torch import Tensor
 
 from contenders.work import Taken, Work, torch_as_it_is
-from mtbench.runner import prepare, trainer
+from mtbench.runs.runner import prepare, trainer
 from mtbench.store import RunFolder
 from mtbench_builtins.encoders.names import stored_names
 

@@ -10,12 +10,13 @@ import torch
 from torch import Tensor
 
 from mtbench import data
-from mtbench.examples import ExampleStream, TokenisedExamples
+from mtbench.components.registry import Registry
 from mtbench.protocols import Examples, Split
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver
-from mtbench.runner import Run, prepare
-from mtbench.store import REQUEST, RunFolder, write_json
+from mtbench.runs.runner import Run, prepare
+from mtbench.store import REQUEST, RunFolder
+from mtbench.study.resolution import Resolver
+from mtbench.system.files import write_json
+from mtbench.training.examples import ExampleStream, TokenisedExamples
 
 SEED = 0
 LR = 1e-5

@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.schedule import schedule
+from mtbench.study.schedule import schedule
 from mtbench_builtins.balancers import annealed
 from mtbench_builtins.balancers.annealed import Annealed
 from mtbench_builtins.balancers.sampling import Sampler

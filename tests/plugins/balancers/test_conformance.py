@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
 
 NAMES = [

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
-from mtbench.configuration import overlay
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver
+from mtbench.components.registry import Registry
+from mtbench.matrix.configuration import overlay
+from mtbench.study.resolution import Resolver
 
 SAMPLING = ["uniform", "proportional", "temperature", "annealed"]
 

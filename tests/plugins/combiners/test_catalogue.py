@@ -3,8 +3,8 @@ import sys
 
 import pytest
 
-from mtbench.entries import parameter_model
-from mtbench.registry import Registry
+from mtbench.components.entries import parameter_model
+from mtbench.components.registry import Registry
 from mtbench.specs import resolve
 from mtbench_builtins.combiners import mtbench_combiners
 

@@ -4,11 +4,11 @@ import pytest
 import torch
 
 from mtbench.api import Cell, Component, TaskInfo
-from mtbench.configuration import overlay
-from mtbench.entries import parameter_model
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver
+from mtbench.components.entries import parameter_model
+from mtbench.components.registry import Registry
+from mtbench.matrix.configuration import overlay
 from mtbench.specs import resolve
+from mtbench.study.resolution import Resolver
 from mtbench.testing.combining import update
 from mtbench_builtins.combiners import COMBINERS
 from mtbench_builtins.combiners.refusals import one_task, one_task_or_frozen

@@ -6,7 +6,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from mtbench.api import RaggedBatch, Tokens
-from mtbench.batching import ragged
+from mtbench.model.batching import ragged
 from mtbench_builtins.encoders import attention
 from mtbench_builtins.encoders.attention import Layout, attend, nested
 from mtbench_builtins.encoders.dropout import draw

@@ -4,7 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
 from mtbench.testing.checks import Subject
 from mtbench.testing.conformance import CHECKS

@@ -9,16 +9,16 @@ import pytest
 import torch
 from torch import Tensor
 
-from mtbench.assembly import assemble
 from mtbench.combination import Combiner
-from mtbench.configuration import overlay
-from mtbench.examples import TokenisedExamples, tokenise
-from mtbench.gradients import GradientOracle, Portion
-from mtbench.model import MultiTaskModel
-from mtbench.registry import Registry
-from mtbench.resolution import Resolver
-from mtbench.segments import Segments
+from mtbench.components.registry import Registry
+from mtbench.gradients.oracle import GradientOracle, Portion
+from mtbench.gradients.segments import Segments
+from mtbench.matrix.configuration import overlay
+from mtbench.model.model import MultiTaskModel
 from mtbench.specs import Needs
+from mtbench.study.resolution import Resolver
+from mtbench.training.assembly import assemble
+from mtbench.training.examples import TokenisedExamples, tokenise
 
 SIZES = {"sst": 6, "pd": 8, "sts": 5}
 ORDER_SEED = 11

@@ -9,8 +9,8 @@ import torch
 from torch import Tensor
 
 from mtbench.api import RaggedBatch, Tokens
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders import HUGGINGFACE, MINBERT, mtbench_encoders
 from mtbench_builtins.encoders import TINY as TINY_SPEC
 from mtbench_builtins.encoders.dropout import Dropout

@@ -10,9 +10,9 @@ import torch
 from safetensors.torch import load_file
 
 from mtbench.api import UsageError
-from mtbench.batching import ragged
 from mtbench.metrics import pearson
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders.checkpoints import Checkpoint, find
 from mtbench_builtins.encoders.inspection import fingerprint
 from mtbench_builtins.encoders.minbert import MinBert

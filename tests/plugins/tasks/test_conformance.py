@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.registry import Registry
+from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
 from mtbench.testing.conformance import CHECKS, check_component
 

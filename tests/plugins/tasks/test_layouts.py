@@ -3,11 +3,11 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.components.entries import build_parameters, build_task
+from mtbench.components.registry import Registry
 from mtbench.data import load
-from mtbench.entries import build_parameters, build_task
+from mtbench.data.layouts import LaidOutTask
 from mtbench.errors import UsageError
-from mtbench.layouts import LaidOutTask
-from mtbench.registry import Registry
 from mtbench_builtins.tasks.layouts import Columns, cs224n, files, first_line
 from mtbench_builtins.tasks.sst import SST
 from mtbench_builtins.tasks.sts import STS

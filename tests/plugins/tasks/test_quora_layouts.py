@@ -3,7 +3,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.layouts import LaidOutTask
+from mtbench.data.layouts import LaidOutTask
 from mtbench.protocols import SPLITS
 from mtbench_builtins.tasks.quora import Quora
 from mtbench_builtins.tasks.quora_layouts import LAYOUTS

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.data.layouts import LaidOutTask
 from mtbench.errors import UsageError
-from mtbench.layouts import LaidOutTask
 from mtbench_builtins.tasks.sst import SST
 from mtbench_builtins.tasks.sst_layouts import FOLDERS, LAYOUTS
 

@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.data.layouts import LaidOutTask
 from mtbench.errors import UsageError
-from mtbench.layouts import LaidOutTask
 from mtbench.protocols import SPLITS
 from mtbench_builtins.tasks.sts import STS
 from mtbench_builtins.tasks.sts_layouts import LAYOUTS, is_benchmark

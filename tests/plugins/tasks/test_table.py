@@ -7,17 +7,17 @@ from typing import Any
 
 import pytest
 
-from mtbench.configuration import overlay
+from mtbench.components.registry import Registry
+from mtbench.components.validation import validate
 from mtbench.data import fingerprint, load
 from mtbench.errors import UsageError
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planned_runs import Plan
-from mtbench.planning import Planner
 from mtbench.protocols import SPLITS, Examples
-from mtbench.registry import Registry
 from mtbench.store import Store
-from mtbench.study import make_plan
-from mtbench.validation import validate
+from mtbench.study.plan import Plan
+from mtbench.study.planner import Planner
+from mtbench.study.study import make_plan
 from mtbench_builtins.tasks.splitting import split_of
 from mtbench_builtins.tasks.table import Table
 from mtbench_builtins.tasks.table_parameters import TableParameters

@@ -2,9 +2,9 @@ from typing import Any
 
 import pytest
 
+from mtbench.components.validation import validate
 from mtbench.errors import UsageError
 from mtbench.metrics import METRICS
-from mtbench.validation import validate
 from mtbench_builtins.tasks.table_parameters import OF_CLASSES, OF_SCORES, TableParameters
 
 GIVEN = {"path": "reviews.csv", "text": ["review"], "target": "stars", "classes": 5}

@@ -8,8 +8,8 @@ from safetensors.torch import load_file
 from torch import Tensor
 
 from mtbench.api import Tokens, UsageError
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.shape import Shape
 from tools.pretrain import checkpoint

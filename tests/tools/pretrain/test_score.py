@@ -8,8 +8,8 @@ from click.testing import CliRunner
 from scipy.stats import pearsonr
 
 from mtbench.api import UsageError
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from tools.pretrain import checkpoint, score
 
 PAIRS = [

@@ -8,8 +8,8 @@ import torch
 from torch.nn import functional as F
 
 from mtbench.api import UsageError
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from tools.pretrain import checkpoint
 from tools.pretrain import teacher as module
 from tools.pretrain.teacher import Teacher, read_vectors, write_vectors

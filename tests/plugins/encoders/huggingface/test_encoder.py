@@ -11,8 +11,8 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from mtbench.api import RaggedBatch, Tokens, UsageError
-from mtbench.batching import ragged
-from mtbench.pooling import pool
+from mtbench.model.batching import ragged
+from mtbench.model.pooling import pool
 from mtbench_builtins.encoders import HUGGINGFACE, MINBERT
 from mtbench_builtins.encoders.huggingface import padding
 from mtbench_builtins.encoders.huggingface.encoder import HuggingFaceEncoder

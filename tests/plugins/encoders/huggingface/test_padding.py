@@ -3,7 +3,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from mtbench.api import RaggedBatch, Tokens
-from mtbench.batching import ragged
+from mtbench.model.batching import ragged
 from mtbench_builtins.encoders.huggingface.padding import MOST_PADDING, Padding, like_lengths
 
 LENGTHS = st.lists(st.integers(1, 40), min_size=1, max_size=30)

@@ -1,8 +1,8 @@
 import pytest
 from pydantic import ValidationError
 
-from mtbench.catalogue import details
-from mtbench.registry import Registry
+from mtbench.components.catalogue import details
+from mtbench.components.registry import Registry
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 
 

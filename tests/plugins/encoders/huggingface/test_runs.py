@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtbench.runner import execute
+from mtbench.runs.runner import execute
 from mtbench.store import HISTORY, RESULT
 
 Folder = Callable[..., Path]

@@ -1,0 +1,1 @@
+"""Bench: what a step of each cell takes on this machine."""

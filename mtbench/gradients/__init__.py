@@ -1,0 +1,1 @@
+"""Gradients: those of every task from one pass, and the update made of them."""

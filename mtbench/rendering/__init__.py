@@ -1,0 +1,1 @@
+"""Rendering: texts and tables in the forms that people and programs read."""

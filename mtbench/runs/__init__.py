@@ -1,0 +1,1 @@
+"""Runs: one run, from its request to its result and its predictions."""

@@ -1,0 +1,301 @@
+"""The runner: from a run's request to its stored result."""
+
+import os
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, cast
+
+import numpy as np
+import torch
+from safetensors.torch import save_file
+
+from mtbench import data, devices
+from mtbench.combination import ObservingCombiner
+from mtbench.components.attribution import naming
+from mtbench.components.entries import Entry, calling
+from mtbench.components.registry import Registry
+from mtbench.data.report import report
+from mtbench.data.token_cache import TokenCache
+from mtbench.data.token_column import TokenColumn
+from mtbench.errors import users_mistakes
+from mtbench.gradients.oracle import GradientOracle
+from mtbench.gradients.segments import Segments
+from mtbench.protocols import Examples, Split, Step
+from mtbench.randomness import derive, stream
+from mtbench.specs import CombinerSpec
+from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder
+from mtbench.store.history import History, cost_of_device, peak_memory_mb
+from mtbench.study.identity import Identifier, all_entries, check_unchanged
+from mtbench.study.resolution import Resolved, Resolver, as_written
+from mtbench.study.schedule import evaluation_steps, schedule
+from mtbench.system.files import renamed
+from mtbench.training.assembly import Assembled, assemble
+from mtbench.training.evaluation import overall, predict_and_score
+from mtbench.training.examples import TokenisedExamples, tokenise
+from mtbench.training.observation import state_of
+from mtbench.training.selection import Selection
+from mtbench.training.training import Trainer, TrainingRecord
+
+TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
+"""Splits that a run sees; test is for ``evaluate`` and ``predict``."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is ready to be trained or to predict."""
+
+    seed: int
+    identity: Mapping[str, Any]
+    resolved: Resolved
+    assembled: Assembled
+    data_dir: Path | None
+    cache: TokenCache | None
+
+    @property
+    def entries(self) -> Mapping[str, Entry]:
+        """Who brings each part of the cell."""
+        return all_entries(self.resolved)
+
+    def tokenised(
+        self, task: str, examples: Examples, share: Examples | None = None
+    ) -> TokenisedExamples:
+        """Tokenise a split of a task, or a share of it, as its head takes it."""
+        head, tokenizer = self.assembled.model.tasks[task], self.assembled.tokenizer
+        return tokenise(examples, tokenizer, head.info, head.pair, share=share, cache=self.cache)
+
+    def load(self, task: str, split: Split, *, with_labels: bool) -> Examples:
+        """Read a split of a task from the run's data folder."""
+        entry = self.resolved.tasks[task]
+        with calling(entry.entry, "load"), users_mistakes():
+            return data.load(entry.task, split, self.data_dir, with_labels=with_labels, name=task)
+
+
+def prepare(
+    folder: RunFolder,
+    data_dir: Path | None = None,
+    *,
+    device: str | None = None,
+    plugins: Sequence[Path] = (),
+) -> Run:
+    """Build what a stored request describes: plugins, data folder, model with first weights.
+
+    The weights are drawn on the CPU, so that they are the same on every device.
+
+    Args:
+        data_dir: where the data lie; None for where the request says.
+        device: where the model shall be; None for where the request says.
+        plugins: plugin files that are loaded; those that the request names are not.
+
+    Raises:
+        UsageError: if what it names is not there any more, or the device is not there.
+        PluginError: if a plugin that it needs is broken.
+    """
+    request = folder.read(REQUEST)
+    assert request is not None  # whoever asks for a run has written its request
+    device = device or request["device"]
+    devices.require(device)
+    resolver = Resolver(Registry.load(plugins, request.get("blocked", ())))
+    resolved = resolver.resolve(as_written(request["config"]))
+    _settle_torch(resolved.cell.train["threads"])
+    with naming(all_entries(resolved)):
+        assembled = assemble(resolved, request["seed"])
+        assembled.model.to(device)
+    stored = resolved.config["data"]["dir"]
+    digest = assembled.tokenizer_digest
+    return Run(
+        seed=request["seed"],
+        identity=request["identity"],
+        resolved=resolved,
+        assembled=assembled,
+        data_dir=data_dir or (Path(stored) if stored else None),
+        cache=None if digest is None else TokenCache(folder.store.tokens, digest),
+    )
+
+
+def _settle_torch(threads: int) -> None:
+    """Have torch compute with so many threads, and the same way each time."""
+    torch.set_num_threads(threads)
+    torch.set_deterministic_debug_mode("error")
+    # That mode also fills memory that is about to be written, to show a read before it.
+    torch.utils.deterministic.fill_uninitialized_memory = False  # type: ignore[attr-defined]
+    os.environ.update(devices.DETERMINISTIC)
+
+
+@dataclass(frozen=True)
+class RunData:
+    """The data of a run, by task.
+
+    Attributes:
+        given: the splits as they were read.
+        training: the run's share of train.
+        dev: all of dev.
+        sample: the part of the share that is scored beside dev.
+    """
+
+    given: Mapping[str, Mapping[Split, Examples]]
+    training: Mapping[str, TokenisedExamples]
+    dev: Mapping[str, TokenisedExamples]
+    sample: Mapping[str, TokenisedExamples]
+
+    @property
+    def tokenised(self) -> dict[str, dict[Split, Sequence[TokenColumn]]]:
+        """The token ids of what the run takes of each split."""
+        return {
+            task: {"train": self.training[task].sequences, "dev": dev.sequences}
+            for task, dev in self.dev.items()
+        }
+
+
+def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 0.0) -> None:
+    """Train a run and store its result, predictions and checkpoint.
+
+    Args:
+        plugins: as for ``prepare``.
+        before: seconds that the run's process has taken so far.
+
+    Raises:
+        UsageError: if something that decides its numbers has changed since the plan.
+        PluginError: if a component raises; it names the component.
+        ArithmeticError: if a loss or a prediction is not finite.
+    """
+    started = time.perf_counter()
+    with History(folder.path) as history, ExitStack() as stack:
+        history.note("loading")
+        run = prepare(folder, plugins=plugins)
+        stack.enter_context(naming(run.entries))
+        # Hours may lie between the plan and this moment; the key must not lie.
+        model = run.assembled.model
+        now = Identifier().identity(run.resolved, model.device.type)
+        check_unchanged(run.identity, now, since="the plan was made")
+        given = load_data(run)
+        of_data = report(given.given, given.tokenised)
+        initial = model.digests()
+        selection = Selection(model, given.dev, history)
+        ready = time.perf_counter()
+        record = _train(run, given.training, selection, history)
+        trained = time.perf_counter()
+        model.load_state_dict(selection.state, strict=False)
+        _, train_scores = predict_and_score(model, given.sample)
+        _save(folder.path, selection, given.dev)
+        ended = time.perf_counter()
+        seconds = {
+            "training": trained - ready - selection.seconds,
+            "computing": record.computing,
+            "evaluation": selection.seconds + ended - trained,
+            "total": before + ended - started,
+        }
+        result = {
+            "status": "done",
+            "scores": {"dev": selection.scores, "train": train_scores},
+            "overall": overall(run.resolved.cell.tasks, selection.scores),
+            "untrained": [task for task, n in record.examples.items() if n == 0],
+            "selected_step": selection.step,
+            "evaluations": selection.count,
+            **of_data,
+            "hashes": record.hashes() | {"initial_weights": initial},
+            "arithmetic": devices.arithmetic(),
+            "cost": _cost(record, history, seconds, model.device),
+            **state_of(run.assembled.combiner),
+        }
+        folder.end(result)
+
+
+def load_data(run: Run) -> RunData:
+    """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
+    config = run.resolved.config["data"]
+    given = {
+        task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
+        for task in run.resolved.tasks
+    }
+    shares = {
+        task: data.share(splits["train"], config["fraction"], run.seed, task)
+        for task, splits in given.items()
+    }
+    training = {
+        task: run.tokenised(task, given[task]["train"], share) for task, share in shares.items()
+    }
+    samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
+    return RunData(
+        given=given,
+        training=training,
+        dev={task: run.tokenised(task, splits["dev"]) for task, splits in given.items()},
+        sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
+    )
+
+
+def _cost(
+    record: TrainingRecord,
+    history: History,
+    seconds: Mapping[str, float],
+    device: torch.device,
+) -> dict[str, Any]:
+    return {
+        "steps": history.steps,
+        "examples": record.examples,
+        "tokens": record.tokens,
+        "encoder_passes": record.encoder_passes,
+        "seconds": seconds,
+        "peak_memory_mb": peak_memory_mb(),
+        **cost_of_device(device),
+    }
+
+
+def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
+    """Lay out the schedule of a run, and return what trains along it."""
+    model, config = run.assembled.model, run.resolved.cell.train
+    sizes = {task: len(examples) for task, examples in training.items()}
+    steps: list[Step] = schedule(
+        run.assembled.balancer, sizes, config, stream(run.seed, "balancer")
+    )
+    spec = run.resolved.entries["combiner"].spec
+    assert isinstance(spec, CombinerSpec)
+    oracle = GradientOracle(
+        run.assembled.combiner,
+        spec.needs,
+        model.shared_parameters(),
+        model.head_parameters(),
+        torch.Generator().manual_seed(derive(run.seed, "combiner")),
+        segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
+    )
+    return Trainer(
+        model,
+        training,
+        steps,
+        oracle=oracle,
+        config=config,
+        seed=run.seed,
+        observer=cast(ObservingCombiner, run.assembled.combiner) if spec.observes else None,
+        ahead=model.device.type != "cpu",
+    )
+
+
+def _train(
+    run: Run, training: Mapping[str, TokenisedExamples], selection: Selection, history: History
+) -> TrainingRecord:
+    """Train along the schedule, evaluating on the way."""
+    subject = trainer(run, training)
+    total = len(subject.steps)
+    evaluations = evaluation_steps(total, run.resolved.cell.train["evaluations"])
+    trained = {task for step in subject.steps for task in step}
+    while subject.done < total:
+        losses = subject.step()
+        history.step(subject.done, total, losses)
+        if subject.done in evaluations:
+            selection.evaluate(subject.done, trained)
+    return subject.record
+
+
+def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:
+    """Write the dev predictions and the trained tensors."""
+    arrays: dict[str, Any] = {}
+    for task, values in selection.predicted.items():
+        arrays[f"{task}.ids"] = np.array(dev[task].ids)
+        arrays[f"{task}.labels"] = np.array(dev[task].labels)
+        arrays[f"{task}.predictions"] = np.array(values)
+    with renamed(path / PREDICTIONS) as temporary, temporary.open("wb") as stream_:
+        np.savez_compressed(stream_, **arrays)
+    with renamed(path / CHECKPOINT) as temporary:
+        save_file({name: value.cpu() for name, value in selection.state.items()}, temporary)

@@ -1,0 +1,1 @@
+"""Study: from a matrix to the runs that are stored, those to do, and their training."""

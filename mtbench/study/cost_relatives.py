@@ -1,0 +1,217 @@
+"""Cost relatives: the stored runs and timings that tell most of what runs of a cell will take."""
+
+from __future__ import annotations
+
+import statistics
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass, field, replace
+from typing import Any, Literal
+
+from mtbench.matrix.configuration import SLOTS
+from mtbench.study.schedule import batch_sizes
+from mtbench.study.timings import CHEAP
+
+Grade = Literal["runs", "timing", "similar", "scaled", "rough"]
+"""By what a run is known: its cell was trained, or timed; so was a cell that costs as much; or one
+that has another budget or other evaluations, which are reckoned; or one that differs otherwise."""
+
+SCALED = frozenset({"train.steps", "train.epochs", "train.evaluations", "data.fraction"})
+"""Settings that change what a run costs in a way that can be reckoned."""
+
+
+@dataclass(frozen=True)
+class Breakdown:
+    """What the parts of a run take, its own process at work.
+
+    Attributes:
+        starting: seconds until the first step.
+        training: seconds of all steps.
+        evaluation: seconds of all evaluations, and of what is left to do after the last one.
+        steps, evaluations: how many.
+    """
+
+    starting: float
+    training: float
+    evaluation: float
+    steps: float
+    evaluations: float
+
+    @classmethod
+    def of_result(cls, result: Mapping[str, Any]) -> Breakdown:
+        """Return that of a stored run, from its result."""
+        cost = result["cost"]
+        seconds = cost["seconds"]
+        training, evaluation = seconds["training"], seconds["evaluation"]
+        starting = seconds["total"] - training - evaluation
+        return cls(starting, training, evaluation, cost["steps"], result["evaluations"])
+
+    @classmethod
+    def of_timing(cls, stored: Mapping[str, Any]) -> Breakdown:
+        """Return that of a run as a stored timing reckons it."""
+        timing, train = stored["timing"], stored["identity"]["config"]["train"]
+        steps = timing["run_steps"]
+        training = timing["run_s"] - timing["loading_s"] - timing["evaluation_s"]
+        evaluations = min(train.get("evaluations", 1), steps)
+        return cls(timing["loading_s"], training, timing["evaluation_s"], steps, evaluations)
+
+    @property
+    def seconds(self) -> float:
+        """All of them together."""
+        return self.starting + self.training + self.evaluation
+
+    def times(self, factor: float) -> Breakdown:
+        """Return the same parts, each so many times as long."""
+        return replace(
+            self,
+            starting=factor * self.starting,
+            training=factor * self.training,
+            evaluation=factor * self.evaluation,
+        )
+
+    def scaled(self, then: Mapping[str, Any], now: Mapping[str, Any]) -> Breakdown:
+        """Return it for another budget, batch size, fraction of the data or other evaluations.
+
+        A step is taken to cost as much as the examples in it.
+
+        Args:
+            then: the configuration of the run that it is of.
+            now: that of the run that it shall be of, whose budget is of the same kind or steps.
+        """
+        larger = _batch_size(now) / _batch_size(then)
+        steps = now["train"].get("steps")
+        if steps is None:
+            data = _fraction(now) / _fraction(then)
+            epochs = now["train"]["epochs"] / then["train"]["epochs"]
+            steps = self.steps * data * epochs / larger
+        evaluations = min(now["train"].get("evaluations", 1), steps)
+        return Breakdown(
+            self.starting,
+            self.training / self.steps * steps * larger,
+            self.evaluation / self.evaluations * evaluations,
+            steps,
+            evaluations,
+        )
+
+
+def mean(breakdowns: Iterable[Breakdown]) -> Breakdown:
+    """Return the mean of at least one, part by part."""
+    parts = zip(*map(astuple, breakdowns), strict=True)
+    return Breakdown(*map(statistics.fmean, parts))
+
+
+def _batch_size(config: Mapping[str, Any]) -> float:
+    tasks = config.get("tasks") or {"": None}
+    return statistics.fmean(batch_sizes(config["train"], tasks).values())
+
+
+def _fraction(config: Mapping[str, Any]) -> float:
+    return float(config.get("data", {}).get("fraction", 1))
+
+
+@dataclass
+class Family:
+    """Cells that cost about the same: what was measured of them, and the first one's identity."""
+
+    cell: str
+    identity: Mapping[str, Any]
+    runs: list[Breakdown] = field(default_factory=list)
+    timings: list[Breakdown] = field(default_factory=list)
+
+    @property
+    def took(self) -> Breakdown:
+        """What a run of one of the cells takes: what was trained tells more than a timing."""
+        return mean(self.runs or self.timings)
+
+
+@dataclass(frozen=True)
+class CostRelative:
+    """A family, and what a run of a cell of another one takes, reckoned from it.
+
+    Attributes:
+        differs: what of the two costs something and is not the same, such as ``"combiner"``.
+    """
+
+    cell: str
+    differs: Sequence[str]
+    took: Breakdown
+
+    @property
+    def grade(self) -> Grade:
+        return "scaled" if SCALED.issuperset(self.differs) else "rough"
+
+
+class CostRelatives:
+    """Finds among families the one that is nearest to a cell."""
+
+    def __init__(self, families: Sequence[Family]) -> None:
+        import numpy as np  # a tenth of a second, of which a plan without any needs nothing
+
+        self._families = families
+        leaves = [dict(_leaves(family.identity)) for family in families]
+        # A row a parameter, and one a part for parameters that no family has; a column a family.
+        paths = {path for found in leaves for path in found}
+        ordered = sorted(paths | {(part, "") for part, _ in paths})
+        self._rows = {path: number for number, path in enumerate(ordered)}
+        self._codes: dict[Any, int] = {}
+        rows = [[self._code(found.get(path)) for found in leaves] for path in ordered]
+        self._table = np.array(rows, dtype=np.int32)
+        parts = [part for part, _ in ordered]
+        self._parts = [
+            slice(parts.index(part), parts.index(part) + parts.count(part))
+            for part in dict.fromkeys(parts)
+            if part not in SCALED
+        ]
+        self._epochs = np.array([_epochs(family.identity) is not None for family in families])
+        self._timed = np.array([not family.runs for family in families], dtype=np.int64)
+
+    def nearest(self, identity: Mapping[str, Any]) -> CostRelative | None:
+        """Return the family that differs in the fewest parts, and in them the least.
+
+        What can be reckoned with counts less than what cannot. None where no family has a budget
+        that can be reckoned with: of steps, nobody knows here how many an epoch has.
+        """
+        usable = self._epochs | (_epochs(identity) is None)
+        if not usable.any():
+            return None
+        import numpy as np
+
+        leaves = dict(_leaves(identity))
+        asked = np.full((len(self._rows), 1), self._code(None), dtype=np.int32)
+        for path, value in leaves.items():
+            if path in self._rows:
+                asked[self._rows[path]] = self._codes.get(value, -1)
+            elif (path[0], "") in self._rows:
+                asked[self._rows[path[0], ""]] = -1
+        other = self._table != asked
+        other_parts = sum(other[part].any(axis=0) for part in self._parts)
+        distance = (other_parts * len(asked) + other.sum(axis=0)) * 2 + self._timed
+        nearest = self._families[np.where(usable, distance, distance.max() + 1).argmin()]
+        theirs = dict(_leaves(nearest.identity))
+        differing = [p for p in {**theirs, **leaves} if theirs.get(p) != leaves.get(p)]
+        took = nearest.took.scaled(nearest.identity["config"], identity["config"])
+        return CostRelative(nearest.cell, list(dict.fromkeys(part for part, _ in differing)), took)
+
+    def _code(self, value: str | None) -> int:
+        return self._codes.setdefault(value, len(self._codes))
+
+
+def _leaves(identity: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what decides the cost of a cell's runs for the most part: part, parameter, value."""
+    config = identity["config"]
+    for slot in SLOTS:
+        for key, value in config.get(slot, {}).items():
+            yield (slot, key), repr(value)
+    yield ("encoder", "weights"), repr(identity.get("weights"))
+    for task, parameters in config.get("tasks", {}).items():
+        for key, value in parameters.items():
+            yield ("tasks", f"{task}.{key}"), repr(value)
+    for task, fingerprints in identity.get("data", {}).items():
+        yield ("tasks", f"{task} data"), repr(sorted(fingerprints.items()))
+    for section in ("train", "data"):
+        for key, value in config.get(section, {}).items():
+            if value is not None and not (section == "train" and key in CHEAP):
+                yield (f"{section}.{key}", "value"), repr(value)
+
+
+def _epochs(identity: Mapping[str, Any]) -> Any:
+    return identity["config"]["train"].get("epochs")

@@ -1,0 +1,277 @@
+"""Durations: how long the runs of a plan will take, from what is stored."""
+
+import heapq
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from typing import Any
+
+from mtbench.devices import CPU, hardware
+from mtbench.store import Store, canonical, machine
+from mtbench.study.cost_relatives import (
+    Breakdown,
+    CostRelative,
+    CostRelatives,
+    Family,
+    Grade,
+    mean,
+)
+from mtbench.study.plan import Plan, PlannedCell
+from mtbench.study.timings import comparable, cost_signature, timing_key
+
+NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
+
+NAMED = 3
+"""Relatives that the line for people names."""
+
+
+@dataclass(frozen=True)
+class Expectation:
+    """What is known of a run before it is trained.
+
+    Attributes:
+        evaluations: most that it makes on dev.
+        took: what it will take; None where nothing is known.
+        grade: by what evidence; None where there is none.
+        relative: the nearest one, where that is the evidence.
+    """
+
+    key: str
+    cell: str
+    evaluations: int
+    took: Breakdown | None = None
+    grade: Grade | None = None
+    relative: CostRelative | None = None
+
+
+@dataclass(frozen=True)
+class Kin:
+    """Runs that are reckoned by one relative.
+
+    Attributes:
+        cell: the relative's name.
+        runs: how many.
+        differs: in what the relative differs; see ``cost_relatives.CostRelative``.
+        rough: whether it differs in more than can be reckoned with.
+    """
+
+    cell: str
+    runs: int
+    differs: Sequence[str]
+    rough: bool
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """How long the runs that are to do will take.
+
+    Attributes:
+        seconds: until they are done; None where nothing is known of any.
+        runs: whose duration is known.
+        unknown: runs that nothing is known of.
+        jobs: runs at a time.
+        evidence: of the known ones, how many by what (see ``cost_relatives.Grade``).
+        relatives: those that runs without better evidence are reckoned by.
+        expected: what is known of each run, in the order in which they are trained.
+    """
+
+    seconds: float | None
+    runs: int
+    unknown: int
+    jobs: int
+    evidence: Mapping[Grade, int] = field(default_factory=dict)
+    relatives: Sequence[Kin] = ()
+    expected: Sequence[Expectation] = field(default=(), repr=False, compare=False)
+
+    def record(self) -> dict[str, Any]:
+        """Return the estimate as JSON values, without the single runs."""
+        values = asdict(replace(self, expected=()))
+        del values["expected"]
+        return values
+
+    def text(self) -> str:
+        """Return the estimate as a line for people; empty where nothing is to do."""
+        total = self.runs + self.unknown
+        if not total:
+            return ""
+        have, them = ("has", "it") if self.unknown == 1 else ("have", "them")
+        missing = f"{self.unknown} {have} no timing yet" if self.runs else "no timing yet"
+        hint = f"{missing} (mtbench bench MATRIX measures {them})"
+        if self.seconds is None:
+            return hint
+        number = NUMBERS[self.jobs] if self.jobs < len(NUMBERS) else str(self.jobs)
+        runs = f"{self.runs} of {total} runs" if self.unknown else _runs(total)
+        known = f"about {duration(self.seconds)} for {runs}, {number} at a time"
+        by = "; ".join(filter(None, [_by(self.relatives, rough) for rough in (False, True)]))
+        known += f" ({by})" if by else ""
+        return f"{known}; {hint}" if self.unknown else known
+
+
+def estimate(plan: Plan, store: Store, jobs: int) -> Estimate:
+    """Return how long the runs of a plan that are to do will take, so many at a time.
+
+    The best evidence from a machine like this one counts, a run: stored runs of its cell with
+    other seeds; a timing of its cell; stored runs, then timings, of cells that cost about as
+    much (see ``timings.cost_signature``); its nearest relative (see ``cost_relatives``).
+    """
+    runs = plan.to_do()
+    if not runs:
+        return Estimate(0.0, 0, 0, jobs)
+    evidence = _Evidence.read(store, plan.device, runs[0][0].identity)
+    cells = {id(cell): cell for cell, _ in runs}
+    by_cell = {key: evidence.of(cell) for key, cell in cells.items()}
+    expected = [_expectation(cell, run.key, by_cell[id(cell)]) for cell, run in runs]
+    known = [(run, run.took.seconds) for run in expected if run.took is not None]
+    return Estimate(
+        makespan([], [seconds for _, seconds in known], jobs) if known else None,
+        len(known),
+        len(expected) - len(known),
+        jobs,
+        dict(Counter(run.grade for run, _ in known if run.grade is not None)),
+        _kin(run.relative for run, _ in known if run.relative is not None),
+        expected,
+    )
+
+
+def makespan(under_way: Iterable[float], waiting: Iterable[float], jobs: int) -> float:
+    """Return after how many seconds all runs are done, if each starts as soon as a place is free.
+
+    Args:
+        under_way: what each of the runs still needs that have begun.
+        waiting: what the others take, in their order.
+        jobs: runs at a time.
+    """
+    free = sorted(under_way)
+    free = [0.0] * (jobs - len(free)) + free
+    end = free[-1]
+    for seconds in waiting:
+        done = free[0] + seconds
+        heapq.heapreplace(free, done)
+        end = max(end, done)
+    return end
+
+
+_Known = tuple[Breakdown, Grade, CostRelative | None]
+
+
+def _expectation(cell: PlannedCell, key: str, known: _Known | None) -> Expectation:
+    evaluations = cell.identity["config"]["train"].get("evaluations", 1)
+    return Expectation(key, cell.name, evaluations, *(known or ()))
+
+
+@dataclass
+class _Evidence:
+    """What runs took on machines like this one: by cell, and by what decides costs."""
+
+    machine: Mapping[str, Any]
+    device: Mapping[str, str]
+    timings: dict[str, Breakdown] = field(default_factory=dict)
+    cells: dict[str, list[Breakdown]] = field(default_factory=dict)
+    families: dict[str, Family] = field(default_factory=dict)
+    nearest: dict[str, CostRelative | None] = field(default_factory=dict)
+    relatives: CostRelatives | None = None
+
+    @classmethod
+    def read(cls, store: Store, device: str, identity: Mapping[str, Any]) -> "_Evidence":
+        """Read what is stored of cells of the same engine as one."""
+        evidence = cls(machine(), hardware(device))
+        like_here = comparable(evidence.machine, evidence.device)
+        for key in sorted(store.keys()):
+            record = store.run(key).record()
+            result, request = record.result, record.request
+            if record.state != "done" or result is None or request is None:
+                continue
+            if "cost" not in result:
+                continue  # it has scores and says not what they cost
+            if comparable(request["machine"], _hardware_of(request, result)) == like_here:
+                took = Breakdown.of_result(result)
+                evidence.cells.setdefault(canonical(request["identity"]), []).append(took)
+                evidence._family(request).runs.append(took)
+        for key, stored in store.read_timings().items():
+            if comparable(stored["machine"], stored["device"]) == like_here:
+                took = evidence.timings[key] = Breakdown.of_timing(stored)
+                evidence._family(stored).timings.append(took)
+        same = [
+            family
+            for family in evidence.families.values()
+            if family.identity.get("numerics") == identity.get("numerics")
+        ]
+        evidence.relatives = CostRelatives(same) if same else None
+        return evidence
+
+    def _family(self, stored: Mapping[str, Any]) -> Family:
+        identity = stored["identity"]
+        family = Family(stored["cell"], identity)
+        return self.families.setdefault(cost_signature(identity), family)
+
+    def of(self, cell: PlannedCell) -> _Known | None:
+        """Return what a run of a cell takes, by the best evidence, or None without any."""
+        if self.relatives is None:
+            return None  # thousands of cells need not be written out to find nothing
+        text = canonical(cell.identity)
+        if text in self.cells:
+            return mean(self.cells[text]), "runs", None
+        if self.timings:
+            key = timing_key(cell.identity, self.machine, self.device)
+            if key in self.timings:
+                return self.timings[key], "timing", None
+        signature = cost_signature(cell.identity)
+        if signature in self.families:
+            return self.families[signature].took, "similar", None
+        if signature not in self.nearest:
+            self.nearest[signature] = self.relatives.nearest(cell.identity)
+        found = self.nearest[signature]
+        return None if found is None else (found.took, found.grade, found)
+
+
+def _hardware_of(request: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
+    """Return what a stored run was trained on, as ``devices.hardware`` tells it."""
+    described = {"type": request["identity"].get("device", CPU)}
+    name = result["cost"].get("device")
+    return described if name is None else {**described, "name": name}
+
+
+def _kin(relatives: Iterable[CostRelative]) -> tuple[Kin, ...]:
+    """Return relatives with the runs that are reckoned by them, most runs first."""
+    told = Counter((r.cell, tuple(r.differs), r.grade) for r in relatives)
+    return tuple(
+        Kin(cell, runs, differs, grade == "rough")
+        for (cell, differs, grade), runs in told.most_common()
+    )
+
+
+def _by(relatives: Sequence[Kin], rough: bool) -> str:
+    """Say how many runs are reckoned by relatives, and by which; empty where none is."""
+    named = Counter[str]()
+    for kin in relatives:
+        if kin.rough == rough:
+            named[kin.cell] += kin.runs
+    if not named:
+        return ""
+    runs = named.total()
+    their, relative = (
+        "its" if runs == 1 else "their",
+        "relative" if len(named) == 1 else "relatives",
+    )
+    shown = "; ".join(cell for cell, _ in named.most_common(NAMED))
+    more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
+    roughly = " roughly," if rough else ""
+    return f"{runs}{roughly} by {their} nearest stored {relative}: {shown}{more}"
+
+
+def _runs(count: int) -> str:
+    return "1 run" if count == 1 else f"{count} runs"
+
+
+def duration(seconds: float) -> str:
+    """Write a duration for people, such as ``2 h 10 min``."""
+    if seconds < 60:
+        return f"{max(1, round(seconds))} s"
+    minutes = round(seconds / 60)
+    if minutes < 60:
+        return f"{minutes} min"
+    hours, minutes = divmod(minutes, 60)
+    if hours < 48:
+        return f"{hours} h {minutes} min" if minutes else f"{hours} h"
+    days, hours = divmod(hours, 24)
+    return f"{days} days {hours} h" if hours else f"{days} days"

@@ -1,0 +1,204 @@
+"""Planned runs: the cells and runs of a plan, and what is to be said of them together."""
+
+from __future__ import annotations
+
+from collections.abc import Container, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+from mtbench.devices import CPU
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing
+from mtbench.matrix.configuration import Config
+from mtbench.matrix.designs import Stage
+from mtbench.store import State, Store, canonical, run_key
+from mtbench.study.relatives import Moved
+from mtbench.study.resolution import TaskEntry
+
+TOLD = 3
+"""Faults of cells that the last line of a command tells; the table has all."""
+
+
+@dataclass(frozen=True)
+class PlannedRun:
+    """A cell with a seed.
+
+    Attributes:
+        damage: what is wrong with what is stored of it; empty where nothing is.
+    """
+
+    key: str
+    seed: int
+    state: State
+    damage: str = ""
+
+
+@dataclass(frozen=True)
+class PlannedCell:
+    """A cell of the plan.
+
+    Attributes:
+        config: the resolved configuration; as it was written where the cell is broken.
+        tasks: by name; none where the cell is broken.
+        runs: one a seed; none where the cell is rejected or broken.
+        rejection: why the cell cannot be, or None.
+        caveats: what a reader of its scores must know.
+        identity: what the runs' keys were made from, seed aside.
+        providers: distribution and version behind each component.
+        fault: which plugin broke the cell, and how, or which parameter it lacks; or None.
+        against: name of the cell that it is compared with; empty for none.
+        levels: its place on each axis, by the axis's key; none where it comes of no axes.
+        unread: tasks whose data are not at hand, and why. Its runs and identity are then those
+            that are stored and agree in all else; without any, nothing is known of their data.
+        dispute: why none of the stored runs that agree was taken; empty where there is no
+            choice.
+        moved: of runs that are missing, by seed, the nearest stored one of this cell's name.
+    """
+
+    name: str
+    note: str
+    paper: Mapping[str, float]
+    config: Config
+    tasks: Mapping[str, TaskEntry]
+    runs: Sequence[PlannedRun]
+    rejection: str | None
+    caveats: Sequence[str]
+    identity: Mapping[str, Any]
+    providers: Mapping[str, str]
+    fault: str | None = None
+    against: str = ""
+    levels: Mapping[str, str] = field(default_factory=dict)
+    unread: Mapping[str, str] = field(default_factory=dict)
+    dispute: str = ""
+    moved: Mapping[int, Moved] = field(default_factory=dict)
+
+    @property
+    def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
+        """Why the cell has no runs: that it makes no sense, or that a part of it is broken."""
+        if self.fault is not None:
+            return "broken", self.fault
+        return ("rejected", self.rejection) if self.rejection is not None else None
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The runs of a matrix.
+
+    Attributes:
+        device: that they are trained on, such as ``"cuda:1"``.
+        design: that made the cells, such as ``"grid"``.
+        stages: of a staged search, as far as they can be told.
+        to_come: most cells that its later stages can add.
+        remarks: what a reader of plan or table must know of the search, or of the reference.
+    """
+
+    title: str
+    seeds: Sequence[int]
+    cells: Sequence[PlannedCell]
+    device: str = CPU
+    design: str = "grid"
+    stages: Sequence[Stage] = ()
+    to_come: int = 0
+    remarks: Sequence[str] = ()
+
+    def runs(self, *states: State) -> list[tuple[PlannedCell, PlannedRun]]:
+        """Return the runs in one of the states, each key once, in the plan's order."""
+        seen: dict[str, tuple[PlannedCell, PlannedRun]] = {}
+        for cell in self.cells:
+            for run in cell.runs:
+                if not states or run.state in states:
+                    seen.setdefault(run.key, (cell, run))
+        return list(seen.values())
+
+    def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
+        """Return the runs without a score; what failed or is damaged is trained again."""
+        return self.runs("missing", "failed", "running", "damaged")
+
+    def check_sound(self) -> None:
+        """Make sure that no cell is broken.
+
+        Raises:
+            PluginError: naming the plugins, or the parameters that are missing.
+        """
+        if told := faults([cell.fault for cell in self.cells]):
+            raise PluginError(told)
+
+    def check_complete(self) -> None:
+        """Make sure that every run of the plan is stored.
+
+        Raises:
+            PluginError: if a cell is broken.
+            NothingToCompare: if there is no run, because every cell was rejected, or a search
+                found no cell to go on with.
+            RunsMissing: if a run failed or was not trained.
+        """
+        counts = self.counts()
+        missing = counts["runs"] - counts["stored"]
+        damaged = f", {counts['damaged']} damaged" if counts["damaged"] else ""
+        unscored = (
+            f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed"
+            f"{damaged}); "
+            "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
+        )
+        if disputed := sum(bool(cell.dispute) for cell in self.cells):
+            unscored += f"; of {disputed} cell(s) stored runs fit, and the data tell which"
+        if told := faults([cell.fault for cell in self.cells]):
+            raise PluginError(f"{told}; {unscored}" if missing else told)
+        if not counts["runs"]:
+            raise NothingToCompare("every cell was rejected; the table says why")
+        if missing:
+            raise RunsMissing(unscored)
+        for stage in self.stages:
+            if stage.problem:
+                raise NothingToCompare(f"the search ends at {stage.axis}: {stage.problem}")
+
+    def counts(self) -> dict[str, int]:
+        """Count cells, those without runs by their reason, and runs (each key once) by state."""
+        runs = [run.state for _, run in self.runs()]
+        return {
+            "cells": len(self.cells),
+            "rejected": sum(cell.rejection is not None for cell in self.cells),
+            "broken": sum(cell.fault is not None for cell in self.cells),
+            "runs": len(runs),
+            "stored": runs.count("done"),
+            "failed": runs.count("failed"),
+            "running": runs.count("running"),
+            "damaged": runs.count("damaged"),
+            "to_do": runs.count("missing"),
+        }
+
+
+def faults(found: Sequence[str | None]) -> str:
+    """Say in one line how many of some cells are broken, and by what; empty where none is.
+
+    Args:
+        found: what is wrong with each of them, or None.
+    """
+    broken = [fault for fault in found if fault is not None]
+    if not broken:
+        return ""
+    told = list(dict.fromkeys(broken))
+    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
+    verb = "is" if len(broken) == 1 else "are"
+    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
+
+
+def planned_runs(
+    store: Store, identity: Mapping[str, Any], seeds: Sequence[int], keys: Container[str]
+) -> list[PlannedRun]:
+    """Look up the runs of a cell.
+
+    Args:
+        keys: that have a folder in the store.
+    """
+    text = canonical(identity)
+    wanted = [(seed, run_key(text, seed)) for seed in seeds]
+    return [
+        planned_run(store, key, seed) if key in keys else PlannedRun(key, seed, "missing")
+        for seed, key in wanted
+    ]
+
+
+def planned_run(store: Store, key: str, seed: int) -> PlannedRun:
+    """Look up a run."""
+    record = store.run(key).record()
+    return PlannedRun(key, seed, record.state, record.damage)

@@ -1,0 +1,58 @@
+"""The request of a run: all that a fresh process needs to train it, and what made it."""
+
+from collections.abc import Sequence
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+from mtbench.devices import CPU
+from mtbench.store import machine
+from mtbench.study.plan import PlannedCell, PlannedRun
+from mtbench.version import __version__
+
+PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers", "transformers")
+"""Packages that numbers pass through; a table that mixes their versions warns."""
+
+
+def request(
+    cell: PlannedCell,
+    run: PlannedRun,
+    plugins: Sequence[Path],
+    *,
+    matrix: str = "",
+    device: str = CPU,
+    blocked: Sequence[str] = (),
+) -> dict[str, Any]:
+    """Return the request of a run, which its process stores as ``run.json``.
+
+    Args:
+        plugins: plugin files that the process loads.
+        blocked: names of plugins that it leaves out.
+        matrix: title of the matrix for which the run is trained.
+        device: that it is trained on.
+    """
+    return {
+        "matrix": matrix,
+        "key": run.key,
+        "cell": cell.name,
+        "seed": run.seed,
+        "device": device,
+        "config": cell.config,
+        "identity": cell.identity,
+        "plugins": [str(file.resolve()) for file in plugins],
+        "blocked": list(blocked),
+        "providers": cell.providers,
+        "versions": versions(),
+        "machine": machine(),
+    }
+
+
+def versions() -> dict[str, str]:
+    """Return the versions of the harness and of the packages that numbers pass through."""
+    found = {"mtl-bench": __version__}
+    for package in PACKAGES:
+        try:
+            found[package] = version(package)
+        except PackageNotFoundError:
+            continue  # a plugin-only set-up may do without one of them
+    return found

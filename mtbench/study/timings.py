@@ -1,0 +1,209 @@
+"""Timings: what a step of each cell takes, as ``bench`` measures, shows and stores it."""
+
+from __future__ import annotations
+
+import hashlib
+import statistics
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from mtbench.matrix.configuration import Config
+from mtbench.store import Store, canonical
+
+CHEAP = frozenset({"lr", "warmup", "decay", "weight_decay", "clip_norm"})
+"""Keys of ``train`` that hardly change what a run costs."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """One timed step, and the matrix products that were timed after it.
+
+    Attributes:
+        seconds: of the step.
+        computing: of them, those inside gradients, combiner and optimiser; None on a GPU, which
+            computes while the harness goes on.
+        tokens: that went through the encoder.
+        flops, product_seconds: of the matrix products.
+    """
+
+    seconds: float
+    computing: float | None
+    tokens: int
+    flops: int
+    product_seconds: float
+
+
+@dataclass(frozen=True)
+class Footprint:
+    """What a cell's process tells of itself at the end.
+
+    Attributes:
+        flops_per_token: operations in the matrix products of a step, a token of it.
+        peak_mb: largest resident size of the process; None where the system does not tell.
+        peak_device_mb: most that torch had allocated on the GPU; None without one.
+        precision: type that most matrix products are computed in.
+        run_steps: steps of a whole run.
+        loading_s: seconds from the start of a run's process until its first step.
+        evaluation_s: seconds of all evaluations of a run, reckoned from a part of dev.
+    """
+
+    flops_per_token: float
+    peak_mb: float | None
+    peak_device_mb: float | None
+    precision: str
+    run_steps: int
+    loading_s: float
+    evaluation_s: float
+
+
+@dataclass(frozen=True, kw_only=True)
+class Timing(Footprint):
+    """What a step of a cell takes.
+
+    Attributes:
+        step_ms_median, step_ms_spread: median and interquartile range, in milliseconds.
+        tokens_per_s: median over the steps.
+        matmul_gflops: median rate of matrix products of the encoder's shapes, in 1e9 operations
+            a second; None for an encoder without linear layers.
+        matmul_share: the rate at which a step does its matrix products, over that one.
+        harness_share: part of the steps outside gradients, combiner and optimiser; None on a GPU.
+        run_s: seconds of a whole run by itself, reckoned from all this.
+    """
+
+    step_ms_median: float
+    step_ms_spread: float
+    tokens_per_s: float
+    matmul_gflops: float | None
+    matmul_share: float | None
+    harness_share: float | None
+    run_s: float
+
+
+@dataclass(frozen=True)
+class MeasuredCell:
+    """A cell of a bench: measured, failed (with its error and log), rejected, or broken."""
+
+    name: str
+    config: Config
+    timing: Timing | None = None
+    error: str | None = None
+    log: str = ""
+    rejection: str | None = None
+    fault: str | None = None
+
+    @property
+    def status(self) -> str:
+        if self.fault is not None:
+            return "broken"
+        if self.rejection is not None:
+            return "rejected"
+        return "done" if self.timing is not None else "failed"
+
+
+@dataclass(frozen=True)
+class Bench:
+    """The cells of a matrix with their timings.
+
+    Attributes:
+        device: on which, as ``devices.hardware`` tells it.
+        steps: that were timed, a cell.
+    """
+
+    title: str
+    machine: Mapping[str, Any]
+    device: Mapping[str, str]
+    versions: Mapping[str, str]
+    steps: int
+    cells: Sequence[MeasuredCell]
+
+    @property
+    def matmul_gflops(self) -> float | None:
+        """The median of the cells' rates."""
+        timings = [cell.timing for cell in self.cells if cell.timing is not None]
+        rates = [t.matmul_gflops for t in timings if t.matmul_gflops is not None]
+        return statistics.median(rates) if rates else None
+
+
+def summarise(samples: Sequence[Sample], footprint: Footprint) -> Timing:
+    """Return the timing of at least one step."""
+    seconds = [sample.seconds for sample in samples]
+    tokens_per_s = statistics.median(sample.tokens / sample.seconds for sample in samples)
+    rates = [s.flops / s.product_seconds for s in samples if s.product_seconds > 0]
+    rate = statistics.median(rates) if rates else None
+    step = statistics.median(seconds)
+    computing = [s.computing for s in samples if s.computing is not None]
+    return Timing(
+        **asdict(footprint),
+        step_ms_median=1e3 * step,
+        step_ms_spread=1e3 * _interquartile_range(seconds),
+        tokens_per_s=tokens_per_s,
+        matmul_gflops=None if rate is None else rate / 1e9,
+        matmul_share=None if rate is None else footprint.flops_per_token * tokens_per_s / rate,
+        harness_share=1 - sum(computing) / sum(seconds) if computing else None,
+        run_s=footprint.loading_s + footprint.run_steps * step + footprint.evaluation_s,
+    )
+
+
+def _interquartile_range(values: Sequence[float]) -> float:
+    if len(values) == 1:
+        return 0.0
+    lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
+    return upper - lower
+
+
+def timing_key(
+    identity: Mapping[str, Any], machine: Mapping[str, Any], device: Mapping[str, str]
+) -> str:
+    """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine.
+
+    Args:
+        device: as ``devices.hardware`` tells it.
+    """
+    text = canonical([identity, comparable(machine, device)])
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def comparable(machine: Mapping[str, Any], device: Mapping[str, str]) -> dict[str, Any]:
+    """Return what decides how fast a machine is, with one of its devices."""
+    kept = {key: value for key, value in machine.items() if key != "python"}
+    return {**kept, "device": dict(device)}
+
+
+def cost_signature(identity: Mapping[str, Any]) -> str:
+    """Return as text what decides the cost of a cell's runs for the most part.
+
+    That is encoder, tasks and their data, batch sizes, budget, evaluations, combiner, balancer,
+    device, threads and the engine; heads and the likes of a learning rate are left out.
+    """
+    config = dict(identity["config"])
+    config.pop("heads", None)
+    config["train"] = {k: v for k, v in config["train"].items() if k not in CHEAP}
+    # A store may hold runs of versions whose identity had other parts.
+    rest = {key: identity.get(key) for key in ("numerics", "device", "data", "weights")}
+    return canonical([config, rest])
+
+
+def store_timings(store: Store, bench: Bench, identities: Iterable[Mapping[str, Any]]) -> None:
+    """Store the timings of a bench, one file a cell, under keys without a seed.
+
+    Args:
+        identities: of the bench's cells, in their order.
+
+    Raises:
+        UsageError: if the store cannot be written.
+    """
+    for cell, identity in zip(bench.cells, identities, strict=True):
+        if cell.timing is None:
+            continue
+        timing = {
+            "cell": cell.name,
+            "config": cell.config,
+            "identity": identity,
+            "machine": bench.machine,
+            "device": bench.device,
+            "versions": bench.versions,
+            "steps": bench.steps,
+            "timing": asdict(cell.timing),
+        }
+        store.write_timing(timing_key(identity, bench.machine, bench.device), timing)

@@ -1,0 +1,181 @@
+"""Training: a schedule of steps over several tasks, taken one after the other."""
+
+import hashlib
+import time
+from collections.abc import Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from typing import Any
+
+import torch
+
+from mtbench.combination import ObservingCombiner
+from mtbench.data import order
+from mtbench.gradients.oracle import GradientOracle, Portion
+from mtbench.gradients.segments import Segments
+from mtbench.model.model import MultiTaskModel, TaskBatch
+from mtbench.protocols import Step
+from mtbench.randomness import derive
+from mtbench.training.examples import ExampleStream, TokenisedExamples
+from mtbench.training.observation import losses_after
+from mtbench.training.optimizer import Optimizer
+
+
+@dataclass
+class TrainingRecord:
+    """What a run went through.
+
+    Attributes:
+        examples: examples trained on, a task.
+        tokens: of these examples.
+        encoder_passes: forward passes of the encoder.
+        computing: seconds inside gradients, combiner and optimiser; what else a step takes is
+            the harness's own.
+        batches: SHA-256 over the sequence of batches: step, task and example ids.
+        order: SHA-256 a task over the ids in the order of its first pass, whether or not the run
+            goes through all of it; equal where two runs are paired.
+    """
+
+    examples: dict[str, int] = field(default_factory=dict)
+    tokens: int = 0
+    encoder_passes: int = 0
+    computing: float = 0.0
+    batches: str = ""
+    order: dict[str, str] = field(default_factory=dict)
+
+    def hashes(self) -> dict[str, Any]:
+        """Return what tells whether two runs saw the same data, as JSON values."""
+        return {"batches": self.batches, "order": self.order}
+
+
+@dataclass(frozen=True)
+class _Drawn:
+    """The examples of one step: which they are, and the micro-batches made of them."""
+
+    taken: Mapping[str, list[int]]
+    portions: Mapping[str, list[Portion]]
+
+
+class Trainer:
+    """Trains a model in place, step by step.
+
+    Args:
+        examples: each task's training set.
+        steps: the whole schedule.
+        oracle: leaves a step's combined gradient in ``.grad``.
+        config: the ``train`` section of the configuration.
+        seed: the run's.
+        observer: a combiner that is told what each update did.
+        ahead: whether a thread draws a step's examples while the step before it is computed; a
+            GPU gains by it, a CPU would only have its own threads disturbed.
+
+    Attributes:
+        steps: the whole schedule.
+        done: steps taken so far.
+        record: of them.
+    """
+
+    def __init__(
+        self,
+        model: MultiTaskModel,
+        examples: Mapping[str, TokenisedExamples],
+        steps: Sequence[Step],
+        *,
+        oracle: GradientOracle,
+        config: Mapping[str, Any],
+        seed: int,
+        observer: ObservingCombiner | None = None,
+        ahead: bool = False,
+    ) -> None:
+        self._model = model
+        self._examples = examples
+        self.steps = steps
+        self._oracle = oracle
+        self._observer = observer
+        self._micro_batch_size = config["micro_batch_size"]
+        self._seed = seed
+        self._streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
+        self._optimizer = Optimizer(model, config, len(steps))
+        self._batches = hashlib.sha256()
+        self._helper = ThreadPoolExecutor(max_workers=1) if ahead else None
+        self._next: Future[_Drawn] | None = None
+        self.done = 0
+        self.record = TrainingRecord(
+            dict.fromkeys(examples, 0),
+            batches=self._batches.hexdigest(),
+            order={task: _order(seed, task, e.ids) for task, e in examples.items()},
+        )
+
+    def step(self) -> dict[str, float]:
+        """Take the next step, and return each task's loss.
+
+        Raises:
+            NonFiniteLoss: if a loss is no finite number, before the update or, where a combiner
+                observes it, after it.
+        """
+        drawn = self._draw()
+        self._put_down(drawn.taken)
+        started = time.perf_counter()
+        self._seed_dropout()
+        self._model.train()  # an evaluation in between leaves the model in evaluation mode
+        losses = self._oracle.step(
+            self._forward, drawn.portions, step=self.done, total_steps=len(self.steps)
+        )
+        self._optimizer.step(self.done)
+        if self._observer is not None:
+            self._seed_dropout()
+            passes = self._oracle.passes(drawn.portions)
+            after = losses_after(self._forward, passes, step=self.done)
+            self._observer.observe(losses, after)
+        self.record.computing += time.perf_counter() - started
+        self.done += 1
+        return losses
+
+    def _seed_dropout(self) -> None:
+        torch.manual_seed(derive(self._seed, "dropout", self.done))
+
+    def _forward(
+        self, parts: Mapping[str, TaskBatch], segments: Segments | None
+    ) -> Mapping[str, torch.Tensor]:
+        self.record.encoder_passes += 1
+        return self._model.losses(parts, segments)
+
+    def _draw(self) -> _Drawn:
+        """Return this step's examples; where a helper draws ahead, have it begin the next."""
+        drawn = self._next.result() if self._next else self._examples_of(self.done)
+        self._next = None
+        if self._helper is not None and self.done + 1 < len(self.steps):
+            self._next = self._helper.submit(self._examples_of, self.done + 1)
+        return drawn
+
+    def _examples_of(self, index: int) -> _Drawn:
+        """Take each task's next examples, as many as a step asks for."""
+        taken = {task: self._streams[task].take(n) for task, n in self.steps[index].items()}
+        size = self._micro_batch_size
+        portions = {task: _portions(self._examples[task], i, size) for task, i in taken.items()}
+        return _Drawn(taken, portions)
+
+    def _put_down(self, taken: Mapping[str, list[int]]) -> None:
+        """Put down which examples the step to come is made of."""
+        for task, indices in taken.items():
+            examples = self._examples[task]
+            ids = "\0".join(examples.ids[i] for i in indices)
+            self._batches.update(f"{self.done}\0{task}\0{ids}\n".encode())
+            self.record.examples[task] += len(indices)
+            self.record.tokens += int(examples.lengths[indices].sum())
+        self.record.batches = self._batches.hexdigest()
+
+
+def _order(seed: int, task: str, ids: Sequence[str]) -> str:
+    """Return the digest of the order in which a task's first pass takes its examples."""
+    first = order(seed, task, 0, len(ids))
+    return hashlib.sha256("\0".join(ids[index] for index in first).encode()).hexdigest()
+
+
+def _portions(
+    examples: TokenisedExamples, indices: Sequence[int], largest: int | None
+) -> list[Portion]:
+    """Cut a task's part of a step into micro-batches, each with its share of the examples."""
+    size = largest or len(indices)
+    cuts = [indices[i : i + size] for i in range(0, len(indices), size)]
+    return [Portion(examples.batch(cut), len(cut) / len(indices)) for cut in cuts]

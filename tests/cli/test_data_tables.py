@@ -1,0 +1,365 @@
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from mtbench.cli.data_tables import (
+    LISTED,
+    MatrixData,
+    bad_row_records,
+    default_tasks,
+    doubtful_row_records,
+    errors,
+    of_matrix,
+    split_records,
+    token_records,
+    untokenised_records,
+)
+from mtbench.components.registry import Registry
+from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
+from mtbench.errors import PluginError, UsageError
+from mtbench.protocols import SPLITS, BadRow, Submission
+
+Install = Callable[..., Path]
+
+TRAIN = SplitStatus(
+    task="sst",
+    split="train",
+    published=8544,
+    rows=8500,
+    balance=ClassBalance({"bad": 0.25, "good": 0.75}),
+    fingerprint="0123456789abcdef",
+    layout="CS224N",
+    bad_rows=(BadRow("sst.csv", 7, "its label is empty"),),
+)
+DEV = SplitStatus(
+    task="sst",
+    split="dev",
+    published=1000,
+    rows=1101,
+    balance=ScoreBalance(2.345, 1.5, (1.0, 2.25, 4.0)),
+    fingerprint="f" * 64,
+    shared=12,
+)
+UNKNOWN = SplitStatus(
+    task="mine", split="test", published=None, rows=3, fingerprint="a" * 64, shared=0
+)
+MISSING = [
+    SplitStatus(task="pd", split=split, published=1, problem="no folder")
+    for split in ("train", "dev")
+]
+
+
+def test_split_records() -> None:
+    assert split_records([TRAIN, DEV, UNKNOWN]) == [
+        {
+            "task": "sst",
+            "split": "train",
+            "rows": "8500",
+            "published": "8544",
+            "difference": "-44",
+            "labels": "bad:25.0% good:75.0%",
+            "left out": "1",
+            "in train": "-",
+            "fingerprint": "0123456789ab",
+            "layout": "CS224N",
+        },
+        {
+            "task": "sst",
+            "split": "dev",
+            "rows": "1101",
+            "published": "1000",
+            "difference": "+101",
+            "labels": "mean 2.35, sd 1.50, quartiles 1.0 2.2 4.0",
+            "left out": "0",
+            "in train": "12",
+            "fingerprint": "f" * 12,
+            "layout": "-",
+        },
+        {
+            "task": "mine",
+            "split": "test",
+            "rows": "3",
+            "published": "-",
+            "difference": "-",
+            "labels": "-",
+            "left out": "0",
+            "in train": "0",
+            "fingerprint": "a" * 12,
+            "layout": "-",
+        },
+    ]
+
+
+def test_bad_rows_are_listed_up_to_a_number() -> None:
+    many = tuple(BadRow("pd.csv", line, "empty") for line in range(LISTED + 5))
+    split = SplitStatus(task="pd", split="train", published=None, rows=9, bad_rows=many)
+
+    records = bad_row_records([TRAIN, split])
+
+    assert records[0] == {
+        "task": "sst",
+        "split": "train",
+        "file": "sst.csv",
+        "line": "7",
+        "reason": "its label is empty",
+    }
+    assert len(records) == 1 + LISTED
+    assert records[-1]["line"] == str(LISTED - 1)
+    assert split_records([split])[0]["left out"] == str(LISTED + 5)
+
+
+def test_rows_in_doubt_are_listed_up_to_a_number() -> None:
+    rows = tuple(BadRow("pd.csv", line, "it may be two") for line in range(LISTED + 5))
+    split = SplitStatus(task="pd", split="train", published=None, rows=99, doubtful_rows=rows)
+
+    records = doubtful_row_records([TRAIN, split])
+
+    assert records[0] == {
+        "task": "pd",
+        "split": "train",
+        "file": "pd.csv",
+        "line": "0",
+        "reason": "it may be two",
+    }
+    assert len(records) == LISTED
+
+
+def test_a_split_that_cannot_be_read_has_the_reason_beside_it() -> None:
+    """Splits of one reason share a line."""
+    other = SplitStatus(task="pd", split="test", published=1, problem="no column")
+
+    records = split_records([*MISSING, other, TRAIN])
+
+    shown = ("task", "split", "rows", "published", "left out", "not readable")
+    assert [[record[column] for column in shown] for record in records] == [
+        ["pd", "train, dev", "-", "-", "-", "no folder"],
+        ["pd", "test", "-", "1", "-", "no column"],
+        ["sst", "train", "8500", "8544", "1", ""],
+    ]
+
+
+@pytest.mark.parametrize("needed", [True, False])
+def test_what_cannot_be_read_is_an_error_where_it_is_needed(needed: bool) -> None:
+    gone = [
+        SplitStatus(task="t", split=split, published=None, problem="gone", absent=True)
+        for split in SPLITS
+    ]
+    torn = [replace(split, problem="torn", absent=False) for split in gone]
+    rows = replace(TRAIN, task="t")
+
+    assert errors(gone, needed=needed) == (["t, train, dev: gone"] if needed else [])
+    assert errors([rows, *gone[1:]], needed=needed) == ["t, dev: gone"]
+    assert errors([rows, rows, gone[2]], needed=needed) == []
+    assert errors([rows, rows, torn[2]], needed=needed) == ["t, test: torn"]
+
+
+def test_a_tokenizer_that_fails_has_a_record_of_its_own() -> None:
+    tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", None, problem="too few words"))
+    status = replace(DEV, tokens=tokens)
+
+    assert [record["encoder"] for record in token_records([status])] == ["tiny"]
+    assert untokenised_records([status]) == [
+        {"encoder": "mine", "reason": "sst, dev: too few words"}
+    ]
+
+
+def test_the_built_in_tasks_without_a_folder() -> None:
+    tasks = default_tasks(Registry.load())
+
+    assert list(tasks) == [
+        "sst",
+        "pd",
+        "sts",
+        "cfimdb",
+        "sample-sst",
+        "sample-pd",
+        "sample-sts",
+    ]
+    statuses = status({name: tasks[name] for name in ("sst", "sample-sts")}, None)
+    assert [(r["task"], r["split"], r["rows"]) for r in split_records(statuses)] == [
+        ("sst", "train, dev, test", "-"),
+        ("sample-sts", "train", "480"),
+        ("sample-sts", "dev", "300"),
+        ("sample-sts", "test", "300"),
+    ]
+
+
+def test_the_real_data(cs224n: Path) -> None:
+    tasks = default_tasks(Registry.load())
+
+    records = split_records(status({"sst": tasks["sst"], "sts": tasks["sts"]}, cs224n))
+
+    assert [(r["task"], r["split"], r["rows"], r["difference"]) for r in records] == [
+        ("sst", "train", "8544", "+0"),
+        ("sst", "dev", "1101", "+0"),
+        ("sst", "test", "2210", "+0"),
+        ("sts", "train", "6040", "-1"),
+        ("sts", "dev", "863", "-1"),
+        ("sts", "test", "1725", "-1"),
+    ]
+
+
+PLUGIN = """
+from mtbench.api import Parameters, TaskSpec, hookimpl
+
+
+class File(Parameters):
+    file: str
+
+
+class Task:
+    def __init__(self, parameters):
+        self.parameters = parameters
+
+
+@hookimpl
+def mtbench_tasks():
+    return [
+        TaskSpec(name="sst", summary="", target=Task),
+        TaskSpec(name="from-file", summary="", target=Task, parameters=File),
+        TaskSpec(name="mine", summary="", target="TARGET"),
+    ]
+"""
+
+
+def test_tasks_of_plugins(install: Install) -> None:
+    """One that must be told something is left out; of two with one name both are there."""
+    install("fake", PLUGIN.replace("TARGET", "fake:Task"))
+
+    tasks = default_tasks(Registry.load())
+
+    assert type(tasks["fake/sst"]) is type(tasks["mine"])
+    assert tasks["mtl-bench/sst"].describe().submission == Submission("sst", "Predicted_Sentiment")
+    assert {"from-file", "sst"} & {*tasks} == set()
+
+
+def test_a_task_that_cannot_be_imported(install: Install) -> None:
+    install("fake", PLUGIN.replace("TARGET", "no_such_module:Task"))
+
+    with pytest.raises(PluginError, match="task 'mine' of fake: ModuleNotFoundError"):
+        default_tasks(Registry.load())
+
+
+# --- of a matrix ------------------------------------------------------------------------------
+
+
+def test_the_tasks_of_a_matrix_and_its_folder(tmp_path: Path) -> None:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        f"""
+        [base]
+        tasks = ["sample-sst", {{ name = "sample-sts", as = "sts", train = 9 }}]
+        data = {{ dir = "{tmp_path}" }}
+        [axes]
+        combiner = ["sum", "pcgrad"]
+        """
+    )
+
+    given = of_matrix(matrix, Registry.load())
+
+    assert (list(given.tasks), given.folder) == (["sample-sst", "sts"], tmp_path)
+    assert split_records(status(given.tasks, given.folder))[3]["rows"] == "9"
+
+
+def test_a_name_of_two_tasks_is_refused(tmp_path: Path) -> None:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        """
+        [base]
+        tasks = ["sample-sst"]
+        [axes]
+        tasks = [[{ name = "sample-sst", train = 8 }], [{ name = "sample-sst", train = 9 }]]
+        """
+    )
+
+    with pytest.raises(UsageError, match="'sample-sst' is not the same task in every cell"):
+        of_matrix(matrix, Registry.load())
+
+
+# --- its tokens -------------------------------------------------------------------------------
+
+
+def matrix_with(tmp_path: Path, axes: str) -> MatrixData:
+    matrix = tmp_path / "study.toml"
+    matrix.write_text(
+        f"""
+        [base]
+        tasks = ["sample-sst", "sample-sts"]
+        [axes]
+        {axes}
+        """
+    )
+    return of_matrix(matrix, Registry.load())
+
+
+def ways(given: MatrixData) -> dict[str, list[tuple[str, str]]]:
+    return {
+        task: [(way.encoder, way.pair) for way in found]
+        for task, found in given.tokenisations.items()
+    }
+
+
+def test_the_ways_in_which_a_matrix_tokenises_its_tasks(tmp_path: Path) -> None:
+    """What changes no token id makes no other way."""
+    given = matrix_with(
+        tmp_path,
+        """
+        encoder = ["tiny", { name = "tiny", dropout = 0.2 }, { name = "tiny", max_tokens = 9 }]
+        heads.sample-sts = ["linear", { name = "linear", pair = "joined" }]
+        """,
+    )
+
+    short = "tiny{max_tokens=9}"
+    assert ways(given) == {
+        "sample-sst": [("tiny", "separate"), (short, "separate")],
+        "sample-sts": [
+            *(("tiny", "separate"), ("tiny", "joined")),
+            *((short, "separate"), (short, "joined")),
+        ],
+    }
+    assert not given.without_tokenizer
+
+
+def test_a_cell_that_is_rejected_tokenises_nothing(tmp_path: Path) -> None:
+    given = matrix_with(
+        tmp_path,
+        'heads.sample-sts = ["cosine", { name = "cosine", pair = "joined" }]',
+    )
+
+    assert ways(given)["sample-sts"] == [("tiny", "separate")]
+
+
+def test_an_encoder_without_a_checkpoint_is_told_and_the_others_tokenise(tmp_path: Path) -> None:
+    given = matrix_with(
+        tmp_path, 'encoder = ["tiny", { name = "minbert", checkpoint = "./nowhere" }]'
+    )
+
+    assert ways(given) == {task: [("tiny", "separate")] for task in ("sample-sst", "sample-sts")}
+    (record,) = given.without_tokenizer
+    assert record["encoder"] == "minbert{checkpoint=./nowhere}"
+    assert "'./nowhere'" in record["reason"]
+
+
+def test_a_record_a_split_and_way(tmp_path: Path) -> None:
+    tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", "joined", 0, 1))
+
+    assert token_records([replace(DEV, tokens=tokens), TRAIN, *MISSING]) == [
+        {
+            "task": "sst",
+            "split": "dev",
+            "encoder": "tiny",
+            "pair": "-",
+            "cut": "3",
+            "empty": "0",
+        },
+        {
+            "task": "sst",
+            "split": "dev",
+            "encoder": "mine",
+            "pair": "joined",
+            "cut": "0",
+            "empty": "1",
+        },
+    ]

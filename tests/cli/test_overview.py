@@ -1,0 +1,235 @@
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.cli.options import FORMATS
+from mtbench.cli.overview import STATUS_FORMATS, metric_records, number, run_details, runs
+from mtbench.store import HISTORY, REQUEST, RunFolder, Store, canonical, run_key
+from mtbench.system.files import write_json
+
+IDENTITY = {"numerics": 2, "data": {}, "weights": None, "code": {}}
+
+
+def key(cell: str = "a cell", seed: int = 0) -> str:
+    return run_key(canonical({**IDENTITY, "config": cell}), seed)
+
+
+SCORES = {
+    "dev": {"sst": {"accuracy": 0.25, "macro_f1": 0.1}, "sts": {"pearson": None}},
+    "train": {"sst": {"accuracy": 1.0, "macro_f1": 0.98765}, "sts": {"pearson": -0.5}},
+}
+DONE = {
+    "status": "done",
+    "scores": SCORES,
+    "overall": None,
+    "untrained": ["sts"],
+    "cost": {"steps": 3, "seconds": {"training": 1.23456, "total": 2.0}},
+}
+FAILED = {"status": "failed", "error": "NonFiniteLoss: no", "traceback": "Traceback ..."}
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+def run(store: Store, cell: str = "a cell", seed: int = 0, result: Any = None) -> RunFolder:
+    """Make a stored run, with a result or without."""
+    folder = store.run(key(cell, seed))
+    folder.path.mkdir(parents=True)
+    request = {
+        "matrix": "a study",
+        "key": folder.key,
+        "identity": {**IDENTITY, "config": cell},
+        "plugins": [],
+        "blocked": [],
+        "machine": {},
+        "cell": cell,
+        "seed": seed,
+        "config": {
+            "combiner": {"name": "sum", "rate": None},
+            "heads": {"sst": {"name": "h"}},
+            "tasks": {},
+            "data": {},
+        },
+        "providers": {"combiner": "mtbench 1"},
+        "versions": {"torch": "2"},
+        "device": "cpu",
+    }
+    write_json(folder.path / REQUEST, request)
+    if result is not None:
+        folder.end(result)
+    return folder
+
+
+def all_of(store: Store) -> list[tuple[RunFolder, None]]:
+    return [(store.run(name), None) for name in store.keys()]  # noqa: SIM118 - no dict
+
+
+ENDED = "2026-01-02T03:04:05.678+00:00"
+
+
+def four(store: Store) -> None:
+    """Store a run in each of four states."""
+    run(store, "b", 0, {**DONE, "overall": 0.123456, "ended": ENDED})
+    run(store, "a", 10, {**DONE, "ended": ENDED})
+    run(store, "a", 9, {**FAILED, "ended": ENDED})
+    run(store, "a", 0)
+
+
+def test_runs_stand_by_cell_and_seed(store: Store) -> None:
+    four(store)
+
+    records = runs(all_of(store))
+
+    assert [list(record.values()) for record in records] == [
+        [key("a", 0), "a study", "a", 0, "cpu", "missing", None, None, ""],
+        [key("a", 9), "a study", "a", 9, "cpu", "failed", None, ENDED, "NonFiniteLoss: no"],
+        [key("a", 10), "a study", "a", 10, "cpu", "done", None, ENDED, ""],
+        [key("b", 0), "a study", "b", 0, "cpu", "done", 0.123456, ENDED, ""],
+    ]
+    assert json.loads(STATUS_FORMATS["json"](records)) == records
+
+
+def test_runs_are_shown_to_the_second_and_three_digits(store: Store) -> None:
+    four(store)
+
+    _, _, *lines = STATUS_FORMATS["rich"](runs(all_of(store))).splitlines()
+
+    assert [re.split(r" {2,}", line.strip())[3:] for line in lines] == [
+        ["0", "cpu", "missing", "-", "-"],
+        ["9", "cpu", "failed", "-", "2026-01-02 03:04:05", "NonFiniteLoss: no"],
+        ["10", "cpu", "done", "undefined", "2026-01-02 03:04:05"],
+        ["0", "cpu", "done", "0.123", "2026-01-02 03:04:05"],
+    ]
+
+
+def test_there_is_a_rendering_for_every_format(store: Store) -> None:
+    four(store)
+    records = runs(all_of(store))
+
+    assert tuple(STATUS_FORMATS) == FORMATS
+    assert all("NonFiniteLoss" in show(records) for show in STATUS_FORMATS.values())
+
+
+def test_runs_are_chosen_by_cell_and_state(store: Store) -> None:
+    four(store)
+
+    def chosen(expression: str | None, *states: Any) -> list[tuple[str, int]]:
+        return [(r["cell"], r["seed"]) for r in runs(all_of(store), expression, states)]
+
+    assert chosen("not a") == [("b", 0)]
+    assert chosen(None, "failed", "missing") == [("a", 0), ("a", 9)]
+    assert chosen("a", "done") == [("a", 10)]
+    assert chosen("nothing") == chosen("b", "failed") == []
+
+
+def test_what_a_plan_calls_a_run_counts(store: Store) -> None:
+    folder = run(store, "older name", 0, DONE)
+    planned = {"matrix": "m", "cell": "new name", "seed": 0, "device": "cpu"}
+    to_come = store.run("f" * 64)
+
+    records = runs([(folder, planned), (to_come, {**planned, "seed": 1})], "new")
+
+    assert [(r["matrix"], r["cell"], r["seed"], r["state"]) for r in records] == [
+        ("m", "new name", 0, "done"),
+        ("m", "new name", 1, "missing"),
+    ]
+    assert run_details(to_come, planned)[0]["cell"] == "new name [seed 0]"
+
+
+def test_what_nobody_can_read_is_listed_too(store: Store) -> None:
+    (run(store, "a", 0).path / REQUEST).write_text("{")
+    (store.runs / "fo\udce9reign\n").mkdir()
+    (store.runs / "fo\udce9reign\n" / REQUEST).write_text('{"cell": NaN, "seed": 1e999}')
+
+    run(store, "b", 0, {**DONE, "overall": "high"})
+    run(store, "c", 0, {**FAILED, "ended": 5})
+
+    records = runs(all_of(store))
+
+    assert [record["state"] for record in records] == ["damaged", "damaged", "damaged", "failed"]
+    shown = json.loads(STATUS_FORMATS["json"](records))
+    assert [record["seed"] for record in shown] == [None, None, 0, 0]
+    for show in STATUS_FORMATS.values():
+        show(records).encode()
+
+
+def test_a_run_under_way_is_running(store: Store) -> None:
+    folder = run(store)
+
+    with folder.owned():
+        assert [record["state"] for record in runs(all_of(store))] == ["running"]
+
+
+def test_a_folder_without_a_request_is_no_run(store: Store) -> None:
+    store.run(key()).path.mkdir(parents=True)
+
+    assert runs(all_of(store)) == []
+
+
+def test_details_of_a_run_that_is_done(store: Store) -> None:
+    lines, table = run_details(run(store, seed=7, result=DONE))
+
+    assert lines == {
+        "run": key(seed=7),
+        "state": "done",
+        "matrix": "a study",
+        "cell": "a cell [seed 7]",
+        "device": "cpu",
+        "combiner": "name sum",
+        "heads": "sst name h",
+        "tasks": "",
+        "data": "",
+        "plugins": "mtbench 1",
+        "versions": "torch 2",
+        "cost, steps": "3",
+        "cost, seconds": "training 1.235, total 2",
+        "untrained": "sts",
+        "test labels": "never read",
+    }
+    assert table == metric_records(SCORES, {"dev": None})
+
+
+def test_details_tell_how_often_test_labels_were_read(store: Store) -> None:
+    folder = run(store, result=DONE)
+    other = key("another cell")
+    for read, time in ((key(), "2026-01-02"), (other, "2026-01-03"), (key(), "2026-01-04")):
+        store.log_test_use({"run": read, "time": time, "matrix": "a study"})
+
+    assert run_details(folder)[0]["test labels"] == "read 2 times, last at 2026-01-04"
+
+
+def test_details_of_a_run_that_failed(store: Store) -> None:
+    lines, table = run_details(run(store, result=FAILED))
+
+    assert (lines["state"], lines["error"], table) == ("failed", "NonFiniteLoss: no", [])
+
+
+def test_details_of_a_run_under_way_tell_its_last_event(store: Store) -> None:
+    folder = run(store)
+    event = {"event": "step", "step": 3, "total": 4}
+    (folder.path / HISTORY).write_text(f"{json.dumps({'event': 'phase'})}\n{json.dumps(event)}\n")
+
+    lines, table = run_details(folder)
+
+    assert (json.loads(lines["last event"]), table) == (event, [])
+
+
+def test_records_of_metrics() -> None:
+    assert metric_records(SCORES, {"dev": 0.5}) == [
+        {"task": "sst", "metric": "accuracy", "dev": "0.250", "train": "1.000"},
+        {"task": "sst", "metric": "macro_f1", "dev": "0.100", "train": "0.988"},
+        {"task": "sts", "metric": "pearson", "dev": "undefined", "train": "-0.500"},
+        {"task": "overall", "metric": "", "dev": "0.500", "train": ""},
+    ]
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(None, "undefined"), (0.12345, "0.123"), (-1, "-1.000"), (0.0005, "0.001")]
+)
+def test_numbers(value: float | None, text: str) -> None:
+    assert number(value) == text

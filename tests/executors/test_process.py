@@ -1,0 +1,572 @@
+import errno
+import io
+import json
+import os
+import platform
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, BinaryIO, ClassVar
+
+import pytest
+
+from mtbench.components.registry import Registry
+from mtbench.executors import process as executors
+from mtbench.executors.process import WAITING_FOR, Job, default_jobs, run_all
+from mtbench.matrix.configuration import overlay
+from mtbench.matrix.file import NamedCell
+from mtbench.store import (
+    CHECKPOINT,
+    HISTORY,
+    LOG,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    RunFolder,
+    Store,
+)
+from mtbench.study.planner import Planner
+from mtbench.study.requests import request
+from mtbench.system.processes import UNWRITTEN
+
+DONE = {"status": "done"}
+
+
+@dataclass
+class Recorder:
+    """An observer that remembers what it saw, and may interrupt."""
+
+    interrupt: Callable[[Job], bool] = lambda job: False
+    came: list[str] = field(default_factory=list)
+    events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+
+    def started(self, job: Job) -> None:
+        self.came.append(f"{job.name} started")
+
+    def progressed(self, job: Job, event: dict[str, Any]) -> None:
+        self.events.append((job.name, event))
+        if self.interrupt(job):
+            raise KeyboardInterrupt
+
+    def finished(self, job: Job, result: dict[str, Any]) -> None:
+        self.came.append(f"{job.name} finished")
+        self.results[job.name] = result
+
+
+# --- processes that are none ------------------------------------------------------------------
+
+
+class Process:
+    """Stands for a run's process: ends, when it is looked at for the second time, as it is told.
+
+    Attributes:
+        status: its exit status.
+        result: what it writes, or None.
+        prints: what it prints.
+    """
+
+    made: ClassVar[list["Process"]] = []
+    status: ClassVar[int] = 0
+    result: ClassVar[dict[str, Any] | None] = DONE
+    prints: ClassVar[bytes] = b""
+
+    def __init__(self, command: list[Any], *, stdout: BinaryIO, **options: Any) -> None:
+        *self.command, folder, self.request_file, self.plugin = command
+        self.options = options
+        self.stdin = io.BytesIO()
+        self.folder = RunFolder(Path(folder))
+        self.request = json.loads(Path(self.request_file).read_text())
+        stdout.write(self.prints)
+        self.looks = 0
+        self.done: list[str] = []
+        self.returncode: int | None = None
+        Process.made.append(self)
+
+    def poll(self) -> int | None:
+        self.looks += 1
+        if self.looks == 2:
+            self.returncode = self.status
+            if self.result is not None:
+                self.folder.end(self.result)
+        return self.returncode
+
+    def terminate(self) -> None:
+        self.done.append("terminate")
+
+    def wait(self) -> int:
+        self.done.append("wait")
+        return 0
+
+
+@pytest.fixture
+def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+    """Let runs be such processes; the list has those that were started."""
+    made: list[Process] = []
+    monkeypatch.setattr(Process, "made", made)
+    monkeypatch.setattr(executors.subprocess, "Popen", Process)
+    monkeypatch.setattr(executors, "POLL_SECONDS", 0)
+    return made
+
+
+@pytest.fixture
+def jobs(tmp_path: Path) -> list[Job]:
+    store = Store(tmp_path)
+    return [
+        Job(name, store, name, threads=3, request={"of": name, "plugins": ["a.py"]})
+        for name in "abc"
+    ]
+
+
+def note_event(job: Job, *lines: str) -> None:
+    job.folder.path.mkdir(parents=True)
+    (job.folder.path / HISTORY).write_text("\n".join(lines))
+
+
+@pytest.mark.parametrize(
+    ("at_a_time", "came"),
+    [
+        (1, "a started|a finished|b started|b finished|c started|c finished"),
+        (2, "a started|b started|a finished|b finished|c started|c finished"),
+        (9, "a started|b started|c started|a finished|b finished|c finished"),
+    ],
+)
+def test_runs_come_in_order_and_so_many_at_a_time(
+    processes: list[Process], jobs: list[Job], at_a_time: int, came: str
+) -> None:
+    recorder = Recorder()
+
+    run_all(jobs, at_a_time, recorder)
+
+    assert recorder.came == came.split("|")
+    assert {name: result["status"] for name, result in recorder.results.items()} == {
+        "a": "done",
+        "b": "done",
+        "c": "done",
+    }
+    assert [process.done for process in processes] == [[], [], []]
+
+
+def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None:
+    run_all(jobs[:1], 1, Recorder())
+
+    (process,) = processes
+    assert process.command == [sys.executable, "-P", "-m", "mtbench.runs.worker"]
+    assert process.folder == jobs[0].folder
+    assert process.request == {"of": "a", "plugins": ["a.py"]}
+    assert process.plugin == "a.py"
+    assert process.options["stderr"] == subprocess.STDOUT
+    assert process.options["stdin"] == subprocess.PIPE
+    assert process.stdin.closed
+    environment = process.options["env"]
+    given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
+    given["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # whatever the console's is
+    assert environment.items() >= (os.environ | given).items()
+    assert environment["MKL_NUM_THREADS"] == "3"
+    assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
+    assert int(environment["MALLOC_TRIM_THRESHOLD_"]) > 1 << 36  # more than a run ever frees
+    assert int(environment["MALLOC_MMAP_THRESHOLD_"]) == 32 << 20  # the most that all take
+
+
+def test_an_attempt_leaves_nothing_of_its_own(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Process, "prints", b"a warning")
+
+    run_all(jobs, 2, Recorder())
+
+    for job in jobs:
+        assert [file.name for file in job.folder.path.iterdir()] == [RESULT]
+
+
+def test_progress_is_the_newest_event(processes: list[Process], jobs: list[Job]) -> None:
+    begun, done = (json.dumps({"event": "step", "step": step, "total": 3}) for step in (1, 2))
+    note_event(jobs[1], begun, done, '{"ev')
+    recorder = Recorder()
+
+    run_all(jobs, 3, recorder)
+
+    assert recorder.events == [("b", json.loads(done))]
+
+
+@pytest.mark.parametrize(
+    ("death", "told"),
+    [
+        ((-11, b"Error\n"), ("was ended by signal 11 (SIGSEGV)", "Error\n")),
+        ((3, b""), ("ended with status 3", "of its log")),
+    ],
+)
+def test_a_process_that_dies_without_a_word_is_a_failed_run(
+    processes: list[Process],
+    jobs: list[Job],
+    monkeypatch: pytest.MonkeyPatch,
+    death: tuple[int, bytes],
+    told: tuple[str, str],
+) -> None:
+    status, prints = death
+    how, traceback = told
+    monkeypatch.setattr(Process, "status", status)
+    monkeypatch.setattr(Process, "result", None)
+    monkeypatch.setattr(Process, "prints", prints)
+    for job in jobs:
+        job.folder.path.mkdir(parents=True)
+        (job.folder.path / LOG).write_text("of its log")
+    recorder = Recorder()
+
+    run_all(jobs, 2, recorder)
+
+    for job in jobs:
+        result = job.folder.read(RESULT)
+        assert result is not None
+        assert result.pop("ended").endswith("+00:00")
+        del result["key"], result["digest"]
+        assert result == recorder.results[job.name]
+        assert result == {
+            "status": "failed",
+            "error": f"the run's process {how} and left no result",
+            "traceback": traceback,
+        }
+
+
+def test_a_failure_is_reported_as_it_is(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failed = {"status": "failed", "error": "of today", "traceback": "..."}
+    monkeypatch.setattr(Process, "result", failed)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+
+    assert failed.items() <= recorder.results["a"].items()
+
+
+def test_the_failure_before_is_not_taken_for_this_one(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    jobs[0].folder.path.mkdir(parents=True)
+    jobs[0].folder.end({"status": "failed", "error": "of yesterday"})
+    monkeypatch.setattr(Process, "status", -15)
+    monkeypatch.setattr(Process, "result", None)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+
+    assert recorder.results["a"]["error"].startswith("the run's process was ended by signal 15")
+    stored = jobs[0].folder.read(RESULT)
+    assert stored is not None
+    assert stored["error"] == recorder.results["a"]["error"]
+
+
+def test_a_process_that_dies_spoils_no_score_and_no_run_of_another(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Process, "status", -15)
+    monkeypatch.setattr(Process, "result", None)
+    stored, under_way = jobs[:2]
+    for job in (stored, under_way):
+        job.folder.path.mkdir(parents=True)
+    stored.folder.end(DONE)  # by another process, at the last moment
+
+    with under_way.folder.lock():
+        run_all([stored, under_way], 2, Recorder())
+
+    assert stored.folder.state() == "done"
+    assert under_way.folder.read(RESULT) is None
+
+
+def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
+    processes: list[Process], jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the first two are tried, a file lies in the place of all runs."""
+    monkeypatch.setattr(Process, "status", UNWRITTEN)
+    monkeypatch.setattr(Process, "result", None)
+    runs = jobs[0].store.runs
+
+    class Spoiling(Recorder):
+        def progressed(self, job: Job, event: dict[str, Any]) -> None:
+            shutil.rmtree(runs)
+            runs.write_text("")
+
+        def finished(self, job: Job, result: dict[str, Any]) -> None:
+            super().finished(job, result)
+            if job.name == "b":
+                runs.unlink()
+
+    note_event(jobs[0], '{"event": "phase", "phase": "loading"}', "")
+    recorder = Spoiling()
+
+    run_all(jobs, 1, recorder)
+
+    told = {name: result["error"] for name, result in recorder.results.items()}
+    cannot = f"the store {tmp_path} cannot be written: "
+    unwritten = "the run's process could not write to the store and left no result"
+    assert list(told) == ["a", "b", "c"]
+    assert told["a"].startswith(f"{unwritten}; {cannot}")
+    assert told["b"].startswith(f"its process cannot be started: {cannot}")
+    assert told["c"] == unwritten
+    assert jobs[2].folder.state() == "failed"
+
+
+def test_a_run_for_which_the_system_has_no_process_fails_and_leaves_nothing(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def popen(*_: Any, **__: Any) -> None:
+        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
+
+    monkeypatch.setattr(executors.subprocess, "Popen", popen)
+    recorder = Recorder()
+
+    run_all(jobs, 2, recorder)
+
+    assert {result["error"] for result in recorder.results.values()} == {
+        "its process cannot be started: [Errno 11] Resource temporarily unavailable"
+    }
+    assert [list(job.folder.path.iterdir()) for job in jobs] == [[], [], []]
+
+
+def test_a_log_that_cannot_be_read_hides_no_failure(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(Process, "status", 3)
+    monkeypatch.setattr(Process, "result", None)
+    (jobs[0].folder.path / LOG).mkdir(parents=True)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+
+    assert recorder.results["a"]["status"] == jobs[0].folder.state() == "failed"
+
+
+@pytest.mark.parametrize("status", [120, -11])
+def test_a_process_that_dies_on_its_way_out_leaves_its_result(
+    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    """As Python does with 120 where a full disk does not take the last of the log."""
+    failed = {"status": "failed", "error": "no space left", "traceback": "..."}
+    monkeypatch.setattr(Process, "status", status)
+    recorder = Recorder()
+
+    run_all(jobs[:1], 1, recorder)
+    monkeypatch.setattr(Process, "result", failed)
+    run_all(jobs[1:2], 1, recorder)
+
+    assert recorder.results["a"]["status"] == "done"
+    assert recorder.results["b"]["error"] == "no space left"
+
+
+def test_an_interrupt_ends_what_is_under_way_and_begins_nothing(
+    processes: list[Process], jobs: list[Job]
+) -> None:
+    note_event(jobs[1], '{"event": "phase", "phase": "loading"}', "")
+    recorder = Recorder(interrupt=lambda job: job.name == "b")
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all(jobs, 2, recorder)
+
+    assert recorder.came == ["a started", "b started"]
+    assert [process.done for process in processes] == [["terminate", "wait"]] * 2
+    assert [job.folder.state() for job in jobs] == ["missing"] * 3
+    files = {file.name for job in jobs[:2] for file in job.folder.path.iterdir()}
+    assert files == {HISTORY}
+
+
+def test_nothing_to_do(processes: list[Process]) -> None:
+    run_all([], 2, Recorder())
+
+    assert processes == []
+
+
+def test_as_many_runs_as_the_cores_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+    assert [default_jobs(threads, "cpu") for threads in (1, 2, 3, 8, 16)] == [8, 4, 2, 1, 1]
+
+    monkeypatch.delattr(os, "sched_getaffinity")
+    monkeypatch.setattr(os, "cpu_count", lambda: 6)
+    assert default_jobs(2, "cpu") == 3
+
+
+def test_a_cuda_device_takes_one_run_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(os, "sched_getaffinity", lambda pid: set(range(8)), raising=False)
+
+    assert default_jobs(1, "cuda:0") == 1
+
+
+# --- processes that are -----------------------------------------------------------------------
+
+TROUBLE = """
+import os
+import signal
+
+from torch import nn
+
+from mtbench.api import HeadSpec, hookimpl
+
+
+class Killed(nn.Module):
+    def __init__(self, width, task, parameters):
+        super().__init__()
+        self.projection = nn.Linear(width, task.outputs)
+
+    def forward(self, embedding):
+        print("about to go", flush=True)
+        os.kill(os.getpid(), signal.SIGKILL)
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="killed", summary="", target="executors_plugin:Killed")]
+"""
+
+CELLS: dict[str, dict[str, Any]] = {
+    "killed": {"heads.sst": "killed"},
+    "pcgrad": {"combiner": "pcgrad", "heads.sts": "relu-cosine"},
+}
+
+
+@pytest.fixture(scope="module")
+def plugin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
+    """A plugin file with a head that kills its process."""
+    file = tmp_path_factory.mktemp("plugin") / "executors_plugin.py"
+    file.write_text(TROUBLE)
+    yield file
+    sys.modules.pop(file.stem, None)
+
+
+def asked_for(
+    store: Store, small: Mapping[str, Any], plugin: Path, names: Iterable[str]
+) -> list[Job]:
+    """Return a job each for some of the cells."""
+    cells = [NamedCell(name, overlay(small, CELLS[name])) for name in names]
+    plan = Planner(Registry.load([plugin]), store).plan("", cells, [0])
+    return [
+        Job(cell.name, store, run.key, threads=1, request=request(cell, run, [plugin]))
+        for cell, run in plan.runs()
+    ]
+
+
+@pytest.fixture(scope="module")
+def together(
+    small: dict[str, Any], plugin: Path, tmp_path_factory: pytest.TempPathFactory
+) -> tuple[dict[str, RunFolder], Recorder]:
+    """The cells, two at a time: their folders, and what was seen of them."""
+    jobs = asked_for(Store(tmp_path_factory.mktemp("together")), small, plugin, CELLS)
+    recorder = Recorder()
+    run_all(jobs, 2, recorder)
+    return {job.name: job.folder for job in jobs}, recorder
+
+
+def test_nothing_of_the_working_directory_is_imported(
+    small: dict[str, Any], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, new_modules: None
+) -> None:
+    """What lies beside a plugin file is, behind all else, and as the parent names the file."""
+    for module in ("uuid", "torch", "numpy"):
+        (tmp_path / f"{module}.py").write_text(f"open('{module} was imported', 'w')")
+    file = tmp_path / "plugins" / "listed_head.py"
+    file.parent.mkdir()
+    (file.parent / "of_the_head.py").write_text("NAME = 'killed'")
+    (file.parent / "glob.py").write_text("1 / 0")
+    listed = "import of_the_head\n" + TROUBLE.replace('"killed"', "of_the_head.NAME")
+    file.write_text(listed.replace("executors_plugin", "listed_head"))
+    (job,) = asked_for(Store(tmp_path / "store"), small, file, ["pcgrad"])
+    monkeypatch.chdir(tmp_path)
+
+    run_all([job], 1, Recorder())
+
+    assert (job.folder.read(RESULT) or {})["status"] == "done"
+    assert not list(tmp_path.glob("*was imported"))
+
+
+def assert_same_numbers(one: RunFolder, other: RunFolder) -> None:
+    results = [folder.read(RESULT) for folder in (one, other)]
+    for result in results:
+        assert result is not None
+        # The last two are of when and of what was asked, such as the plugin files, too.
+        del result["cost"], result["ended"], result["digest"], result["files"][REQUEST]
+    assert results[0] == results[1]
+    for name in (PREDICTIONS, CHECKPOINT):
+        assert (one.path / name).read_bytes() == (other.path / name).read_bytes()
+
+
+def test_a_run_that_is_killed_fails_and_the_others_go_on(
+    together: tuple[dict[str, RunFolder], Recorder],
+) -> None:
+    folders, recorder = together
+
+    states = {name: folder.state() for name, folder in folders.items()}
+    assert states == {"killed": "failed", "pcgrad": "done"}
+    result = folders["killed"].read(RESULT)
+    assert result is not None
+    assert result["error"] == (
+        "the run's process was ended by signal 9 (SIGKILL) and left no result; was it the "
+        "system's out-of-memory killer? fewer --jobs, a smaller train.micro_batch_size or more "
+        "memory help"
+    )
+    assert "about to go" in result["traceback"]
+    assert "overall" not in result
+    assert set(recorder.results) == set(CELLS)
+
+
+def test_a_run_is_the_same_in_whatever_process(
+    together: tuple[dict[str, RunFolder], Recorder], trained: Callable[..., RunFolder]
+) -> None:
+    there = together[0]["pcgrad"]
+
+    trained({"train.lr": 1e-3}, seed=5)
+    here = trained(CELLS["pcgrad"])
+
+    assert here.key == there.key
+    assert_same_numbers(here, there)
+
+
+def test_a_process_that_waits_for_anothers_run_says_so_and_goes_on(
+    small: dict[str, Any], plugin: Path, tmp_path: Path
+) -> None:
+    (job,) = asked_for(Store(tmp_path), small, plugin, ["pcgrad"])
+    job.store.create(job.key)
+    (job.folder.path / HISTORY).write_text('{"event": "step", "step": 2, "total": 3}\n')
+    another = ExitStack()
+    another.enter_context(job.folder.owned())  # by this process
+
+    def end_the_other(job: Job) -> bool:
+        if WAITING_FOR in recorder.events[-1][1]:
+            another.close()
+        return False
+
+    recorder = Recorder(end_the_other)
+    with another:
+        run_all([job], 1, recorder)
+
+    events = [event for _, event in recorder.events]
+    waits = [event for event in events if WAITING_FOR in event]
+    who = f"{platform.node()}, process {os.getpid()}"
+    assert waits == [{"event": "step", "step": 2, "total": 3, WAITING_FOR: who}] * len(waits)
+    assert waits
+    assert recorder.results[job.name]["status"] == "done"
+    assert job.folder.state() == "done"
+
+
+def test_an_interrupted_run_is_trained_by_the_next_call_to_the_same_numbers(
+    together: tuple[dict[str, RunFolder], Recorder],
+    small: dict[str, Any],
+    plugin: Path,
+    tmp_path: Path,
+) -> None:
+    (job,) = asked_for(Store(tmp_path), small, plugin, ["pcgrad"])
+    states = []
+
+    def interrupt(job: Job) -> bool:
+        states.append(job.folder.state())
+        return True
+
+    with pytest.raises(KeyboardInterrupt):
+        run_all([job], 1, Recorder(interrupt))
+    states.append(job.folder.state())  # no process holds its lock
+
+    run_all([job], 1, Recorder())
+
+    assert states == ["running", "missing"]
+    assert_same_numbers(job.folder, together[0]["pcgrad"])

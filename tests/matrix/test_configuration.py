@@ -1,0 +1,329 @@
+from copy import deepcopy
+from typing import Any
+
+import pytest
+from pydantic import ValidationError
+
+from mtbench.errors import UsageError
+from mtbench.matrix.configuration import (
+    OF_MATRIX,
+    Config,
+    DataConfig,
+    TrainConfig,
+    as_table,
+    overlay,
+)
+from mtbench.matrix.file import Matrix
+
+GIVEN: Config = {
+    "tasks": ["sst", "sts"],
+    "encoder": {"name": "minbert", "checkpoint": "bert", "mode": "frozen"},
+    "heads": {"sts": {"name": "linear", "pair": "joined"}},
+    "combiner": {"name": "pcgrad", "order": "random"},
+    "train": {"lr": 1e-5, "epochs": 3, "batch_size": {"sst": 8, "sts": 4}},
+    "data": {"fraction": 0.5},
+}
+
+RULES: dict[str, tuple[dict[str, Any], str, Any]] = {
+    "nothing": ({}, "tasks", ["sst", "sts"]),
+    "tasks are one list": ({"tasks": ["pd"]}, "tasks", ["pd"]),
+    "a name replaces a component and its parameters": (
+        {"encoder": "huggingface"},
+        "encoder",
+        {"name": "huggingface"},
+    ),
+    "so does the name that it has": ({"encoder": "minbert"}, "encoder", {"name": "minbert"}),
+    "a table with a name replaces it too": (
+        {"encoder": {"name": "minbert", "layers": 2}},
+        "encoder",
+        {"name": "minbert", "layers": 2},
+    ),
+    "a table without a name changes parameters": (
+        {"encoder": {"mode": "finetune", "layers": 2}},
+        "encoder",
+        {"name": "minbert", "checkpoint": "bert", "mode": "finetune", "layers": 2},
+    ),
+    "a dotted key changes one parameter": (
+        {"encoder.mode": "finetune"},
+        "encoder",
+        {"name": "minbert", "checkpoint": "bert", "mode": "finetune"},
+    ),
+    "a key in a parameter that is a table": (
+        {"heads.sts.sizes.in": 2, "heads.sts": {"name": "mlp", "sizes": {"in": 1, "out": 3}}},
+        "heads",
+        {"sts": {"name": "mlp", "sizes": {"in": 2, "out": 3}}},
+    ),
+    "a key in a table of the default component": (
+        {"balancer.sizes.in.sst": 2},
+        "balancer",
+        {"name": "cycle", "sizes": {"in": {"sst": 2}}},
+    ),
+    "a key in a table where a number was, of a parameter": (
+        {"combiner.order.sst": 2},
+        "combiner",
+        {"name": "pcgrad", "order": {"sst": 2}},
+    ),
+    "a parameter that is a table, whole": (
+        {"combiner": {"name": "mean", "weights": {"sst": 1}}, "combiner.weights": {"pd": 2}},
+        "combiner",
+        {"name": "mean", "weights": {"pd": 2}},
+    ),
+    "a component that is not there yet": ({"balancer": "single"}, "balancer", {"name": "single"}),
+    "a parameter of the default component": (
+        {"balancer.task": "sst"},
+        "balancer",
+        {"name": "cycle", "task": "sst"},
+    ),
+    "a head by name": ({"heads.sts": "cosine"}, "heads", {"sts": {"name": "cosine"}}),
+    "a head's parameter": (
+        {"heads.sts.dropout": 0.3},
+        "heads",
+        {"sts": {"name": "linear", "pair": "joined", "dropout": 0.3}},
+    ),
+    "a table of a head's parameters": (
+        {"heads.sts": {"dropout": 0.3}},
+        "heads",
+        {"sts": {"name": "linear", "pair": "joined", "dropout": 0.3}},
+    ),
+    "a parameter of a default head": (
+        {"heads.sst.dropout": 0.3},
+        "heads",
+        {
+            "sst": {"name": "linear", "dropout": 0.3},
+            "sts": {"name": "linear", "pair": "joined"},
+        },
+    ),
+    "whole heads are laid over, head by head": (
+        {"heads": {"sst": "linear", "sts": {"pair": "separate"}}},
+        "heads",
+        {"sst": {"name": "linear"}, "sts": {"name": "linear", "pair": "separate"}},
+    ),
+    "a whole component before its parameters, in any order": (
+        {"heads.sts.dropout": 0.3, "heads.sts": "cosine", "heads": {"sts": "linear"}},
+        "heads",
+        {"sts": {"name": "cosine", "dropout": 0.3}},
+    ),
+    "a key of a section": ({"data.dir": "here"}, "data", {"fraction": 0.5, "dir": "here"}),
+    "a whole section is laid over, key by key": (
+        {"data": {"dir": "here"}},
+        "data",
+        {"fraction": 0.5, "dir": "here"},
+    ),
+    "a value that is a table": (
+        {"train.batch_size": {"sst": 2}},
+        "train",
+        {"lr": 1e-5, "epochs": 3, "batch_size": {"sst": 2}},
+    ),
+    "a key in a table of a section": (
+        {"train.batch_size.sst": 2},
+        "train",
+        {"lr": 1e-5, "epochs": 3, "batch_size": {"sst": 2, "sts": 4}},
+    ),
+    "a key in a table where a number was": (
+        {"train": {"batch_size": 8}, "train.batch_size.sst": 2},
+        "train",
+        {"lr": 1e-5, "epochs": 3, "batch_size": {"sst": 2}},
+    ),
+    "steps remove epochs": (
+        {"train.steps": 7},
+        "train",
+        {"lr": 1e-5, "batch_size": {"sst": 8, "sts": 4}, "steps": 7},
+    ),
+    "steps of a whole section do": (
+        {"train": {"steps": 7, "lr": 1e-3}},
+        "train",
+        {"lr": 1e-3, "batch_size": {"sst": 8, "sts": 4}, "steps": 7},
+    ),
+    "epochs stay epochs": (
+        {"train.epochs": 7},
+        "train",
+        {"lr": 1e-5, "epochs": 7, "batch_size": {"sst": 8, "sts": 4}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("changes", "part", "expected"), RULES.values(), ids=RULES)
+def test_overlay(changes: dict[str, Any], part: str, expected: object) -> None:
+    given, before, changes_before = deepcopy(GIVEN), deepcopy(GIVEN), deepcopy(changes)
+
+    result = overlay(given, changes)
+
+    assert result[part] == expected
+    untouched = {key: value for key, value in GIVEN.items() if key != part}
+    assert {key: value for key, value in result.items() if key != part} == untouched
+    assert (given, changes) == (before, changes_before)
+
+
+def test_epochs_remove_steps() -> None:
+    config = overlay({}, {"train": {"steps": 5}})
+
+    assert overlay(config, {"train.epochs": 2}) == {"train": {"epochs": 2}}
+
+
+def test_a_result_shares_nothing_that_can_change() -> None:
+    sizes = {"sst": 8}
+
+    first = overlay({}, {"train.batch_size": sizes, "train.batch_size.sts": 1})
+    second = overlay(first, {"train.batch_size.sts": 2, "heads.sts.sizes.in": 1})
+    overlay(second, {"train.batch_size.sts": 3, "heads.sts.sizes.in": 2, "balancer.a.b": 1})
+
+    assert sizes == {"sst": 8}
+    assert first == {"train": {"batch_size": {"sst": 8, "sts": 1}}}
+    assert second == {
+        "train": {"batch_size": {"sst": 8, "sts": 2}},
+        "heads": {"sts": {"name": "linear", "sizes": {"in": 1}}},
+    }
+    assert overlay({}, {"balancer.c": 1}) == {"balancer": {"name": "cycle", "c": 1}}
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"trian": {}}, "unknown key 'trian'; did you mean 'train'? (known: balancer, combiner, "),
+        ({"head.sts": "cosine"}, "unknown key 'head' in head.sts; did you mean 'heads'?"),
+        ({"": 1}, "unknown key '' (known: "),
+        ({"tasks.sst": 1}, "tasks.sst: tasks are set as one list"),
+        ({"encoder": 3}, "encoder: expected a name or a table, got 3"),
+        ({"heads.sts": ["linear"]}, "heads.sts: expected a name or a table, got ['linear']"),
+        ({"heads": {"sts": 3}}, "heads.sts: expected a name or a table, got 3"),
+        ({"heads": "linear"}, "heads: expected a table, got 'linear'"),
+        ({"train": 3}, "train: expected a table, got 3"),
+        (
+            {"combiner.layers": [1, 2], "combiner.layers.0": 3},
+            "combiner.layers.0: layers is a list, which is set as a whole",
+        ),
+        (
+            {"train.steps": 1, "train.epochs": 1},
+            "exactly one of train.steps and train.epochs must be set, not both",
+        ),
+        (
+            {"train": {"steps": 1, "epochs": 1}},
+            "train: exactly one of steps and epochs must be set, not both",
+        ),
+    ],
+)
+def test_a_key_that_leads_nowhere(changes: dict[str, Any], message: str) -> None:
+    with pytest.raises(UsageError) as caught:
+        overlay(GIVEN, changes)
+
+    assert str(caught.value).startswith(message)
+
+
+def test_as_table() -> None:
+    assert as_table({"a": 1}, "tasks") == {"a": 1}
+    with pytest.raises(UsageError, match="tasks: expected a name or a table, got 1"):
+        as_table(1, "tasks")
+
+
+# --- sections ---------------------------------------------------------------------------------
+
+
+def test_defaults_of_a_section() -> None:
+    assert TrainConfig(epochs=1).model_dump() == {
+        "lr": 1e-5,
+        "warmup": 0.0,
+        "decay": "none",
+        "weight_decay": 0.0,
+        "dropout": 0.1,
+        "batch_size": 8,
+        "micro_batch_size": None,
+        "steps": None,
+        "epochs": 1,
+        "clip_norm": None,
+        "evaluations": 1,
+        "precision": "float32",
+        "threads": 1,
+    }
+    assert DataConfig().model_dump() == {"dir": None, "fraction": 1.0, "train_sample": 500}
+
+
+@pytest.mark.parametrize("budget", [{}, {"steps": 1, "epochs": 1}])
+def test_exactly_one_budget(budget: dict[str, int]) -> None:
+    with pytest.raises(ValidationError, match=r"exactly one of train\.steps and train\.epochs"):
+        TrainConfig(**budget)
+
+
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"lr": 0},
+        {"lr": float("inf")},
+        {"lr": float("nan")},
+        {"warmup": -0.1},
+        {"warmup": 1},
+        {"decay": "cosine"},
+        {"weight_decay": -1},
+        {"weight_decay": float("inf")},
+        {"dropout": 1},
+        {"dropout": -0.1},
+        {"batch_size": 0},
+        {"batch_size": {"sst": 0}},
+        {"micro_batch_size": 0},
+        {"steps": 0},
+        {"clip_norm": 0},
+        {"clip_norm": float("inf")},
+        {"evaluations": 0},
+        {"precision": "float16"},
+        {"threads": 0},
+        {"patience": 1},
+    ],
+)
+def test_values_that_no_training_has(given: dict[str, Any]) -> None:
+    TrainConfig(epochs=1)
+    with pytest.raises(ValidationError):
+        TrainConfig(**({"epochs": 1} | given))
+
+
+@pytest.mark.parametrize("given", [{"fraction": 0}, {"fraction": 1.1}, {"train_sample": 0}])
+def test_values_that_no_data_have(given: dict[str, Any]) -> None:
+    with pytest.raises(ValidationError):
+        DataConfig(**given)
+
+
+@pytest.mark.parametrize(
+    ("key", "told"),
+    [
+        ("lr", "unknown key 'lr'; did you mean 'train.lr'?"),
+        ("batch_size", "unknown key 'batch_size'; did you mean 'train.batch_size'?"),
+        ("dir", "unknown key 'dir'; did you mean 'data.dir'?"),
+        ("layers", "unknown key 'layers'; did you mean 'encoder.layers'?"),
+        ("pair", "unknown key 'pair'; did you mean 'heads.sts.pair'?"),
+        ("steps", "unknown key 'steps'; did you mean 'train.steps'?"),
+        (
+            "dropout",
+            "unknown key 'dropout'; did you mean 'heads.sts.dropout' or 'train.dropout'?",
+        ),
+        (
+            "seeds",
+            "'seeds' is no key of a cell: it stands at the top of a matrix file "
+            "(--seeds N on the command line)",
+        ),
+        ("title", "'title' is no key of a cell: it stands at the top of a matrix file"),
+        (
+            "axes",
+            "'axes' is no key of a cell: it stands at the top of a matrix file "
+            "(--axis KEY=V1,V2 on the command line)",
+        ),
+        ("trian", "unknown key 'trian'; did you mean 'train'?"),
+        ("trian.lr", "unknown key 'trian' in trian.lr; did you mean 'train'?"),
+    ],
+)
+def test_a_key_that_leads_nowhere_comes_with_where_it_belongs(key: str, told: str) -> None:
+    config = {
+        "encoder": {"name": "minbert", "layers": 1},
+        "heads": {"sts": {"name": "linear", "pair": "joined", "dropout": 0.1}, "pd": "linear"},
+    }
+
+    with pytest.raises(UsageError) as caught:
+        overlay(config, {key: 1})
+
+    assert str(caught.value).startswith(told)
+
+
+def test_every_key_of_a_matrix_that_is_none_of_a_cell_is_known_as_one() -> None:
+    assert list(OF_MATRIX) == list(Matrix.model_fields)
+
+
+def test_a_key_leads_no_deeper_than_a_value_is() -> None:
+    with pytest.raises(UsageError, match=r"^a value is nested more than 64 deep$"):
+        overlay({}, {".".join(["train", "batch_size", *"a" * 5000]): 1})

@@ -1,0 +1,267 @@
+import contextlib
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.errors import PluginError, UsageError
+from mtbench.runs import worker
+from mtbench.runs.worker import failure, main
+from mtbench.store import (
+    CHECKPOINT,
+    HISTORY,
+    LOCK,
+    LOG,
+    OWNER,
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    RunFolder,
+)
+
+DONE = {"status": "done"}
+
+
+@pytest.fixture
+def folder(request_run: Callable[..., RunFolder]) -> RunFolder:
+    return request_run()
+
+
+@pytest.fixture
+def request_file(folder: RunFolder) -> Path:
+    """The request of an attempt, beside the run's own files."""
+    return (folder.path / REQUEST).rename(folder.path / "run.json.1-0")
+
+
+def work(folder: RunFolder, request_file: Path) -> str:
+    """Call the worker with an output that it may send elsewhere; return what came there."""
+    place = folder.path.with_name("output")
+    with (
+        place.open("w") as output,
+        contextlib.redirect_stdout(output),
+        contextlib.redirect_stderr(output),
+    ):
+        output.write("before its turn\n")
+        main(str(folder.path), str(request_file))
+    return place.read_text()
+
+
+@pytest.fixture
+def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Let a run be done at once; the list has the state of the folder at every try."""
+    states: list[str] = []
+
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        states.append(folder.state())
+        folder.end(DONE)
+
+    monkeypatch.setattr(worker, "execute", execute)
+    return states
+
+
+def failing(monkeypatch: pytest.MonkeyPatch, error: BaseException) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        raise error
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+
+def test_a_run_is_trained_under_its_lock(
+    folder: RunFolder, request_file: Path, tries: list[str]
+) -> None:
+    work(folder, request_file)
+
+    assert tries == ["running"]
+    assert folder.state() == "done"
+    assert (folder.read(REQUEST) or {})["key"] == folder.key
+    assert not request_file.exists()
+
+
+def test_a_run_takes_what_its_process_took_to_start_and_not_the_wait_for_another(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    alive = iter([2.5, 60.0])
+    came: list[float] = []
+
+    @contextlib.contextmanager
+    def lock(self: RunFolder) -> Iterator[None]:
+        assert next(alive) == 60.0  # so long it waits
+        yield
+
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        came.append(before)
+
+    monkeypatch.setattr(worker, "seconds_alive", lambda: next(alive))
+    monkeypatch.setattr(RunFolder, "lock", lock)
+    monkeypatch.setattr(worker, "execute", execute)
+
+    work(folder, request_file)
+
+    assert came == [2.5]
+
+
+def test_a_run_that_is_stored_is_left_alone(
+    folder: RunFolder, request_file: Path, tries: list[str]
+) -> None:
+    folder.end({**DONE, "overall": 0.5})
+    (folder.path / LOG).write_text("of the one that trained it")
+
+    work(folder, request_file)
+
+    assert tries == []
+    assert (folder.read(RESULT) or {})["overall"] == 0.5
+    assert folder.log() == "of the one that trained it"
+    assert folder.read(REQUEST) is None
+
+
+def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
+    folder: RunFolder, request_file: Path, tries: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextlib.contextmanager
+    def lock(self: RunFolder) -> Iterator[None]:
+        folder.end(DONE)  # what the other one wrote while we waited
+        yield
+
+    monkeypatch.setattr(RunFolder, "lock", lock)
+
+    work(folder, request_file)
+
+    assert tries == []
+
+
+def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    folder.end({"status": "failed"})
+    for name in (REQUEST, LOG, HISTORY, PREDICTIONS, CHECKPOINT):
+        (folder.path / name).write_text("before")
+    found: dict[str, str] = {}
+
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        found.update({file.name: file.read_text() for file in folder.path.iterdir()})
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+    work(folder, request_file)
+
+    assert set(found) == {REQUEST, LOG, LOCK, OWNER}
+    assert "before" not in found.values()
+
+
+def test_what_a_run_prints_goes_to_its_log(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
+        sys.stdout.write("from Python\n")
+        sys.stdout.flush()
+        subprocess.run(
+            [sys.executable, "-c", "print('from below')"], check=True, stdout=sys.stdout
+        )
+
+    monkeypatch.setattr(worker, "execute", execute)
+
+    output = work(folder, request_file)
+
+    assert folder.log() == "from Python\nfrom below\n"
+    assert output == "before its turn\n"
+
+
+def test_a_failure_is_a_result_with_its_traceback(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, ArithmeticError("the loss of task 'pd' is nan at step 2"))
+
+    work(folder, request_file)
+
+    assert folder.state() == "failed"
+    result = folder.read(RESULT)
+    assert result is not None
+    assert result["error"] == "ArithmeticError: the loss of task 'pd' is nan at step 2"
+    assert datetime.now(UTC) - datetime.fromisoformat(result["ended"]) < timedelta(minutes=5)
+    assert result["traceback"].startswith("Traceback (most recent call last):")
+    assert "in execute" in result["traceback"]
+    assert folder.log() == result["traceback"]
+
+
+def test_an_interrupted_run_has_no_result_and_no_lock(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    failing(monkeypatch, KeyboardInterrupt())
+
+    with pytest.raises(KeyboardInterrupt):
+        work(folder, request_file)
+
+    assert folder.state() == "missing"
+
+
+@pytest.mark.parametrize("status", [0, 3])
+def test_a_run_that_ends_its_process_is_a_failure(
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch, status: int
+) -> None:
+    failing(monkeypatch, SystemExit(status))
+
+    work(folder, request_file)
+
+    result = folder.read(RESULT)
+    assert result is not None
+    assert (result["status"], result["error"]) == ("failed", f"SystemExit: {status}")
+
+
+class Wordless(Exception):
+    pass
+
+
+@pytest.mark.parametrize(
+    ("error", "reason"),
+    [
+        (UsageError("no data folder"), "no data folder"),
+        (PluginError("head 'x' is gone"), "head 'x' is gone"),
+        (KeyError("sst"), "KeyError: 'sst'"),
+        (RuntimeError("one\n   two\n"), "RuntimeError: one two"),
+        (Wordless(), "Wordless"),
+        (UsageError(""), "UsageError"),
+        (EOFError("Ran out of input"), "EOFError: Ran out of input"),
+        (
+            MemoryError(),
+            "out of memory (MemoryError); fewer --jobs, a smaller train.micro_batch_size or more "
+            "memory help",
+        ),
+    ],
+    ids=repr,
+)
+def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
+    assert failure(error, "a traceback") == {
+        "status": "failed",
+        "error": reason,
+        "traceback": "a traceback",
+    }
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+def process_of(run: RunFolder, request_file: Path) -> subprocess.Popen[bytes]:
+    """Start the worker as a process, which ends when it is forgotten."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mtbench.runs.worker", run.path, request_file],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+def test_a_device_that_is_not_there_is_told_in_one_line(request_run: Any) -> None:
+    run = request_run(device="cuda:99")
+    file = run.path / "run.json.1-0"
+    (run.path / REQUEST).rename(file)
+
+    with process_of(run, file) as process:
+        assert process.wait() == 0
+
+    result = run.read(RESULT)
+    assert result["status"] == "failed"
+    assert result["error"].startswith("there is no device 'cuda:99' (here is cpu")

@@ -1,0 +1,550 @@
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from mtbench.components.registry import Registry
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
+from mtbench.executors.process import Job, Observer, default_jobs
+from mtbench.matrix.configuration import overlay
+from mtbench.matrix.designs import NamedCell
+from mtbench.matrix.file import Matrix, read_matrix
+from mtbench.matrix.overrides import Overrides
+from mtbench.store import PREDICTIONS, Store
+from mtbench.study.durations import Estimate
+from mtbench.study.plan import Plan
+from mtbench.study.planner import Planner
+from mtbench.study.study import ablate, estimate, make_plan, train_missing
+
+MATRIX = """
+title = "a study"
+seeds = 2
+[base]
+tasks = ["sample-sst", "sample-sts"]
+train = { steps = 2 }
+[axes]
+combiner = ["sum", "pcgrad"]
+"heads.sample-sst" = ["linear", "cosine"]
+"""
+
+SUM, SUM_REJECTED, PCGRAD, PCGRAD_REJECTED = (
+    f"combiner={combiner}, heads.sample-sst={head}"
+    for combiner in ("sum", "pcgrad")
+    for head in ("linear", "cosine")
+)
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return Store(tmp_path / "store")
+
+
+@pytest.fixture
+def matrix(tmp_path: Path) -> Path:
+    file = tmp_path / "matrix.toml"
+    file.write_text(MATRIX)
+    return file
+
+
+@pytest.fixture
+def planned(matrix: Path, store: Store) -> Callable[..., Plan]:
+    """Give a function that makes the plan of the matrix."""
+
+    def plan(*rest: Any) -> Plan:
+        return make_plan(matrix, Registry.load(), store, *rest)
+
+    return plan
+
+
+def keys(plan: Plan) -> list[str]:
+    return [run.key for _, run in plan.runs()]
+
+
+def store_result(store: Store, key: str, **result: Any) -> None:
+    folder = store.run(key)
+    folder.path.mkdir(parents=True)
+    folder.end(result)
+
+
+# --- the plan ---------------------------------------------------------------------------------
+
+
+def test_a_plan_has_title_cells_and_seeds_of_its_file(planned: Callable[..., Plan]) -> None:
+    plan = planned()
+
+    assert (plan.title, plan.seeds) == ("a study", [0, 1])
+    assert [cell.name for cell in plan.cells] == [SUM, SUM_REJECTED, PCGRAD, PCGRAD_REJECTED]
+    assert [len(cell.runs) for cell in plan.cells] == [2, 0, 2, 0]
+    assert "sentence" in str(plan.cells[1].rejection)
+
+
+def test_a_matrix_needs_no_file(matrix: Path, store: Store, planned: Callable[..., Plan]) -> None:
+    plan = make_plan(read_matrix(matrix), Registry.load(), store)
+
+    assert (plan.title, keys(plan)) == ("a study", keys(planned()))
+
+
+def test_a_folder_means_the_matrix_in_it(
+    matrix: Path, store: Store, planned: Callable[..., Plan]
+) -> None:
+    assert keys(make_plan(matrix.parent, Registry.load(), store)) == keys(planned())
+
+
+def test_what_is_laid_over_changes_the_plan(planned: Callable[..., Plan]) -> None:
+    laid_over = Overrides(
+        set={"heads.sample-sst": "linear", "train.lr": 0.5},
+        axes={"data.fraction": [0.5, 1.0]},
+        seeds=3,
+    )
+
+    plan = planned(laid_over)
+
+    assert [cell.name for cell in plan.cells] == [
+        f"combiner={combiner}, data.fraction={fraction}"
+        for combiner in ("sum", "pcgrad")
+        for fraction in ("0.5", "1.0")
+    ]
+    assert {len(cell.runs) for cell in plan.cells} == {3}
+    assert {cell.config["train"]["lr"] for cell in plan.cells} == {0.5}
+
+
+@pytest.mark.parametrize(
+    ("expression", "names"),
+    [
+        ("sum", [SUM, SUM_REJECTED]),
+        ("not cosine", [SUM, PCGRAD]),
+        ("pcgrad and linear", [PCGRAD]),
+    ],
+)
+def test_an_expression_keeps_the_cells_it_fits(
+    planned: Callable[..., Plan], expression: str, names: list[str]
+) -> None:
+    plan = planned(Overrides(), expression)
+
+    assert [cell.name for cell in plan.cells] == names
+
+
+def test_what_the_file_does_not_say_is_a_remark(planned: Callable[..., Plan]) -> None:
+    laid = Overrides(set={"data.fraction": 0.5, "data.dir": "anywhere", "train.lr": 1e-5})
+    cells = len(planned().cells)
+
+    assert planned(laid).remarks == ["set beside the matrix: data.fraction=0.5, train.lr=1e-5"]
+    assert planned(Overrides(), "pcgrad").remarks == [
+        f"2 of the matrix' {cells} cells: those that -k 'pcgrad' fits"
+    ]
+    assert planned(Overrides(set={"data.dir": "anywhere"}, seeds=3), "not nothing").remarks == []
+
+
+def test_a_head_may_be_of_a_task_that_only_other_cells_have(store: Store) -> None:
+    alone = {"tasks": ["sample-sst"], "balancer": {"name": "single", "task": "sample-sst"}}
+    matrix = Matrix(
+        base={"tasks": ["sample-sst", "sample-sts"], "heads": {"sample-sts": "cosine"}},
+        include=[{"name": "together"}, {"name": "alone", "set": alone}],
+    )
+
+    plan = make_plan(matrix, Registry.load(), store, expression="alone")
+
+    assert [list(cell.tasks) for cell in plan.cells] == [["sample-sst"]]
+    with pytest.raises(UsageError, match="unknown task 'sample-sts' in heads"):
+        make_plan(matrix, Registry.load(), store, Overrides(set={"tasks": ["sample-sst"]}))
+
+
+def test_an_expression_that_fits_nothing_names_the_cells(planned: Callable[..., Plan]) -> None:
+    with pytest.raises(UsageError) as caught:
+        planned(Overrides(), "cagrad")
+
+    shown = f"{SUM}; {SUM_REJECTED}; {PCGRAD}; {PCGRAD_REJECTED}"
+    assert str(caught.value) == f"-k 'cagrad' fits no cell (cells: {shown})"
+
+
+def test_of_many_cells_ten_are_named(planned: Callable[..., Plan]) -> None:
+    rates = Overrides(axes={"train.lr": [float(i) for i in range(1, 4)]})
+
+    with pytest.raises(UsageError) as caught:
+        planned(rates, "cagrad")
+
+    assert str(caught.value).count("combiner=") == 10
+    assert str(caught.value).endswith("; ...)")
+
+
+def test_cells_out_of_the_expression_are_not_even_resolved(
+    matrix: Path, planned: Callable[..., Plan]
+) -> None:
+    matrix.write_text(MATRIX.replace('"pcgrad"', '"no-such-combiner"'))
+
+    assert [cell.name for cell in planned(Overrides(), "sum").cells] == [SUM, SUM_REJECTED]
+    with pytest.raises(UsageError, match="no-such-combiner"):
+        planned()
+
+
+def test_a_broken_plugin_is_told_when_it_is_needed(
+    matrix: Path, store: Store, planned: Callable[..., Plan], tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "my_combiners.py"
+    file.write_text("raise RuntimeError('on purpose')\n")
+    registry = Registry.load([file])
+    matrix.write_text(MATRIX.replace('"pcgrad"', '"mine"'))
+
+    assert len(keys(make_plan(matrix, registry, store, Overrides(), "sum"))) == 2
+    plan = make_plan(matrix, registry, store)
+    assert [cell.fault is None for cell in plan.cells] == [True, True, False, False]
+    with pytest.raises(PluginError, match=r"^2 of 4 cells are broken: .*'mine'.*on purpose"):
+        plan.check_complete()
+    with pytest.raises(PluginError, match=r"^unknown combiner 'mine'.*on purpose"):
+        make_plan(matrix, registry, store, Overrides(), "mine")
+
+
+# --- the training of what is missing ----------------------------------------------------------
+
+
+class Silent:
+    """An observer that takes no notice."""
+
+    def started(self, job: Job) -> None: ...
+
+    def progressed(self, job: Job, event: dict[str, Any]) -> None: ...
+
+    def finished(self, job: Job, result: dict[str, Any]) -> None: ...
+
+
+@pytest.fixture
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Job], int, Observer]]:
+    """Give the calls of the executor, which trains nothing here."""
+    made: list[tuple[list[Job], int, Observer]] = []
+
+    def run_all(jobs: Sequence[Job], at_a_time: int, observer: Observer) -> None:
+        made.append((list(jobs), at_a_time, observer))
+
+    monkeypatch.setattr("mtbench.study.study.run_all", run_all)
+    return made
+
+
+def test_every_run_that_is_not_stored_is_requested(
+    planned: Callable[..., Plan], store: Store, calls: list[Any], tmp_path: Path
+) -> None:
+    (first, second), _, (third, fourth), _ = (cell.runs for cell in planned().cells)
+    store_result(store, first.key, status="done")
+    store_result(store, third.key, status="failed", error="no")
+    observer = Silent()
+
+    train_missing(planned(), store, [tmp_path / "my_head.py"], 7, observer)
+
+    ((jobs, at_a_time, seen_by),) = calls
+    assert (at_a_time, seen_by) == (7, observer)
+    assert [(job.name, job.folder.key) for job in jobs] == [
+        (f"{SUM} [seed 1]", second.key),
+        (f"{PCGRAD} [seed 0]", third.key),
+        (f"{PCGRAD} [seed 1]", fourth.key),
+    ]
+    for job in jobs:
+        request = job.request
+        assert request["key"] == job.folder.key
+        assert f"{request['cell']} [seed {request['seed']}]" == job.name
+        assert request["plugins"] == [str(tmp_path / "my_head.py")]
+
+
+def test_where_all_is_stored_nothing_is_done(
+    planned: Callable[..., Plan], store: Store, calls: list[Any]
+) -> None:
+    for _, run in planned().runs():
+        store_result(store, run.key, status="done")
+
+    train_missing(planned(), store, [], None, Silent())
+
+    assert calls == []
+
+
+def test_jobs_default_to_what_the_widest_run_leaves_room_for(
+    store: Store, small: dict[str, Any], calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtbench.study.study.default_jobs", lambda threads, device: 100 // threads)
+    cells = [
+        NamedCell(f"{threads} threads", overlay(small, {"train.threads": threads}))
+        for threads in (1, 4, 2)
+    ]
+    plan = Planner(Registry.load(), store).plan("", cells, [0])
+
+    train_missing(plan, store, [], None, Silent())
+
+    ((jobs, at_a_time, _),) = calls
+    assert [job.threads for job in jobs] == [1, 4, 2]
+    assert at_a_time == 25
+    assert default_jobs(10**6, "cpu") == 1
+
+
+def test_an_estimate_is_of_as_many_jobs_as_the_training(
+    store: Store, small: dict[str, Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: set[str] = set()
+
+    def jobs_for(threads: int, device: str) -> int:
+        given.add(device)
+        return 100 // threads
+
+    monkeypatch.setattr("mtbench.study.study.default_jobs", jobs_for)
+    cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
+    plan = Planner(Registry.load(), store).plan("", cells, [0])
+
+    assert estimate(plan, store) == Estimate(None, runs=0, unknown=3, jobs=25)
+    assert estimate(plan, store, 7).jobs == 7
+    assert estimate(Plan("", [], []), store).jobs == 100
+    assert given == {"cpu"}
+
+
+def test_an_estimate_for_a_cuda_device_is_of_one_run_at_a_time(
+    store: Store, small: dict[str, Any]
+) -> None:
+    cells = [
+        NamedCell(combiner, overlay(small, {"combiner": combiner}))
+        for combiner in ("sum", "pcgrad")
+    ]
+    plan = Planner(Registry.load(), store, "cuda:0").plan("", cells, [0])
+
+    assert estimate(plan, store).jobs == 1
+
+
+def test_cells_that_are_one_run_are_trained_once(
+    store: Store, small: dict[str, Any], calls: list[Any]
+) -> None:
+    cells = [NamedCell("one", small), NamedCell("the same", small)]
+    plan = Planner(Registry.load(), store).plan("", cells, [0])
+
+    train_missing(plan, store, [], 1, Silent())
+
+    ((jobs, _, _),) = calls
+    assert [job.name for job in jobs] == ["one [seed 0]"]
+
+
+# --- devices ----------------------------------------------------------------------------------
+
+
+def test_runs_are_requested_for_the_device_of_their_plan(
+    matrix: Path, store: Store, calls: list[Any], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("mtbench.study.study.require", lambda device: None)
+    plan = make_plan(matrix, Registry.load(), store, device="cuda:1")
+
+    train_missing(plan, store, [], None, Silent())
+
+    ((jobs, at_a_time, _),) = calls
+    assert {job.request["device"] for job in jobs} == {"cuda:1"}
+    assert {job.request["identity"]["device"] for job in jobs} == {"cuda"}
+    assert at_a_time == 1
+
+
+def test_a_device_must_be_there_where_something_is_to_be_trained(
+    matrix: Path, store: Store, calls: list[Any]
+) -> None:
+    plan = make_plan(matrix, Registry.load(), store, device="cuda:99")
+
+    with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
+        train_missing(plan, store, [], None, Silent())
+    for _, run in plan.runs():
+        store_result(store, run.key, status="done")
+    train_missing(
+        make_plan(matrix, Registry.load(), store, device="cuda:99"), store, [], None, Silent()
+    )
+
+    assert calls == []
+
+
+# --- designs: from matrix to trained plan -------------------------------------------------------
+
+RATES, DROPOUTS = [1e-4, 1e-5, 1e-6], [0.2, 0.3, 0.4]
+
+
+def name(rate: float, dropout: float) -> str:
+    return f"train.lr={str(rate).replace('e-0', 'e-')}, train.dropout={dropout}"
+
+
+@pytest.fixture
+def search(small: dict[str, Any]) -> Matrix:
+    """The paper's search: learning rates first, then dropouts."""
+    return Matrix(
+        title="a search",
+        seeds=2,
+        design="staged",
+        base=overlay(small, {"train.dropout": 0.3}),
+        axes={"train.lr": RATES, "train.dropout": DROPOUTS},
+    )
+
+
+@pytest.fixture
+def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], list[list[str]]]:
+    """Give a function that has runs end with what it is told of their cells, 0 for the others.
+
+    It returns the names of the runs that are trained, a call of the executor.
+    """
+
+    def pretend(overall: Mapping[str, Any]) -> list[list[str]]:
+        trained: list[list[str]] = []
+
+        def run_all(jobs: Sequence[Job], at_a_time: int, observer: Observer) -> None:
+            trained.append([job.name for job in jobs])
+            for job in jobs:
+                score = overall.get(job.request["cell"], 0.0)
+                failed = isinstance(score, str)
+                result = {"status": "failed", "error": score} if failed else {"overall": score}
+                folder = job.store.create(job.key)
+                (folder.path / PREDICTIONS).touch()
+                folder.end({"status": "done", **result})
+
+        monkeypatch.setattr("mtbench.study.study.run_all", run_all)
+        return trained
+
+    return pretend
+
+
+def test_a_search_trains_stage_after_stage(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    trained = pretended({name(1e-5, 0.3): 0.5, name(1e-5, 0.4): 0.6, name(1e-4, 0.3): 0.4})
+    before = make_plan(search, Registry.load(), store)
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    first = [name(rate, 0.3) for rate in RATES]
+    second = [name(1e-5, 0.2), name(1e-5, 0.4)]
+    assert trained == [
+        [f"{cell} [seed {seed}]" for cell in stage for seed in (0, 1)] for stage in (first, second)
+    ]
+    assert [cell.name for cell in before.cells] == first
+    assert (before.design, before.to_come) == ("staged", 2)
+    assert before.remarks == [
+        "stage 1 (train.lr): 3 cells, whose runs decide what comes next",
+        "up to 2 more cells are still to come",
+    ]
+    assert [cell.name for cell in plan.cells] == [*first, *second]
+    assert {run.state for _, run in plan.runs()} == {"done"}
+    assert plan.to_come == 0
+    assert plan.remarks == [
+        "stage 1 (train.lr): 1e-5 kept, the best of 3 on dev",
+        "stage 2 (train.dropout): 0.4 kept, the best of 3 on dev",
+    ]
+    assert {cell.name: cell.note for cell in plan.cells if cell.note} == {
+        name(1e-5, 0.4): "chosen among 5 configurations on dev (10 runs): "
+        "its dev score is flattered by the choice"
+    }
+    again = ablate(search, Registry.load(), store, observer=Silent())
+    assert (len(trained), keys(again)) == (2, keys(plan))
+
+
+def test_the_first_value_wins_a_tie(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert [stage.value for stage in plan.stages] == ["0.0001", "0.2"]
+
+
+def test_what_fails_in_a_search_cannot_win_and_is_tried_once_a_call(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    broken = pretended({name(1e-4, 0.3): "no", name(1e-6, 0.3): 0.5})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in broken] == [6, 4]
+    assert [stage.value for stage in plan.stages] == ["1e-6", "0.3"]
+    assert "among 4 configurations on dev (8 runs)" in "".join(cell.note for cell in plan.cells)
+    with pytest.raises(RunsMissing):
+        plan.check_complete()
+
+    mended = pretended({name(1e-4, 0.3): 0.9})
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    first = [f"{name(1e-4, 0.3)} [seed {seed}]" for seed in (0, 1)]
+    assert (mended[0], len(mended)) == (first, 2)
+    assert [stage.value for stage in plan.stages] == ["0.0001", "0.3"]
+    plan.check_complete()
+
+
+def test_a_search_that_finds_nothing_to_keep_ends_with_a_line(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({name(rate, 0.3): None for rate in RATES})
+
+    plan = ablate(search, Registry.load(), store, observer=Silent())
+
+    assert (len(plan.cells), plan.to_come) == (3, 0)
+    problem = "no cell can be kept (3 without a score)"
+    assert plan.remarks == [f"stage 1 (train.lr): {problem}, so the search ends here"]
+    with pytest.raises(NothingToCompare, match=r"^the search ends at train\.lr: no cell can be"):
+        plan.check_complete()
+
+
+def test_an_expression_leaves_a_search_its_candidates(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    trained = pretended({name(1e-4, 0.3): 0.9})
+
+    with pytest.raises(UsageError, match=r"; of a search up to 2 are still to come\)$"):
+        make_plan(search, Registry.load(), store, expression="dropout=0.2")
+    some = ablate(search, Registry.load(), store, expression="lr=1e-5", observer=Silent())
+    assert ([cell.name for cell in some.cells], some.to_come) == ([name(1e-5, 0.3)], 2)
+    assert trained == [[f"{name(1e-5, 0.3)} [seed {seed}]" for seed in (0, 1)]]
+    ablate(search, Registry.load(), store, observer=Silent())
+    chosen = make_plan(search, Registry.load(), store, expression="dropout=0.2 or lr=1e-5")
+
+    assert [cell.name for cell in chosen.cells] == [name(1e-5, 0.3), name(1e-4, 0.2)]
+    assert [stage.value for stage in chosen.stages] == ["0.0001", "0.3"]
+
+
+def test_more_seeds_open_a_search_again(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+    ablate(search, Registry.load(), store, observer=Silent())
+
+    plan = make_plan(search, Registry.load(), store, Overrides(seeds=3))
+
+    assert (len(plan.cells), len(plan.to_do()), plan.stages[0].kept) == (3, 3, "")
+
+
+def test_each_stage_has_an_observer_of_its_own(
+    search: Matrix, store: Store, pretended: Callable[..., Any]
+) -> None:
+    pretended({})
+    seen: list[tuple[int, int]] = []
+
+    @contextmanager
+    def observing(plan: Plan) -> Iterator[Observer]:
+        seen.append((len(plan.cells), len(plan.to_do())))
+        yield Silent()
+        seen.append((0, 0))
+
+    ablate(search, Registry.load(), store, observer=observing)
+
+    assert seen == [(3, 6), (0, 0), (2, 4), (0, 0)]
+
+
+def test_included_cells_are_trained_and_are_no_candidates(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
+) -> None:
+    change = {"name": "no clipping", "set": {"train.clip_norm": 1.0}}
+    matrix = Matrix.model_validate({**search.model_dump(), "include": [change]})
+    trained = pretended({"no clipping": 0.9})
+
+    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in trained] == [6, 4, 2]
+    assert plan.cells[-1].name == "no clipping"
+    assert "among 5 configurations" in "".join(cell.note for cell in plan.cells)
+
+
+@pytest.mark.parametrize("design", ["grid", "one-at-a-time"])
+def test_the_other_designs_are_trained_at_once(
+    search: Matrix, store: Store, pretended: Callable[..., list[list[str]]], design: str
+) -> None:
+    trained = pretended({})
+    matrix = search.model_copy(update={"design": design})
+
+    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+
+    assert [len(jobs) for jobs in trained] == [2 * len(plan.cells)]
+    assert (plan.design, plan.stages, plan.remarks) == (design, [], [])
+    plan.check_complete()
