@@ -21,42 +21,28 @@ PLUGINS = ROOT / "plugins"
 BUILTINS = "mtbench_builtins"
 LONGEST = 300  # lines of a module
 
-# A room is a module or a package right under mtbench/; "" is mtbench/__init__ itself. Imports go
-# to a lower floor, or sideways.
-GROUND = """
-    errors devices randomness metrics learning_rate targets protocols combination specs bounds
-    parameters hookspecs api labels data_files table_files tables layouts tracebacks
-    model_schema blocking version escaping console interrupts processes
+# A room is a package, or a module, right under mtbench/; "" is mtbench/__init__ itself. Imports go
+# to a lower floor or sideways, and between rooms they run in no circle.
+FLOORS = """
+    errors metrics randomness devices version
+    combination targets protocols parameters specs hookspecs rendering system
+    store executors data api
+    components
+    matrix
+    gradients study
+    model evidence
+    training board
+    runs comparison gate
+    bench
+    testing
+    cli __main__ pytest_plugin notebook
 """
-UNDER = """
-    validation coercion imports provenance plugin_files entries attribution refusals registry
-"""
-PAPER = """
-    configuration matrix resolution schedule filtering identity relatives planned_runs unchecked
-    planning run_states store requests history data evidence board held_out plan_rendering html
-    overview catalogue data_tables token_column token_cache tokenisation data_report timings
-    cost_relatives durations forecast bench_rendering scaffold latex plain markdown spreadsheet
-    outputs
-"""
-TORCH = """
-    batching pooling objectives examples model jacobian segment_layers segments gradients
-    assembly optimizer training evaluation selection matmul observation
-"""
-RUNS = "runner worker prediction bench_worker"
-FLOORS = [
-    GROUND.split(),  # with the page of hooks, which the api shows beside the specs
-    UNDER.split(),
-    [*PAPER.split(), *TORCH.split()],
-    RUNS.split(),
-    ["executors", "study", "bench", "comparison", "gate", "progress"],
-    ["testing"],  # the conformance kit, for plugin authors: the core never imports it
-    # The package itself shows the functions of notebook.
-    ["cli", "__main__", "pytest_plugin", "notebook", ""],
-]
-FLOOR_OF = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms}
+FLOOR_OF = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}
+FLOOR_OF[""] = max(FLOOR_OF.values())  # the package itself shows what is under the roof
 
-TORCH_ROOMS = {*TORCH.split(), *RUNS.split(), "testing"}
-"""Rooms that import torch with themselves; the others do so when they train, or never."""
+ROOT_FILES = 16  # at most: what is public, and the ground
+WITH_TORCH = ("gradients", "model", "training", "runs", "testing", "bench.worker", "bench.matmul")
+"""Rooms and modules that import torch with themselves; the others do so in functions, or never."""
 
 
 def modules_under(source_root: Path, package: str) -> dict[str, Path]:
@@ -145,20 +131,34 @@ def test_imports_go_down_or_sideways() -> None:
     ] == []
 
 
+def test_imports_between_rooms_run_in_no_circle() -> None:
+    rooms: dict[str, set[str]] = {room_of(name): set() for name in CORE}
+    for name in CORE:
+        rooms[room_of(name)] |= {room_of(i) for i in imports(name) if i in CORE}
+    TopologicalSorter({room: below - {room} for room, below in rooms.items()}).prepare()
+
+
 @pytest.mark.parametrize("modules", [CORE, BUILTIN, TOOLS], ids=["mtbench", BUILTINS, "tools"])
 def test_imports_run_in_no_circle(modules: dict[str, Path]) -> None:
     graph = {name: {i for i in imports(name) if i in modules} for name in modules}
     TopologicalSorter(graph).prepare()  # raises CycleError, with the circle
 
 
+def test_the_root_holds_what_is_public_and_the_ground() -> None:
+    assert len(list((ROOT / "mtbench").glob("*.py"))) <= ROOT_FILES
+
+
+def brings_torch(name: str) -> bool:
+    return f"{name}.".startswith(tuple(f"mtbench.{place}." for place in WITH_TORCH))
+
+
 def test_only_torch_rooms_bring_torch() -> None:
     assert [
         f"{name} imports {imported}"
         for name in CORE
-        if room_of(name) not in TORCH_ROOMS
+        if not brings_torch(name)
         for imported in imports_on_import(name)
-        if imported.partition(".")[0] in ("torch", "transformers")
-        or (imported in CORE and room_of(imported) in TORCH_ROOMS)
+        if imported.partition(".")[0] in ("torch", "transformers") or brings_torch(imported)
     ] == []
 
 
@@ -233,15 +233,16 @@ def test_a_module_is_short() -> None:
     assert {name: length for name, length in lengths.items() if length > LONGEST} == {}
 
 
-def test_every_module_has_its_tests() -> None:
-    expected = [mirror(n, p) for n, p in MODULES.items() if not p.name.startswith("__")]
-    assert [str(file.relative_to(ROOT)) for file in expected if not file.is_file()] == []
+def test_every_room_has_its_tests() -> None:
+    expected = {place_of_tests(name) for name, path in MODULES.items() if not path.name.startswith("__")}
+    assert [str(place.relative_to(ROOT)) for place in sorted(expected) if not place.exists()] == []
 
 
-def mirror(name: str, path: Path) -> Path:
-    """Return where the tests of a module belong: tests/ mirrors mtbench/, plugins/ and tools/."""
-    folder = ROOT / "tests" / ("plugins" if name in BUILTIN else "tools" if name in TOOLS else "")
-    return folder.joinpath(*name.split(".")[1:-1], f"test_{path.stem}.py")
+def place_of_tests(name: str) -> Path:
+    """Return where the tests of a module belong: its room's folder, or the file of a module."""
+    package, *rooms, module = name.split(".")
+    folder = {BUILTINS: ROOT / "tests/plugins", "tools": ROOT / "tests/tools"}.get(package)
+    return (folder or ROOT / "tests").joinpath(*rooms or [f"test_{module}.py"])
 
 
 # --- the name -------------------------------------------------------------------------------

@@ -39,8 +39,7 @@ from mtbench.training.observation import state_of
 from mtbench.training.selection import Selection
 from mtbench.training.training import Trainer, TrainingRecord
 
-TRAINED_WITH: tuple[Split, ...] = ("train", "dev")
-"""Splits that a run sees; test is for ``evaluate`` and ``predict``."""
+TRAINED_WITH: tuple[Split, ...] = ("train", "dev")  # test is for ``evaluate`` and ``predict``
 
 
 @dataclass(frozen=True)
