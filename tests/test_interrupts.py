@@ -44,6 +44,8 @@ with interruptible():
     try:
         os.kill(os.getpid(), signal.SIGINT)
     finally:
+        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), each)
         print("tidied")
 """
 
