@@ -6,6 +6,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -33,7 +34,8 @@ def interruptible() -> Iterator[None]:
         SystemExit: where a signal ends it.
     """
     _handle(_Interrupt())  # a study's runs are processes, which must not outlive it
-    hook, sys.unraisablehook = sys.unraisablehook, _heed_again
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_heed_again, hook)
     try:
         yield
     except KeyboardInterrupt:
@@ -62,10 +64,10 @@ class _Interrupt:
             raise KeyboardInterrupt
 
 
-def _heed_again(unraisable: Any) -> None:
+def _heed_again(hook: Callable[[Any], object], unraisable: Any) -> None:
     """Interrupt once more where no exception led out, as in a callback of the import system."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
+        hook(unraisable)
         return
     from _thread import interrupt_main
     from threading import Timer
