@@ -72,7 +72,13 @@ class Study:
         stored_only: bool = False,
     ) -> None:
         self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
-        self._planner = Planner(registry, store, device, stored_only=stored_only)
+        self._planner = Planner(
+            registry,
+            store,
+            device,
+            stored_only=stored_only,
+            named_folder="data.dir" in overrides.set,
+        )
         self._store = store
         self._overrides = overrides
         self._expression = expression

@@ -158,6 +158,40 @@ def test_python_shows_it_too(laptop: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert f"A: {UNCHECKED}" in compared.render()
 
 
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("leaderboard", "matrix.toml"),
+        ("plan", "matrix.toml"),
+        ("status", "matrix.toml"),
+        ("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad"),
+    ],
+    ids=["leaderboard", "plan", "status", "compare"],
+)
+def test_a_folder_that_was_named_and_has_no_data_is_a_mistake(
+    call: Call, laptop: Path, command: tuple[str, ...]
+) -> None:
+    (laptop / "empty").mkdir()
+
+    empty = call(*command, "--data", "empty")
+    gone = call(*command, "--data", "emtpy")
+
+    assert (empty.code, empty.out) == (gone.code, gone.out) == (2, "")
+    assert f"no known files in {laptop / 'empty'}" in empty.err
+    assert gone.err.endswith("emtpy: there is no such folder; did you mean 'empty'?\n")
+
+
+def test_python_is_told_of_a_folder_without_data_too(
+    laptop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mtbench
+
+    monkeypatch.chdir(laptop)
+
+    with pytest.raises(mtbench.UsageError, match="nowhere, which is no folder"):
+        mtbench.leaderboard("matrix.toml", data="nowhere", device="cpu")
+
+
 # --- what needs the data ----------------------------------------------------------------------
 
 
