@@ -13,9 +13,15 @@ from pydantic import (
 
 from mtbench.bounds import check_value
 from mtbench.coercion import Place, misread, place_of
-from mtbench.errors import Incomplete, UsageError, nearest
+from mtbench.errors import SEVERAL, Incomplete, UsageError, nearest
 
 Model = TypeVar("Model", bound=BaseModel)
+
+WRITTEN = {"list_type": ", written [A, B]", "dict_type": ", written { KEY = VALUE }"}
+"""How TOML writes what is missing, by pydantic's name of the fault."""
+
+PARSED = ("int_parsing", "float_parsing")
+"""Faults of texts in place of a number."""
 
 
 class Checked(BaseModel):
@@ -89,7 +95,10 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    message += WRITTEN.get(fault["type"], "")
     given = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
+    if fault["type"] in PARSED and "," in fault["input"]:
+        given += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + given
 
 

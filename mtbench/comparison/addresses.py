@@ -59,7 +59,8 @@ def read_address(text: str) -> Address:
         if path.suffix == ".toml":
             return Address(text, "matrix", path, cell)  # whose reader says that it is not there
         if not is_key:
-            raise UsageError(f"{place}: there is no such file or folder")
+            hint = f"; a cell is MATRIX{BETWEEN}CELL" if cell is None else ""
+            raise UsageError(f"{place}: there is no such file or folder{hint}")
     elif place or between:
         if not path.is_dir() or (path / MATRIX).is_file():
             return Address(text, "matrix", path, cell)
