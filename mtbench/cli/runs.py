@@ -48,8 +48,14 @@ def address_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _reader(data_dir: Path | None, device: str, plugin_files: Sequence[Path]) -> Reader:
-    return address_reader(plugin_files, overrides((), (), None, data_dir), device)
+def _reader(
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    expression: str | None = None,
+) -> Reader:
+    laid_over = overrides((), (), None, data_dir)
+    return address_reader(plugin_files, laid_over, device, expression=expression)
 
 
 @click.command()
@@ -92,7 +98,7 @@ def status(
     else:
         from mtbench.comparison.addresses import read_address
 
-        listed = _reader(data_dir, device, plugin_files).listed(address, store)
+        listed = _reader(data_dir, device, plugin_files, expression).listed(address, store)
         alone = len(listed) == 1 and not read_address(address).is_whole
     if log:
         if not alone:
@@ -135,17 +141,23 @@ def evaluate(
     """
     from mtbench.devices import choose
     from mtbench.held_out import told, uses_of_study
-    from mtbench.overview import metric_records
+    from mtbench.overview import mean_records, metric_records
     from mtbench.prediction import evaluate as score
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
+    found = []
     for name, folder in models.folders.items():
         evaluated = score(
             folder, cast("Split", split), data_dir, device=place, plugins=models.plugins
         )
         records = metric_records({split: evaluated.scores}, {split: evaluated.overall})
-        print_table(name if models.seeds else "", records)
+        if found:
+            show("")
+        if models.seeds:
+            show(name)
+        print_table("", records)
+        found.append((evaluated.scores, evaluated.overall))
         if split == "test":
             show("")
             show(told(uses_of_study(folder)))
@@ -153,6 +165,8 @@ def evaluate(
             if warning not in warned:  # the seeds of a cell have the same data
                 say(f"warning: {warning}")
         warned.update(_warnings(evaluated, split))
+    if len(found) > 1:
+        print_table(f"mean over {len(found)} seeds", mean_records(split, found))
     if models.problem is not None:
         raise models.problem
     return ExitCode.DONE
@@ -225,7 +239,7 @@ def predict(
     for written in write_predictions(
         folder, asked, out, data_dir, device=place, plugins=models.plugins
     ):
-        show(written.file)
+        show(f"{written.file} (replaced)" if written.replaced else written.file)
         for warning in _shortened("no prediction for", written.left_out):
             say(f"warning: {warning}")
     return ExitCode.DONE
