@@ -224,7 +224,7 @@ def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
     ]
     plan = Plan("a study", [0, 1], [*cells, cell("d", "missing")])
     told = [
-        "missing: 3 x a stored run of that name differs in code.combiner "
+        "missing: 3 x a stored run of that name differs in source of combiner "
         "(a [seed 0]: run 0123456789ab, ...)",
         "missing: 1 x a stored run of that name differs in data.sst "
         "(c [seed 0]: run 0123456789ab)",
@@ -235,7 +235,7 @@ def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
     reasons = [run["reason"] for run in json.loads(as_json(plan, NOTHING))["runs"]]
     assert reasons == [row["reason"] for row in csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))]
     assert reasons == [
-        *["run 0123456789ab of that name differs in code.combiner"] * 3,
+        *["run 0123456789ab of that name differs in source of combiner"] * 3,
         "run 0123456789ab of that name differs in data.sst",
         "",
     ]
