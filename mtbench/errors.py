@@ -109,7 +109,7 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
 
 
 SHOWN = 10
-"""Known words that an error names at most."""
+"""Words, cells or runs that a message names at most."""
 
 
 SEVERAL = "; several values make an axis: --axis KEY=V1,V2"

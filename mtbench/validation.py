@@ -24,6 +24,10 @@ PARSED = ("int_parsing", "float_parsing")
 """Faults of texts in place of a number."""
 
 
+BY_VALIDATE: Mapping[str, Any] = {}
+"""The context of a validation in ``validate``, which looks at the values itself."""
+
+
 class Checked(BaseModel):
     """A model that people make themselves, too: its constructor refuses what ``validate`` does."""
 
@@ -32,11 +36,11 @@ class Checked(BaseModel):
     def _numbers_are_meant(
         cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
-        if info.mode == "python":
-            check_value(given)
+        if info.mode != "python" or info.context is BY_VALIDATE:
+            return handler(given)
+        check_value(given)
         made = handler(given)
-        wrong = misread(cls, given, made) if info.mode == "python" else {}
-        if wrong:
+        if wrong := misread(cls, given, made):
             raise ValueError("; ".join(_told(wrong)))
         return made
 
@@ -61,7 +65,7 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     try:
-        made = model.model_validate(given)
+        made = model.model_validate(given, context=BY_VALIDATE)
     except ValidationError as error:
         faults = list(error.errors(include_url=False))
     wrong = misread(model, given, made)

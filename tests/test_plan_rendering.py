@@ -10,8 +10,8 @@ import pytest
 from mtbench.durations import Estimate, Kin
 from mtbench.matrix.designs import Stage
 from mtbench.plan_rendering import (
+    CELLS_LISTED,
     PLAN_FORMATS,
-    SHOWN,
     as_csv,
     as_html,
     as_json,
@@ -187,16 +187,16 @@ def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
 
 
 def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
-    many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(SHOWN + 2)])
+    many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(CELLS_LISTED + 2)])
 
     shown: dict[str, Any] = {form: render(many, NOTHING) for form, render in PLAN_FORMATS.items()}
 
     for form in ("rich", "markdown"):
-        assert f"cell {SHOWN - 1} " in shown[form]
-        assert f"cell {SHOWN} " not in shown[form]
+        assert f"cell {CELLS_LISTED - 1} " in shown[form]
+        assert f"cell {CELLS_LISTED} " not in shown[form]
         assert shown[form].endswith("... and 2 more (--format csv lists all)")
-    assert f"cell {SHOWN + 1}" in shown["csv"]
-    assert f"cell {SHOWN + 1}" in shown["json"]
+    assert f"cell {CELLS_LISTED + 1}" in shown["csv"]
+    assert f"cell {CELLS_LISTED + 1}" in shown["json"]
 
 
 @pytest.mark.parametrize("form", [*PLAN_FORMATS, "html"])

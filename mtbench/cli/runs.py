@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     from mtbench.protocols import BadRow, Split
     from mtbench.store import RunFolder, State
 
-SHOWN = 20
+ROWS_TOLD = 20
 """How many rows that are left out of one file a command warns of one by one."""
 
 STATES = ("done", "failed", "running", "missing", "damaged")
@@ -247,7 +247,7 @@ def predict(
 
 def _shortened(what: str, rows: Sequence[BadRow]) -> Iterator[str]:
     """Yield the rows that could not be read by themselves, up to a number."""
-    for row in rows[:SHOWN]:
+    for row in rows[:ROWS_TOLD]:
         yield f"{what} {row}"
-    if (more := len(rows) - SHOWN) > 0:
+    if (more := len(rows) - ROWS_TOLD) > 0:
         yield f"{what} {more} more, of {len(rows)} rows"
