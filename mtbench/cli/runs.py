@@ -27,6 +27,7 @@ from mtbench.errors import ExitCode, UsageError
 
 if TYPE_CHECKING:
     from mtbench.comparison.reader import Models, Reader
+    from mtbench.overview import Scores
     from mtbench.prediction import Evaluated
     from mtbench.protocols import BadRow, Split
     from mtbench.store import RunFolder, State
@@ -146,7 +147,7 @@ def evaluate(
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
-    found = []
+    found: list[tuple[Scores, float | None]] = []
     for name, folder in models.folders.items():
         evaluated = score(
             folder, cast("Split", split), data_dir, device=place, plugins=models.plugins
