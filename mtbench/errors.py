@@ -109,7 +109,11 @@ def nearest(given: str, known: Iterable[str]) -> str | None:
 
 
 SHOWN = 10
-"""Known words that an error names at most."""
+"""Words, cells or runs that a message names at most."""
+
+
+SEVERAL = "; several values make an axis: --axis KEY=V1,V2"
+"""Is said of a text with a comma that cannot be one value."""
 
 
 def unknown(what: str, given: str, known: Iterable[str], *, where: str = "") -> UsageError:
@@ -130,4 +134,5 @@ def unknown(what: str, given: str, known: Iterable[str], *, where: str = "") -> 
         + (f" in {where}" if where else "")
         + (f"; did you mean {guess!r}?" if guess else "")
         + (f" (known: {shown})" if words else " (none is known)")
+        + (SEVERAL if words and {*given.split(",")} <= {*words} and given not in words else "")
     )

@@ -2,12 +2,20 @@
 
 from __future__ import annotations
 
+import shlex
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import click
+from click.core import ParameterSource
 
-from mtbench.cli.options import format_option, matrix_options, read_plan, read_study, seeds_option
+from mtbench.cli.options import (
+    format_option,
+    matrix_options,
+    read_plan,
+    read_study,
+    seeds_option,
+)
 from mtbench.errors import ExitCode
 from mtbench.system.console import say, show_text
 
@@ -103,12 +111,27 @@ def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None
     plan = readable(plan, store)
     board = read(plan, store)
     if beside is not None:
-        plan.check_complete()  # a table with holes replaces no good one
+        plan.check_complete(_training_call())  # a table with holes replaces no good one
         say(f"wrote {write_table(beside, as_markdown(board))}")
     show_text(FORMATS[form](board))
     _warn_beside(plan, form)
-    plan.check_complete()
+    plan.check_complete(_training_call())
     return ExitCode.DONE
+
+
+def _training_call() -> str:
+    """Return how ``ablate`` is called with what this command was given and it takes too."""
+    context = click.get_current_context()
+    known = {parameter.name for parameter in ablate.params}
+    words = ["mtbench", "ablate"]
+    for parameter in context.command.params:
+        name = str(parameter.name)
+        if name in known and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            given = context.params[name]
+            option = parameter.opts[:1] if isinstance(parameter, click.Option) else []
+            for value in given if parameter.multiple else [given]:
+                words += [*option, str(value)]
+    return shlex.join(words)
 
 
 def _warn_beside(plan: Plan, form: str) -> None:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from os.path import isdir
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -66,11 +65,10 @@ def status(
     )
     from mtbench.components.attribution import naming
     from mtbench.components.entries import label
+    from mtbench.data import holds_nothing
     from mtbench.data.status import status as read
     from mtbench.study.resolution import default_data_folder
 
-    if data_dir is not None and not isdir(data_dir):  # noqa: PTH112 - it raises nothing
-        raise UsageError(f"--data {data_dir}: there is no such folder")
     if settings and matrix_path is None:
         raise UsageError("--set: of which matrix? give it as MATRIX")
     registry = load_registry(plugin_files, blocked)
@@ -91,6 +89,9 @@ def status(
                 for problem in errors(splits, needed=matrix_path is not None):
                     say(f"error: {problem}")
                     failed = True
+        if data_dir is not None and not failed and holds_nothing(data_dir, given.tasks.values()):
+            say(f"error: --data {data_dir}: the folder has no data of any task")
+            failed = True
     print_table("", split_records(statuses))
     print_table("tokens", token_records(statuses))
     print_table("not tokenised", [*given.without_tokenizer, *untokenised_records(statuses)])

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar, cast
 import click
 
 from mtbench.cli.values import parse_values, read_values
+from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX
 from mtbench.system.bounds import check_path
@@ -37,6 +38,10 @@ class PathType(click.Path):
             check_path(Path(value))
         except UsageError as error:
             self.fail(str(error), param, ctx)
+        if self.exists and not Path(value).exists():
+            guess = nearest_beside(Path(value))
+            hint = f"; did you mean {guess!r}?" if guess else ""
+            self.fail(f"{value}: there is no such folder{hint}", param, ctx)
         return super().convert(value, param, ctx)
 
 
@@ -65,7 +70,7 @@ data_option = click.option(
     "--data",
     "data_dir",
     metavar="DIR",
-    type=PathType(file_okay=False),
+    type=PathType(file_okay=False, exists=True),
     help="Folder of the data sets; over data.dir and MTBENCH_DATA.",
 )
 device_option = click.option(

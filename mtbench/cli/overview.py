@@ -2,10 +2,11 @@
 
 import json
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from statistics import fmean
 from typing import Any
 
 from mtbench.board.standings import DIGITS
-from mtbench.matrix.filtering import name_filter
+from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.rendering import markdown, spreadsheet
 from mtbench.rendering import text as plain
 from mtbench.rendering.escaping import json_text
@@ -32,16 +33,22 @@ def runs(
         listed: runs, and what a plan asks of each; without a plan its request tells.
         expression: keeps the cells whose names it fits; see ``filtering``.
         states: those to keep; all where there is none.
+
+    Raises:
+        UsageError: if the expression fits no cell, where there is one.
     """
     fits = name_filter(expression) if expression is not None else lambda _: True
     records = []
+    names: dict[str, bool] = {}
     for folder, planned in listed:
         record = folder.record()
         result = record.result or {}
         if (asked := planned or record.request) is None and not record.damage:
             continue  # the folder was made, and nothing was written before it was given up
         named = dict.fromkeys(ASKED) if asked is None else {part: asked[part] for part in ASKED}
-        if (states and record.state not in states) or not fits(named["cell"] or ""):
+        cell = named["cell"] or ""
+        names[cell] = fits(cell)
+        if (states and record.state not in states) or not names[cell]:
             continue
         records.append(
             {
@@ -53,6 +60,8 @@ def runs(
                 "error": record.damage or result.get("error", ""),
             }
         )
+    if expression is not None and names and not any(names.values()):
+        raise fits_none(expression, sorted(names))
     return sorted(records, key=lambda r: (r["matrix"] or "", r["cell"] or "", r["seed"] or 0))
 
 
@@ -135,6 +144,24 @@ def metric_records(
     ]
     overall = {split: number(overalls[split]) if split in overalls else "" for split in splits}
     return [*records, {"task": "overall", "metric": "", **overall}]
+
+
+def mean_records(split: str, found: Sequence[tuple[Scores, float | None]]) -> list[Record]:
+    """Return what ``metric_records`` does of the mean over seeds, given scores and overall each.
+
+    What is undefined for one seed is so for the mean.
+    """
+    tasks, _ = found[0]
+    scores = {
+        task: {metric: _mean([each[task][metric] for each, _ in found]) for metric in metrics}
+        for task, metrics in tasks.items()
+    }
+    return metric_records({split: scores}, {split: _mean([overall for _, overall in found])})
+
+
+def _mean(values: Sequence[float | None]) -> float | None:
+    known = [value for value in values if value is not None]
+    return fmean(known) if len(known) == len(values) else None
 
 
 def number(value: float | None) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -201,5 +202,6 @@ def new(kind: str, name: str, folder: Path | None) -> int:
     written = write_plugin(kind, name, folder, Registry.load())
     for file in written:
         console.show(f"wrote {file}")
-    console.show(f"next: {written[0].with_name('README.md')}")
+    place = written[0].parent
+    console.show(f"next: pip install -e {shlex.quote(str(place))}; see {place / 'README.md'}")
     return ExitCode.DONE

@@ -26,12 +26,13 @@ from mtbench.errors import ExitCode, UsageError
 from mtbench.system.console import say, show, show_text
 
 if TYPE_CHECKING:
+    from mtbench.cli.overview import Scores
     from mtbench.comparison.reader import Models, Reader
     from mtbench.protocols import BadRow, Split
     from mtbench.runs.prediction import Evaluated
     from mtbench.store import RunFolder, State
 
-SHOWN = 20
+ROWS_TOLD = 20
 """How many rows that are left out of one file a command warns of one by one."""
 
 STATES = ("done", "failed", "running", "missing", "damaged")
@@ -48,8 +49,14 @@ def address_options(command: Callable[..., Any]) -> Callable[..., Any]:
     return command
 
 
-def _reader(data_dir: Path | None, device: str, plugin_files: Sequence[Path]) -> Reader:
-    return address_reader(plugin_files, overrides((), (), None, data_dir), device)
+def _reader(
+    data_dir: Path | None,
+    device: str,
+    plugin_files: Sequence[Path],
+    expression: str | None = None,
+) -> Reader:
+    laid_over = overrides((), (), None, data_dir)
+    return address_reader(plugin_files, laid_over, device, expression=expression)
 
 
 @click.command()
@@ -92,7 +99,7 @@ def status(
     else:
         from mtbench.comparison.addresses import read_address
 
-        listed = _reader(data_dir, device, plugin_files).listed(address, store)
+        listed = _reader(data_dir, device, plugin_files, expression).listed(address, store)
         alone = len(listed) == 1 and not read_address(address).is_whole
     if log:
         if not alone:
@@ -133,19 +140,25 @@ def evaluate(
     RUN is a run (the start of its key, or its folder) or a cell, each seed of which is scored:
     MATRIX::CELL, or STORE::CELL; a part of its name will do. 'MATRIX::CELL [seed 0]' is one.
     """
-    from mtbench.cli.overview import metric_records
+    from mtbench.cli.overview import mean_records, metric_records
     from mtbench.devices import choose
     from mtbench.runs.prediction import evaluate as score
     from mtbench.store.held_out import told, uses_of_study
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
+    found: list[tuple[Scores, float | None]] = []
     for name, folder in models.folders.items():
         evaluated = score(
             folder, cast("Split", split), data_dir, device=place, plugins=models.plugins
         )
         records = metric_records({split: evaluated.scores}, {split: evaluated.overall})
-        print_table(name if models.seeds else "", records)
+        if found:
+            show("")
+        if models.seeds:
+            show(name)
+        print_table("", records)
+        found.append((evaluated.scores, evaluated.overall))
         if split == "test":
             show("")
             show(told(uses_of_study(folder)))
@@ -153,6 +166,8 @@ def evaluate(
             if warning not in warned:  # the seeds of a cell have the same data
                 say(f"warning: {warning}")
         warned.update(_warnings(evaluated, split))
+    if len(found) > 1:
+        print_table(f"mean over {len(found)} seeds", mean_records(split, found))
     if models.problem is not None:
         raise models.problem
     return ExitCode.DONE
@@ -225,7 +240,7 @@ def predict(
     for written in write_predictions(
         folder, asked, out, data_dir, device=place, plugins=models.plugins
     ):
-        show(written.file)
+        show(f"{written.file} (replaced)" if written.replaced else written.file)
         for warning in _shortened("no prediction for", written.left_out):
             say(f"warning: {warning}")
     return ExitCode.DONE
@@ -233,7 +248,7 @@ def predict(
 
 def _shortened(what: str, rows: Sequence[BadRow]) -> Iterator[str]:
     """Yield the rows that could not be read by themselves, up to a number."""
-    for row in rows[:SHOWN]:
+    for row in rows[:ROWS_TOLD]:
         yield f"{what} {row}"
-    if (more := len(rows) - SHOWN) > 0:
+    if (more := len(rows) - ROWS_TOLD) > 0:
         yield f"{what} {more} more, of {len(rows)} rows"

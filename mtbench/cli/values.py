@@ -79,10 +79,11 @@ def read_values(
     """
     values: dict[str, Any] = {}
     for text in given:
-        key, _, value = (part.strip() for part in text.partition("="))
+        key, equals, value = (part.strip() for part in text.partition("="))
         if not (key and value):
             form = "KEY=V1,V2" if parse is parse_values else "KEY=VALUE"
-            raise UsageError(f"{option} {text!r}: expected {form}")
+            empty = f"; behind {key}= a value is missing" if key and equals else ""
+            raise UsageError(f"{option} {text!r}: expected {form}{empty}")
         if key in values:
             raise UsageError(f"{option} {text!r}: {key} is given twice")
         try:

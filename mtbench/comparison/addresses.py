@@ -4,14 +4,14 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
 from mtbench.errors import SHOWN, UsageError, unknown
 from mtbench.matrix.locations import MATRIX
-from mtbench.store import REQUEST
+from mtbench.store import REQUEST, Store
 
 BETWEEN = "::"
 """Parts a place from the cell in it, as in the node ids of pytest."""
@@ -59,7 +59,8 @@ def read_address(text: str) -> Address:
         if path.suffix == ".toml":
             return Address(text, "matrix", path, cell)  # whose reader says that it is not there
         if not is_key:
-            raise UsageError(f"{place}: there is no such file or folder")
+            hint = f"; a cell is MATRIX{BETWEEN}CELL" if cell is None else ""
+            raise UsageError(f"{place}: there is no such file or folder{hint}")
     elif place or between:
         if not path.is_dir() or (path / MATRIX).is_file():
             return Address(text, "matrix", path, cell)
@@ -97,3 +98,29 @@ def pick(text: str, names: Collection[str], *, where: str) -> tuple[str, str]:
         shown = "; ".join(fits[:SHOWN]) + ("; ..." if len(fits) > SHOWN else "")
         raise UsageError(f"{name!r} fits {len(fits)} cells of {where}: {shown}")
     return fits[0], seed
+
+
+def pick_planned(
+    text: str,
+    names: Collection[str],
+    stored: Callable[[Store], Collection[str]],
+    store: Store,
+    *,
+    where: str,
+) -> tuple[str, str]:
+    """Return a cell of a matrix and a seed, as ``pick`` does.
+
+    One that options made, such as ``--axis``, is in the store alone; the error tells it.
+
+    Args:
+        stored: gives the names of a store's cells.
+    """
+    try:
+        return pick(text, names, where=where)
+    except UsageError as error:
+        try:
+            name, _ = pick(text, stored(store), where=str(store.root))
+        except UsageError:
+            raise error from None
+        place = f"{store.root}{BETWEEN}{name}"
+        raise UsageError(f"{error}; trained with other options, it is {place!r}") from None

@@ -8,7 +8,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from mtbench.comparison.addresses import BETWEEN, Address, pick, read_address
+from mtbench.comparison.addresses import BETWEEN, Address, pick, pick_planned, read_address
 from mtbench.comparison.subjects import (
     Side,
     StoredCells,
@@ -149,14 +149,14 @@ class Reader:
         """Return all runs that an address names, whatever became of them.
 
         Raises:
-            UsageError: if there is no such thing.
+            UsageError: if there is no such thing, or the expression fits no cell of a matrix.
             PluginError: if plugins break every cell of a matrix.
         """
         address = read_address(text)
         if address.is_run:
             return [ListedRun(_find(address, store))]
         if address.kind == "matrix":
-            plan, _ = self._plan(address, store, None)
+            plan, _ = self._plan(address, store, self.expression)
             for remark in unchecked(plan.cells):
                 say(f"warning: {remark}")
             return [
@@ -231,10 +231,11 @@ class Reader:
             found = plan(None)
             if found.to_come:
                 where += f" (its search adds up to {found.to_come} more)"
-            name, seed = pick(address.cell, [cell.name for cell in found.cells], where=where)
+            known = [cell.name for cell in found.cells]
+            name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
         else:
             known = [cell.name for cell in cells(matrix, self.overrides)]
-            name, seed = pick(address.cell, known, where=where)
+            name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
             found = plan(None if '"' in name else f'"{name}"')
         (cell,) = (cell for cell in found.cells if cell.name == name)
         if seed and cell.runs:

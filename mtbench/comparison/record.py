@@ -226,11 +226,18 @@ def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterat
             yield f"seeds that only {name} has, not compared: {_listed(alone)}"
         if side.missing:
             yield f"seeds of {name} without a score: {_listed(side.missing)}"
-        if side.remark:
-            yield f"{name}: {side.remark}"
+    yield from _choices(a, b)
     for name, side, others in (("A", a, b), ("B", b, a)):
         if alone_tasks := [task for task in side.metrics if task not in others.metrics]:
             yield f"tasks that only {name} has: {', '.join(alone_tasks)}"
+
+
+def _choices(a: Subject, b: Subject) -> Iterator[str]:
+    """Yield what is to be known of the choice of the runs, once where it is the same of both."""
+    sides: dict[str, list[str]] = {}
+    for name, side in (("A", a), ("B", b)):
+        sides.setdefault(side.remark, []).append(name)
+    yield from (f"{' and '.join(names)}: {remark}" for remark, names in sides.items() if remark)
 
 
 def records(comparison: Comparison) -> list[dict[str, Any]]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from mtbench.components.blocking import Blocking
 from mtbench.components.imports import HARNESS, imported, spec_of, top
+from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE
 from mtbench.system.console import say
@@ -107,10 +108,18 @@ def check_file(file: Path) -> None:
     """Make sure that a file can be imported as a module of its own name.
 
     Raises:
-        UsageError: if it is not there, is not named like a module, or would hide another one.
+        UsageError: if it is not there, is not named like a module, is one of a package, or would
+            hide another one.
     """
+    if file.is_dir() or file.name == "__init__.py":
+        raise UsageError(
+            f"--plugin {file}: it takes a file that stands alone; a package is installed: "
+            "'pip install -e FOLDER', with the folder of its pyproject.toml"
+        )
     if not file.is_file():
-        raise UsageError(f"--plugin {file}: there is no such file")
+        guess = nearest_beside(file)
+        hint = f"; did you mean {guess!r}?" if guess else ""
+        raise UsageError(f"--plugin {file}: there is no such file{hint}")
     if file.suffix != ".py" or not file.stem.isidentifier():
         raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
     if file.name == BESIDE:

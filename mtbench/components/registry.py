@@ -177,7 +177,7 @@ class Registry:
         elif distribution and all(each.distribution != distribution for each in providers):
             error += f"; 'pip install {distribution}' brings it"
         elif not suspects and nearest(name, known) is None:
-            error += "; --plugin FILE takes one from a file"
+            error += "; --plugin FILE takes one from a file, 'pip install -e FOLDER' a package"
         if not suspects:
             return UsageError(error)
         named = "; ".join(each.plugin if self._told else str(each) for each in suspects)

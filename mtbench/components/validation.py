@@ -12,10 +12,20 @@ from pydantic import (
 )
 
 from mtbench.components.coercion import Place, misread, place_of
-from mtbench.errors import Incomplete, UsageError, nearest
+from mtbench.errors import SEVERAL, Incomplete, UsageError, nearest
 from mtbench.system.bounds import check_value
 
 Model = TypeVar("Model", bound=BaseModel)
+
+WRITTEN = {"list_type": ", written [A, B]", "dict_type": ", written { KEY = VALUE }"}
+"""How TOML writes what is missing, by pydantic's name of the fault."""
+
+PARSED = ("int_parsing", "float_parsing")
+"""Faults of texts in place of a number."""
+
+
+BY_VALIDATE: Mapping[str, Any] = {}
+"""The context of a validation in ``validate``, which looks at the values itself."""
 
 
 class Checked(BaseModel):
@@ -26,11 +36,11 @@ class Checked(BaseModel):
     def _numbers_are_meant(
         cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
-        if info.mode == "python":
-            check_value(given)
+        if info.mode != "python" or info.context is BY_VALIDATE:
+            return handler(given)
+        check_value(given)
         made = handler(given)
-        wrong = misread(cls, given, made) if info.mode == "python" else {}
-        if wrong:
+        if wrong := misread(cls, given, made):
             raise ValueError("; ".join(_told(wrong)))
         return made
 
@@ -55,7 +65,7 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     try:
-        made = model.model_validate(given)
+        made = model.model_validate(given, context=BY_VALIDATE)
     except ValidationError as error:
         faults = list(error.errors(include_url=False))
     wrong = misread(model, given, made)
@@ -89,7 +99,10 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")
+    message += WRITTEN.get(fault["type"], "")
     given = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
+    if fault["type"] in PARSED and "," in fault["input"]:
+        given += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + given
 
 

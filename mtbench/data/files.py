@@ -90,6 +90,14 @@ def check_there(path: Path, what: str) -> None:
         raise NotAtHand(f"{path}: a Git LFS pointer, not the {what}; 'git lfs pull' fetches it")
 
 
+def nearest_beside(path: Path) -> str | None:
+    """Return what lies in the folder of a path and is called almost like it, if anything is."""
+    try:
+        return nearest(path.name, sorted(other.name for other in path.absolute().parent.iterdir()))
+    except OSError:  # there is no such folder, or it may not be listed
+        return None
+
+
 def _reason(error: OSError | ValueError) -> str:
     return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
@@ -118,10 +126,7 @@ def _missing(path: Path) -> NotAtHand:
         what, problem = folder, f"{path.name} is looked for in {folder}, which is no folder"
         while not what.parent.is_dir():
             what = what.parent
-    try:
-        guess = nearest(what.name, sorted(file.name for file in what.parent.iterdir()))
-    except OSError:  # a folder that may not be listed
-        guess = None
+    guess = nearest_beside(what)
     if folder.is_relative_to(Path.cwd()):
         problem += " (relative paths count from the working directory)"
     return NotAtHand(problem + (f"; did you mean {guess!r}?" if guess else ""))

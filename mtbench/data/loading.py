@@ -9,8 +9,9 @@ from itertools import chain
 from pathlib import Path
 from typing import Any
 
+from mtbench.data.layouts import LaidOutTask
 from mtbench.data.refused_labels import misreading
-from mtbench.errors import NotAtHand, PluginError, UsageError
+from mtbench.errors import NotAtHand, PluginError, UsageError, is_not_at_hand
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
 OF_PATHS = (errno.EACCES, errno.ENAMETOOLONG)
@@ -66,6 +67,23 @@ def load(
             + ("; 'mtbench predict' writes predictions without them" if split == "test" else "")
         )
     return _by_id(examples)
+
+
+def holds_nothing(folder: Path, tasks: Iterable[Task]) -> bool:
+    """Whether there are tasks that read a data folder, and this one has no data of any."""
+    readers = [task for task in tasks if _lacks_data(task, None)]
+    return bool(readers) and all(_lacks_data(task, folder) for task in readers)
+
+
+def _lacks_data(task: Task, folder: Path | None) -> bool:
+    try:
+        if isinstance(task, LaidOutTask) and folder is not None:
+            task.layout(folder)
+        else:
+            load(task, "train", folder, with_labels=False)
+    except Exception as error:  # without a folder, a task that reads one may raise anything
+        return folder is None or is_not_at_hand(error)
+    return False
 
 
 def fingerprint(examples: Examples) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 
 from mtbench.protocols import Examples, Split, TaskInfo
 
-SHOWN = 5
+LABELS_NAMED = 5
 """Labels, and classes, that a message names at most."""
 
 BY_CHANCE = 3
@@ -61,7 +61,7 @@ def _numbers(labels: Iterable[str]) -> Iterator[float]:
 
 
 def _some(words: list[str]) -> str:
-    return ", ".join([*words[:SHOWN], *(["..."] if len(words) > SHOWN else [])])
+    return ", ".join([*words[:LABELS_NAMED], *(["..."] if len(words) > LABELS_NAMED else [])])
 
 
 def _remedy(labels: set[str]) -> str:

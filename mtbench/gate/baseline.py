@@ -43,6 +43,7 @@ class Baseline:
             several values of one are joined.
         gate: the settings at that time.
         cells: by name.
+        matrix_file: the origin (``matrix.origin``) of one that was read.
     """
 
     title: str
@@ -51,6 +52,7 @@ class Baseline:
     environment: Mapping[str, str]
     gate: Gate
     cells: Mapping[str, Measured]
+    matrix_file: str = ""
 
 
 def measured(cell: PlannedCell, store: Store) -> Measured | None:

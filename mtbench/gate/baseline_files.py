@@ -157,7 +157,13 @@ def read(folder: Path) -> Baseline:
         raise _unfit(file, "not as it was written")
     cells = _read_cells(folder / OUTCOMES, record)
     return Baseline(
-        record.matrix, record.date, record.device, record.environment, record.gate, cells
+        record.matrix,
+        record.date,
+        record.device,
+        record.environment,
+        record.gate,
+        cells,
+        record.matrix_file,
     )
 
 

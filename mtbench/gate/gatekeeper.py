@@ -25,7 +25,7 @@ from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import file_of
-from mtbench.matrix.origin import origin
+from mtbench.matrix.origin import origin, other_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.store import Store, canonical, run_key
 from mtbench.study.durations import Estimate
@@ -107,7 +107,8 @@ class Gatekeeper:
             again = look(plan, self.store, then, matrix.gate, alpha)
             pairs = zip(found, again, strict=True)
             found = [new if _undecided(old) else old for old, new in pairs]
-        told = list(remarks(plan, then, matrix.gate, self.store, before))
+        other = other_matrix(then.matrix_file, self.matrix, self.place)
+        told = list(remarks(plan, then, matrix.gate, self.store, before, other=other))
         return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
 
     def _baseline(self) -> Baseline:

@@ -17,15 +17,23 @@ TOLD = 3
 
 
 def remarks(
-    plan: Plan, then: Baseline, gate: Gate, store: Store, before: Container[str]
+    plan: Plan,
+    then: Baseline,
+    gate: Gate,
+    store: Store,
+    before: Container[str],
+    *,
+    other: str | None = None,
 ) -> Iterator[str]:
     """Yield what differs from the baseline, and what is not measured.
 
     Args:
         before: keys of the runs that were stored before the gate was called.
+        other: the matrix file that the baseline was made of, where it is another one.
     """
-    if plan.title != then.title:
-        yield f"the baseline is that of {then.title!r}, and this is {plan.title!r}"
+    if other is not None or plan.title != then.title:
+        file = "" if other is None else f" ({other})"
+        yield f"the baseline is that of {then.title!r}{file}, and this is {plan.title!r}"
     if gate != then.gate:
         yield "[gate] is not what it was when the baseline was written; today's is used"
     now = environment([run.key for _, run in plan.runs("done")], store)

@@ -1,9 +1,9 @@
 """Filters over names: ``pcgrad and not (cosine or linear)``."""
 
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
-from mtbench.errors import UsageError
+from mtbench.errors import SHOWN, UsageError
 from mtbench.system.bounds import DEEPEST
 
 Predicate = Callable[[str], bool]
@@ -26,6 +26,16 @@ def name_filter(expression: str) -> Predicate:
     if parser.tokens:
         raise parser.error()
     return predicate
+
+
+def fits_none(expression: str, names: Sequence[str], later: str = "") -> UsageError:
+    """Say that an expression fits none of some cells' names.
+
+    Args:
+        later: what is to be told behind the names.
+    """
+    shown = "; ".join(names[:SHOWN]) + ("; ..." if len(names) > SHOWN else "")
+    return UsageError(f"-k {expression!r} fits no cell (cells: {shown}{later})")
 
 
 class _Parser:

@@ -39,8 +39,9 @@ def read_table(file: Path) -> dict[str, Any]:
 
 def _missing(file: Path) -> UsageError:
     """Say that a matrix file is not there, what is nearest, and what would write one."""
-    here = sorted(other.name for other in file.parent.glob("*.toml"))
-    guess = nearest(file.name, here)
+    folders = (inner.parent for inner in file.parent.glob(f"*/{MATRIX}"))
+    here = sorted(other.name for other in (*file.parent.glob("*.toml"), *folders))
+    guess = nearest(file.name, here) or nearest(f"{file.name}.toml", here)
     others = f"; {file.parent} has {', '.join(here[:SHOWN])}" if here else ""
     hint = f"; did you mean {guess!r}?" if guess else others
     return UsageError(f"{file}: there is no such matrix file{hint} ('mtbench init' writes one)")

@@ -154,10 +154,16 @@ def _in_train(run: Run, task: str, examples: Examples) -> int | None:
 
 @dataclass(frozen=True)
 class Written:
-    """A file of predictions, and the rows of the data that could not be read for it."""
+    """A file of predictions.
+
+    Attributes:
+        left_out: rows of the data that could not be read for it.
+        replaced: whether it was there before.
+    """
 
     file: Path
     left_out: tuple[BadRow, ...]
+    replaced: bool = False
 
 
 def write_predictions(
@@ -201,8 +207,9 @@ def write_predictions(
             values = predict(run.assembled.model, task, run.tokenised(task, examples))
         predicted = dict(zip(examples.ids, values, strict=True))
         text = submission_text(submission.column, infos[task], predicted)
+        replaced = files[task].exists()
         write_files({files[task]: text}, option="--out")
-        yield Written(files[task], examples.bad_rows)
+        yield Written(files[task], examples.bad_rows, replaced)
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:

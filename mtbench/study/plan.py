@@ -122,8 +122,11 @@ class Plan:
         if told := faults([cell.fault for cell in self.cells]):
             raise PluginError(told)
 
-    def check_complete(self) -> None:
+    def check_complete(self, training: str = "'mtbench ablate'") -> None:
         """Make sure that every run of the plan is stored.
+
+        Args:
+            training: the command that trains what is missing.
 
         Raises:
             PluginError: if a cell is broken.
@@ -137,7 +140,7 @@ class Plan:
         unscored = (
             f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed"
             f"{damaged}); "
-            "'mtbench ablate' trains them; 'mtbench status RUN --log' tells why one failed"
+            f"{training} trains them; 'mtbench status RUN --log' tells why one failed"
         )
         if disputed := sum(bool(cell.dispute) for cell in self.cells):
             unscored += f"; of {disputed} cell(s) stored runs fit, and the data tell which"

@@ -13,7 +13,7 @@ from mtbench.rendering.latex import tabular
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
-SHOWN = 40
+CELLS_LISTED = 40
 """Cells listed for people; a program asks for CSV or JSON and gets all."""
 
 
@@ -93,14 +93,14 @@ def _count(number: int, thing: str) -> str:
 
 def _below(plan: Plan) -> list[str]:
     """Return what the table leaves out: further cells, and why some cannot be."""
-    more = len(plan.cells) - SHOWN
+    more = len(plan.cells) - CELLS_LISTED
     reasons = Counter(cell.obstacle for cell in plan.cells if cell.obstacle is not None)
     damaged = [f"{c.name} [seed {run.seed}]: {run.damage}" for c, run in plan.runs("damaged")]
     return [
         *([f"... and {more} more (--format csv lists all)"] if more > 0 else []),
         *(f"{kind}: {count} x {why}" for (kind, why), count in reasons.most_common()),
-        *(f"damaged, to be trained anew: {told}" for told in damaged[:SHOWN]),
-        *_moved(plan)[:SHOWN],
+        *(f"damaged, to be trained anew: {told}" for told in damaged[:CELLS_LISTED]),
+        *_moved(plan)[:CELLS_LISTED],
     ]
 
 
@@ -120,7 +120,7 @@ def _moved(plan: Plan) -> list[str]:
 
 
 def _cell_records(plan: Plan) -> list[dict[str, str]]:
-    return [_cell_record(cell) for cell in plan.cells[:SHOWN]]
+    return [_cell_record(cell) for cell in plan.cells[:CELLS_LISTED]]
 
 
 def _cell_record(cell: PlannedCell) -> dict[str, str]:

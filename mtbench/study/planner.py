@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 from mtbench.components.attribution import naming
 from mtbench.components.registry import Registry
+from mtbench.data import holds_nothing
 from mtbench.devices import CPU
 from mtbench.errors import Incomplete, MtbenchError, PluginError, UsageError, unknown
 from mtbench.matrix.designs import NamedCell
@@ -31,10 +33,18 @@ class Planner:
     Args:
         stored_only: whether the plan only shows what is stored. Cells whose data are not at hand
             then have the stored runs that agree in all else, where there are any for some cell.
+        named_folder: whether the data folder was named for this one plan. One that is not there,
+            or has no data of any task, is then a mistake.
     """
 
     def __init__(
-        self, registry: Registry, store: Store, device: str = CPU, *, stored_only: bool = False
+        self,
+        registry: Registry,
+        store: Store,
+        device: str = CPU,
+        *,
+        stored_only: bool = False,
+        named_folder: bool = False,
     ) -> None:
         self._resolver = Resolver(registry)
         self._store = store
@@ -42,6 +52,7 @@ class Planner:
         self._device = device
         self._relatives = Relatives(store) if stored_only else None
         self._found_relatives = False
+        self._named_folder = named_folder
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
         """Resolve the cells and look up their runs; one that is broken stops no other.
@@ -77,7 +88,9 @@ class Planner:
         if self._relatives is None:
             return self._plan_cells(cells, seeds)
         planned, errors = self._plan_cells(cells, seeds, without_data=True)
-        if any(cell.unread for cell in planned):
+        if unread := [cell for cell in planned if cell.unread]:
+            if self._named_folder and _lie_elsewhere(unread):
+                return self._plan_cells(cells, seeds)
             others = self._others(cells, seeds, beside)
             planned = with_stored_data(planned, seeds, self._store, self._relatives, others)
             self._found_relatives |= any(
@@ -151,6 +164,13 @@ class Planner:
             levels=cell.levels,
             unread=unread,
         )
+
+
+def _lie_elsewhere(cells: Sequence[PlannedCell]) -> bool:
+    """Whether no data of cells are in their folder."""
+    tasks = [task.task for cell in cells for task in cell.tasks.values()]
+    folder = cells[0].config["data"]["dir"]
+    return folder is not None and holds_nothing(Path(folder), tasks)
 
 
 def _broken(cell: NamedCell, error: PluginError | Incomplete) -> PlannedCell:

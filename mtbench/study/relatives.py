@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections import defaultdict
 from collections.abc import Container, Mapping, Sequence
 from dataclasses import dataclass
@@ -45,8 +46,9 @@ class Moved:
 
     @property
     def differing(self) -> str:
-        """Name the parts, the first of many."""
-        return ", ".join([*self.parts[:SHOWN], *(["..."] if len(self.parts) > SHOWN else [])])
+        """Name the parts, the first of many; what ``code`` holds of a component is its source."""
+        named = [re.sub(r"^code\.", "source of ", part) for part in self.parts[:SHOWN]]
+        return ", ".join([*named, *(["..."] if len(self.parts) > SHOWN else [])])
 
 
 class Relatives:

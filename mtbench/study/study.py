@@ -7,11 +7,10 @@ from pathlib import Path
 
 from mtbench.components.registry import Registry
 from mtbench.devices import CPU, require
-from mtbench.errors import UsageError
 from mtbench.executors.process import Job, Observer, default_jobs, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
-from mtbench.matrix.filtering import name_filter
+from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.store import Store
 from mtbench.study.durations import Estimate
@@ -72,7 +71,13 @@ class Study:
         stored_only: bool = False,
     ) -> None:
         self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
-        self._planner = Planner(registry, store, device, stored_only=stored_only)
+        self._planner = Planner(
+            registry,
+            store,
+            device,
+            stored_only=stored_only,
+            named_folder="data.dir" in overrides.set,
+        )
         self._store = store
         self._overrides = overrides
         self._expression = expression
@@ -150,10 +155,8 @@ def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[
     fits = name_filter(expression)
     chosen = [cell for cell in cells if fits(cell.name)]
     if not chosen:
-        names = [cell.name for cell in cells]
-        shown = "; ".join(names[:10]) + ("; ..." if len(names) > 10 else "")
         later = f"; of a search up to {to_come} are still to come" if to_come else ""
-        raise UsageError(f"-k {expression!r} fits no cell (cells: {shown}{later})")
+        raise fits_none(expression, [cell.name for cell in cells], later)
     return chosen
 
 

@@ -119,15 +119,22 @@ def nearest(cells: Iterable[PlannedCell], seeds: Sequence[int], relatives: Relat
 
 def unchecked(cells: Iterable[PlannedCell]) -> list[str]:
     """Return what a reader must know: whose data were not checked, and where none was taken."""
-    tasks: dict[str, list[str]] = {}
+    absences: list[tuple[str, str]] = []
     disputes = []
     for cell in cells:
-        for task, absence in cell.unread.items():
-            named = tasks.setdefault(absence, [])
-            if task not in named:
-                named.append(task)
+        absences += cell.unread.items()
         if cell.dispute:
             disputes.append(f"{cell.name}: {cell.dispute}")
     more = [f"{len(disputes) - SHOWN} more cells: likewise"] if len(disputes) > SHOWN else []
-    data = [f"the data of {', '.join(n)} were not checked: {why}" for why, n in tasks.items()]
-    return [*data, *disputes[:SHOWN], *more]
+    return [*_joined(absences), *disputes[:SHOWN], *more]
+
+
+def _joined(absences: Sequence[tuple[str, str]]) -> list[str]:
+    """Return one remark on all tasks whose data are not at hand, or none where there is none.
+
+    Of several reasons the first is told: most differ in the names of files alone.
+    """
+    tasks = ", ".join(dict.fromkeys(task for task, _ in absences))
+    first, *others = dict.fromkeys(why for _, why in absences) or [""]
+    more = f"; and {len(others)} more ('mtbench data status MATRIX' tells all)" if others else ""
+    return [f"the data of {tasks} were not checked: {first}{more}"] if tasks else []

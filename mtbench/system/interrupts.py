@@ -1,9 +1,12 @@
 """Interrupts: the signals by which a terminal, a scheduler or a shell ends a command."""
 
+import math
 import signal
 import sys
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 from types import FrameType
 from typing import Any
 
@@ -16,19 +19,23 @@ ENDS = [
 TOLD = "interrupted; what is stored stays, the next call goes on from there"
 STATUS = 130
 
+AT_ONCE_SECONDS = 1
+"""Signals that come so soon after one mean the same: ``timeout``, for one, sends it twice."""
+
 
 @contextmanager
 def interruptible() -> Iterator[None]:
     """Have what is done here end in one line and a status of its own where a signal ends it.
 
-    A signal that is ignored stays so, as SIGHUP does under ``nohup``. From the first one that is
-    answered, and from the end of what is done, others do nothing.
+    A signal that is ignored stays so, as SIGHUP does under ``nohup``. Others that come at once do
+    nothing, so that what is begun is tidied up, nor do any from the answer, or the end, on.
 
     Raises:
         SystemExit: where a signal ends it.
     """
-    _handle(signal.default_int_handler)  # a study's runs are processes, which must not outlive it
-    hook, sys.unraisablehook = sys.unraisablehook, _heed_again
+    _handle(_Interrupt())  # a study's runs are processes, which must not outlive it
+    hook = sys.unraisablehook
+    sys.unraisablehook = partial(_heed_again, hook)
     try:
         yield
     except KeyboardInterrupt:
@@ -41,17 +48,37 @@ def interruptible() -> Iterator[None]:
         sys.unraisablehook = hook
 
 
-def _heed_again(unraisable: Any) -> None:
+class _Interrupt:
+    """Raises ``KeyboardInterrupt`` for the first of the signals that come at once.
+
+    Later ones are heeded again, or what swallows the first could not be ended.
+    """
+
+    def __init__(self) -> None:
+        self.heeded = -math.inf
+
+    def __call__(self, _signal: int, _frame: FrameType | None) -> None:
+        now = time.monotonic()
+        if now - self.heeded > AT_ONCE_SECONDS:
+            self.heeded = now
+            raise KeyboardInterrupt
+
+
+def _heed_again(hook: Callable[[Any], object], unraisable: Any) -> None:
     """Interrupt once more where no exception led out, as in a callback of the import system."""
     if not isinstance(unraisable.exc_value, KeyboardInterrupt):
-        sys.__unraisablehook__(unraisable)
+        hook(unraisable)
         return
     from _thread import interrupt_main
     from threading import Timer
 
-    heeded = [each for each in ENDS if signal.getsignal(each) is signal.default_int_handler]
-    for each in heeded[:1]:
-        Timer(0.001, interrupt_main, [each]).start()  # not here: this leads out no more than that
+    for each in ENDS:
+        handler = signal.getsignal(each)
+        if isinstance(handler, _Interrupt):
+            handler.heeded = -math.inf
+            # Not here: this leads out no more than that.
+            Timer(0.001, interrupt_main, [each]).start()
+            break
 
 
 def ignore() -> None:

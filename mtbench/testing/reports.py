@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, get_args
 
-from mtbench.components.entries import Entry
+from mtbench.components.entries import Entry, load_target
 from mtbench.testing.conformance import Outcome, Status, check_component
 
 PLURALS = {"expected failure": "expected failures"}
@@ -41,8 +41,11 @@ class Report:
 
         Raises:
             UsageError: if a parameter is not known or does not fit.
-            PluginError: if what the spec says of its parameters or failures makes no sense.
+            PluginError: if the component cannot be imported, or what the spec says of its
+                parameters or failures makes no sense.
         """
+        with redirect_stdout(sys.stderr):
+            load_target(entry, entry.spec.target)
         outcomes: list[Outcome] = []
         running = check_component(entry, folder=folder, **parameters)
         while True:

@@ -374,10 +374,14 @@ def test_a_table_with_holes_is_not_written(call: Call, study: Any) -> None:
 
 
 def test_runs_that_are_not_there_are_exit_code_3(call: Call, study: Any) -> None:
-    answer = call("leaderboard", study.matrix, "--store", "empty", "--format", "json")
+    given = (study.matrix, "--set", "train.lr=1e-4", "-k", "sum or pcgrad", "--store", "empty")
+    answer = call("leaderboard", *given, "--format", "json")
 
     assert answer.code == 3
-    assert answer.err.startswith("error: 2 of 2 runs have no score (0 failed); 'mtbench ablate'")
+    assert answer.err.startswith(
+        f"error: 2 of 2 runs have no score (0 failed); mtbench ablate {study.matrix} --set "
+        "train.lr=1e-4 -k 'sum or pcgrad' --store empty --format json trains them;"
+    )
     assert [cell["status"] for cell in cells(answer).values()] == ["missing", "rejected"] * 2
     assert cells(answer)[DONE[0]]["overall"]["mean"] is None
 

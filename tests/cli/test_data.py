@@ -271,7 +271,6 @@ def test_without_a_matrix_what_is_broken_is_an_error_and_what_is_not_there_is_no
     call: Call,
 ) -> None:
     Path("DATA").mkdir()
-    assert call("data", "status", "--data", "DATA").code == 0
     for split in ("train", "dev"):
         Path(f"DATA/ids-sst-{split}.csv").write_text("\tid\tsentence\tsentiment\n0\ta\tx\t4\n")
     assert call("data", "status", "--data", "DATA").code == 0
@@ -283,6 +282,18 @@ def test_without_a_matrix_what_is_broken_is_an_error_and_what_is_not_there_is_no
     assert answer.code == 2
     assert "ids-sst-train.csv has no column 'sentence'; did you mean 'sentense'?" in line
     assert rows(answer)["sst", "dev"][0] == "1"
+
+
+def test_a_folder_without_data_of_any_task_is_an_error(call: Call, tmp_path: Path) -> None:
+    Path("DATA").mkdir()
+
+    empty = call("data", "status", "--data", "DATA")
+    gone = call("data", "status", "--data", "DAATA")
+
+    assert (empty.code, gone.code) == (2, 2)
+    assert empty.err == "error: --data DATA: the folder has no data of any task\n"
+    assert rows(empty)["sample-pd", "train"][0] == "1200"
+    assert gone.err.endswith("'--data': DAATA: there is no such folder; did you mean 'DATA'?\n")
 
 
 def test_classes_are_shown_by_their_names(call: Call) -> None:

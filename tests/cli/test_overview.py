@@ -6,7 +6,15 @@ from typing import Any
 import pytest
 
 from mtbench.cli.options import FORMATS
-from mtbench.cli.overview import STATUS_FORMATS, metric_records, number, run_details, runs
+from mtbench.cli.overview import (
+    STATUS_FORMATS,
+    mean_records,
+    metric_records,
+    number,
+    run_details,
+    runs,
+)
+from mtbench.errors import UsageError
 from mtbench.store import HISTORY, REQUEST, RunFolder, Store, canonical, run_key
 from mtbench.system.files import write_json
 
@@ -124,7 +132,9 @@ def test_runs_are_chosen_by_cell_and_state(store: Store) -> None:
     assert chosen("not a") == [("b", 0)]
     assert chosen(None, "failed", "missing") == [("a", 0), ("a", 9)]
     assert chosen("a", "done") == [("a", 10)]
-    assert chosen("nothing") == chosen("b", "failed") == []
+    assert chosen("b", "failed") == []
+    with pytest.raises(UsageError, match=r"^-k 'nothing' fits no cell \(cells: a; b\)$"):
+        chosen("nothing")
 
 
 def test_what_a_plan_calls_a_run_counts(store: Store) -> None:
@@ -233,3 +243,16 @@ def test_records_of_metrics() -> None:
 )
 def test_numbers(value: float | None, text: str) -> None:
     assert number(value) == text
+
+
+def test_the_mean_over_seeds_is_undefined_where_a_seed_is() -> None:
+    scores = [
+        {"sst": {"accuracy": 0.25, "macro-f1": None}},
+        {"sst": {"accuracy": 0.5, "macro-f1": 1}},
+    ]
+
+    assert mean_records("dev", [(scores[0], 0.25), (scores[1], 0.5)]) == [
+        {"task": "sst", "metric": "accuracy", "dev": "0.375"},
+        {"task": "sst", "metric": "macro-f1", "dev": "undefined"},
+        {"task": "overall", "metric": "", "dev": "0.375"},
+    ]

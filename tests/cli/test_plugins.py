@@ -189,7 +189,8 @@ def test_new_writes_a_plugin_and_says_what_is_next(call: Call, tmp_path: Path) -
     *written, following = answer.out.splitlines()
     files = {Path(line.removeprefix("wrote ")) for line in written}
     assert files == {path for path in (tmp_path / "mine").rglob("*") if path.is_file()}
-    assert following == f"next: {tmp_path / 'mine' / 'README.md'}"
+    place = tmp_path / "mine"
+    assert following == f"next: pip install -e {place}; see {place / 'README.md'}"
 
 
 def test_new_of_an_unknown_kind(call: Call, tmp_path: Path) -> None:
@@ -316,6 +317,23 @@ def test_check_shows_on_a_terminal_how_far_it_is(
     assert "combiner 'twin' of twins_of_a_test.py" in shown
     for place, check in enumerate(record["checks"], 1):
         assert re.search(rf"(?<!\d){place}/{count}\b.*{check['check']}: {check['outcome']}", shown)
+
+
+def test_check_of_what_cannot_be_imported_names_that_alone(call: Call, tmp_path: Path) -> None:
+    file = tmp_path / "of_nothing.py"
+    file.write_text(
+        "from mtbench.api import HeadSpec, hookimpl\n\n\n"
+        "@hookimpl\ndef mtbench_heads():\n"
+        "    return [HeadSpec(name='tall', summary='', target='no_such_module:Tall')]\n"
+    )
+
+    answer = call("plugins", "check", "tall", "--plugin", file)
+
+    assert (answer.code, answer.out) == (6, "")
+    assert answer.err == (
+        "error: head 'tall' of of_nothing.py: ModuleNotFoundError: No module named "
+        "'no_such_module'\n"
+    )
 
 
 def test_check_knows_the_nearest_name(call: Call) -> None:

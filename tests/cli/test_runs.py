@@ -98,6 +98,31 @@ def test_status_is_for_programs_too(call: Call, at: tuple[str, str], key: str) -
     assert call("status", "--state", "failed", *at).out == f"no such runs in {at[1]}\n"
 
 
+def test_an_expression_that_fits_no_cell_is_2_as_of_a_plan(
+    call: Call, at: tuple[str, str], study: Any
+) -> None:
+    of_plan = call("plan", study.matrix, "-k", "sun", *at)
+    for place in ([], [study.matrix], [study.store]):
+        answer = call("status", *place, "-k", "sun", *at)
+        assert (answer.code, answer.out) == (of_plan.code, of_plan.out) == (2, "")
+        assert "-k 'sun' fits no cell (cells: combiner=" in answer.err
+    of_rejected = call("status", study.matrix, "-k", "pd=cosine", *at)
+    assert of_rejected.out == f"no runs in {study.matrix}\n"
+    assert call("status", "-k", "sun", "--store", "empty").code == 0
+
+
+def test_a_cell_that_options_made_is_told_with_its_store(
+    call: Call, at: tuple[str, str], study: Any, tmp_path: Path
+) -> None:
+    matrix = tmp_path / "without.toml"
+    matrix.write_text(study.matrix.read_text().partition("[axes]")[0])
+
+    for command in (("status",), ("evaluate",), ("predict", "--out", "out")):
+        answer = call(*command, f"{matrix}::{CELL}", *at)
+        assert answer.code == 2
+        assert f"; trained with other options, it is '{study.store}::{CELL}'\n" in answer.err
+
+
 def test_status_lists_what_an_address_names(
     call: Call, at: tuple[str, str], study: Any, key: str
 ) -> None:
@@ -139,7 +164,7 @@ def test_a_cell_or_a_folder_is_evaluated_and_predicted_like_its_run(
     for place in (study.matrix, study.store):
         answer = call("evaluate", f"{place}::sum, heads.pd=lin", *at)
         assert (answer.code, answer.err) == (0, "")
-        assert answer.out == f"\n{CELL} [seed 0]\n{of_key.out}"
+        assert answer.out == f"{CELL} [seed 0]\n{of_key.out}"
     written = {}
     for name in (key, folder, f"{study.matrix}::{CELL}", f"{study.store}::{CELL} [seed 0]"):
         assert call("predict", name, "--out", "out", *at).code == 0
@@ -157,7 +182,7 @@ def test_of_a_cell_of_several_seeds_each_is_evaluated_and_one_predicted(
     several = call("predict", f"{more}::{CELL}", "--out", "out", *at)
 
     assert scored.code == 3
-    assert scored.out.startswith(f"\n{CELL} [seed 0]\ntask")
+    assert scored.out.startswith(f"{CELL} [seed 0]\ntask")
     assert scored.err.startswith("error: 1 of 2 runs have no score")
     assert (several.code, several.out) == (2, "")
     assert several.err == (
@@ -313,7 +338,9 @@ def test_predict_writes_a_file_a_task(
     call: Call, at: tuple[str, str], key: str, split: str
 ) -> None:
     answer = call("predict", key, "--split", split, "--out", "deep/out", *at)
+    again = call("predict", key, "--split", split, "--out", "deep/out", *at)
 
+    assert again.out.splitlines() == [f"{line} (replaced)" for line in answer.out.splitlines()]
     files = [Path(line) for line in answer.out.splitlines()]
     assert (answer.code, answer.err) == (0, "")
     assert files == [Path(f"deep/out/{task}-{split}-output.csv") for task in ("sst", "pd", "sts")]

@@ -130,8 +130,8 @@ def test_two_cells_are_compared_without_their_sentences(call: Call, laptop: Path
     answer = call("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad", "--examples", 3)
 
     assert answer.code == 0
-    for side in ("A", "B"):
-        assert f"{side}: {UNCHECKED}" in answer.out
+    assert answer.out.count(UNCHECKED) == 1
+    assert f"A and B: {UNCHECKED}" in answer.out
 
 
 def test_two_matrices_are_compared(call: Call, laptop: Path) -> None:
@@ -140,7 +140,7 @@ def test_two_matrices_are_compared(call: Call, laptop: Path) -> None:
     answer = call("compare", "matrix.toml", "other.toml")
 
     assert answer.code == 0
-    assert f"A: {UNCHECKED}" in answer.out
+    assert f"A and B: {UNCHECKED}" in answer.out
 
 
 def test_python_shows_it_too(laptop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -155,7 +155,41 @@ def test_python_shows_it_too(laptop: Path, monkeypatch: pytest.MonkeyPatch) -> N
     assert any(told.startswith(UNCHECKED) for told in board.board.remarks)
     assert set(plan.frame["state"]) == {"done"}
     compared = mtbench.compare("matrix.toml::combiner=sum", "::combiner=pcgrad", device="cpu")
-    assert f"A: {UNCHECKED}" in compared.render()
+    assert f"A and B: {UNCHECKED}" in compared.render()
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ("leaderboard", "matrix.toml"),
+        ("plan", "matrix.toml"),
+        ("status", "matrix.toml"),
+        ("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad"),
+    ],
+    ids=["leaderboard", "plan", "status", "compare"],
+)
+def test_a_folder_that_was_named_and_has_no_data_is_a_mistake(
+    call: Call, laptop: Path, command: tuple[str, ...]
+) -> None:
+    (laptop / "empty").mkdir()
+
+    empty = call(*command, "--data", "empty")
+    gone = call(*command, "--data", "emtpy")
+
+    assert (empty.code, empty.out) == (gone.code, gone.out) == (2, "")
+    assert f"no known files in {laptop / 'empty'}" in empty.err
+    assert gone.err.endswith("emtpy: there is no such folder; did you mean 'empty'?\n")
+
+
+def test_python_is_told_of_a_folder_without_data_too(
+    laptop: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    import mtbench
+
+    monkeypatch.chdir(laptop)
+
+    with pytest.raises(mtbench.UsageError, match="nowhere, which is no folder"):
+        mtbench.leaderboard("matrix.toml", data="nowhere", device="cpu")
 
 
 # --- what needs the data ----------------------------------------------------------------------

@@ -50,10 +50,10 @@ def test_what_stands_before_the_colons_says_what_it_is(
     "place", ["other/.mtbench", "x/y", ".mtbench", "store/runs/zzz", "n" * 300 + "/s", "a b"]
 )
 def test_a_place_that_is_not_there_is_called_none(place: str) -> None:
-    for text in (place, f"{place}::sum"):
+    for text, hint in ((place, "; a cell is MATRIX::CELL"), (f"{place}::sum", "")):
         with pytest.raises(UsageError) as told:
             read_address(text)
-        assert str(told.value) == f"{place}: there is no such file or folder"
+        assert str(told.value) == f"{place}: there is no such file or folder{hint}"
 
 
 @pytest.mark.parametrize("text", ["./empty", "empty::sum", "store/runs", "store/runs/abc::sum"])
@@ -69,7 +69,7 @@ def test_the_working_directory_that_is_neither_is_named() -> None:
 
 def test_a_link_that_leads_to_itself_leads_nowhere() -> None:
     Path("loop").symlink_to("loop")
-    with pytest.raises(UsageError, match=r"^loop/s: there is no such file or folder$"):
+    with pytest.raises(UsageError, match=r"^loop/s: there is no such file or folder;"):
         read_address(f"loop{os.sep}s")
 
 

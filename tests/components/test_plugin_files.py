@@ -65,9 +65,19 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
         check_file(tmp_path / "head.py")
 
 
-def test_a_folder_is_no_file(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there is no such file"):
-        check_file(tmp_path)
+def test_a_file_that_is_not_there_may_be_another_one(tmp_path: Path) -> None:
+    (tmp_path / "my_head.py").touch()
+
+    with pytest.raises(UsageError, match=r"no such file; did you mean 'my_head\.py'\?$"):
+        check_file(tmp_path / "my_heed.py")
+
+
+def test_a_package_is_installed(tmp_path: Path) -> None:
+    (tmp_path / "__init__.py").touch()
+
+    for place in (tmp_path, tmp_path / "__init__.py"):
+        with pytest.raises(UsageError, match=r"a package is installed: 'pip install -e FOLDER'"):
+            check_file(place)
 
 
 @pytest.mark.parametrize("name", ["my-head.py", "head.txt", "1head.py", "head"])

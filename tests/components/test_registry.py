@@ -522,7 +522,9 @@ def test_a_name_that_a_distribution_of_ours_would_bring(install: Install, name: 
 
 
 def test_a_name_that_is_like_none_may_be_of_a_file() -> None:
-    with pytest.raises(UsageError, match=r"; --plugin FILE takes one from a file$"):
+    with pytest.raises(
+        UsageError, match=r"; --plugin FILE takes .*, 'pip install -e FOLDER' a package$"
+    ):
         Registry.load().find("head", "tall")
     with pytest.raises(UsageError, match=r"; did you mean 'cosine'\? \(known: [^;]*\)$"):
         Registry.load().find("head", "cosin")

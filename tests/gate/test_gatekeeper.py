@@ -127,6 +127,19 @@ def test_what_did_not_change_passes(
     assert len(trainer.trained) == 12
 
 
+def test_the_baseline_of_another_matrix_of_the_same_title_is_remarked(
+    keeper: Callable[..., Gatekeeper], tmp_path: Path
+) -> None:
+    first = keeper()
+    first.update()
+    (tmp_path / "two.toml").write_text((tmp_path / "matrix.toml").read_text())
+
+    report = replace(first, matrix=tmp_path / "two.toml").check()
+
+    told = f"the baseline is that of 'a study' ({tmp_path / 'matrix.toml'}), and this is 'a study'"
+    assert report.remarks[0] == told
+
+
 @pytest.mark.parametrize("mode", ["exact", "statistical"])
 def test_a_drop_is_found(keeper: Callable[..., Gatekeeper], trainer: Trainer, mode: str) -> None:
     gate = f'mode = "{mode}"\ntolerance = 0.01'

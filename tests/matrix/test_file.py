@@ -205,7 +205,7 @@ def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
         (f"{BASE}[axes]\ncombiner = []\n", "axes.combiner: list should have at least 1 item"),
         (
             f'{BASE}[axes]\ncombiner = "sum"\n',
-            "axes.combiner: input should be a valid list (given: 'sum')",
+            "axes.combiner: input should be a valid list, written [A, B] (given: 'sum')",
         ),
     ],
 )

@@ -44,6 +44,15 @@ def test_a_file_that_is_missing_names_what_is_there(
     )
 
 
+@pytest.mark.parametrize("name", ["study", "study.toml"])
+def test_a_folder_or_a_name_without_its_ending_is_told_too(tmp_path: Path, name: str) -> None:
+    file = tmp_path / name if name.endswith(".toml") else tmp_path / name / "matrix.toml"
+    file.parent.mkdir(exist_ok=True)
+    file.touch()
+
+    assert f"did you mean {name!r}?" in told(tmp_path / "stduy")
+
+
 def test_a_folder_that_is_missing_is_told_too(tmp_path: Path) -> None:
     assert "there is no such matrix file ('mtbench init'" in told(tmp_path / "none" / "m.toml")
 

@@ -28,6 +28,17 @@ def test_a_matrix_is_recorded_by_its_way_from_there(study: Path) -> None:
     assert origin(study / "d\udce9j\xe0 -->.toml", study) == "d%E9j%C3%A0%20--%3E.toml"
 
 
+def test_a_matrix_on_another_drive_is_recorded_as_a_whole(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def relpath(path: str, start: str) -> str:
+        raise ValueError(f"path is on mount {path!r}, start on mount {start!r}")
+
+    monkeypatch.setattr("os.path.relpath", relpath)
+
+    assert origin(study / "two.toml", study) == str(study / "two.toml")
+
+
 def test_what_another_matrix_made_is_kept(study: Path) -> None:
     told = (
         f"{study / RECORD}: it holds the baseline of {study / 'matrix.toml'}, which that of "

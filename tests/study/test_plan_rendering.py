@@ -12,8 +12,8 @@ from mtbench.store import State
 from mtbench.study.durations import Estimate, Kin
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 from mtbench.study.plan_rendering import (
+    CELLS_LISTED,
     PLAN_FORMATS,
-    SHOWN,
     as_csv,
     as_html,
     as_json,
@@ -187,16 +187,16 @@ def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
 
 
 def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
-    many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(SHOWN + 2)])
+    many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(CELLS_LISTED + 2)])
 
     shown: dict[str, Any] = {form: render(many, NOTHING) for form, render in PLAN_FORMATS.items()}
 
     for form in ("rich", "markdown"):
-        assert f"cell {SHOWN - 1} " in shown[form]
-        assert f"cell {SHOWN} " not in shown[form]
+        assert f"cell {CELLS_LISTED - 1} " in shown[form]
+        assert f"cell {CELLS_LISTED} " not in shown[form]
         assert shown[form].endswith("... and 2 more (--format csv lists all)")
-    assert f"cell {SHOWN + 1}" in shown["csv"]
-    assert f"cell {SHOWN + 1}" in shown["json"]
+    assert f"cell {CELLS_LISTED + 1}" in shown["csv"]
+    assert f"cell {CELLS_LISTED + 1}" in shown["json"]
 
 
 @pytest.mark.parametrize("form", [*PLAN_FORMATS, "html"])
@@ -224,7 +224,7 @@ def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
     ]
     plan = Plan("a study", [0, 1], [*cells, cell("d", "missing")])
     told = [
-        "missing: 3 x a stored run of that name differs in code.combiner "
+        "missing: 3 x a stored run of that name differs in source of combiner "
         "(a [seed 0]: run 0123456789ab, ...)",
         "missing: 1 x a stored run of that name differs in data.sst "
         "(c [seed 0]: run 0123456789ab)",
@@ -235,7 +235,7 @@ def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
     reasons = [run["reason"] for run in json.loads(as_json(plan, NOTHING))["runs"]]
     assert reasons == [row["reason"] for row in csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))]
     assert reasons == [
-        *["run 0123456789ab of that name differs in code.combiner"] * 3,
+        *["run 0123456789ab of that name differs in source of combiner"] * 3,
         "run 0123456789ab of that name differs in data.sst",
         "",
     ]

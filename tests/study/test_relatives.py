@@ -115,7 +115,7 @@ def test_a_request_is_read_once(store: Store, stored: Write) -> None:
             {"name": "pcgrad", "more": 1},
             "config.combiner.name, config.combiner.more",
         ),
-        ("code.combiner", "x", "code.combiner"),
+        ("code.combiner", "x", "source of combiner"),
         ("data.sst.dev", "x", "data.sst"),
         ("weights", "x", "weights"),
         ("device", "cuda", "device"),

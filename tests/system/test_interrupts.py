@@ -44,6 +44,8 @@ with interruptible():
     try:
         os.kill(os.getpid(), signal.SIGINT)
     finally:
+        for each in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), each)
         print("tidied")
 """
 
@@ -85,6 +87,22 @@ with interruptible():
     Collected()
     while True:
         time.sleep(1)
+"""
+
+HOOKED = """
+import sys
+
+from mtbench.interrupts import interruptible
+
+
+class Failing:
+    def __del__(self):
+        raise ValueError("of the finalizer")
+
+
+sys.unraisablehook = lambda unraisable: print(unraisable.exc_value)
+with interruptible():
+    Failing()
 """
 
 
@@ -130,6 +148,10 @@ def test_one_answer_to_several_signals() -> None:
 
 def test_an_interrupt_that_no_exception_leads_out_of_is_heeded_all_the_same() -> None:
     assert ended(COLLECTED) == (130, "", f"{TOLD}\n")
+
+
+def test_what_else_leads_out_of_nowhere_is_told_as_before() -> None:
+    assert ended(HOOKED) == (0, "of the finalizer\n", "")
 
 
 def test_signals_are_ignored_while_the_interpreter_ends() -> None:
