@@ -34,7 +34,7 @@ def naming(entries: Mapping[str, Entry]) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a component's own kinds, and its exit, too
         found = behind(error, entries)
         if not found:
             raise
@@ -46,7 +46,7 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
 
     There are several only where their code lies in one module and nothing tells them apart.
     """
-    if is_out_of_memory(error):
+    if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
         return []
     part = getattr(error, "part", "")
     if isinstance(part, str) and part in entries:
