@@ -53,6 +53,8 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
         return [entries[part]]
     if isinstance(error, MtbenchError) and getattr(error, "settled", True):
         return []
+    if isinstance(error.__cause__, StopIteration):  # which Python renames in a generator of ours
+        return behind(error.__cause__, entries)
     candidates = list({label(entry): entry for entry in entries.values()}.values())
     if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
         lacking = _made_by(type(error.obj), candidates)
