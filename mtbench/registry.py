@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import sys
-from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence, Set
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
@@ -20,7 +20,7 @@ from mtbench.entries import Entry, Problem, Provider, located, packages_of
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
 from mtbench.plugin_files import check_file, distinct, import_file, make_importable
-from mtbench.specs import API, KINDS, Spec
+from mtbench.specs import KINDS, misfit
 from mtbench.tracebacks import is_out_of_memory, show, summary
 
 BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
@@ -28,16 +28,6 @@ BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
 
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
-
-FIELDS: Mapping[str, type] = {
-    "summary": str,
-    "paper": str,
-    "example": Mapping,
-    "promises": Set,
-    "expected_failures": Mapping,
-    "api": int,
-}
-"""Fields of every spec that listings and messages read, with their types."""
 
 
 class Registry:
@@ -259,8 +249,8 @@ class Registry:
             return f"expected a {expected.__name__}, got {spec!r}"
         if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
             return f"the name {spec.name!r} is not lower-case words joined by '-'"
-        if misfit := _misfit(spec):
-            return misfit
+        if fault := misfit(spec):
+            return fault
         for promise in sorted(spec.promises - set(spec.PROMISES)):
             return str(unknown("promise", promise, spec.PROMISES, where=spec.name))
         for entry in self._by_name.get((kind, spec.name), ()):
@@ -270,16 +260,6 @@ class Registry:
 
     def _note(self, provider: Provider, hook: str | None, reason: str) -> None:
         self._broken.append(Problem(provider, hook, " ".join(reason.split())))
-
-
-def _misfit(spec: Spec) -> str | None:
-    """Say which field is of another type, or that the whole is of another version; or None."""
-    for field, expected in FIELDS.items():
-        if not isinstance(value := getattr(spec, field), expected):
-            return f"{spec.name!r}: {field} is {value!r}, no {expected.__name__}"
-    if spec.api > API:
-        return f"{spec.name!r} is for plugin api {spec.api}; this mtbench has api {API}"
-    return None
 
 
 def _conflict(entries: Sequence[Entry]) -> str:
