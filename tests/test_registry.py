@@ -227,6 +227,26 @@ def test_a_broken_hook_leaves_the_others_of_its_plugin(
     assert registry.find("head", "linear").provider.distribution == BUILTINS
 
 
+def test_what_else_a_plugin_holds_is_let_be(install: Install) -> None:
+    """A proxy raises, whatever it is asked for, as long as there is nothing behind it."""
+    proxy = (
+        "class Proxy:\n    def __getattr__(self, name): raise RuntimeError(name)\nproxy = Proxy()"
+    )
+    install("fake", f"{heads('good')}\n{proxy}")
+
+    registry = Registry.load()
+
+    assert (fake(registry), registry.find("head", "good").provider.distribution) == ([], "fake")
+
+
+def test_a_file_that_nests_too_deeply_is_a_broken_plugin(tmp_path: Path) -> None:
+    (tmp_path / "deep_plugin.py").write_text(f"x = {'-' * 5000}1")
+
+    (problem,) = Registry.load([tmp_path / "deep_plugin.py"]).problems
+
+    assert problem.provider.distribution == "deep_plugin.py"
+
+
 def test_a_spec_for_a_newer_interface(install: Install) -> None:
     spec = "HeadSpec(name='tall', summary='', target='x:X', api=2)"
     install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
