@@ -5,7 +5,7 @@ them, torch above all; a class or function itself is taken as well. What those c
 is on the page beside this one, ``protocols``.
 """
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence, Set
 from dataclasses import dataclass, field
 from importlib import import_module
 from typing import Any, ClassVar, Literal
@@ -209,3 +209,23 @@ class CombinerSpec(Spec):
 KINDS: Mapping[str, type[Spec]] = {
     spec.kind: spec for spec in (TaskSpec, EncoderSpec, HeadSpec, BalancerSpec, CombinerSpec)
 }
+
+FIELDS: Mapping[str, type] = {
+    "summary": str,
+    "paper": str,
+    "example": Mapping,
+    "promises": Set,
+    "expected_failures": Mapping,
+    "api": int,
+}
+"""Fields of every spec that listings and messages read, with their types."""
+
+
+def misfit(spec: Spec) -> str | None:
+    """Say which field is of another type, or that the whole is of another version; or None."""
+    for name, expected in FIELDS.items():
+        if not isinstance(value := getattr(spec, name), expected):
+            return f"{spec.name!r}: {name} is {value!r}, no {expected.__name__}"
+    if spec.api > API:
+        return f"{spec.name!r} is for plugin api {spec.api}; this mtbench has api {API}"
+    return None

@@ -171,7 +171,9 @@ def serve(
             with naming(subject.entries):
                 value = getattr(subject, line.strip())()
             answer({"status": "done", "value": value})
-    except (Exception, SystemExit) as error:
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # a plugin's exit is no silent end
         text = traceback.format_exc()
         sys.stderr.write(text)
         answer(failure(error, text))

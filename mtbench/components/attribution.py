@@ -34,7 +34,7 @@ def naming(entries: Mapping[str, Entry]) -> Iterator[None]:
     """
     try:
         yield
-    except (Exception, SystemExit) as error:
+    except BaseException as error:  # a component's own kinds, and its exit, too
         found = behind(error, entries)
         if not found:
             raise
@@ -46,13 +46,15 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
 
     There are several only where their code lies in one module and nothing tells them apart.
     """
-    if is_out_of_memory(error):
+    if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
         return []
     part = getattr(error, "part", "")
     if isinstance(part, str) and part in entries:
         return [entries[part]]
     if isinstance(error, MtbenchError) and getattr(error, "settled", True):
         return []
+    if isinstance(error.__cause__, StopIteration):  # which Python renames in a generator of ours
+        return behind(error.__cause__, entries)
     candidates = list({label(entry): entry for entry in entries.values()}.values())
     if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
         lacking = _made_by(type(error.obj), candidates)

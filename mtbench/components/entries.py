@@ -113,12 +113,19 @@ def build_tokenizer(entry: Entry, parameters: Parameters) -> Tokenizer:
 
     Raises:
         UsageError: if it says that the checkpoint that it was given cannot be used.
-        PluginError: if it cannot be imported, or raises.
+        PluginError: if it cannot be imported, or raises, or what it gives is no tokenizer.
     """
     assert isinstance(entry.spec, EncoderSpec)
     target = load_target(entry, entry.spec.tokenizer)
     with calling(entry, "its tokenizer's constructor"), users_mistakes():
         tokenizer: Tokenizer = target(parameters)
+        fingerprint = getattr(tokenizer, "fingerprint", None)
+        if not callable(getattr(tokenizer, "encode", None)):
+            raise PluginError(f"{label(entry)}: its tokenizer has no method 'encode'")
+        if fingerprint is not None and not (isinstance(fingerprint, str) and fingerprint):
+            raise PluginError(
+                f"{label(entry)}: the fingerprint of its tokenizer is {fingerprint!r}, not a text"
+            )
     return tokenizer
 
 
@@ -168,7 +175,7 @@ class calling:  # noqa: N801 - it is used as a function
 
     def __exit__(self, _: object, error: BaseException | None, __: object) -> None:
         sys.stdout = self._stdout
-        if isinstance(error, PluginError) or not isinstance(error, Exception | SystemExit):
+        if error is None or isinstance(error, PluginError | KeyboardInterrupt):
             return
         is_mistake = isinstance(error, UsageError) and error.settled
         if not (is_mistake or is_out_of_memory(error)):

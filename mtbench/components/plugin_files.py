@@ -188,9 +188,9 @@ def _beside(file: Path) -> set[str]:
 def _imported_tops(file: Path) -> set[str]:
     try:
         tree = ast.parse(file.read_bytes())
-    except (SyntaxError, ValueError):
+        return {top(module) for module, _ in imported(tree, "") if module}
+    except (SyntaxError, ValueError, RecursionError, MemoryError):  # the last two: of deep nesting
         return set()  # whoever imports it is told
-    return {top(module) for module, _ in imported(tree, "") if module}
 
 
 def _place(spec: ModuleSpec | None) -> str | None:

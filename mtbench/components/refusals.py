@@ -29,8 +29,8 @@ def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
                 reason = spec.rejects(cell, part.removeprefix("heads."))
             else:
                 reason = spec.rejects(cell)
-        if _text(entry, "rejects", reason) is not None:
-            return f"{part} ({spec.name}): {reason}"
+            if _text(entry, "rejects", reason) is not None:
+                return f"{part} ({spec.name}): {reason}"
     return None
 
 
@@ -49,7 +49,7 @@ def caveats(cell: Cell, encoder: Entry) -> list[str]:
         several = (
             list(said) if isinstance(said, Sequence) and not isinstance(said, str) else [said]
         )
-    texts = (_text(encoder, "caveat", text) for text in several)
+        texts = [_text(encoder, "caveat", text) for text in several]
     return [text for text in texts if text is not None]
 
 

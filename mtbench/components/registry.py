@@ -20,7 +20,7 @@ from mtbench.components.entries import Entry, Problem, Provider, located, packag
 from mtbench.components.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
-from mtbench.specs import API, KINDS
+from mtbench.specs import KINDS, misfit
 from mtbench.system.tracebacks import is_out_of_memory, show, summary
 
 BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
@@ -234,8 +234,8 @@ class Registry:
         for spec in specs:
             try:
                 reason = self._fault(provider, HOOKS[hook], spec)
-            except Exception as error:  # a field holds what it cannot: an api that is no number
-                reason = f"{spec.name!r}: {summary(error)}"
+            except Exception as error:  # what it holds cannot even be shown
+                reason = f"a spec that cannot be read: {summary(error)}"
             if reason:
                 self._note(provider, hook, reason)
                 continue
@@ -249,8 +249,8 @@ class Registry:
             return f"expected a {expected.__name__}, got {spec!r}"
         if not (isinstance(spec.name, str) and NAME.fullmatch(spec.name)):
             return f"the name {spec.name!r} is not lower-case words joined by '-'"
-        if spec.api > API:
-            return f"{spec.name!r} is for plugin api {spec.api}; this mtbench has api {API}"
+        if fault := misfit(spec):
+            return fault
         for promise in sorted(spec.promises - set(spec.PROMISES)):
             return str(unknown("promise", promise, spec.PROMISES, where=spec.name))
         for entry in self._by_name.get((kind, spec.name), ()):
@@ -282,6 +282,7 @@ def _distribution_and_name(point: EntryPoint) -> tuple[str, str]:
 def _unmarked_hooks(module: ModuleType) -> Iterator[str]:
     """Yield functions that are named like a hook of ours but that pluggy would not see."""
     for name, value in vars(module).items():
-        marked = hasattr(value, f"{NAMESPACE}_impl")
-        if name.startswith("mtbench_") and callable(value) and not marked:
+        # In this order: of the others, some may be proxies, which raise when they are asked.
+        is_named_so = name.startswith("mtbench_") and callable(value)
+        if is_named_so and not hasattr(value, f"{NAMESPACE}_impl"):
             yield name

@@ -9,7 +9,8 @@ import numpy as np
 
 from mtbench.data.token_column import TokenColumn
 from mtbench.errors import PluginError, users_mistakes
-from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer, Tokens
+from mtbench.protocols import Examples, Pair, TaskInfo, Tokenizer
+from mtbench.system.tracebacks import summary
 
 Items = Sequence[tuple[str, ...]]
 """What a tokenizer is given: one text each, or a pair."""
@@ -39,7 +40,7 @@ def encode(columns: Sequence[Items], tokenizer: Tokenizer) -> tuple[TokenColumn,
 
     Raises:
         UsageError: if the tokenizer says that the checkpoint that it was given does not fit.
-        PluginError: if it does not give one sequence an item.
+        PluginError: if it does not give one sequence of tokens an item.
     """
     return tuple(
         TokenColumn.joined(
@@ -53,27 +54,31 @@ def encode(columns: Sequence[Items], tokenizer: Tokenizer) -> tuple[TokenColumn,
 
 
 def _encode(column: Items, tokenizer: Tokenizer) -> TokenColumn:
-    encoded = TokenColumn.of(_sequences(column, tokenizer))
+    encoded = _sequences(column, tokenizer)
     sides = [encoded]
     if any(len(item) > 1 for item in column):
         sides = [
-            TokenColumn.of(_sequences([(text,) for text in side], tokenizer))
-            for side in zip(*column, strict=True)
+            _sequences([(text,) for text in side], tokenizer) for side in zip(*column, strict=True)
         ]
-    [blank] = _sequences([BLANK], tokenizer)
+    [blank] = _sequences([BLANK], tokenizer).take([0])
     return replace(encoded, empty=np.any([side.equal(blank) for side in sides], axis=0))
 
 
-def _sequences(column: Items, tokenizer: Tokenizer) -> list[Tokens]:
+def _sequences(column: Items, tokenizer: Tokenizer) -> TokenColumn:
+    name = type(tokenizer).__name__
     with users_mistakes():  # a checkpoint may lack the embedding of a token
         sequences = tokenizer.encode(column)
-    if len(sequences) != len(column):
+    try:
+        encoded = TokenColumn.of(sequences)
+    except (AttributeError, TypeError, ValueError, OverflowError) as error:
+        told = f"the tokenizer {name} gave what is no list of tokens: {summary(error)}"
+        raise PluginError(told, part="encoder") from error
+    if len(encoded) != len(column):
         raise PluginError(
-            f"the tokenizer {type(tokenizer).__name__} gave {len(sequences)} sequences "
-            f"for {len(column)} items",
+            f"the tokenizer {name} gave {len(encoded)} sequences for {len(column)} items",
             part="encoder",
         )
-    return sequences
+    return encoded
 
 
 @dataclass(frozen=True)

@@ -38,7 +38,9 @@ def main(folder: str, request: str, *plugins: str) -> None:
         _write_output_to(run.path / LOG)
         try:
             execute(run, list(map(Path, plugins)), before=before)
-        except (Exception, SystemExit) as error:  # a plugin's exit is no silent end
+        except KeyboardInterrupt:
+            raise
+        except BaseException as error:  # a plugin's exit is no silent end
             text = traceback.format_exc()
             with suppress(OSError):  # the log may be on the disk that is full
                 sys.stderr.write(text)

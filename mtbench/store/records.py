@@ -108,10 +108,16 @@ class _Train(_Fields):
 
 class _Costly(_Fields):
     train: _Train
+    tasks: dict[str, dict[str, Any]] = {}
+    encoder: dict[str, Any] = {}
+    balancer: dict[str, Any] = {}
+    combiner: dict[str, Any] = {}
+    data: dict[str, Any] = {}
 
 
 class _Timed(_Fields):
     config: _Costly
+    data: dict[str, dict[str, str]] = {}
 
 
 class _Seconds(_Fields):

@@ -156,8 +156,9 @@ class Identifier:
             fingerprint = load_target(entry, spec.fingerprint)
             with calling(entry, "fingerprint"), users_mistakes():
                 digest = fingerprint(parameters)
-            if not isinstance(digest, str):
-                raise PluginError(f"{label(entry)}: fingerprint returned {digest!r}, not a text")
+                if not isinstance(digest, str):
+                    told = f"fingerprint returned {digest!r}, not a text"
+                    raise PluginError(f"{label(entry)}: {told}")
             self._weights[memo] = digest
         return self._weights[memo]
 

@@ -161,8 +161,9 @@ class Resolver:
             task = build_task(entry, parameters)
             with calling(entry, "describe"):
                 info: Any = task.describe()
-            if not isinstance(info, TaskInfo):
-                raise PluginError(f"{label(entry)}: describe returned {info!r}, not a TaskInfo")
+                if not isinstance(info, TaskInfo):
+                    told = f"describe returned {info!r}, not a TaskInfo"
+                    raise PluginError(f"{label(entry)}: {told}")
             self._tasks[memo] = TaskEntry(entry, component, task, info)
         return self._tasks[memo]
 

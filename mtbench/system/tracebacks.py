@@ -58,7 +58,7 @@ def _text(error: BaseException) -> str:
     """Return what an error says, in Python's own words where its ``__str__`` fails."""
     try:
         return str(error)
-    except Exception:
+    except BaseException:
         return "<exception str() failed>"
 
 

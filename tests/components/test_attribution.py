@@ -1,5 +1,5 @@
 import importlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import ModuleType
 from typing import Any
@@ -57,6 +57,10 @@ def failing():
 
 def hungry():
     bytearray(1 << 60)
+
+
+def ending():
+    return next(iter(()))
 """
 ELSEWHERE = """
 from mtbench.api import UsageError
@@ -92,6 +96,7 @@ HELPED = entry("helped", "blamed:Helped")
 OUTER = entry("outer", "blamed:Outer", CombinerSpec, needs="losses")
 MADE = entry("made", "blamed:make", BalancerSpec)
 FAILING = entry("failing", "blamed:failing", BalancerSpec)
+ENDING = entry("ending", "blamed:ending")
 GONE = entry("gone", "no_such_module:Name")
 CELL = {
     "heads.sst": TALL,
@@ -136,6 +141,15 @@ def test_an_exit_is_an_error(module: ModuleType) -> None:
     assert message(module.Outer().exit, CELL) == (
         "combiner 'outer' of fake: SystemExit: 0 (blamed.py:27)"
     )
+
+
+def test_what_python_renames_in_a_generator_is_known_by_its_cause(module: ModuleType) -> None:
+    def generator() -> Iterator[Any]:
+        yield module.ending()
+
+    found = message(lambda: list(generator()), {"heads.sst": ENDING})
+
+    assert found.startswith("head 'ending' of fake: RuntimeError: generator raised StopIteration")
 
 
 def test_a_function_is_known_by_its_code(module: ModuleType) -> None:

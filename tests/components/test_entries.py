@@ -1,5 +1,6 @@
 import math
 import re
+from asyncio import CancelledError
 from collections.abc import Callable
 from pathlib import Path
 
@@ -123,6 +124,7 @@ TALL = Entry(HeadSpec(name="tall", summary="", target=dict), FAKE)
         (KeyError("sst"), "head 'tall' of fake: rejects raised KeyError: 'sst'"),
         (SystemExit(3), "head 'tall' of fake: rejects raised SystemExit: 3"),
         (StopIteration(), "head 'tall' of fake: rejects raised StopIteration"),
+        (CancelledError(), "head 'tall' of fake: rejects raised CancelledError"),
     ],
     ids=repr,
 )

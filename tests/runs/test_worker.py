@@ -1,6 +1,7 @@
 import contextlib
 import subprocess
 import sys
+from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -198,17 +199,17 @@ def test_an_interrupted_run_has_no_result_and_no_lock(
     assert folder.state() == "missing"
 
 
-@pytest.mark.parametrize("status", [0, 3])
+@pytest.mark.parametrize("error", [SystemExit(0), SystemExit(3), CancelledError(3)], ids=repr)
 def test_a_run_that_ends_its_process_is_a_failure(
-    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch, status: int
+    folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch, error: BaseException
 ) -> None:
-    failing(monkeypatch, SystemExit(status))
+    failing(monkeypatch, error)
 
     work(folder, request_file)
 
     result = folder.read(RESULT)
     assert result is not None
-    assert (result["status"], result["error"]) == ("failed", f"SystemExit: {status}")
+    assert (result["status"], result["error"]) == ("failed", f"{type(error).__name__}: {error}")
 
 
 class Wordless(Exception):

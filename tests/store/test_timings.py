@@ -26,6 +26,9 @@ TIMING: dict[str, Any] = {
         b'{"format": 1, "cell": "a"}',
         json.dumps({**TIMING, "format": 1, "identity": {"config": {"train": {}}}}).encode(),
         json.dumps(
+            {**TIMING, "format": 1, "identity": {**TIMING["identity"], "data": {"sst": ""}}}
+        ).encode(),
+        json.dumps(
             {**TIMING, "format": 1, "timing": {**TIMING["timing"], "run_steps": 0}}
         ).encode(),
         b"",

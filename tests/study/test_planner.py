@@ -608,6 +608,7 @@ def mtbench_combiners():
         spec("rejects", rejects=fails),
         spec("leaves", rejects=leaves),
         spec("three", rejects=lambda cell: 3),
+        spec("mute", rejects=lambda cell: Mute()),
         spec("mistaken", rejects=mistaken),
         spec("parameters", parameters=Fragile),
         spec("no-model", parameters="fragile:Nothing"),
@@ -626,6 +627,7 @@ def mtbench_encoders():
     return [
         EncoderSpec(name="fingerprint", fingerprint="fragile:fails", **names),
         EncoderSpec(name="no-digest", fingerprint=lambda parameters: 7, **names),
+        EncoderSpec(name="mute", fingerprint=lambda parameters: Mute(), **names),
         EncoderSpec(name="caveat", caveat=fails, **names),
         EncoderSpec(name="caveat-of-7", caveat=lambda cell: 7, **names),
     ]
@@ -646,6 +648,11 @@ def mistaken(cell):
 class Misspelt(Undescribed):
     def describe(self):
         return TaskInfo(sentences=1, loss="cross_entropy", metrics=("accuracy",), classes=2)
+
+
+class Mute:
+    def __repr__(self):
+        raise ValueError("no words")
 """
 NEEDED = "KeyError: 'what it needs' (fragile.py:13)"
 
@@ -657,7 +664,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a mistake that is not the user's": (
         {"combiner": "mistaken"},
         "combiner 'mistaken' of fragile.py: rejects raised UsageError: no such folder "
-        "(fragile.py:101)",
+        "(fragile.py:103)",
     ),
     "rejects of a head": (
         {"heads.pd": "head-rejects"},
@@ -670,6 +677,14 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
     "a reason that is none": (
         {"combiner": "three"},
         "combiner 'three' of fragile.py: rejects returned 3, neither a text nor None",
+    ),
+    "a reason that cannot be shown": (
+        {"combiner": "mute"},
+        "combiner 'mute' of fragile.py: rejects raised ValueError: no words (fragile.py:113)",
+    ),
+    "a fingerprint that cannot be shown": (
+        {"encoder": "mute"},
+        "encoder 'mute' of fragile.py: fingerprint raised ValueError: no words (fragile.py:113)",
     ),
     "a model that raises": (
         {"combiner": "parameters"},
@@ -710,7 +725,7 @@ FAULTS: dict[str, tuple[dict[str, Any], str]] = {
         {"tasks": ["misspelt"]},
         "task 'misspelt' of fragile.py: describe raised ValueError: unknown loss "
         "'cross_entropy'; did you mean 'cross-entropy'? (known: binary-cross-entropy, "
-        "cross-entropy, squared-error) (fragile.py:106)",
+        "cross-entropy, squared-error) (fragile.py:108)",
     ),
     "a task's constructor": (
         {"tasks": ["unmade"]},

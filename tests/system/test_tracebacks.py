@@ -71,10 +71,11 @@ def test_other_errors_are_none_of_memory(error: Exception) -> None:
     assert not is_out_of_memory(unrelated)
 
 
-def test_an_error_that_cannot_be_shown_is_told_by_its_kind() -> None:
+@pytest.mark.parametrize("raised", [ValueError, SystemExit])
+def test_an_error_that_cannot_be_shown_is_told_by_its_kind(raised: type[BaseException]) -> None:
     class Mute(Exception):
         def __str__(self) -> str:
-            raise ValueError("no words")
+            raise raised("no words")
 
     assert summary(Mute()) == "Mute: <exception str() failed>"
     assert not is_out_of_memory(Mute())

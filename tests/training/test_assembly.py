@@ -98,6 +98,15 @@ def test_a_fingerprint_that_is_no_text_is_refused(
         build()
 
 
+def test_what_cannot_encode_is_no_tokenizer(
+    build: Assemble, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delattr(WordPieceTokenizer, "encode")
+
+    with pytest.raises(PluginError, match=r"minbert.*: its tokenizer has no method 'encode'"):
+        build()
+
+
 @pytest.mark.parametrize("error", [ImportError, SyntaxError])
 def test_a_tokenizer_without_a_readable_source_is_refused(
     build: Assemble, monkeypatch: pytest.MonkeyPatch, error: type[Exception]

@@ -102,6 +102,16 @@ def test_a_tokenizer_that_loses_a_text_is_told() -> None:
         tokenise(SENTENCES, Loses(), SINGLE, "separate")
 
 
+@pytest.mark.parametrize("answer", [None, [[101, 102]] * 3, [Tokens([1], [])] * 3], ids=repr)
+def test_what_is_no_list_of_tokens_is_told(answer: Any) -> None:
+    class Odd(Letters):
+        def encode(self, texts: Sequence[tuple[str, ...]]) -> Any:
+            return answer
+
+    with pytest.raises(PluginError, match=r"^the tokenizer Odd gave what is no list of tokens: "):
+        tokenise(SENTENCES, Odd(), SINGLE, "separate")
+
+
 # --- token ids that are kept ------------------------------------------------------------------
 
 
