@@ -17,10 +17,11 @@ import torch
 from mtbench import data, devices
 from mtbench.attribution import naming
 from mtbench.evaluation import BATCH_TOKENS, predict
+from mtbench.examples import TokenisedExamples
 from mtbench.history import peak_memory_mb
 from mtbench.matmul import counting, distinct_weights, multiply, synchronise
 from mtbench.processes import orders as given_orders
-from mtbench.runner import Run, RunData, load_data, prepare, trainer
+from mtbench.runner import Run, load_data, prepare
 from mtbench.schedule import evaluation_steps
 from mtbench.store import RunFolder
 from mtbench.store.owners import seconds_alive
@@ -60,7 +61,7 @@ class Subject:
                 load_data(self._run)  # most runs of a study find their token ids made
             started = time.perf_counter()
             self._data = load_data(self._run)
-            self._trainer, self._run_steps = _trainer(self._run, self._data, steps)
+            self._trainer, self._run_steps = _trainer(self._run, self._data.training, steps)
         self._loading += time.perf_counter() - started
         model = self._run.assembled.model
         self._device = model.device
@@ -132,17 +133,19 @@ class Subject:
         return total
 
 
-def _trainer(run: Run, given: RunData, steps: int) -> tuple[Trainer, int]:
+def _trainer(
+    run: Run, training: Mapping[str, TokenisedExamples], steps: int
+) -> tuple[Trainer, int]:
     """Return a trainer with so many steps at least, and how many the run itself has."""
+    train = run.resolved.cell.train
     balancer = copy.deepcopy(run.assembled.balancer)  # laying out a schedule moves one on
-    made = trainer(run, given.training)
-    count = len(made.steps)
+    trainer = Trainer(run.assembled, training, train, run.seed)
+    count = len(trainer.steps)
     if count < steps:
-        train = {**run.resolved.cell.train, "steps": steps, "epochs": None}
-        resolved = replace(run.resolved, cell=replace(run.resolved.cell, train=train))
-        assembled = replace(run.assembled, balancer=balancer)
-        made = trainer(replace(run, resolved=resolved, assembled=assembled), given.training)
-    return made, count
+        again = replace(run.assembled, balancer=balancer)
+        longer = {**train, "steps": steps, "epochs": None}
+        trainer = Trainer(again, training, longer, run.seed)
+    return trainer, count
 
 
 def serve(

@@ -1,12 +1,13 @@
 """The runner: from a run's request to its stored result."""
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
@@ -15,24 +16,19 @@ from safetensors.torch import save_file
 from mtbench import data, devices
 from mtbench.assembly import Assembled, assemble
 from mtbench.attribution import naming
-from mtbench.combination import ObservingCombiner
+from mtbench.combination import Combiner
 from mtbench.data_report import report
 from mtbench.entries import Entry, calling
 from mtbench.errors import users_mistakes
 from mtbench.evaluation import overall, predict_and_score
 from mtbench.examples import TokenisedExamples, tokenise
-from mtbench.gradients import GradientOracle
+from mtbench.gradients import BrokenCombiner
 from mtbench.history import History, cost_of_device, peak_memory_mb
 from mtbench.identity import Identifier, all_entries, check_unchanged
-from mtbench.observation import state_of
-from mtbench.protocols import Examples, Split, Step
-from mtbench.randomness import derive, stream
+from mtbench.protocols import Examples, Split
 from mtbench.registry import Registry
 from mtbench.resolution import Resolved, Resolver, as_written
-from mtbench.schedule import evaluation_steps, schedule
-from mtbench.segments import Segments
 from mtbench.selection import Selection
-from mtbench.specs import CombinerSpec
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder, renamed
 from mtbench.token_cache import TokenCache
 from mtbench.token_column import TokenColumn
@@ -98,7 +94,7 @@ def prepare(
     devices.require(device)
     resolver = Resolver(Registry.load(plugins, request.get("blocked", ())))
     resolved = resolver.resolve(as_written(request["config"]))
-    _settle_torch(resolved.cell.train["threads"])
+    _set_up_torch(resolved.cell.train["threads"])
     with naming(all_entries(resolved)):
         assembled = assemble(resolved, request["seed"])
         assembled.model.to(device)
@@ -114,7 +110,7 @@ def prepare(
     )
 
 
-def _settle_torch(threads: int) -> None:
+def _set_up_torch(threads: int) -> None:
     """Have torch compute with so many threads, and the same way each time."""
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode("error")
@@ -174,7 +170,9 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         initial = model.digests()
         selection = Selection(model, given.dev, history)
         ready = time.perf_counter()
-        record = _train(run, given.training, selection, history)
+        trainer = Trainer(run.assembled, given.training, run.resolved.cell.train, run.seed)
+        trainer.train(selection, history)
+        record = trainer.record
         trained = time.perf_counter()
         model.load_state_dict(selection.state, strict=False)
         _, train_scores = predict_and_score(model, given.sample)
@@ -242,51 +240,6 @@ def _cost(
     }
 
 
-def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
-    """Lay out the schedule of a run, and return what trains along it."""
-    model, config = run.assembled.model, run.resolved.cell.train
-    sizes = {task: len(examples) for task, examples in training.items()}
-    steps: list[Step] = schedule(
-        run.assembled.balancer, sizes, config, stream(run.seed, "balancer")
-    )
-    spec = run.resolved.entries["combiner"].spec
-    assert isinstance(spec, CombinerSpec)
-    oracle = GradientOracle(
-        run.assembled.combiner,
-        spec.needs,
-        model.shared_parameters(),
-        model.head_parameters(),
-        torch.Generator().manual_seed(derive(run.seed, "combiner")),
-        segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
-    )
-    return Trainer(
-        model,
-        training,
-        steps,
-        oracle=oracle,
-        config=config,
-        seed=run.seed,
-        observer=cast(ObservingCombiner, run.assembled.combiner) if spec.observes else None,
-        ahead=model.device.type != "cpu",
-    )
-
-
-def _train(
-    run: Run, training: Mapping[str, TokenisedExamples], selection: Selection, history: History
-) -> TrainingRecord:
-    """Train along the schedule, evaluating on the way."""
-    subject = trainer(run, training)
-    total = len(subject.steps)
-    evaluations = evaluation_steps(total, run.resolved.cell.train["evaluations"])
-    trained = {task for step in subject.steps for task in step}
-    while subject.done < total:
-        losses = subject.step()
-        history.step(subject.done, total, losses)
-        if subject.done in evaluations:
-            selection.evaluate(subject.done, trained)
-    return subject.record
-
-
 def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:
     """Write the dev predictions and the trained tensors."""
     arrays: dict[str, Any] = {}
@@ -298,3 +251,22 @@ def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]
         np.savez_compressed(stream_, **arrays)
     with renamed(path / CHECKPOINT) as temporary:
         save_file({name: value.cpu() for name, value in selection.state.items()}, temporary)
+
+
+def state_of(combiner: Combiner) -> dict[str, Any]:
+    """Return what a combiner remembers, under ``"combiner"``; nothing where it has no state.
+
+    Raises:
+        BrokenCombiner: if its state is not made of JSON values.
+    """
+    if not hasattr(combiner, "state_dict"):
+        return {}
+    state = combiner.state_dict()
+    who = f"{type(combiner).__name__}.state_dict"
+    try:
+        restored = json.loads(json.dumps(state, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise BrokenCombiner(f"{who} gave what is no JSON: {error}") from error
+    if restored != state:  # a tuple, or a key that is no text
+        raise BrokenCombiner(f"{who} gave {state!r}, which JSON gives back as {restored!r}")
+    return {"combiner": restored}

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mtbench.jacobian import ParameterGradients
 from mtbench.protocols import RaggedBatch
-from mtbench.segment_layers import BrokenSegments, Stores, TaskRows, embedding, linear, norm
+from mtbench.segment_layers import Accumulators, BrokenSegments, TaskRows, embedding, linear, norm
 
 LAYERS: Mapping[type[nn.Module], Callable[..., Tensor]] = {
     nn.Linear: linear,
@@ -39,20 +39,20 @@ class Segments:
 
     def __init__(self, encoder: nn.Module) -> None:
         self._parameters = {n: p for n, p in encoder.named_parameters() if p.requires_grad}
-        self._stores = Stores(list(self._parameters.values()))
+        self._accumulators = Accumulators(list(self._parameters.values()))
         self._layers = list(_layers(encoder))
         self._places: dict[str, int] = {}
 
-    def begin(self, tasks: Sequence[str], *, once: bool = False) -> None:
+    def begin(self, tasks: Sequence[str], *, take_products: bool = False) -> None:
         """Forget the last step; these tasks make up the next one.
 
         Args:
             tasks: in the order of the gradients to come.
-            once: whether one pass makes up the step, and inner products will be asked for.
+            take_products: as for ``Accumulator.begin``.
         """
         self._places = {task: place for place, task in enumerate(tasks)}
-        for store in self._stores.all():
-            store.begin(len(tasks), once=once)
+        for accumulator in self._accumulators.all():
+            accumulator.begin(len(tasks), take_products=take_products)
 
     @contextmanager
     def recording(self, batch: RaggedBatch, tasks: Sequence[str]) -> Iterator[None]:
@@ -66,7 +66,7 @@ class Segments:
         # An attribute of the instance is found before the method of the class; nothing of the
         # layer's own is touched.
         for module, layer in self._layers:
-            vars(module)["forward"] = partial(layer, module, rows, self._stores)
+            vars(module)["forward"] = partial(layer, module, rows, self._accumulators)
         try:
             yield
         finally:
@@ -85,7 +85,7 @@ class Segments:
                     f"the encoder declares segments, and uses {name} otherwise than in an "
                     "nn.Linear, nn.LayerNorm or nn.Embedding"
                 )
-        return [store.gradients() for store in self._stores.all()]
+        return [accumulator.gradients() for accumulator in self._accumulators.all()]
 
 
 def _layers(encoder: nn.Module) -> Iterator[tuple[nn.Module, Callable[..., Tensor]]]:

@@ -14,7 +14,7 @@ from mtbench import bench_worker
 from mtbench.bench_worker import Subject, serve
 from mtbench.matmul import distinct_weights
 from mtbench.processes import ORPHANED
-from mtbench.runner import load_data, prepare, trainer
+from mtbench.runner import load_data, prepare
 from mtbench.store import RunFolder
 from mtbench.training import Trainer
 from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
@@ -27,7 +27,7 @@ FROZEN = {"encoder.mode": "frozen"}
 def tokens_of_steps(folder: RunFolder, count: int) -> list[int]:
     """Return the tokens of each step of a run that is trained as usual."""
     run = prepare(folder)
-    subject = trainer(run, load_data(run).training)
+    subject = Trainer(run.assembled, load_data(run).training, run.resolved.cell.train, run.seed)
     totals = [0]
     for _ in range(count):
         subject.step()

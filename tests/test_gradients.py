@@ -308,21 +308,23 @@ def test_gradients_take_one_pass_of_all_tasks_or_one_a_task(toy, data, needs):
 
 @pytest.mark.parametrize("portions", [whole, cut])
 @pytest.mark.parametrize("needs", ["losses", "gramian", "jacobian"])
-def test_passes_are_those_that_a_step_takes(toy, data, needs, portions):
+def test_losses_alone_take_the_passes_of_a_step_without_gradients(toy, data, needs, portions):
     seen = []
 
     def forward(batches, segments):
-        seen.append(dict(batches))
+        seen.append((dict(batches), torch.is_grad_enabled()))
         return toy(batches, segments)
 
-    given = portions({task: data[task] for task in ("c", "a")})
+    of_step = portions({task: data[task] for task in ("c", "a")})
     answer = ones if needs != "jacobian" else lambda x: x.jacobian.sum(0)
     oracle = toy.oracle(Weights(answer), needs)
-    oracle.step(forward, given, step=0, total_steps=1)
-    passes = list(oracle.passes(given))
-    assert [{t: p.batch for t, p in parts.items()} for parts in passes] == seen
-    shares = [(t, p.share) for parts in passes for t, p in parts.items()]
-    assert {task: sum(s for t, s in shares if t == task) for task in given} == {"c": 1, "a": 1}
+    before = oracle.step(forward, of_step, step=0, total_steps=1)
+    passes = len(seen)
+    after = oracle.losses(forward, of_step, step=0)
+
+    assert list(after.items()) == list(before.items())
+    assert seen[passes:] == [(batches, False) for batches, _ in seen[:passes]]
+    assert torch.is_grad_enabled()
 
 
 def test_one_graph_is_alive_at_a_time(toy, data):

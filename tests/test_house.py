@@ -40,7 +40,7 @@ PAPER = """
 """
 TORCH = """
     batching pooling objectives examples model jacobian segment_layers segments gradients
-    assembly optimizer training evaluation selection matmul observation
+    assembly optimizer training evaluation selection matmul
 """
 RUNS = "runner worker prediction bench_worker"
 FLOORS = [

@@ -9,17 +9,18 @@ import numpy as np
 import pytest
 import torch
 from safetensors.torch import load_file
+from torch import Tensor
 
-from mtbench import devices, runner, selection
+from mtbench import devices, runner, selection, training
 from mtbench.configuration import overlay
 from mtbench.errors import UsageError
 from mtbench.evaluation import predict
-from mtbench.gradients import GradientOracle, NonFiniteLoss
+from mtbench.gradients import BrokenCombiner, GradientOracle, NonFiniteLoss
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.metrics import METRICS
 from mtbench.protocols import Step, TaskInfo
 from mtbench.randomness import derive, stream
-from mtbench.runner import execute, prepare
+from mtbench.runner import execute, prepare, state_of
 from mtbench.store import (
     CHECKPOINT,
     HISTORY,
@@ -357,8 +358,8 @@ def test_balancer_and_combiner_draw_from_streams_of_their_own(
         drawn.append(given[-1].initial_seed())
         return GradientOracle(*given, **options)
 
-    monkeypatch.setattr(runner, "schedule", schedule)
-    monkeypatch.setattr(runner, "GradientOracle", oracle)
+    monkeypatch.setattr(training, "schedule", schedule)
+    monkeypatch.setattr(training, "GradientOracle", oracle)
 
     execute(request_run(seed=3))
 
@@ -823,3 +824,43 @@ def test_a_run_on_cuda_repeats_itself_bit_by_bit(request_run: Request, precision
     assert hashes_of(one) == hashes_of(two)
     for name in (PREDICTIONS, CHECKPOINT):
         assert (one.path / name).read_bytes() == (two.path / name).read_bytes()
+
+
+# --- what a combiner remembers ----------------------------------------------------------------
+
+
+class Remembering:
+    """A combiner in so far as it has a state."""
+
+    def __init__(self, state: Any) -> None:
+        self.state = state
+
+    def combine(self, x: Any) -> Tensor:
+        raise NotImplementedError
+
+    def state_dict(self) -> Any:
+        return self.state
+
+
+def test_a_state_of_json_values() -> None:
+    state = {"a": {"b": [1, 0.5, None, True, "c"]}}
+    assert state_of(Remembering(state)) == {"combiner": state}
+    assert state_of(Remembering({})) == {"combiner": {}}
+
+
+@pytest.mark.parametrize(
+    ("state", "said"),
+    [
+        ({"a": torch.ones(1)}, "no JSON: .*Tensor"),
+        ({"a": float("nan")}, "no JSON: .*not JSON compliant"),
+        ({1: 2.0}, "which JSON gives back as {'1': 2.0}"),
+        ({"a": (1, 2)}, r"which JSON gives back as {'a': \[1, 2\]}"),
+    ],
+)
+def test_a_state_of_anything_else(state: Any, said: str) -> None:
+    with pytest.raises(BrokenCombiner, match=rf"^Remembering\.state_dict gave .*{said}"):
+        state_of(Remembering(state))
+
+
+def test_a_combiner_without_a_state() -> None:
+    assert state_of(object()) == {}  # type: ignore[arg-type]

@@ -436,7 +436,7 @@ def test_products_are_the_inner_products() -> None:
     encoder = wide()
     segments = Segments(encoder)
     for step in (STEP, {"c": (2, 1), "a": (3,)}):
-        segments.begin(list(step), once=True)
+        segments.begin(list(step), take_products=True)
         torch.stack([*losses(encoder, step, segments).values()]).sum().backward()
         records = segments.gradients()
 

@@ -1,5 +1,6 @@
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from typing import Any
 
@@ -8,13 +9,12 @@ import torch
 from torch import Tensor
 
 from mtbench.assembly import assemble
-from mtbench.combination import CombineInput, ObservingCombiner
+from mtbench.combination import CombineInput
 from mtbench.configuration import overlay
 from mtbench.examples import TokenisedExamples, tokenise
-from mtbench.gradients import GradientOracle, NonFiniteLoss
+from mtbench.gradients import NonFiniteLoss
 from mtbench.model import MultiTaskModel, TaskBatch
 from mtbench.protocols import Step
-from mtbench.randomness import derive
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
 from mtbench.segments import Segments
@@ -24,15 +24,25 @@ EVERY: Step = {"sst": 4, "pd": 4, "sts": 4}
 QUIET = {"train.dropout": 0.0, "encoder.dropout": 0.0}
 
 
+class Laid:
+    """A balancer of steps that are laid out already."""
+
+    def __init__(self, steps: Sequence[Step]) -> None:
+        self._steps = steps
+
+    def steps(self, *_: object) -> Sequence[Step]:
+        return self._steps
+
+
 class Training:
     """A small model and its data, trained along any steps."""
 
     def __init__(self, config: Mapping[str, Any], seed: int, *, by_segments: bool = True) -> None:
         self.seed = seed
-        self.by_segments = by_segments
         self.resolved = Resolver(Registry.load()).resolve(config)
         self.parts = assemble(self.resolved, seed)
         self.model: MultiTaskModel = self.parts.model
+        self.model.encoder.segments = by_segments
         self.examples: dict[str, TokenisedExamples] = {}
         for task, entry in self.resolved.tasks.items():
             head = self.model.tasks[task]
@@ -47,17 +57,9 @@ class Training:
         on_step: Callable[[int], object] = lambda done: None,
         *,
         ahead: bool = False,
-        observer: ObservingCombiner | None = None,
+        watch: "Watch | None" = None,
     ) -> TrainingRecord:
         """Train, remembering the batches of every pass and the losses of every step."""
-        oracle = GradientOracle(
-            self.parts.combiner,
-            self.resolved.entries["combiner"].spec.needs,
-            self.model.shared_parameters(),
-            self.model.head_parameters(),
-            torch.Generator().manual_seed(derive(self.seed, "combiner")),
-            segments=Segments(self.model.encoder) if self.by_segments else None,
-        )
         losses_of = self.model.losses
 
         def losses(
@@ -67,16 +69,12 @@ class Training:
             return losses_of(batches, segments)
 
         self.model.losses = losses
-        trainer = Trainer(
-            self.model,
-            self.examples,
-            steps,
-            oracle=oracle,
-            config=self.resolved.cell.train,
-            seed=self.seed,
-            observer=observer,
-            ahead=ahead,
-        )
+        cell = replace(self.parts, balancer=Laid(steps))
+        if watch is not None:
+            watch.combine = cell.combiner.combine
+            cell = replace(cell, combiner=watch, observes=True)
+        config = {**self.resolved.cell.train, "steps": len(steps)}
+        trainer = Trainer(cell, self.examples, config, self.seed, ahead=ahead)
         for _ in steps:
             self.losses.append(trainer.step())
             assert trainer.done == len(self.losses)
@@ -388,8 +386,7 @@ class Watch:
     def __init__(self) -> None:
         self.seen: list[tuple[Mapping[str, float], Mapping[str, float]]] = []
 
-    def combine(self, x: CombineInput) -> Tensor:
-        raise NotImplementedError
+    combine: Callable[[CombineInput], Tensor]
 
     def observe(self, before: Mapping[str, float], after: Mapping[str, float]) -> None:
         self.seen.append((before, after))
@@ -416,7 +413,7 @@ def test_examples_and_dropout_of_before_and_after_are_the_same(
     still = {"train.lr": 1e-30, "train.dropout": 0.5, **changes}
     subject, watch = training(still, by_segments=by_segments), Watch()
 
-    record = subject.run([EVERY, {"sst": 3, "pd": 5}], observer=watch)
+    record = subject.run([EVERY, {"sst": 3, "pd": 5}], watch=watch)
 
     assert [before for before, _ in watch.seen] == subject.losses
     for before, after in watch.seen:
@@ -435,7 +432,7 @@ def test_observing_changes_no_number_of_training(
     alone, watched = (training(changes, by_segments=by_segments) for _ in range(2))
 
     alone.run([EVERY] * 3)
-    watched.run([EVERY] * 3, observer=Watch())
+    watched.run([EVERY] * 3, watch=Watch())
 
     assert watched.losses == alone.losses
     assert_equal_weights(alone, watched)
@@ -445,7 +442,7 @@ def test_losses_after_the_update_are_the_next_steps_before_it(training: Make) ->
     """Where each step is of all examples and nothing is dropped."""
     subject, watch = training(QUIET), Watch()
 
-    subject.run([{"sst": 24, "pd": 40, "sts": 16}] * 4, observer=watch)
+    subject.run([{"sst": 24, "pd": 40, "sts": 16}] * 4, watch=watch)
 
     for (before, after), (following, _) in pairwise(watch.seen):
         assert after == pytest.approx(following, rel=1e-4)
@@ -462,7 +459,7 @@ def test_no_graph_is_built_to_observe(training: Make) -> None:
         return found
 
     subject.model.losses = losses
-    subject.run([EVERY], observer=watch)
+    subject.run([EVERY], watch=watch)
 
     assert graphs == [[True] * 3, [False] * 3]
 
@@ -471,7 +468,7 @@ def test_a_loss_that_is_no_number_after_the_update_ends_the_run(training: Make) 
     subject, watch = training({"train.lr": 1e38, **QUIET}), Watch()
 
     with pytest.raises(NonFiniteLoss, match=r"^the loss of task '\w+' is \w+ at step 1$"):
-        subject.run([EVERY] * 2, observer=watch)
+        subject.run([EVERY] * 2, watch=watch)
 
     assert watch.seen == []
 
