@@ -577,7 +577,7 @@ def test_data_that_changed_since_the_plan_fail_the_run(
 
 def kept(folder: RunFolder) -> set[Path]:
     """Return the entries of token ids in a run's store."""
-    return {path for path in folder.store.tokens.iterdir() if path.is_dir()}
+    return {*folder.store.tokens.iterdir()}
 
 
 def test_runs_that_share_texts_and_tokenizer_share_token_ids(
