@@ -6,7 +6,7 @@ an embedding table that occur.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -160,19 +160,8 @@ class Accumulator:
         )
 
 
-class Accumulators:
-    """One for each of a model's parameters; none for what is not trained."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
-        self._of = {id(parameter): Accumulator(parameter) for parameter in parameters}
-
-    def of(self, parameter: Tensor | None) -> Accumulator | None:
-        """Return a parameter's accumulator, or None."""
-        return self._of.get(id(parameter))
-
-    def all(self) -> list[Accumulator]:
-        """Return all of them, in the order of the parameters."""
-        return list(self._of.values())
+Accumulators = Mapping[Tensor | None, Accumulator]
+"""By the parameter; there is none for what is not trained, or not there."""
 
 
 def linear(module: nn.Linear, rows: TaskRows, accumulators: Accumulators, x: Tensor) -> Tensor:
@@ -183,7 +172,7 @@ def linear(module: nn.Linear, rows: TaskRows, accumulators: Accumulators, x: Ten
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    places = rows, accumulators.of(module.weight), accumulators.of(module.bias)
+    places = rows, accumulators.get(module.weight), accumulators.get(module.bias)
     return _apply(_Linear, x, weight, bias, *places)
 
 
@@ -191,7 +180,7 @@ def norm(module: nn.LayerNorm, rows: TaskRows, accumulators: Accumulators, x: Te
     """Return what a layer norm with a weight gives (Ba et al. 2016)."""
     if x.is_cuda and torch.is_autocast_enabled("cuda"):
         x = x.float()  # as autocast does there, and not on the CPU
-    places = rows, accumulators.of(module.weight), accumulators.of(module.bias)
+    places = rows, accumulators.get(module.weight), accumulators.get(module.bias)
     return _apply(_Norm, x, module.weight, module.bias, module, *places)
 
 
@@ -199,7 +188,7 @@ def embedding(
     module: nn.Embedding, rows: TaskRows, accumulators: Accumulators, ids: Tensor
 ) -> Tensor:
     """Return rows of a table."""
-    return _apply(_Embedding, ids, module.weight, module, rows, accumulators.of(module.weight))
+    return _apply(_Embedding, ids, module.weight, module, rows, accumulators.get(module.weight))
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:

@@ -18,7 +18,7 @@ from torch import Tensor, nn
 
 from mtbench.jacobian import ParameterGradients
 from mtbench.protocols import RaggedBatch
-from mtbench.segment_layers import Accumulators, BrokenSegments, TaskRows, embedding, linear, norm
+from mtbench.segment_layers import Accumulator, BrokenSegments, TaskRows, embedding, linear, norm
 
 LAYERS: Mapping[type[nn.Module], Callable[..., Tensor]] = {
     nn.Linear: linear,
@@ -39,7 +39,9 @@ class Segments:
 
     def __init__(self, encoder: nn.Module) -> None:
         self._parameters = {n: p for n, p in encoder.named_parameters() if p.requires_grad}
-        self._accumulators = Accumulators(list(self._parameters.values()))
+        self._accumulators: dict[Tensor | None, Accumulator] = {
+            parameter: Accumulator(parameter) for parameter in self._parameters.values()
+        }
         self._layers = list(_layers(encoder))
         self._places: dict[str, int] = {}
 
@@ -51,7 +53,7 @@ class Segments:
             take_products: as for ``Accumulator.begin``.
         """
         self._places = {task: place for place, task in enumerate(tasks)}
-        for accumulator in self._accumulators.all():
+        for accumulator in self._accumulators.values():
             accumulator.begin(len(tasks), take_products=take_products)
 
     @contextmanager
@@ -85,7 +87,7 @@ class Segments:
                     f"the encoder declares segments, and uses {name} otherwise than in an "
                     "nn.Linear, nn.LayerNorm or nn.Embedding"
                 )
-        return [accumulator.gradients() for accumulator in self._accumulators.all()]
+        return [accumulator.gradients() for accumulator in self._accumulators.values()]
 
 
 def _layers(encoder: nn.Module) -> Iterator[tuple[nn.Module, Callable[..., Tensor]]]:

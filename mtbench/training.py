@@ -5,6 +5,7 @@ import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from itertools import islice
 from typing import Any, cast
 
 import torch
@@ -13,7 +14,7 @@ from mtbench.assembly import Assembled
 from mtbench.combination import ObservingCombiner
 from mtbench.data import order
 from mtbench.devices import CPU
-from mtbench.examples import ExampleStream, TokenisedExamples
+from mtbench.examples import TokenisedExamples, example_stream
 from mtbench.gradients import GradientOracle, Portion
 from mtbench.history import History
 from mtbench.model import TaskBatch
@@ -109,7 +110,7 @@ class Trainer:
         )
         self._observing = cast(ObservingCombiner, cell.combiner) if cell.observes else None
         self._optimizer = Optimizer(model, config, len(self.steps))
-        self._streams = {task: ExampleStream(seed, task, n) for task, n in sizes.items()}
+        self._streams = {task: example_stream(seed, task, n) for task, n in sizes.items()}
         self._batches = hashlib.sha256()
         on_gpu = model.device.type != CPU
         self._helper = ThreadPoolExecutor(1) if (on_gpu if ahead is None else ahead) else None
@@ -172,7 +173,7 @@ class Trainer:
 
     def _examples_of(self, index: int) -> _Drawn:
         """Take each task's next examples, as many as a step asks for."""
-        taken = {task: self._streams[task].take(n) for task, n in self.steps[index].items()}
+        taken = {task: [*islice(self._streams[task], n)] for task, n in self.steps[index].items()}
         size = self._config["micro_batch_size"]
         portions = {task: _portions(self._examples[task], i, size) for task, i in taken.items()}
         return _Drawn(taken, portions)

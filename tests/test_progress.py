@@ -11,7 +11,7 @@ from rich.progress import Progress, TextColumn
 
 from mtbench.cost_relatives import Breakdown
 from mtbench.durations import Estimate, Expectation
-from mtbench.executors import WAITING_FOR, Job, Observer
+from mtbench.executors import WAITING_FOR, Job, RunProgress
 from mtbench.matrix.designs import NamedCell
 from mtbench.planning import Planner
 from mtbench.progress import (
@@ -327,7 +327,7 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
     )
     told: list[Any] = []
 
-    def counted(estimate: Estimate) -> AbstractContextManager[Observer]:
+    def counted(estimate: Estimate) -> AbstractContextManager[RunProgress]:
         told.append((estimate.unknown, estimate.jobs))
         return silent(estimate)
 

@@ -50,6 +50,10 @@ def whole(record: ParameterGradients, task: int) -> Tensor | None:
     return torch.zeros_like(record.parameter).index_copy(0, record.rows, found)
 
 
+def accumulators_of(module: nn.Module) -> Accumulators:
+    return {parameter: Accumulator(parameter) for parameter in trained(module)}
+
+
 def trained(module: nn.Module) -> list[nn.Parameter]:
     return [parameter for parameter in module.parameters() if parameter.requires_grad]
 
@@ -146,8 +150,8 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
     module, x = make().double(), given(sum(sizes))
     x.requires_grad_(x.is_floating_point())
     # The batch's parts are the step's tasks 2, 0 and 1.
-    accumulators, rows = Accumulators(trained(module)), TaskRows(batch_of(), (2, 0, 1))
-    for accumulator in accumulators.all():
+    accumulators, rows = accumulators_of(module), TaskRows(batch_of(), (2, 0, 1))
+    for accumulator in accumulators.values():
         accumulator.begin(3)
 
     y = layer(module, rows, accumulators, x)
@@ -155,7 +159,7 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
     (y * factors).sum().backward()
 
     assert torch.equal(y, module(x))
-    records = [accumulator.gradients() for accumulator in accumulators.all()]
+    records = [accumulator.gradients() for accumulator in accumulators.values()]
     assert [record.parameter for record in records] == trained(module)
     of_x = []
     for place, (*expected, last) in zip((2, 0, 1), alone(module, x, sizes, factors), strict=True):
@@ -175,8 +179,8 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
 def test_sequences_of_one_token_each(name: str) -> None:
     layer, make, given = CASES[name]
     module, lengths = make().double(), ((1, 1, 1), (1,))
-    x, accumulators = given(4), Accumulators(trained(module))
-    for accumulator in accumulators.all():
+    x, accumulators = given(4), accumulators_of(module)
+    for accumulator in accumulators.values():
         accumulator.begin(2)
 
     y = layer(module, TaskRows(batch_of(lengths), (0, 1)), accumulators, x)
@@ -184,7 +188,7 @@ def test_sequences_of_one_token_each(name: str) -> None:
 
     for task, rows in enumerate((x[:3], x[3:])):
         expected = torch.autograd.grad(module(rows).square().sum(), trained(module))
-        for accumulator, value in zip(accumulators.all(), expected, strict=True):
+        for accumulator, value in zip(accumulators.values(), expected, strict=True):
             found = whole(accumulator.gradients(), task)
             torch.testing.assert_close(found, value, rtol=0, atol=1e-12)
 
@@ -193,24 +197,24 @@ def test_an_input_without_gradient_gets_none() -> None:
     for name in ("linear", "norm"):
         layer, make, given = CASES[name]
         module, x = make().double(), given(17)
-        accumulators = Accumulators(trained(module))
-        for accumulator in accumulators.all():
+        accumulators = accumulators_of(module)
+        for accumulator in accumulators.values():
             accumulator.begin(3)
         layer(module, TaskRows(batch_of(), (0, 1, 2)), accumulators, x).sum().backward()
         assert x.grad is None
-        assert accumulators.all()[1].gradients().gradients[1].sum() > 0  # of the bias
+        assert accumulators[module.bias].gradients().gradients[1].sum() > 0  # of the bias
 
 
 def test_padding_alone_leaves_zeros() -> None:
     module = nn.Embedding(4, 2, padding_idx=0)
-    accumulators = Accumulators(trained(module))
-    accumulators.all()[0].begin(3)
+    accumulators = accumulators_of(module)
+    accumulators[module.weight].begin(3)
     ids = torch.zeros(17, dtype=torch.int64)
 
     y = embedding(module, TaskRows(batch_of(), (0, 1, 2)), accumulators, ids)
     y.sum().backward()
 
-    record = accumulators.all()[0].gradients()
+    record = accumulators[module.weight].gradients()
     assert [whole(record, task).abs().max().item() for task in range(3)] == [0, 0, 0]
 
 
@@ -224,8 +228,8 @@ def test_under_autocast_gradients_are_near_and_of_the_parameters_type(name: str)
     x = given(17)
     if x.is_floating_point():
         x = x.float()
-    accumulators = Accumulators(trained(module))
-    for accumulator in accumulators.all():
+    accumulators = accumulators_of(module)
+    for accumulator in accumulators.values():
         accumulator.begin(3)
 
     with torch.autocast("cpu", torch.bfloat16):
@@ -236,7 +240,7 @@ def test_under_autocast_gradients_are_near_and_of_the_parameters_type(name: str)
     (y * factors).sum().backward()
 
     for task, gradients in enumerate(alone(module, x, sizes, factors)):
-        for accumulator, value in zip(accumulators.all(), gradients, strict=False):
+        for accumulator, value in zip(accumulators.values(), gradients, strict=False):
             found = whole(accumulator.gradients(), task)
             assert found.dtype == torch.float32
             assert (found - value).norm() < 0.02 * value.norm()
@@ -244,8 +248,8 @@ def test_under_autocast_gradients_are_near_and_of_the_parameters_type(name: str)
 
 def test_a_norm_gives_what_autocast_makes_of_it() -> None:
     module, x = norm_of(4).float(), numbers(17, 4).bfloat16()
-    accumulators = Accumulators(trained(module))
-    for accumulator in accumulators.all():
+    accumulators = accumulators_of(module)
+    for accumulator in accumulators.values():
         accumulator.begin(3)
 
     with torch.autocast("cpu", torch.bfloat16):
@@ -254,21 +258,21 @@ def test_a_norm_gives_what_autocast_makes_of_it() -> None:
     y.sum().backward()
 
     assert [
-        g.dtype for accumulator in accumulators.all() for g in accumulator.gradients().gradients
+        g.dtype for accumulator in accumulators.values() for g in accumulator.gradients().gradients
     ] == [torch.float32] * 6
 
 
 def test_a_layer_of_a_low_precision_sums_in_place() -> None:
     module = nn.Linear(4, 3, dtype=torch.bfloat16)
-    accumulators, x = Accumulators(trained(module)), numbers(17, 4).bfloat16()
-    for accumulator in accumulators.all():
+    accumulators, x = accumulators_of(module), numbers(17, 4).bfloat16()
+    for accumulator in accumulators.values():
         accumulator.begin(3)
 
     linear(module, TaskRows(batch_of(), (0, 1, 2)), accumulators, x).sum().backward()
 
     for task, rows in enumerate(x.split([8, 2, 7])):
         expected = torch.autograd.grad(module(rows).sum(), trained(module))
-        for accumulator, value in zip(accumulators.all(), expected, strict=True):
+        for accumulator, value in zip(accumulators.values(), expected, strict=True):
             found = whole(accumulator.gradients(), task)
             torch.testing.assert_close(found, value, rtol=0.02, atol=0.02)
 
@@ -397,18 +401,6 @@ def test_a_table_may_not_be_used_in_another_way_too() -> None:
     accumulator.add(0, torch.ones(4, 1))
     with pytest.raises(BrokenSegments, match="one parameter as an embedding table and in another"):
         accumulator.gradients()
-
-
-def test_stores_know_the_parameters_that_are_trained() -> None:
-    first, second, other = (nn.Parameter(torch.zeros(n)) for n in (1, 2, 3))
-    accumulators = Accumulators([first, second])
-    assert [accumulator.gradients().parameter for accumulator in accumulators.all()] == [
-        first,
-        second,
-    ]
-    assert accumulators.of(second) is accumulators.all()[1]
-    assert accumulators.of(other) is None
-    assert accumulators.of(None) is None
 
 
 # --- inner products ---------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from mtbench.durations import Estimate
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
-from mtbench.executors import Observer
+from mtbench.executors import RunProgress
 from mtbench.filtering import name_filter
 from mtbench.gate import baseline_files
 from mtbench.gate.baseline import Baseline, current, measured
@@ -33,8 +33,8 @@ from mtbench.run_states import refreshed
 from mtbench.store import Store, canonical, run_key
 from mtbench.study import Barring, Study, estimate, train_missing
 
-Observing = Callable[[Estimate], AbstractContextManager[Observer]]
-"""Gives the observer of runs of which so much is known."""
+Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
+"""Gives the progress of runs of which so much is known."""
 
 
 class Written(NamedTuple):

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -10,7 +11,7 @@ import torch
 from torch import Tensor
 
 from mtbench import data
-from mtbench.examples import ExampleStream, TokenisedExamples
+from mtbench.examples import TokenisedExamples, example_stream
 from mtbench.protocols import Examples, Split
 from mtbench.registry import Registry
 from mtbench.resolution import Resolver
@@ -140,11 +141,11 @@ class Work:
     def draws(self) -> Iterator[Taken]:
         """Yield the examples of each step: those that mtbench's trainer takes."""
         streams = {
-            task: ExampleStream(SEED, task, len(examples.labels))
+            task: example_stream(SEED, task, len(examples.labels))
             for task, examples in self.plain.items()
         }
         for _ in range(self.steps):
-            yield {task: stream.take(self.batch_size) for task, stream in streams.items()}
+            yield {task: [*islice(stream, self.batch_size)] for task, stream in streams.items()}
 
     def lengths(self, taken: Taken) -> list[int]:
         """Return the real tokens of each sequence of a step."""
