@@ -36,7 +36,7 @@ FIRST = 64
 """Examples that are predicted before: the first ones find cold caches."""
 
 
-class Subject:
+class TimedCell:
     """A cell whose steps are taken one by one.
 
     Args:
@@ -123,7 +123,7 @@ class Subject:
         model = self._run.assembled.model
         for task, dev in self._data.dev.items():
             count = math.ceil(SCORED_TOKENS / dev.lengths.mean())
-            part = dev.part(data.sample(self._data.given[task]["dev"], count).ids)
+            part = dev.part(data.sample(self._data.splits[task]["dev"], count).ids)
             predict(model, task, part.part(part.ids[:FIRST]))
             started = time.perf_counter()
             predict(model, task, part)
@@ -160,7 +160,7 @@ def serve(
     """Answer each order, a line, with a line of JSON; an error is the last answer.
 
     The first answer comes unasked, when the cell is ready. Orders are the names of methods of
-    ``Subject``: ``warm_up``, ``step``, ``footprint``; ``before`` is one of its arguments.
+    ``TimedCell``: ``warm_up``, ``step``, ``footprint``; ``before`` is one of its arguments.
     """
 
     def answer(value: Mapping[str, Any]) -> None:
@@ -168,11 +168,11 @@ def serve(
         answers.flush()
 
     try:
-        subject = Subject(Path(folder), int(steps), list(map(Path, plugins)), before=before)
+        cell = TimedCell(Path(folder), int(steps), list(map(Path, plugins)), before=before)
         answer({"status": "ready"})
         for line in orders:
-            with naming(subject.entries):
-                value = getattr(subject, line.strip())()
+            with naming(cell.entries):
+                value = getattr(cell, line.strip())()
             answer({"status": "done", "value": value})
     except (Exception, SystemExit) as error:
         text = traceback.format_exc()

@@ -124,13 +124,13 @@ class RunData:
     """The data of a run, by task.
 
     Attributes:
-        given: the splits as they were read.
+        splits: as they were read.
         training: the run's share of train.
         dev: all of dev.
         sample: the part of the share that is scored beside dev.
     """
 
-    given: Mapping[str, Mapping[Split, Examples]]
+    splits: Mapping[str, Mapping[Split, Examples]]
     training: Mapping[str, TokenisedExamples]
     dev: Mapping[str, TokenisedExamples]
     sample: Mapping[str, TokenisedExamples]
@@ -165,18 +165,18 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         model = run.assembled.model
         now = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(run.identity, now, since="the plan was made")
-        given = load_data(run)
-        of_data = report(given.given, given.tokenised)
+        loaded = load_data(run)
+        of_data = report(loaded.splits, loaded.tokenised)
         initial = model.digests()
-        selection = Selection(model, given.dev, history)
+        selection = Selection(model, loaded.dev, history)
         ready = time.perf_counter()
-        trainer = Trainer(run.assembled, given.training, run.resolved.cell.train, run.seed)
+        trainer = Trainer(run.assembled, loaded.training, run.resolved.cell.train, run.seed)
         trainer.train(selection, history)
         record = trainer.record
         trained = time.perf_counter()
         model.load_state_dict(selection.state, strict=False)
-        _, train_scores = predict_and_score(model, given.sample)
-        _save(folder.path, selection, given.dev)
+        _, train_scores = predict_and_score(model, loaded.sample)
+        _save(folder.path, selection, loaded.dev)
         ended = time.perf_counter()
         seconds = {
             "training": trained - ready - selection.seconds,
@@ -203,22 +203,22 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
 def load_data(run: Run) -> RunData:
     """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
     config = run.resolved.config["data"]
-    given = {
+    loaded = {
         task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
         for task in run.resolved.tasks
     }
     shares = {
         task: data.share(splits["train"], config["fraction"], run.seed, task)
-        for task, splits in given.items()
+        for task, splits in loaded.items()
     }
     training = {
-        task: run.tokenised(task, given[task]["train"], share) for task, share in shares.items()
+        task: run.tokenised(task, loaded[task]["train"], share) for task, share in shares.items()
     }
     samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
     return RunData(
-        given=given,
+        splits=loaded,
         training=training,
-        dev={task: run.tokenised(task, splits["dev"]) for task, splits in given.items()},
+        dev={task: run.tokenised(task, splits["dev"]) for task, splits in loaded.items()},
         sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
     )
 

@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from mtbench import bench_worker
-from mtbench.bench_worker import Subject, serve
+from mtbench.bench_worker import TimedCell, serve
 from mtbench.matmul import distinct_weights
 from mtbench.processes import ORPHANED
 from mtbench.runner import load_data, prepare
@@ -42,13 +42,13 @@ def test_steps_are_those_of_training(request_run: Request) -> None:
     folder = request_run()
     expected = tokens_of_steps(folder, 3)
 
-    subject = Subject(folder.path, 3)
+    subject = TimedCell(folder.path, 3)
 
     assert [subject.step()["tokens"] for _ in range(3)] == expected
 
 
 def test_a_sample_has_its_parts(request_run: Request) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
 
     sample = subject.step()
 
@@ -62,7 +62,7 @@ def test_a_sample_has_its_parts(request_run: Request) -> None:
 def test_the_products_of_a_step_are_counted_and_those_after_it_are_not(
     request_run: Request,
 ) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
 
     subject.warm_up()
 
@@ -74,8 +74,8 @@ def test_the_products_of_a_step_are_counted_and_those_after_it_are_not(
 def test_a_step_after_the_warm_up_is_not_counted(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
-    once, twice = (Subject(request_run().path, 4) for _ in range(2))
+    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
+    once, twice = (TimedCell(request_run().path, 4) for _ in range(2))
 
     for subject in (once, twice):
         subject.warm_up()
@@ -85,7 +85,7 @@ def test_a_step_after_the_warm_up_is_not_counted(
 
 
 def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> None:
-    subject = Subject(request_run(FROZEN).path, 1)
+    subject = TimedCell(request_run(FROZEN).path, 1)
 
     sample = subject.step()
 
@@ -95,8 +95,10 @@ def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> Non
 def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
-    plain, watched = (Subject(request_run({"combiner": name}).path, 5) for name in ("sum", "famo"))
+    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
+    plain, watched = (
+        TimedCell(request_run({"combiner": name}).path, 5) for name in ("sum", "famo")
+    )
     for subject in (plain, watched):
         subject.warm_up()
         assert subject.step()["tokens"] > 0
@@ -108,11 +110,11 @@ def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
 def test_micro_batches_have_the_products_of_the_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
+    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
     counts = []
     for size in (4, 2):
         changes = {"combiner": "pcgrad", "train.micro_batch_size": size}
-        subject = Subject(request_run(changes).path, 2)
+        subject = TimedCell(request_run(changes).path, 2)
         subject.warm_up()
         counts.append(subject.footprint()["flops_per_token"])
 
@@ -122,7 +124,7 @@ def test_micro_batches_have_the_products_of_the_whole(
 def test_on_a_gpu_nobody_knows_what_was_spent_computing(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = Subject(request_run().path, 1)
+    subject = TimedCell(request_run().path, 1)
     monkeypatch.setattr(bench_worker, "synchronise", lambda device: None)
     subject._device = torch.device("cuda", 0)
 
@@ -146,7 +148,7 @@ def test_products_are_done_in_the_type_of_the_steps(
         return 1, 1.0
 
     monkeypatch.setattr(bench_worker, "multiply", noted)
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
     subject.step()
 
@@ -158,7 +160,7 @@ def test_products_are_done_in_the_type_of_the_steps(
 
 
 def test_a_schedule_that_is_too_short_is_made_longer(request_run: Request) -> None:
-    subject = Subject(request_run({"train.epochs": 1}).path, 25)
+    subject = TimedCell(request_run({"train.epochs": 1}).path, 25)
 
     for _ in range(25):
         subject.warm_up()
@@ -168,7 +170,7 @@ def test_a_schedule_that_is_too_short_is_made_longer(request_run: Request) -> No
 
 
 def test_a_longer_schedule_stays_as_it_is(request_run: Request) -> None:
-    subject = Subject(request_run({"train.steps": 30}).path, 2)
+    subject = TimedCell(request_run({"train.steps": 30}).path, 2)
     subject.warm_up()
 
     assert len(subject._trainer.steps) == 30
@@ -176,7 +178,7 @@ def test_a_longer_schedule_stays_as_it_is(request_run: Request) -> None:
 
 
 def test_the_footprint(request_run: Request) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
 
     footprint = subject.footprint()
@@ -209,7 +211,7 @@ def test_evaluation_is_reckoned_from_examples_of_dev(
         clock[0] += len(examples)
         predicted.append(examples)
 
-    subject = Subject(request_run({"train.evaluations": 2, "data.train_sample": 7}).path, 2)
+    subject = TimedCell(request_run({"train.evaluations": 2, "data.train_sample": 7}).path, 2)
     subject.warm_up()
     monkeypatch.setattr(bench_worker, "predict", predict)
     monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: clock[0])
@@ -228,7 +230,7 @@ def test_a_small_dev_is_evaluated_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
     monkeypatch.setattr(
         bench_worker, "predict", lambda model, task, examples: sizes.append(len(examples))
@@ -253,15 +255,15 @@ def test_loading_has_no_tokenising_in_it_where_token_ids_are_kept(
     monkeypatch.setattr(WordPieceTokenizer, "encode", counted)
     monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: clock[0])
 
-    first = Subject(request_run().path, 2)
+    first = TimedCell(request_run().path, 2)
     calls = clock[0]
-    second = Subject(request_run().path, 2)
+    second = TimedCell(request_run().path, 2)
 
     assert calls > 0
     assert (first._loading, second._loading, clock[0]) == (0, 0, calls)
 
     monkeypatch.delattr(WordPieceTokenizer, "fingerprint")
-    assert Subject(request_run().path, 2)._loading == calls  # each run makes them anew
+    assert TimedCell(request_run().path, 2)._loading == calls  # each run makes them anew
 
 
 def test_weights_are_the_encoders_own(request_run: Request) -> None:
