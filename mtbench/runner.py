@@ -4,7 +4,7 @@ import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -157,7 +157,7 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         ArithmeticError: if a loss or a prediction is not finite.
     """
     started = time.perf_counter()
-    with History(folder.path) as history, ExitStack() as stack:
+    with closing(History(folder.path)) as history, ExitStack() as stack:
         history.note("loading")
         run = prepare(folder, plugins=plugins)
         stack.enter_context(naming(run.entries))
@@ -192,7 +192,11 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
             "selected_step": selection.step,
             "evaluations": selection.count,
             **of_data,
-            "hashes": record.hashes() | {"initial_weights": initial},
+            "hashes": {
+                "batches": record.batches,
+                "order": record.order,
+                "initial_weights": initial,
+            },
             "arithmetic": devices.arithmetic(),
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),

@@ -48,10 +48,6 @@ class TrainingRecord:
     batches: str = ""
     order: dict[str, str] = field(default_factory=dict)
 
-    def hashes(self) -> dict[str, Any]:
-        """Return what tells whether two runs saw the same data, as JSON values."""
-        return {"batches": self.batches, "order": self.order}
-
 
 @dataclass(frozen=True)
 class _Drawn:

@@ -12,7 +12,6 @@ import torch
 
 from mtbench import bench_worker
 from mtbench.bench_worker import TimedCell, serve
-from mtbench.matmul import distinct_weights
 from mtbench.processes import ORPHANED
 from mtbench.runner import load_data, prepare
 from mtbench.store import RunFolder
@@ -69,19 +68,6 @@ def test_the_products_of_a_step_are_counted_and_those_after_it_are_not(
     layers = 6 * (4 * 16 * 16 + 2 * (16 * 32))  # each weight has three products
     flops = subject.footprint()["flops_per_token"]
     assert layers < flops < 1.5 * layers  # attention over short sentences, and small heads
-
-
-def test_a_step_after_the_warm_up_is_not_counted(
-    request_run: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
-    once, twice = (TimedCell(request_run().path, 4) for _ in range(2))
-
-    for subject in (once, twice):
-        subject.warm_up()
-    twice.step()
-
-    assert twice.footprint()["flops_per_token"] == once.footprint()["flops_per_token"]
 
 
 def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> None:
@@ -167,14 +153,6 @@ def test_a_schedule_that_is_too_short_is_made_longer(request_run: Request) -> No
 
     footprint = subject.footprint()
     assert footprint["run_steps"] == 10  # 40 paraphrases in batches of 4
-
-
-def test_a_longer_schedule_stays_as_it_is(request_run: Request) -> None:
-    subject = TimedCell(request_run({"train.steps": 30}).path, 2)
-    subject.warm_up()
-
-    assert len(subject._trainer.steps) == 30
-    assert subject.footprint()["run_steps"] == 30
 
 
 def test_the_footprint(request_run: Request) -> None:
@@ -264,14 +242,6 @@ def test_loading_has_no_tokenising_in_it_where_token_ids_are_kept(
 
     monkeypatch.delattr(WordPieceTokenizer, "fingerprint")
     assert TimedCell(request_run().path, 2)._loading == calls  # each run makes them anew
-
-
-def test_weights_are_the_encoders_own(request_run: Request) -> None:
-    run = prepare(request_run())
-
-    shapes = [tuple(w.shape) for w in distinct_weights(run.assembled.model.encoder)]
-
-    assert sorted(shapes) == [(16, 16), (16, 32), (32, 16), (48, 16)]
 
 
 # --- orders and answers -----------------------------------------------------------------------

@@ -281,11 +281,6 @@ def test_losses_weight_the_heads_too(toy, data):
     assert_equal_gradients(toy.gradients(), expected)
 
 
-def test_losses_of_single_portions_take_one_forward_of_all_tasks(toy, data):
-    toy.oracle(Weights(ones), "losses").step(toy, whole(data), step=0, total_steps=1)
-    assert toy.calls == [TASKS]
-
-
 @pytest.mark.parametrize("sizes", [SIZES, {"a": (8,), "b": (6,), "c": (4,)}], ids=["cut", "whole"])
 def test_no_pass_is_recorded_for_a_combiner_of_losses(toy, data, sizes):
     def forward(batches, segments):
@@ -413,14 +408,6 @@ def test_combiner_sees_the_step(toy, data):
     rows = torch.stack([plain_gradients(toy, data, task)[0] for task in x.tasks])
     torch.testing.assert_close(x.gramian, rows @ rows.T, rtol=1e-12, atol=0)
     assert all(p.grad is None for p in toy.heads["b"].parameters())
-
-
-def test_earlier_gradients_do_not_leak_into_a_step(toy, data):
-    oracle = toy.oracle(Weights(ones), "gramian")
-    oracle.step(toy, whole(data), step=0, total_steps=2)
-    first = toy.gradients()
-    oracle.step(toy, whole(data), step=1, total_steps=2)
-    assert_equal_gradients(toy.gradients(), first, atol=0)
 
 
 @BOTH_WAYS

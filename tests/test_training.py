@@ -129,15 +129,6 @@ def test_training_is_adamw_on_the_sum_of_the_losses(training: Make) -> None:
     assert_equal_weights(ours, plain, rtol=1e-4, atol=1e-5)
 
 
-def test_the_loss_falls(training: Make) -> None:
-    subject = training(QUIET)
-
-    subject.run([{"sst": 24, "pd": 40, "sts": 16}] * 20)
-
-    first, last = subject.losses[0], subject.losses[-1]
-    assert all(last[task] < first[task] for task in EVERY)
-
-
 def test_what_no_task_used_stays_as_it_was(training: Make) -> None:
     subject = training({"train.weight_decay": 0.5})
     before = {name: value.clone() for name, value in subject.model.state_dict().items()}
@@ -213,18 +204,6 @@ def test_surgery_by_segments_is_surgery_task_by_task(training: Make) -> None:
     assert records[0].batches == records[1].batches
 
 
-def test_surgery_drops_what_the_sum_drops(training: Make) -> None:
-    """One pass over all tasks has one mask, whatever is made of its gradients."""
-    summed, surgery = training(), training({"combiner": "pcgrad"})
-    apart = training({"combiner": "pcgrad"}, by_segments=False)
-
-    for subject in (summed, surgery, apart):
-        subject.run([EVERY])
-
-    assert surgery.losses[0] == summed.losses[0]
-    assert apart.losses[0] != summed.losses[0]
-
-
 # --- the record -------------------------------------------------------------------------------
 
 
@@ -242,33 +221,6 @@ def test_the_record_counts_examples_tokens_and_passes(training: Make) -> None:
         for column in part.sequences
         for sequence in column
     )
-
-
-@pytest.mark.parametrize(
-    ("changes", "by_segments", "passes"),
-    [
-        ({"combiner": "pcgrad"}, False, [3, 2]),
-        ({"combiner": "pcgrad"}, True, [1, 1]),
-        ({"combiner": "pcgrad", "train.micro_batch_size": 2}, False, [6, 6]),
-        ({"combiner": "pcgrad", "train.micro_batch_size": 2}, True, [2, 4]),
-        ({"train.micro_batch_size": 2}, True, [6, 6]),
-        ({}, True, [1, 1]),
-    ],
-    ids=[
-        "task by task",
-        "by segments",
-        "micro-batches task by task",
-        "rounds of micro-batches",
-        "micro-batches",
-        "all at once",
-    ],
-)
-def test_passes_of_the_encoder_in_a_step(
-    training: Make, changes: dict[str, Any], by_segments: bool, passes: list[int]
-) -> None:
-    for step, expected in zip([EVERY, {"pd": 7, "sst": 3}], passes, strict=True):
-        subject = training(changes, by_segments=by_segments)
-        assert subject.run([step]).encoder_passes == expected
 
 
 def test_the_hash_of_the_batches_is_theirs_alone(training: Make) -> None:
@@ -367,16 +319,6 @@ def test_dropout_differs_from_step_to_step(training: Make, rate: float, differen
     assert len({round(losses["sts"], 3) for losses in subject.losses}) == different
 
 
-def test_an_evaluation_in_between_changes_nothing(training: Make) -> None:
-    straight, evaluated = training(), training()
-
-    straight.run([EVERY] * 3)
-    evaluated.run([EVERY] * 3, lambda done: evaluated.model.eval())
-
-    assert evaluated.losses == straight.losses
-    assert_equal_weights(straight, evaluated)
-
-
 # --- what a combiner observes -----------------------------------------------------------------
 
 
@@ -449,21 +391,6 @@ def test_losses_after_the_update_are_the_next_steps_before_it(training: Make) ->
         assert after != pytest.approx(before, rel=1e-3)
 
 
-def test_no_graph_is_built_to_observe(training: Make) -> None:
-    subject, watch, graphs = training(), Watch(), []
-    losses_of = subject.model.losses
-
-    def losses(*given: Any) -> dict[str, Tensor]:
-        found = losses_of(*given)
-        graphs.append([loss.requires_grad for loss in found.values()])
-        return found
-
-    subject.model.losses = losses
-    subject.run([EVERY], watch=watch)
-
-    assert graphs == [[True] * 3, [False] * 3]
-
-
 def test_a_loss_that_is_no_number_after_the_update_ends_the_run(training: Make) -> None:
     subject, watch = training({"train.lr": 1e38, **QUIET}), Watch()
 
@@ -471,20 +398,3 @@ def test_a_loss_that_is_no_number_after_the_update_ends_the_run(training: Make) 
         subject.run([EVERY] * 2, watch=watch)
 
     assert watch.seen == []
-
-
-# --- what goes wrong --------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("combiner", ["sum", "pcgrad"])
-def test_a_loss_that_is_no_number_names_task_and_step(training: Make, combiner: str) -> None:
-    subject = training({"combiner": combiner})
-
-    def spoil(done: int) -> None:
-        if done == 2:
-            subject.model.tasks["pd"].module.projection.weight.data.fill_(float("nan"))
-
-    with pytest.raises(NonFiniteLoss, match=r"^the loss of task 'pd' is nan at step 3$"):
-        subject.run([EVERY] * 4, spoil)
-
-    assert len(subject.losses) == 2
