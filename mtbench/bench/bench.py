@@ -72,21 +72,21 @@ def bench(
         require(plan.device)
         store.check(store.timings)
     with TemporaryDirectory(prefix="mtbench-") as directory:
-        subjects: list[_Subject] = []
+        processes: list[_CellProcess] = []
         try:
             for number, cell in enumerate(possible):
                 say(f"{cell.name}: starting")
                 folder = Store(Path(directory)).run(str(number))
                 asked = request(cell, cell.runs[0], plugins, device=plan.device, blocked=blocked)
-                subjects.append(_Subject(cell, folder, asked, steps + WARM_UP))
-                subjects[-1].hear()
-            if subjects:
+                processes.append(_CellProcess(cell, folder, asked, steps + WARM_UP))
+                processes[-1].hear()
+            if processes:
                 say(f"measuring, {WARM_UP} + {steps} steps a cell")
-            _measure(subjects, steps)
+            _measure(processes, steps)
         finally:
-            for subject in subjects:
-                subject.end()
-        measured = iter([subject.measured() for subject in subjects])
+            for process in processes:
+                process.end()
+        measured = iter([process.measured() for process in processes])
     cells = [
         next(measured)
         if cell.obstacle is None
@@ -96,11 +96,11 @@ def bench(
     return Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
 
 
-def _measure(subjects: Sequence["_Subject"], steps: int) -> None:
+def _measure(processes: Sequence["_CellProcess"], steps: int) -> None:
     """Have every cell take a step before any takes the next one."""
     for order in [*["warm_up"] * WARM_UP, *["step"] * steps, "footprint"]:
-        for subject in subjects:
-            subject.obey(order)
+        for process in processes:
+            process.obey(order)
 
 
 def check_complete(measured: Bench) -> None:
@@ -122,7 +122,7 @@ def check_complete(measured: Bench) -> None:
         raise RunsMissing(unmeasured)
 
 
-class _Subject:
+class _CellProcess:
     """A cell's process, which computes only between an order and its answer."""
 
     def __init__(

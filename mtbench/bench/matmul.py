@@ -89,12 +89,12 @@ def counting() -> Iterator[Products]:
 
 def distinct_weights(module: nn.Module) -> list[Tensor]:
     """Return one weight [out, in] for each shape among a module's linear layers."""
-    found = {
+    weights = {
         (tuple(layer.weight.shape), layer.weight.requires_grad): layer.weight
         for layer in module.modules()
         if isinstance(layer, nn.Linear)
     }
-    return list(found.values())
+    return list(weights.values())
 
 
 def multiply(weights: Sequence[Tensor], tokens: int, dtype: torch.dtype) -> tuple[int, float]:

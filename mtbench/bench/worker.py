@@ -17,7 +17,7 @@ import torch
 from mtbench import data, devices
 from mtbench.bench.matmul import counting, distinct_weights, multiply, synchronise
 from mtbench.components.attribution import naming
-from mtbench.runs.runner import Run, RunData, load_data, prepare, trainer
+from mtbench.runs.runner import Run, load_data, prepare
 from mtbench.runs.worker import failure
 from mtbench.store import RunFolder
 from mtbench.store.history import peak_memory_mb
@@ -26,6 +26,7 @@ from mtbench.study.schedule import evaluation_steps
 from mtbench.study.timings import Footprint, Sample
 from mtbench.system.processes import orders as given_orders
 from mtbench.training.evaluation import BATCH_TOKENS, predict
+from mtbench.training.examples import TokenisedExamples
 from mtbench.training.training import Trainer
 
 SCORED_TOKENS = 2 * BATCH_TOKENS
@@ -35,7 +36,7 @@ FIRST = 64
 """Examples that are predicted before: the first ones find cold caches."""
 
 
-class Subject:
+class TimedCell:
     """A cell whose steps are taken one by one.
 
     Args:
@@ -60,7 +61,7 @@ class Subject:
                 load_data(self._run)  # most runs of a study find their token ids made
             started = time.perf_counter()
             self._data = load_data(self._run)
-            self._trainer, self._run_steps = _trainer(self._run, self._data, steps)
+            self._trainer, self._run_steps = _trainer(self._run, self._data.training, steps)
         self._loading += time.perf_counter() - started
         model = self._run.assembled.model
         self._device = model.device
@@ -122,7 +123,7 @@ class Subject:
         model = self._run.assembled.model
         for task, dev in self._data.dev.items():
             count = math.ceil(SCORED_TOKENS / dev.lengths.mean())
-            part = dev.part(data.sample(self._data.given[task]["dev"], count).ids)
+            part = dev.part(data.sample(self._data.splits[task]["dev"], count).ids)
             predict(model, task, part.part(part.ids[:FIRST]))
             started = time.perf_counter()
             predict(model, task, part)
@@ -132,17 +133,19 @@ class Subject:
         return total
 
 
-def _trainer(run: Run, given: RunData, steps: int) -> tuple[Trainer, int]:
+def _trainer(
+    run: Run, training: Mapping[str, TokenisedExamples], steps: int
+) -> tuple[Trainer, int]:
     """Return a trainer with so many steps at least, and how many the run itself has."""
+    train = run.resolved.cell.train
     balancer = copy.deepcopy(run.assembled.balancer)  # laying out a schedule moves one on
-    made = trainer(run, given.training)
-    count = len(made.steps)
+    trainer = Trainer(run.assembled, training, train, run.seed)
+    count = len(trainer.steps)
     if count < steps:
-        train = {**run.resolved.cell.train, "steps": steps, "epochs": None}
-        resolved = replace(run.resolved, cell=replace(run.resolved.cell, train=train))
-        assembled = replace(run.assembled, balancer=balancer)
-        made = trainer(replace(run, resolved=resolved, assembled=assembled), given.training)
-    return made, count
+        again = replace(run.assembled, balancer=balancer)
+        longer = {**train, "steps": steps, "epochs": None}
+        trainer = Trainer(again, training, longer, run.seed)
+    return trainer, count
 
 
 def serve(
@@ -157,7 +160,7 @@ def serve(
     """Answer each order, a line, with a line of JSON; an error is the last answer.
 
     The first answer comes unasked, when the cell is ready. Orders are the names of methods of
-    ``Subject``: ``warm_up``, ``step``, ``footprint``; ``before`` is one of its arguments.
+    ``TimedCell``: ``warm_up``, ``step``, ``footprint``; ``before`` is one of its arguments.
     """
 
     def answer(value: Mapping[str, Any]) -> None:
@@ -165,11 +168,11 @@ def serve(
         answers.flush()
 
     try:
-        subject = Subject(Path(folder), int(steps), list(map(Path, plugins)), before=before)
+        cell = TimedCell(Path(folder), int(steps), list(map(Path, plugins)), before=before)
         answer({"status": "ready"})
         for line in orders:
-            with naming(subject.entries):
-                value = getattr(subject, line.strip())()
+            with naming(cell.entries):
+                value = getattr(cell, line.strip())()
             answer({"status": "done", "value": value})
     except KeyboardInterrupt:
         raise

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from traceback import walk_tb
 from types import FrameType
-from typing import Any
 
 from mtbench.components.entries import Entry, accusation, label, packages, targets
+from mtbench.components.imports import top
 from mtbench.errors import MtbenchError, PluginError
 from mtbench.system.tracebacks import is_out_of_memory
 
@@ -35,10 +35,10 @@ def naming(entries: Mapping[str, Entry]) -> Iterator[None]:
     try:
         yield
     except BaseException as error:  # a component's own kinds, and its exit, too
-        found = behind(error, entries)
-        if not found:
+        components = behind(error, entries)
+        if not components:
             raise
-        raise PluginError(accusation(error, *found)) from error
+        raise PluginError(accusation(error, *components)) from error
 
 
 def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
@@ -56,76 +56,36 @@ def behind(error: BaseException, entries: Mapping[str, Entry]) -> list[Entry]:
     if isinstance(error.__cause__, StopIteration):  # which Python renames in a generator of ours
         return behind(error.__cause__, entries)
     candidates = list({label(entry): entry for entry in entries.values()}.values())
-    if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
-        lacking = _made_by(type(error.obj), candidates)
-        if lacking:
-            return lacking
     frames = [frame for frame, _ in walk_tb(error.__traceback__)]
+    # From the harness inwards: a component that is called by another one is that one's affair.
+    running = [name for frame in frames for name in _running(frame)]
+    if isinstance(error, AttributeError):  # a method that the harness looked for, and is not there
+        running.insert(0, _address(type(error.obj)))
     # What a function made may be of a class that no spec names, of another module.
-    return _first(frames, candidates, _running) or _first(frames, candidates, _neighbours)
+    running += [package for frame in frames if (package := top(_module(frame))) not in SHARED]
+    suspects = [[entry for entry in candidates if name in _names(entry)] for name in running]
+    return next((alone for alone in suspects if len(alone) == 1), next(filter(None, suspects), []))
 
 
-def _first(
-    frames: list[FrameType],
-    entries: list[Entry],
-    found_in: Callable[[FrameType, list[Entry]], list[Entry]],
-) -> list[Entry]:
-    """Return the entry that the first frame to tell one apart belongs to.
-
-    From the harness inwards: a component that is called by another one is that one's affair.
-    """
-    suspects: list[Entry] = []
-    for frame in frames:
-        found = found_in(frame, entries)
-        if len(found) == 1:
-            return found
-        suspects = suspects or found
-    return suspects
-
-
-def _running(frame: FrameType, entries: list[Entry]) -> list[Entry]:
-    """Return the entries whose code a frame runs: a class's, inherited too, or a module's."""
+def _running(frame: FrameType) -> Iterator[str]:
+    """Yield what a frame runs code of: a class, of an object of it, or a function; the module."""
     code = frame.f_code
-    subject = frame.f_locals.get(code.co_varnames[0]) if code.co_argcount else None
-    acting = [
-        entry
-        for entry in entries
-        for target in map(_loaded, targets(entry.spec))
-        if target is not None
-        and (type(subject) is target or subject is target or code is _code_of(target))
-    ]
-    if acting:
-        return acting
-    module = frame.f_globals.get("__name__")
-    return [entry for entry in entries if module in map(_module, targets(entry.spec))]
+    if code.co_argcount:
+        subject = frame.f_locals.get(code.co_varnames[0])
+        yield _address(subject if isinstance(subject, type) else type(subject))
+    yield f"{_module(frame)}:{code.co_qualname.partition('.')[0]}"
+    yield _module(frame)
 
 
-def _neighbours(frame: FrameType, entries: list[Entry]) -> list[Entry]:
-    """Return the entries of the package whose code a frame runs, the harness left out."""
-    package = str(frame.f_globals.get("__name__", "")).partition(".")[0]
-    if package in SHARED:
-        return []
-    return [entry for entry in entries if package in packages(entry)]
+def _names(entry: Entry) -> set[str]:
+    """Return what a component's code is called: classes and functions, their modules, packages."""
+    addresses = [t if isinstance(t, str) else _address(t) for t in targets(entry.spec)]
+    return {*addresses, *(each.partition(":")[0] for each in addresses), *packages(entry)}
 
 
-def _made_by(kind: type, entries: list[Entry]) -> list[Entry]:
-    """Return the entries that name a class."""
-    return [e for e in entries if any(_loaded(target) is kind for target in targets(e.spec))]
+def _address(target: object) -> str:
+    return f"{getattr(target, '__module__', '')}:{getattr(target, '__qualname__', '')}"
 
 
-def _loaded(target: Any) -> Any:
-    """Return what a target names if it has been imported, else None."""
-    if not isinstance(target, str):
-        return target
-    module, _, name = target.partition(":")
-    return getattr(sys.modules.get(module), name, None)
-
-
-def _code_of(function: Any) -> Any:
-    return getattr(function, "__code__", None)
-
-
-def _module(target: Any) -> str | None:
-    if isinstance(target, str):
-        return target.partition(":")[0]
-    return getattr(target, "__module__", None)
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))

@@ -129,8 +129,8 @@ def example(entry: Entry, registry: Registry) -> str:
     A parameter that must be given, and has no example, is written as ``...``.
     """
     spec = entry.spec
-    given = {**dict.fromkeys(_required(entry), ...), **spec.example}
-    value = written({"name": spec.name, **given} if given else spec.name)
+    parameters = {**dict.fromkeys(_required(entry), ...), **spec.example}
+    value = written({"name": spec.name, **parameters} if parameters else spec.name)
     if isinstance(spec, TaskSpec):
         return f"tasks = [{value}]"
     if isinstance(spec, HeadSpec):

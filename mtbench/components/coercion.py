@@ -13,13 +13,13 @@ from pydantic import BaseModel, ValidationError
 from pydantic.fields import FieldInfo
 
 Place = tuple[Any, ...]
-"""Keys and indices that lead to a value in what was given."""
+"""Keys and indices that lead to a value in what was written."""
 
 NUMBERS = frozenset({"int_type", "float_type", "complex_type", "decimal_type", "time_delta_type"})
 """What pydantic's strict mode calls a boolean where a number belongs."""
 
 
-def misread(model: type[BaseModel], given: Mapping[str, Any], made: Any) -> dict[Place, str]:
+def misread(model: type[BaseModel], written: Mapping[str, Any], made: Any) -> dict[Place, str]:
     """Return what is wrong with values that pydantic takes for numbers, by their places.
 
     A boolean is wrong wherever it becomes a number; NaN and infinity are unless the field, or the
@@ -28,14 +28,14 @@ def misread(model: type[BaseModel], given: Mapping[str, Any], made: Any) -> dict
     Args:
         made: of it by the model; None where it does not fit.
     """
-    wrong = dict(_strictly(model, given)) if _has_boolean(given) else {}
-    return wrong | dict(_compared(given, made, allows=lambda: True, place=()))
+    wrong = dict(_strictly(model, written)) if _has_boolean(written) else {}
+    return wrong | dict(_compared(written, made, allows=lambda: True, place=()))
 
 
-def place_of(given: Any, location: Place) -> Place:
+def place_of(written: Any, location: Place) -> Place:
     """Return the place of a fault, without the names that pydantic gives to parts of a type."""
     place: Place = ()
-    value = given
+    value = written
     for part in location:
         try:
             value = value[part]
@@ -45,7 +45,7 @@ def place_of(given: Any, location: Place) -> Place:
     return location if isinstance(value, Mapping | list | tuple) else place
 
 
-def _strictly(model: type[BaseModel], given: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
+def _strictly(model: type[BaseModel], written: Mapping[str, Any]) -> Iterator[tuple[Place, str]]:
     """Yield the booleans that pydantic's strict mode refuses as numbers.
 
     It is asked about JSON, in which a list may be a tuple, and a text a path, in that mode too.
@@ -54,19 +54,19 @@ def _strictly(model: type[BaseModel], given: Mapping[str, Any]) -> Iterator[tupl
     def plain(value: Any) -> Any:
         return bool(value) if _is_boolean(value) else str(value)
 
-    text = json.dumps(given, default=plain, skipkeys=True)
+    text = json.dumps(written, default=plain, skipkeys=True)
     try:
         model.model_validate_json(text, strict=True)
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             if fault["type"] in NUMBERS and isinstance(fault["input"], bool):
-                yield place_of(given, fault["loc"]), _no_number(fault["input"])
+                yield place_of(written, fault["loc"]), _no_number(fault["input"])
 
 
 def _compared(
-    given: Any, made: Any, *, allows: Callable[[], bool], place: Place
+    written: Any, made: Any, *, allows: Callable[[], bool], place: Place
 ) -> Iterator[tuple[Place, str]]:
-    """Yield what is wrong with numbers, told from what was given for them.
+    """Yield what is wrong with numbers, told from what was written for them.
 
     That finds what strict mode passes: a boolean in a ``Literal`` or an ``Enum`` of numbers, or
     one that a validator puts into a list.
@@ -75,27 +75,27 @@ def _compared(
         allows: tells whether NaN and infinity are right here; a plan of many cells has no time
             to look at the field of each number.
     """
-    if _is_boolean(given):
+    if _is_boolean(written):
         parts = made if isinstance(made, list | tuple | Set) else [made]
-        if any(_is_equal_number(part, given) for part in parts):
-            yield place, _no_number(given)
+        if any(_is_equal_number(part, written) for part in parts):
+            yield place, _no_number(written)
     elif isinstance(made, float):
         if not math.isfinite(made) and not allows():
-            yield place, f"input should be a finite number (given: {given!r})"
+            yield place, f"input should be a finite number (given: {written!r})"
     else:
-        for key, part, value, field in _members(given, made):
+        for key, part, value, field in _members(written, made):
             by = allows if field is None else partial(_allows_infinity, type(made), field)
             yield from _compared(part, value, allows=by, place=(*place, key))
 
 
-def _members(given: Any, made: Any) -> Iterator[tuple[Any, Any, Any, FieldInfo | None]]:
-    """Yield the members of what was given: key, value, what it became, and the model's field."""
-    if isinstance(given, Mapping):
+def _members(written: Any, made: Any) -> Iterator[tuple[Any, Any, Any, FieldInfo | None]]:
+    """Yield the members of what was written: key, value, what it became, and the model's field."""
+    if isinstance(written, Mapping):
         for key, value, field in _named(made):
-            if key in given:
-                yield key, given[key], value, field
-    elif isinstance(given, list | tuple) and isinstance(made, list | tuple):
-        for index, (part, value) in enumerate(zip(given, made, strict=False)):
+            if key in written:
+                yield key, written[key], value, field
+    elif isinstance(written, list | tuple) and isinstance(made, list | tuple):
+        for index, (part, value) in enumerate(zip(written, made, strict=False)):
             yield index, part, value, None
 
 
@@ -129,12 +129,12 @@ def _parts(annotation: Any) -> Iterator[Any]:
         yield from _parts(part)
 
 
-def _has_boolean(given: Any) -> bool:
-    if isinstance(given, Mapping):
-        return any(map(_has_boolean, given.values()))
-    if isinstance(given, list | tuple | Set):
-        return any(map(_has_boolean, given))
-    return _is_boolean(given)
+def _has_boolean(written: Any) -> bool:
+    if isinstance(written, Mapping):
+        return any(map(_has_boolean, written.values()))
+    if isinstance(written, list | tuple | Set):
+        return any(map(_has_boolean, written))
+    return _is_boolean(written)
 
 
 def _is_boolean(value: Any) -> bool:
@@ -142,10 +142,10 @@ def _is_boolean(value: Any) -> bool:
     return type(value).__name__ in ("bool", "bool_")
 
 
-def _is_equal_number(made: Any, given: Any) -> bool:
+def _is_equal_number(made: Any, written: Any) -> bool:
     value = made.value if isinstance(made, Enum) else made
-    return isinstance(value, Number) and not _is_boolean(value) and bool(value == given)
+    return isinstance(value, Number) and not _is_boolean(value) and bool(value == written)
 
 
-def _no_number(given: Any) -> str:
-    return f"a boolean is no number (given: {bool(given)})"
+def _no_number(written: Any) -> str:
+    return f"a boolean is no number (given: {bool(written)})"

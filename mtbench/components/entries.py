@@ -56,7 +56,7 @@ class Problem:
         return f"{self.plugin}: {self.reason}"
 
 
-def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> Parameters:
+def build_parameters(entry: Entry, values: Mapping[str, Any], *, where: str) -> Parameters:
     """Return a component's parameters, defaults filled in.
 
     Args:
@@ -70,7 +70,7 @@ def build_parameters(entry: Entry, given: Mapping[str, Any], *, where: str) -> P
 
     model = parameter_model(entry)
     with calling(entry, "its parameters"), users_mistakes():
-        return validate(model, given, where=where)
+        return validate(model, values, where=where)
 
 
 def parameter_model(entry: Entry) -> type[Parameters]:
@@ -147,8 +147,8 @@ def make(entry: Entry, *arguments: Any) -> Any:
         PluginError: if it cannot be imported, or raises.
     """
     target = load_target(entry, entry.spec.target)
-    given = users_mistakes() if entry.spec.kind == "encoder" else nullcontext()
-    with calling(entry, "its constructor"), given:
+    mistakes = users_mistakes() if entry.spec.kind == "encoder" else nullcontext()
+    with calling(entry, "its constructor"), mistakes:
         return target(*arguments)
 
 
@@ -223,8 +223,8 @@ def packages_of(provider: Provider) -> set[str]:
 def targets(spec: Spec) -> list[Any]:
     """Return what a spec names of its code, as text or as the thing itself."""
     names = ("target", "layouts", "parameters", "tokenizer", "fingerprint", "rejects", "caveat")
-    found = [getattr(spec, name, None) for name in names]
-    return [target for target in found if target is not None]
+    named = [getattr(spec, name, None) for name in names]
+    return [target for target in named if target is not None]
 
 
 def label(entry: Entry) -> str:

@@ -5,10 +5,7 @@ from typing import Any
 
 from mtbench.components.entries import Entry, calling, label
 from mtbench.errors import PluginError
-from mtbench.specs import BalancerSpec, Cell, CombinerSpec, EncoderSpec, HeadSpec
-
-WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
-"""Specs that look at the cell as a whole; a head's looks at one of its tasks."""
+from mtbench.specs import Cell, EncoderSpec, HeadSpec
 
 
 def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
@@ -21,16 +18,15 @@ def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
         PluginError: if a component raises, or answers with something that is no text.
     """
     for part, entry in entries.items():
-        spec = entry.spec
-        if not isinstance(spec, (HeadSpec, *WHOLE_CELL)) or spec.rejects is None:
+        rejects = getattr(entry.spec, "rejects", None)
+        if rejects is None:
             continue
+        # A head's looks at one of the tasks, the others at the cell as a whole.
+        task = [part.removeprefix("heads.")] if isinstance(entry.spec, HeadSpec) else []
         with calling(entry, "rejects"):
-            if isinstance(spec, HeadSpec):
-                reason = spec.rejects(cell, part.removeprefix("heads."))
-            else:
-                reason = spec.rejects(cell)
+            reason = rejects(cell, *task)
             if _text(entry, "rejects", reason) is not None:
-                return f"{part} ({spec.name}): {reason}"
+                return f"{part} ({entry.spec.name}): {reason}"
     return None
 
 
@@ -46,9 +42,7 @@ def caveats(cell: Cell, encoder: Entry) -> list[str]:
         return []
     with calling(encoder, "caveat"):
         said = spec.caveat(cell)
-        several = (
-            list(said) if isinstance(said, Sequence) and not isinstance(said, str) else [said]
-        )
+        several = [said] if isinstance(said, str) or not isinstance(said, Sequence) else [*said]
         texts = [_text(encoder, "caveat", text) for text in several]
     return [text for text in texts if text is not None]
 

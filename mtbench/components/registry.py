@@ -65,13 +65,13 @@ class Registry:
             provider = _provider(point)
             if registry._lets_in(provider, point.name, provider.distribution):
                 registry._add(provider, point.load)
-        given = {file: Provider(file.name, "", file.stem) for file in distinct(files)}
-        let_in = [file for file, by in given.items() if registry._lets_in(by, file.stem)]
+        providers = {file: Provider(file.name, "", file.stem) for file in distinct(files)}
+        let_in = [file for file, by in providers.items() if registry._lets_in(by, file.stem)]
         for file in let_in:
             check_file(file)
         make_importable(let_in)
         for file in let_in:
-            registry._add(given[file], partial(import_file, file))
+            registry._add(providers[file], partial(import_file, file))
         return registry
 
     def check_blocked(self, names: Iterable[str]) -> None:
@@ -115,13 +115,13 @@ class Registry:
                 might have brought it.
         """
         distribution, slash, bare = name.rpartition("/")
-        found = self._by_name.get((kind, bare), [])
+        entries = self._by_name.get((kind, bare), [])
         if slash:
-            found = [entry for entry in found if entry.provider.distribution == distribution]
-        if len(found) == 1:
-            return found[0]
-        if found:
-            raise PluginError(_conflict(found))
+            entries = [entry for entry in entries if entry.provider.distribution == distribution]
+        if len(entries) == 1:
+            return entries[0]
+        if entries:
+            raise PluginError(_conflict(entries))
         raise self.missing(kind, name, self.names(kind), kinds=(kind,))
 
     def lookup(self, name: str) -> list[Entry]:
@@ -139,15 +139,15 @@ class Registry:
             if kind not in KINDS:
                 raise unknown("kind", kind, KINDS)
             return [self.find(kind, bare)]
-        found = [
+        entries = [
             entry
             for entry in self.entries
             if name in (entry.spec.name, f"{entry.provider.distribution}/{entry.spec.name}")
         ]
-        if not found:
+        if not entries:
             names = {entry.spec.name for entry in self.entries}
             raise self.missing("component", name, names, kinds=KINDS)
-        return found
+        return entries
 
     def missing(
         self, what: str, name: str, known: Iterable[str], *, kinds: Collection[str]

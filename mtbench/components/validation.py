@@ -34,18 +34,18 @@ class Checked(BaseModel):
     @model_validator(mode="wrap")
     @classmethod
     def _numbers_are_meant(
-        cls, given: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
+        cls, written: Any, handler: ModelWrapValidatorHandler[Self], info: ValidationInfo
     ) -> Self:
         if info.mode != "python" or info.context is BY_VALIDATE:
-            return handler(given)
-        check_value(given)
-        made = handler(given)
-        if wrong := misread(cls, given, made):
+            return handler(written)
+        check_value(written)
+        made = handler(written)
+        if wrong := misread(cls, written, made):
             raise ValueError("; ".join(_told(wrong)))
         return made
 
 
-def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Model:
+def validate(model: type[Model], written: Mapping[str, Any], *, where: str) -> Model:
     """Return the model made of what was given.
 
     No field takes a boolean for a number, whatever model of a plugin it is in, nor NaN or infinity
@@ -61,22 +61,22 @@ def validate(model: type[Model], given: Mapping[str, Any], *, where: str) -> Mod
     made: Model | None = None
     faults: list[Any] = []
     try:
-        check_value(given)
+        check_value(written)
     except UsageError as error:
         raise UsageError(f"{where}: {error}") from None
     try:
-        made = model.model_validate(given, context=BY_VALIDATE)
+        made = model.model_validate(written, context=BY_VALIDATE)
     except ValidationError as error:
         faults = list(error.errors(include_url=False))
-    wrong = misread(model, given, made)
-    told = _told(wrong)
+    wrong = misread(model, written, made)
+    messages = _told(wrong)
     for fault in faults:
-        place = place_of(given, fault["loc"])
+        place = place_of(written, fault["loc"])
         if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
-            told.append(_fault(model, fault))
-    if made is not None and not told:
+            messages.append(_fault(model, fault))
+    if made is not None and not messages:
         return made
-    message = f"{where}: {'; '.join(told)}"
+    message = f"{where}: {'; '.join(messages)}"
     if not wrong and all(fault["type"] == "missing" for fault in faults):
         raise Incomplete(message, missing=[".".join(map(str, fault["loc"])) for fault in faults])
     raise UsageError(message)
@@ -100,10 +100,10 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ")
     message += WRITTEN.get(fault["type"], "")
-    given = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
+    value = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
     if fault["type"] in PARSED and "," in fault["input"]:
-        given += SEVERAL
-    return (f"{path}: " if path else "") + message[0].lower() + message[1:] + given
+        value += SEVERAL
+    return (f"{path}: " if path else "") + message[0].lower() + message[1:] + value
 
 
 def _fields(model: type[BaseModel], path: tuple[Any, ...]) -> set[str]:

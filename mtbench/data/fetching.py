@@ -55,10 +55,10 @@ def fetch(source: Source, folder: Path, *, force: bool = False) -> Fetched:
         for path, target in source.files.items()
         if force or not (folder / target).exists()
     }
-    known = _known(source, folder)
+    published = _published(source, folder)
     try:
         cached = {
-            target: _checked(source, path, _download(source, path), known.get(target))
+            target: _checked(source, path, _download(source, path), published.get(target))
             for path, target in wanted.items()
         }
     except NotFetched as error:
@@ -81,25 +81,25 @@ def altered(source: Source, folder: Path) -> tuple[str, ...]:
     """
     return tuple(
         target
-        for target, digest in _known(source, folder).items()
+        for target, digest in _published(source, folder).items()
         if (folder / target).is_file() and sha256(folder / target) != digest
     )
 
 
-def _known(source: Source, folder: Path) -> dict[str, str]:
+def _published(source: Source, folder: Path) -> dict[str, str]:
     """Return the digests of a data set's files, by their paths in the data folder.
 
     They are those that the source has, and of other files those of the folder's receipts.
     """
     receipts = read_receipts(folder)
-    known = {}
+    published = {}
     for path, target in source.files.items():
         receipt = receipts.get(target, {})
         if path in source.sha256:
-            known[target] = source.sha256[path]
+            published[target] = source.sha256[path]
         elif receipt.get("revision") == source.revision:
-            known[target] = receipt.get("sha256", "")
-    return known
+            published[target] = receipt.get("sha256", "")
+    return published
 
 
 def _download(source: Source, path: str) -> Path:

@@ -59,10 +59,10 @@ def read_text(path: Path) -> str:
 
 def _advice(data: bytes, byte: bytes) -> str:
     """Say what a file is, as far as its beginning tells that, or which letter a byte may be."""
-    found = next((BEGINNINGS[mark] for mark in BEGINNINGS if data.startswith(mark)), None)
+    kind = next((BEGINNINGS[mark] for mark in BEGINNINGS if data.startswith(mark)), None)
     letter = byte.decode("cp1252", errors="replace")
     likely = "" if letter == "\ufffd" else f" (in Latin-1, or Windows-1252, it is {letter!r})"
-    return found or f"save the file as UTF-8{likely}"
+    return kind or f"save the file as UTF-8{likely}"
 
 
 def check_there(path: Path, what: str) -> None:

@@ -44,8 +44,8 @@ class Layout:
     def file(self, split: Split, folder: Path) -> Path | None:
         """Return the file of a split, or None where it is not there."""
         paths = (folder / name for name in self.files.get(split, ()))
-        found = (path for path in paths if isfile(path))  # noqa: PTH113 - it raises nothing
-        return next(filter(self.fits, found), None)
+        there = (path for path in paths if isfile(path))  # noqa: PTH113 - it raises nothing
+        return next(filter(self.fits, there), None)
 
 
 @dataclass(frozen=True)
@@ -94,15 +94,15 @@ class LaidOutTask:
 
     def _nothing(self, folder: Path) -> str:
         names = [name for layout in self.layouts for name in _expected(layout)]
-        known = "; ".join(f"{one.name}: {', '.join(_expected(one))}" for one in self.layouts)
+        layouts = "; ".join(f"{each.name}: {', '.join(_expected(each))}" for each in self.layouts)
         if not isdir(folder):  # noqa: PTH112 - it raises nothing
-            return f"{folder}, which is no folder, was to hold one of these ({known})"
+            return f"{folder}, which is no folder, was to hold one of these ({layouts})"
         here: list[str] = []
         with suppress(OSError):  # it may not be listed
             here = sorted(file.name for file in folder.iterdir())
-        guess = next((found for name in names if (found := nearest(name, here))), None)
+        guess = next(filter(None, (nearest(name, here) for name in names)), None)
         hint = f", though {guess!r} is there" if guess else ""
-        return f"no known files in {folder}{hint} (looked for {known})"
+        return f"no known files in {folder}{hint} (looked for {layouts})"
 
 
 def _expected(layout: Layout) -> list[str]:

@@ -126,8 +126,8 @@ def _contradiction(info: TaskInfo, examples: Examples) -> str | None:
         return "has ids, texts and labels of different number"
     if len(set(examples.ids)) != count:
         return "has an id twice"
-    given: Iterable[Any] = examples.texts  # by its author, who may have left out the tuple
-    if any(isinstance(texts, str) or len(texts) != info.sentences for texts in given):
+    of_author: Iterable[Any] = examples.texts  # who may have left out the tuple
+    if any(isinstance(texts, str) or len(texts) != info.sentences for texts in of_author):
         return f"has an example that is not of {info.sentences} sentence(s)"
     words = chain(examples.ids, chain.from_iterable(examples.texts))
     if not all(isinstance(word, str) for word in words):

@@ -10,8 +10,8 @@ def shared_texts(examples: Examples, train: Examples) -> int:
     everything else does.
     """
     wanted = {_unordered(texts) for texts in examples.texts}
-    found = wanted.intersection(map(_unordered, train.texts))
-    return sum(_unordered(texts) in found for texts in examples.texts)
+    shared = wanted.intersection(map(_unordered, train.texts))
+    return sum(_unordered(texts) in shared for texts in examples.texts)
 
 
 def _unordered(texts: tuple[str, ...]) -> tuple[str, ...]:

@@ -19,13 +19,13 @@ KINDS: Mapping[str, str] = {
 
 
 def report(
-    given: Mapping[str, Mapping[Split, Examples]],
+    splits: Mapping[str, Mapping[Split, Examples]],
     tokenised: Mapping[str, Mapping[Split, Sequence[TokenColumn]]],
 ) -> dict[str, Any]:
     """Write into the log what is odd about a run's data, and return its numbers for the result.
 
     Args:
-        given: the splits of each task as they were read.
+        splits: of each task, as they were read.
         tokenised: what the run takes of them, as token ids; of train that may be a share.
 
     Returns:
@@ -33,25 +33,25 @@ def report(
         task and split. Texts that dev shares with train are those of all of train.
     """
     texts: dict[str, dict[str, Any]] = {}
-    for task, splits in given.items():
+    for task, of_task in splits.items():
         texts[task] = {}
-        for split, examples in splits.items():
+        for split, examples in of_task.items():
             for row in examples.bad_rows:
                 sys.stderr.write(f"left out of {task} {split}: {row}\n")
-            shared = None if split == "train" else shared_texts(examples, splits["train"])
-            found = counts(tokenised[task][split], shared=shared)
-            for line in lines(found):
+            shared = None if split == "train" else shared_texts(examples, of_task["train"])
+            counted = counts(tokenised[task][split], shared=shared)
+            for line in lines(counted):
                 sys.stderr.write(f"{task} {split}: {line}\n")
-            texts[task][split] = asdict(found)
+            texts[task][split] = asdict(counted)
     left_out = {
-        task: {split: len(examples.bad_rows) for split, examples in splits.items()}
-        for task, splits in given.items()
+        task: {split: len(examples.bad_rows) for split, examples in of_task.items()}
+        for task, of_task in splits.items()
     }
     return {"left_out": left_out, "texts": texts}
 
 
-def lines(found: TextCounts) -> Iterator[str]:
+def lines(counted: TextCounts) -> Iterator[str]:
     """Yield a line for each kind of text that a split has."""
     for kind, said in KINDS.items():
-        if number := getattr(found, kind):
-            yield f"{number:,} of {found.examples:,} examples {said}"
+        if number := getattr(counted, kind):
+            yield f"{number:,} of {counted.examples:,} examples {said}"

@@ -99,8 +99,8 @@ def chosen(names: tuple[str, ...]) -> tuple[Source, ...]:
     Raises:
         UsageError: if a name is not known.
     """
-    known = {source.name: source for source in SOURCES}
+    by_name = {source.name: source for source in SOURCES}
     for name in names:
-        if name not in known:
-            raise unknown("data set", name, known)
-    return tuple(known[name] for name in dict.fromkeys(names)) or SOURCES
+        if name not in by_name:
+            raise unknown("data set", name, by_name)
+    return tuple(by_name[name] for name in dict.fromkeys(names)) or SOURCES

@@ -162,7 +162,7 @@ def read_table(
             and form == "delimited"
             and (
                 count := _joined(
-                    row, delimiter, lambda one: example_of(fields_of(one)), all_of=not label
+                    row, delimiter, lambda line: example_of(fields_of(line)), all_of=not label
                 )
             )
         ):

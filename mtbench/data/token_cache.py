@@ -4,35 +4,34 @@ from __future__ import annotations
 
 import hashlib
 import json
-import shutil
 import sys
-import uuid
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, fields
+from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
-from filelock import FileLock
 from numpy.typing import NDArray
 
 from mtbench.data.token_column import TokenColumn
 from mtbench.data.tokenisation import Items
-from mtbench.store import LOCK
-from mtbench.system.files import digest_of, parse_object, read_file, remove, write_json
+from mtbench.system.files import open_file, remove_what_is_no_file, renamed
 
-FORMAT = 2
-"""Raised by hand when the files of an entry change."""
+FORMAT = 3
+"""Raised by hand when the file of an entry changes."""
 
-CHECKSUMS = "sha256.json"
-ARRAYS = tuple(field.name for field in fields(TokenColumn))
+CHECKSUM = 64
+"""Hexadecimal digits of the SHA-256 of all that is behind them, with which a file begins."""
+
+ARRAYS = {"offsets": "<i8", "ids": "<i4", "types": "u1", "cut": "?", "empty": "?"}
+"""The arrays of a column and their types, the widest first, so that each one is aligned."""
 
 
 class TokenCache:
     """The token ids that one tokenizer gives, in a folder that the runs of a store share.
 
     Args:
-        folder: holds a folder an entry; it need not be there yet.
+        folder: holds a file an entry; it need not be there yet.
         tokenizer: a digest of everything that decides which ids a text gets.
     """
 
@@ -43,21 +42,18 @@ class TokenCache:
     def entry(self, texts: Sequence[Items]) -> Entry:
         """Return the place of these texts' token ids, whether they are there or not."""
         described = json.dumps([FORMAT, self._tokenizer, texts], separators=(",", ":"))
-        digest = hashlib.sha256(described.encode()).hexdigest()
-        return Entry(self._folder / digest, len(texts))
+        return Entry(self._folder / hashlib.sha256(described.encode()).hexdigest())
 
 
 @dataclass(frozen=True)
 class Entry:
-    """The token ids of some columns of texts, in files that never change.
+    """The token ids of some columns of texts, in a file that never changes.
 
-    Attributes:
-        path: its folder, with the arrays of each column and their checksums.
-        columns: how many.
+    Behind its checksum stand the numbers of tokens and sequences of each column, as JSON, and
+    then, from the next multiple of 8 bytes on, the arrays of each.
     """
 
     path: Path
-    columns: int
 
     def read(self) -> tuple[TokenColumn, ...] | None:
         """Return the columns, mapped into memory; None where they are not there, or broken.
@@ -65,77 +61,58 @@ class Entry:
         What is broken is named in the log.
         """
         try:
-            return self._mapped() if self._is_there() else None
-        except Exception as error:  # what numpy makes of a header is of any kind
+            return self._mapped()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except Exception as error:  # whoever may write to the store may have written anything
             self._log("broken, and made anew", error)
             return None
 
     def write(self, columns: Sequence[TokenColumn]) -> None:
         """Store the columns; if that fails, the log says so, and the run can go on without.
 
-        Two processes may do so at once: the files of one of them stay, and both hold the same.
+        Two processes may do so at once: the file of one of them stays, and both hold the same.
         """
-        temporary = self._beside()
         try:
             self.path.parent.mkdir(parents=True, exist_ok=True)
-            temporary.mkdir()  # not by tempfile, which would shut out those who share the store
-            for number, column in enumerate(columns):
-                for name in ARRAYS:
-                    np.save(temporary / _file(number, name), getattr(column, name))
-            checksums = {file.name: digest_of(file) for file in sorted(temporary.iterdir())}
-            write_json(temporary / CHECKSUMS, checksums)
-            self._publish(temporary)
-        except Exception as error:  # of the system, or of a file system without locks
+            remove_what_is_no_file(self.path)
+            with renamed(self.path) as temporary, temporary.open("wb+") as file:
+                file.write(bytes(CHECKSUM))
+                file.write(json.dumps([[len(c.ids), len(c)] for c in columns]).encode() + b"\n")
+                for column in columns:
+                    file.write(bytes(-file.tell() % 8))
+                    for name, dtype in ARRAYS.items():
+                        file.write(np.asarray(getattr(column, name), dtype).tobytes())
+                file.seek(CHECKSUM)
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                file.seek(0)
+                file.write(digest.encode())
+        except OSError as error:
             self._log("not stored", error)
-        finally:
-            shutil.rmtree(temporary, ignore_errors=True)
 
     def _mapped(self) -> tuple[TokenColumn, ...]:
-        checksums = parse_object(read_file(self.path / CHECKSUMS))
-        return tuple(
-            TokenColumn(*(self._array(_file(number, name), checksums) for name in ARRAYS))
-            for number in range(self.columns)
-        )
-
-    def _array(self, name: str, checksums: Mapping[str, str]) -> NDArray[Any]:
-        # A file can have its full length and yet be torn: after a power cut it may hold zeros.
-        if digest_of(self.path / name) != checksums[name]:
-            raise ValueError(f"{name} is not as it was written")
-        # As a plain array, whose slices cost a tenth of a memmap's.
-        return np.asarray(np.load(self.path / name, mmap_mode="r"))
-
-    def _publish(self, temporary: Path) -> None:
-        """Rename a folder to the entry's, unless another process was faster.
-
-        What is broken there is moved away first; whoever has mapped its files keeps them.
-        """
-        with FileLock(self.path.parent / LOCK):
-            if self._is_whole():
-                return
-            if self._is_there():
-                aside = self._beside()
-                self.path.rename(aside)
-                remove(aside)
-            temporary.rename(self.path)
-
-    def _is_whole(self) -> bool:
-        try:
-            self._mapped()
-        except Exception:  # it is told where it is read
-            return False
-        return True
-
-    def _is_there(self) -> bool:
-        """Whether something lies there, be it a link that leads nowhere."""
-        return self.path.is_symlink() or self.path.exists()
-
-    def _beside(self) -> Path:
-        return self.path.with_name(f".{self.path.name}.{uuid.uuid4().hex}")
+        with open_file(self.path) as file:
+            checksum = file.read(CHECKSUM).decode()
+            # A file can have its full length and yet be torn: after a power cut it may hold zeros.
+            if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+                raise ValueError("it is not as it was written")
+            file.seek(CHECKSUM)
+            counts = json.loads(file.readline())
+            place = file.tell()
+            # As a plain array, whose slices cost a tenth of a memmap's.
+            content = np.asarray(np.memmap(file, np.uint8, "r"))
+        columns = []
+        for tokens, sequences in counts:
+            place += -place % 8
+            arrays: dict[str, NDArray[Any]] = {}
+            lengths = {"offsets": sequences + 1, "ids": tokens, "types": tokens}
+            for name, dtype in ARRAYS.items():
+                size = lengths.get(name, sequences) * np.dtype(dtype).itemsize
+                arrays[name] = content[place : place + size].view(dtype)
+                place += size
+            columns.append(TokenColumn(**arrays))
+        return tuple(columns)
 
     def _log(self, what: str, error: Exception) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".split())
         sys.stderr.write(f"token ids in {self.path} are {what} ({reason})\n")
-
-
-def _file(column: int, array: str) -> str:
-    return f"{column}.{array}.npy"

@@ -106,10 +106,10 @@ class TokenColumn:
     def equal(self, sequence: Tokens) -> NDArray[np.bool_]:
         """Return which of the sequences have the token ids of another one, [n]."""
         ids = np.asarray(sequence.ids)
-        found: NDArray[np.bool_] = self.lengths == len(ids)
-        starts = self.offsets[:-1][found]
-        found[found] = (self.ids[starts[:, None] + np.arange(len(ids))] == ids).all(axis=1)
-        return found
+        alike: NDArray[np.bool_] = self.lengths == len(ids)
+        starts = self.offsets[:-1][alike]
+        alike[alike] = (self.ids[starts[:, None] + np.arange(len(ids))] == ids).all(axis=1)
+        return alike
 
 
 def _offsets(lengths: NDArray[np.int64]) -> NDArray[np.int64]:

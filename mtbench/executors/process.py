@@ -58,8 +58,8 @@ class Job:
         return self.store.run(self.key)
 
 
-class Observer(Protocol):
-    """Sees runs come and go; what shows progress is one."""
+class RunProgress(Protocol):
+    """Is told how runs come, go on and go."""
 
     def started(self, job: Job) -> None: ...
 
@@ -101,7 +101,7 @@ def command(module: str, *arguments: object) -> list[str]:
     return [sys.executable, "-P", "-m", f"mtbench.{module}", *map(str, arguments)]
 
 
-def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
+def run_all(jobs: Iterable[Job], at_a_time: int, progress: RunProgress) -> None:
     """Train runs, so many at a time, until all have been tried.
 
     One whose result cannot be stored, or whose process cannot be started, has failed; the others
@@ -114,22 +114,22 @@ def run_all(jobs: Iterable[Job], at_a_time: int, observer: Observer) -> None:
         while waiting or active:
             while waiting and len(active) < at_a_time:
                 job = waiting.pop()
-                observer.started(job)
+                progress.started(job)
                 try:
                     active.append(_Attempt(job))
                 except (OSError, UsageError) as error:
-                    told = f"its process cannot be started: {error}"
-                    observer.finished(job, _failed(told, traceback=""))
+                    problem = f"its process cannot be started: {error}"
+                    progress.finished(job, _failed(problem, traceback=""))
             time.sleep(POLL_SECONDS)
             still = []
             for attempt in active:
                 if attempt.process.poll() is None:
                     event = attempt.event()
                     if event is not None:
-                        observer.progressed(attempt.job, event)
+                        progress.progressed(attempt.job, event)
                     still.append(attempt)
                 else:
-                    observer.finished(attempt.job, attempt.result())
+                    progress.finished(attempt.job, attempt.result())
             active = still
     finally:
         for attempt in active:
@@ -187,8 +187,8 @@ class _Attempt:
         owner = owner_of(self.job.folder.path) if self._request.exists() else None
         if owner is None or owner.pid == self.process.pid:
             return event
-        told = {WAITING_FOR: f"{owner.host}, process {owner.pid}"}
-        return {**(event or {"event": "phase", "phase": "waiting"}), **told}
+        event = event or {"event": "phase", "phase": "waiting"}
+        return {**event, WAITING_FOR: f"{owner.host}, process {owner.pid}"}
 
     def result(self) -> dict[str, Any]:
         """Return the run's result; that of a process that died without a word is a failure."""

@@ -14,7 +14,7 @@ from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
-from mtbench.executors.process import Observer
+from mtbench.executors.process import RunProgress
 from mtbench.gate import baseline_files
 from mtbench.gate.baseline import Baseline, current, measured
 from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
@@ -33,8 +33,8 @@ from mtbench.study.plan import Plan, PlannedCell, planned_run
 from mtbench.study.run_states import refreshed
 from mtbench.study.study import Barring, Study, estimate, train_missing
 
-Observing = Callable[[Estimate], AbstractContextManager[Observer]]
-"""Gives the observer of runs of which so much is known."""
+Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
+"""Gives the progress of runs of which so much is known."""
 
 
 class Written(NamedTuple):

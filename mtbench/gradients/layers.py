@@ -6,7 +6,7 @@ an embedding table that occur.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -56,7 +56,7 @@ class TaskRows:
         return zip(self._tasks, *parts, strict=True)
 
 
-class GradientStore:
+class Accumulator:
     """One parameter's gradients, one a task, in a buffer that is used again from step to step.
 
     Of an embedding table only the rows that occur are kept, until they are combined.
@@ -69,14 +69,15 @@ class GradientStore:
         self._rows: Tensor | None = None
         self.begin(0)
 
-    def begin(self, tasks: int, *, once: bool = False) -> None:
+    def begin(self, tasks: int, *, take_products: bool = False) -> None:
         """Forget the last step; the next one has so many tasks.
 
         Args:
-            once: whether one pass makes up the step, and inner products will be asked for.
+            take_products: whether inner products are taken as soon as a pass ends: one pass makes
+                up the step, and they will be asked for.
         """
         self._tasks = tasks
-        self._once = once
+        self._take_products = take_products
         self._products: Tensor | None = None
         self._used: set[int] = set()
         self._pieces: list[tuple[int, Tensor, Tensor]] = []
@@ -109,7 +110,11 @@ class GradientStore:
 
     def end_pass(self) -> None:
         """Take the inner products while the gradients are still in the processor's cache."""
-        if self._once and len(self._used) == self._tasks and self._parameter.numel() >= BLOCK:
+        if (
+            self._take_products
+            and len(self._used) == self._tasks
+            and self._parameter.numel() >= BLOCK
+        ):
             self._products = inner_products(self._all().flatten(1))
 
     def add_rows(self, task: int, rows: Tensor, gradient: Tensor) -> None:
@@ -123,10 +128,10 @@ class GradientStore:
         if not self._used:
             return ParameterGradients(self._parameter, [None] * self._tasks)
         buffer = self._all()
-        found = [buffer[task] if task in self._used else None for task in range(self._tasks)]
+        of_tasks = [buffer[task] if task in self._used else None for task in range(self._tasks)]
         whole = len(self._used) == self._tasks
         return ParameterGradients(
-            self._parameter, found, stacked=buffer if whole else None, products=self._products
+            self._parameter, of_tasks, stacked=buffer if whole else None, products=self._products
         )
 
     def _all(self) -> Tensor:
@@ -155,22 +160,11 @@ class GradientStore:
         )
 
 
-class Stores:
-    """The stores of a model's parameters; it has none for what is not trained."""
-
-    def __init__(self, parameters: Sequence[nn.Parameter]) -> None:
-        self._of = {id(parameter): GradientStore(parameter) for parameter in parameters}
-
-    def of(self, parameter: Tensor | None) -> GradientStore | None:
-        """Return a parameter's store, or None."""
-        return self._of.get(id(parameter))
-
-    def all(self) -> list[GradientStore]:
-        """Return all stores, in the order of the parameters."""
-        return list(self._of.values())
+Accumulators = Mapping[Tensor | None, Accumulator]
+"""By the parameter; there is none for what is not trained, or not there."""
 
 
-def linear(module: nn.Linear, rows: TaskRows, stores: Stores, x: Tensor) -> Tensor:
+def linear(module: nn.Linear, rows: TaskRows, accumulators: Accumulators, x: Tensor) -> Tensor:
     """Return what a linear layer gives, ``x W^T + b``."""
     weight: Tensor = module.weight
     bias: Tensor | None = module.bias
@@ -178,21 +172,23 @@ def linear(module: nn.Linear, rows: TaskRows, stores: Stores, x: Tensor) -> Tens
         dtype = torch.get_autocast_dtype(x.device.type)
         x, weight = x.to(dtype), weight.to(dtype)
         bias = None if bias is None else bias.to(dtype)
-    places = rows, stores.of(module.weight), stores.of(module.bias)
+    places = rows, accumulators.get(module.weight), accumulators.get(module.bias)
     return _apply(_Linear, x, weight, bias, *places)
 
 
-def norm(module: nn.LayerNorm, rows: TaskRows, stores: Stores, x: Tensor) -> Tensor:
+def norm(module: nn.LayerNorm, rows: TaskRows, accumulators: Accumulators, x: Tensor) -> Tensor:
     """Return what a layer norm with a weight gives (Ba et al. 2016)."""
     if x.is_cuda and torch.is_autocast_enabled("cuda"):
         x = x.float()  # as autocast does there, and not on the CPU
-    places = rows, stores.of(module.weight), stores.of(module.bias)
+    places = rows, accumulators.get(module.weight), accumulators.get(module.bias)
     return _apply(_Norm, x, module.weight, module.bias, module, *places)
 
 
-def embedding(module: nn.Embedding, rows: TaskRows, stores: Stores, ids: Tensor) -> Tensor:
+def embedding(
+    module: nn.Embedding, rows: TaskRows, accumulators: Accumulators, ids: Tensor
+) -> Tensor:
     """Return rows of a table."""
-    return _apply(_Embedding, ids, module.weight, module, rows, stores.of(module.weight))
+    return _apply(_Embedding, ids, module.weight, module, rows, accumulators.get(module.weight))
 
 
 def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
@@ -244,17 +240,17 @@ class _Norm(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, *tuple[None, ...]]:
         x, mean, inverse, weight, bias = ctx.saved_tensors
-        rows, *stores = ctx.places
-        wanted = [ctx.needs_input_grad[0], *(store is not None for store in stores)]
+        rows, *accumulators = ctx.places
+        wanted = [ctx.needs_input_grad[0], *(a is not None for a in accumulators)]
         of_x = []
         for task, g, *saved in rows.split(gradient, x, mean, inverse):
-            of_rows, *found = torch.ops.aten.native_layer_norm_backward(
+            of_rows, *of_parameters = torch.ops.aten.native_layer_norm_backward(
                 g, saved[0], ctx.shape, *saved[1:], weight, bias, wanted
             )
             of_x.append(of_rows)
-            for store, value in zip(stores, found, strict=True):
-                if store is not None:
-                    store.add(task, value)
+            for accumulator, of_parameter in zip(accumulators, of_parameters, strict=True):
+                if accumulator is not None:
+                    accumulator.add(task, of_parameter)
         return torch.cat(of_x) if wanted[0] else None, *(None,) * 6
 
 
@@ -271,11 +267,11 @@ class _Embedding(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[None, ...]:
         (ids,) = ctx.saved_tensors
-        rows, store = ctx.places
+        rows, accumulator = ctx.places
         for task, g, of_task in rows.split(gradient, ids):
             g_rows, taken = g.flatten(0, ids.ndim - 1), of_task.flatten()
             if ctx.padding is not None:
                 real = taken != ctx.padding
                 g_rows, taken = g_rows[real], taken[real]
-            store.add_rows(task, taken, g_rows)
+            accumulator.add_rows(task, taken, g_rows)
         return (None,) * 5

@@ -49,7 +49,7 @@ class NonFiniteGradient(ArithmeticError):
 
 
 class BrokenCombiner(RuntimeError):
-    """A combiner returned something that is no update."""
+    """A combiner returned something that is no update, or remembers what is no JSON."""
 
     part = "combiner"
 
@@ -76,7 +76,8 @@ class GradientOracle:
         shared: parameters that the combiner decides on.
         private: parameters of the heads, each used by one task.
         generator: the combiner's own, on the CPU.
-        segments: of the encoder, where it lets the gradients of all tasks come from one pass.
+        segments: of the encoder, where it lets the gradients of all tasks come from one pass; a
+            combiner that needs losses has no use for them.
     """
 
     def __init__(
@@ -94,7 +95,7 @@ class GradientOracle:
         self._shared = tuple(shared)
         self._private = tuple(private)
         self._generator = generator
-        self._segments = segments
+        self._segments = None if needs == "losses" else segments
 
     def step(
         self,
@@ -129,30 +130,39 @@ class GradientOracle:
         """
         for parameter in (*self._shared, *self._private):
             parameter.grad = None
-        if self._needs == "losses":
-            if all(len(parts) == 1 for parts in portions.values()):
-                return self._together(forward, portions, step, total_steps)
-            losses, records = self._in_turn(
-                forward, portions, (*self._shared, *self._private), step
-            )
-            weights = self._ask(self._input(losses, step, total_steps), len(losses))
-            set_weighted_sum(records, weights)
-            return losses
+        passes = list(self._passes(portions))
+        if self._needs == "losses" and len(passes) == 1:
+            return self._together(forward, passes[0], step, total_steps)
         if self._segments is not None:
-            losses, records = self._in_one_pass(forward, portions, self._segments, step)
+            losses, records = self._in_one_pass(forward, passes, self._segments, step)
         else:
-            losses, records = self._in_turn(forward, portions, self._shared, step)
-        if any(record.size for record in records):
+            losses, records = self._in_turn(forward, portions, step)
+        if self._needs == "losses" or any(record.size for record in records):
             self._combine(self._input(losses, step, total_steps), records)
         return losses
 
-    def passes(self, portions: Mapping[str, Sequence[Portion]]) -> Iterator[Mapping[str, Portion]]:
-        """Yield what ``step`` takes together in each of its forward passes, by task."""
-        if self._needs == "losses":
-            together = all(len(parts) == 1 for parts in portions.values())
-        else:
-            together = self._segments is not None
-        if together:
+    def losses(
+        self, forward: Forward, portions: Mapping[str, Sequence[Portion]], *, step: int
+    ) -> dict[str, float]:
+        """Return each task's loss as the parameters are now, without gradients.
+
+        The forward passes are those of ``step``, so that what is drawn in them is drawn alike.
+
+        Raises:
+            NonFiniteLoss: if a loss is no finite number.
+        """
+        losses: dict[str, float] = {}
+        with torch.no_grad():
+            for parts in self._passes(portions):
+                _forward(forward, parts, losses, step)
+        return losses
+
+    def _passes(
+        self, portions: Mapping[str, Sequence[Portion]]
+    ) -> Iterator[Mapping[str, Portion]]:
+        """Yield what goes through the encoder together, by task."""
+        single = all(len(parts) == 1 for parts in portions.values())
+        if self._segments is not None or (self._needs == "losses" and single):
             for row in zip_longest(*portions.values()):
                 yield {t: p for t, p in zip(portions, row, strict=True) if p is not None}
         else:
@@ -160,17 +170,13 @@ class GradientOracle:
                 yield from ({task: part} for part in parts)
 
     def _together(
-        self,
-        forward: Forward,
-        portions: Mapping[str, Sequence[Portion]],
-        step: int,
-        total_steps: int,
+        self, forward: Forward, parts: Mapping[str, Portion], step: int, total_steps: int
     ) -> dict[str, float]:
         """Differentiate the weighted sum of all losses at once."""
-        results = forward({task: parts[0].batch for task, parts in portions.items()}, None)
-        losses = _values({task: results[task] for task in portions}, step)
+        results = forward({task: part.batch for task, part in parts.items()}, None)
+        losses = _values({task: results[task] for task in parts}, step)
         weights = self._ask(self._input(losses, step, total_steps), len(losses))
-        stacked = torch.stack([results[task] for task in portions])
+        stacked = torch.stack([results[task] for task in parts])
         self._backward(weights.to(stacked) @ stacked)
         return losses
 
@@ -178,35 +184,33 @@ class GradientOracle:
         self,
         forward: Forward,
         portions: Mapping[str, Sequence[Portion]],
-        apart: Sequence[nn.Parameter],
         step: int,
     ) -> tuple[dict[str, float], list[ParameterGradients]]:
         """Differentiate task by task, portion by portion, with one graph alive at a time.
 
         Returns:
-            Each task's loss, and the gradients of the parameters ``apart``, taken off their
-            ``.grad``; the other parameters' gradients add up where they are.
+            Each task's loss, and the gradients of the parameters that the combiner decides on,
+            taken off their ``.grad``; those of the other parameters add up where they are.
         """
-        losses, gradients = {}, []
+        combined = (*self._shared, *(self._private if self._needs == "losses" else ()))
+        losses: dict[str, float] = {}
+        gradients = []
         for task, parts in portions.items():
-            losses[task] = 0.0
             for part in parts:
-                loss = forward({task: part.batch}, None)[task]
-                losses[task] += part.share * _values({task: loss}, step)[task]
-                self._backward(part.share * loss)
-            gradients.append([parameter.grad for parameter in apart])
-            for parameter in apart:
+                self._backward(_forward(forward, {task: part}, losses, step))
+            gradients.append([parameter.grad for parameter in combined])
+            for parameter in combined:
                 parameter.grad = None
         records = [
             ParameterGradients(parameter, of_tasks)
-            for parameter, of_tasks in zip(apart, zip(*gradients, strict=True), strict=True)
+            for parameter, of_tasks in zip(combined, zip(*gradients, strict=True), strict=True)
         ]
         return losses, records
 
     def _in_one_pass(
         self,
         forward: Forward,
-        portions: Mapping[str, Sequence[Portion]],
+        passes: Sequence[Mapping[str, Portion]],
         segments: Segments,
         step: int,
     ) -> tuple[dict[str, float], list[ParameterGradients]]:
@@ -216,14 +220,11 @@ class GradientOracle:
             Each task's loss, and the shared parameters' gradients; those of the heads add up
             where they are.
         """
-        once = self._needs == "gramian" and all(len(parts) == 1 for parts in portions.values())
-        segments.begin(list(portions), once=once)
-        losses = dict.fromkeys(portions, 0.0)
-        for parts in self.passes(portions):
-            found = forward({task: part.batch for task, part in parts.items()}, segments)
-            for task, value in _values({task: found[task] for task in parts}, step).items():
-                losses[task] += parts[task].share * value
-            self._backward(torch.stack([p.share * found[t] for t, p in parts.items()]).sum())
+        take_products = self._needs == "gramian" and len(passes) == 1
+        segments.begin(list(passes[0]), take_products=take_products)
+        losses: dict[str, float] = {}
+        for parts in passes:
+            self._backward(_forward(forward, parts, losses, step, segments))
         return losses, segments.gradients()
 
     def _backward(self, loss: Tensor) -> None:
@@ -232,17 +233,17 @@ class GradientOracle:
             loss.backward()
 
     def _combine(self, x: CombineInput, records: list[ParameterGradients]) -> None:
-        """Set the shared parameters' ``.grad`` to the combined gradient."""
+        """Set the parameters' ``.grad`` to the combined gradient."""
+        if self._needs == "jacobian":
+            jacobian = as_matrix(records)
+            _require_finite(jacobian.isfinite().all(dim=1), x)
+            set_parts(records, self._ask(replace(x, jacobian=jacobian), jacobian.shape[1]))
+            return
         if self._needs == "gramian":
             products = gramian(records)
             _require_finite(products.diagonal().isfinite(), x)
-            weights = self._ask(replace(x, gramian=products), len(x.tasks))
-            set_weighted_sum(records, weights)
-        else:
-            jacobian = as_matrix(records)
-            _require_finite(jacobian.isfinite().all(dim=1), x)
-            update = self._ask(replace(x, jacobian=jacobian), jacobian.shape[1])
-            set_parts(records, update)
+            x = replace(x, gramian=products)
+        set_weighted_sum(records, self._ask(x, len(x.tasks)))
 
     def _input(self, losses: Mapping[str, float], step: int, total_steps: int) -> CombineInput:
         return CombineInput(
@@ -266,6 +267,20 @@ class GradientOracle:
         if not answer.isfinite().all():
             raise BrokenCombiner(f"{who} returned numbers that are not finite: {answer}")
         return answer.detach()
+
+
+def _forward(
+    forward: Forward,
+    parts: Mapping[str, Portion],
+    losses: dict[str, float],
+    step: int,
+    segments: Segments | None = None,
+) -> Tensor:
+    """Add the losses of one pass to those of the tasks, and return their sum, to differentiate."""
+    results = forward({task: part.batch for task, part in parts.items()}, segments)
+    for task, value in _values({task: results[task] for task in parts}, step).items():
+        losses[task] = losses.get(task, 0.0) + parts[task].share * value
+    return torch.stack([part.share * results[task] for task, part in parts.items()]).sum()
 
 
 def _values(losses: Mapping[str, Tensor], step: int) -> dict[str, float]:

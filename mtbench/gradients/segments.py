@@ -17,7 +17,7 @@ from typing import Any
 from torch import Tensor, nn
 
 from mtbench.gradients.jacobian import ParameterGradients
-from mtbench.gradients.layers import BrokenSegments, Stores, TaskRows, embedding, linear, norm
+from mtbench.gradients.layers import Accumulator, BrokenSegments, TaskRows, embedding, linear, norm
 from mtbench.protocols import RaggedBatch
 
 LAYERS: Mapping[type[nn.Module], Callable[..., Tensor]] = {
@@ -39,20 +39,22 @@ class Segments:
 
     def __init__(self, encoder: nn.Module) -> None:
         self._parameters = {n: p for n, p in encoder.named_parameters() if p.requires_grad}
-        self._stores = Stores(list(self._parameters.values()))
+        self._accumulators: dict[Tensor | None, Accumulator] = {
+            parameter: Accumulator(parameter) for parameter in self._parameters.values()
+        }
         self._layers = list(_layers(encoder))
         self._places: dict[str, int] = {}
 
-    def begin(self, tasks: Sequence[str], *, once: bool = False) -> None:
+    def begin(self, tasks: Sequence[str], *, take_products: bool = False) -> None:
         """Forget the last step; these tasks make up the next one.
 
         Args:
             tasks: in the order of the gradients to come.
-            once: whether one pass makes up the step, and inner products will be asked for.
+            take_products: as for ``Accumulator.begin``.
         """
         self._places = {task: place for place, task in enumerate(tasks)}
-        for store in self._stores.all():
-            store.begin(len(tasks), once=once)
+        for accumulator in self._accumulators.values():
+            accumulator.begin(len(tasks), take_products=take_products)
 
     @contextmanager
     def recording(self, batch: RaggedBatch, tasks: Sequence[str]) -> Iterator[None]:
@@ -66,7 +68,7 @@ class Segments:
         # An attribute of the instance is found before the method of the class; nothing of the
         # layer's own is touched.
         for module, layer in self._layers:
-            vars(module)["forward"] = partial(layer, module, rows, self._stores)
+            vars(module)["forward"] = partial(layer, module, rows, self._accumulators)
         try:
             yield
         finally:
@@ -85,7 +87,7 @@ class Segments:
                     f"the encoder declares segments, and uses {name} otherwise than in an "
                     "nn.Linear, nn.LayerNorm or nn.Embedding"
                 )
-        return [store.gradients() for store in self._stores.all()]
+        return [accumulator.gradients() for accumulator in self._accumulators.values()]
 
 
 def _layers(encoder: nn.Module) -> Iterator[tuple[nn.Module, Callable[..., Tensor]]]:

@@ -67,9 +67,9 @@ def restore(
         stored = load_file(folder.path / CHECKPOINT)
     except SafetensorError as error:
         raise folder.damaged(f"{CHECKPOINT}: {' '.join(str(error).split())}") from None
-    found, expected = _kinds(stored), _kinds(model.trained_state())
-    if found != expected:
-        name = min(name for name, _ in found.items() ^ expected.items())
+    kinds, expected = _kinds(stored), _kinds(model.trained_state())
+    if kinds != expected:
+        name = min(name for name, _ in kinds.items() ^ expected.items())
         raise folder.damaged(f"{CHECKPOINT}: it does not fit the run's model at {name!r}")
     model.load_state_dict(stored, strict=False)
     return run

@@ -1,19 +1,20 @@
 """The runner: from a run's request to its stored result."""
 
+import json
 import os
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, closing
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, cast
+from typing import Any
 
 import numpy as np
 import torch
 from safetensors.torch import save_file
 
 from mtbench import data, devices
-from mtbench.combination import ObservingCombiner
+from mtbench.combination import Combiner
 from mtbench.components.attribution import naming
 from mtbench.components.entries import Entry, calling
 from mtbench.components.registry import Registry
@@ -21,21 +22,16 @@ from mtbench.data.report import report
 from mtbench.data.token_cache import TokenCache
 from mtbench.data.token_column import TokenColumn
 from mtbench.errors import users_mistakes
-from mtbench.gradients.oracle import GradientOracle
-from mtbench.gradients.segments import Segments
-from mtbench.protocols import Examples, Split, Step
-from mtbench.randomness import derive, stream
-from mtbench.specs import CombinerSpec
+from mtbench.gradients.oracle import BrokenCombiner
+from mtbench.protocols import Examples, Split
 from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder
 from mtbench.store.history import History, cost_of_device, peak_memory_mb
 from mtbench.study.identity import Identifier, all_entries, check_unchanged
 from mtbench.study.resolution import Resolved, Resolver, as_written
-from mtbench.study.schedule import evaluation_steps, schedule
 from mtbench.system.files import renamed
 from mtbench.training.assembly import Assembled, assemble
 from mtbench.training.evaluation import overall, predict_and_score
 from mtbench.training.examples import TokenisedExamples, tokenise
-from mtbench.training.observation import state_of
 from mtbench.training.selection import Selection
 from mtbench.training.training import Trainer, TrainingRecord
 
@@ -98,7 +94,7 @@ def prepare(
     devices.require(device)
     resolver = Resolver(Registry.load(plugins, request.get("blocked", ())))
     resolved = resolver.resolve(as_written(request["config"]))
-    _settle_torch(resolved.cell.train["threads"])
+    _set_up_torch(resolved.cell.train["threads"])
     with naming(all_entries(resolved)):
         assembled = assemble(resolved, request["seed"])
         assembled.model.to(device)
@@ -114,7 +110,7 @@ def prepare(
     )
 
 
-def _settle_torch(threads: int) -> None:
+def _set_up_torch(threads: int) -> None:
     """Have torch compute with so many threads, and the same way each time."""
     torch.set_num_threads(threads)
     torch.set_deterministic_debug_mode("error")
@@ -128,13 +124,13 @@ class RunData:
     """The data of a run, by task.
 
     Attributes:
-        given: the splits as they were read.
+        splits: as they were read.
         training: the run's share of train.
         dev: all of dev.
         sample: the part of the share that is scored beside dev.
     """
 
-    given: Mapping[str, Mapping[Split, Examples]]
+    splits: Mapping[str, Mapping[Split, Examples]]
     training: Mapping[str, TokenisedExamples]
     dev: Mapping[str, TokenisedExamples]
     sample: Mapping[str, TokenisedExamples]
@@ -161,7 +157,7 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         ArithmeticError: if a loss or a prediction is not finite.
     """
     started = time.perf_counter()
-    with History(folder.path) as history, ExitStack() as stack:
+    with closing(History(folder.path)) as history, ExitStack() as stack:
         history.note("loading")
         run = prepare(folder, plugins=plugins)
         stack.enter_context(naming(run.entries))
@@ -169,16 +165,18 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         model = run.assembled.model
         now = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(run.identity, now, since="the plan was made")
-        given = load_data(run)
-        of_data = report(given.given, given.tokenised)
+        loaded = load_data(run)
+        of_data = report(loaded.splits, loaded.tokenised)
         initial = model.digests()
-        selection = Selection(model, given.dev, history)
+        selection = Selection(model, loaded.dev, history)
         ready = time.perf_counter()
-        record = _train(run, given.training, selection, history)
+        trainer = Trainer(run.assembled, loaded.training, run.resolved.cell.train, run.seed)
+        trainer.train(selection, history)
+        record = trainer.record
         trained = time.perf_counter()
         model.load_state_dict(selection.state, strict=False)
-        _, train_scores = predict_and_score(model, given.sample)
-        _save(folder.path, selection, given.dev)
+        _, train_scores = predict_and_score(model, loaded.sample)
+        _save(folder.path, selection, loaded.dev)
         ended = time.perf_counter()
         seconds = {
             "training": trained - ready - selection.seconds,
@@ -194,7 +192,11 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
             "selected_step": selection.step,
             "evaluations": selection.count,
             **of_data,
-            "hashes": record.hashes() | {"initial_weights": initial},
+            "hashes": {
+                "batches": record.batches,
+                "order": record.order,
+                "initial_weights": initial,
+            },
             "arithmetic": devices.arithmetic(),
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
@@ -205,22 +207,22 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
 def load_data(run: Run) -> RunData:
     """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
     config = run.resolved.config["data"]
-    given = {
+    loaded = {
         task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
         for task in run.resolved.tasks
     }
     shares = {
         task: data.share(splits["train"], config["fraction"], run.seed, task)
-        for task, splits in given.items()
+        for task, splits in loaded.items()
     }
     training = {
-        task: run.tokenised(task, given[task]["train"], share) for task, share in shares.items()
+        task: run.tokenised(task, loaded[task]["train"], share) for task, share in shares.items()
     }
     samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
     return RunData(
-        given=given,
+        splits=loaded,
         training=training,
-        dev={task: run.tokenised(task, splits["dev"]) for task, splits in given.items()},
+        dev={task: run.tokenised(task, splits["dev"]) for task, splits in loaded.items()},
         sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
     )
 
@@ -242,51 +244,6 @@ def _cost(
     }
 
 
-def trainer(run: Run, training: Mapping[str, TokenisedExamples]) -> Trainer:
-    """Lay out the schedule of a run, and return what trains along it."""
-    model, config = run.assembled.model, run.resolved.cell.train
-    sizes = {task: len(examples) for task, examples in training.items()}
-    steps: list[Step] = schedule(
-        run.assembled.balancer, sizes, config, stream(run.seed, "balancer")
-    )
-    spec = run.resolved.entries["combiner"].spec
-    assert isinstance(spec, CombinerSpec)
-    oracle = GradientOracle(
-        run.assembled.combiner,
-        spec.needs,
-        model.shared_parameters(),
-        model.head_parameters(),
-        torch.Generator().manual_seed(derive(run.seed, "combiner")),
-        segments=Segments(model.encoder) if getattr(model.encoder, "segments", False) else None,
-    )
-    return Trainer(
-        model,
-        training,
-        steps,
-        oracle=oracle,
-        config=config,
-        seed=run.seed,
-        observer=cast(ObservingCombiner, run.assembled.combiner) if spec.observes else None,
-        ahead=model.device.type != "cpu",
-    )
-
-
-def _train(
-    run: Run, training: Mapping[str, TokenisedExamples], selection: Selection, history: History
-) -> TrainingRecord:
-    """Train along the schedule, evaluating on the way."""
-    subject = trainer(run, training)
-    total = len(subject.steps)
-    evaluations = evaluation_steps(total, run.resolved.cell.train["evaluations"])
-    trained = {task for step in subject.steps for task in step}
-    while subject.done < total:
-        losses = subject.step()
-        history.step(subject.done, total, losses)
-        if subject.done in evaluations:
-            selection.evaluate(subject.done, trained)
-    return subject.record
-
-
 def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:
     """Write the dev predictions and the trained tensors."""
     arrays: dict[str, Any] = {}
@@ -298,3 +255,22 @@ def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]
         np.savez_compressed(stream_, **arrays)
     with renamed(path / CHECKPOINT) as temporary:
         save_file({name: value.cpu() for name, value in selection.state.items()}, temporary)
+
+
+def state_of(combiner: Combiner) -> dict[str, Any]:
+    """Return what a combiner remembers, under ``"combiner"``; nothing where it has no state.
+
+    Raises:
+        BrokenCombiner: if its state is not made of JSON values.
+    """
+    if not hasattr(combiner, "state_dict"):
+        return {}
+    state = combiner.state_dict()
+    who = f"{type(combiner).__name__}.state_dict"
+    try:
+        restored = json.loads(json.dumps(state, allow_nan=False))
+    except (TypeError, ValueError) as error:
+        raise BrokenCombiner(f"{who} gave what is no JSON: {error}") from error
+    if restored != state:  # a tuple, or a key that is no text
+        raise BrokenCombiner(f"{who} gave {state!r}, which JSON gives back as {restored!r}")
+    return {"combiner": restored}

@@ -9,7 +9,7 @@ from datetime import timedelta
 from importlib.util import find_spec
 from typing import Any
 
-from mtbench.executors.process import WAITING_FOR, Job, Observer
+from mtbench.executors.process import WAITING_FOR, Job, RunProgress
 from mtbench.rendering.escaping import visible
 from mtbench.store import Store
 from mtbench.study.durations import Estimate, duration
@@ -26,8 +26,8 @@ WIDTH = 32
 
 
 @contextmanager
-def observing(expected: Estimate) -> Iterator[Observer]:
-    """Say how long some runs will take, and give the observer that fits where stderr goes."""
+def observing(expected: Estimate) -> Iterator[RunProgress]:
+    """Say how long some runs will take, and give the progress that fits where stderr goes."""
     if expected.seconds:
         say(expected.text())
     if not (sys.stderr.isatty() or _in_notebook()):
@@ -55,27 +55,27 @@ def observing(expected: Estimate) -> Iterator[Observer]:
         yield Bars(progress, expected)
 
 
-def silent(expected: Estimate) -> AbstractContextManager[Observer]:  # noqa: ARG001 - as above
-    """Give the observer that says nothing."""
+def silent(expected: Estimate) -> AbstractContextManager[RunProgress]:  # noqa: ARG001 - as above
+    """Give the progress that says nothing."""
     return nullcontext(Silence())
 
 
 def watching(
-    observing: Callable[[Estimate], AbstractContextManager[Observer]],
+    observing: Callable[[Estimate], AbstractContextManager[RunProgress]],
     warn: Callable[[str], None],
     store: Store,
     jobs: int | None,
-) -> Callable[[Plan], AbstractContextManager[Observer]]:
-    """Return what gives the observer of the runs that a plan, such as a search's stage, is to do.
+) -> Callable[[Plan], AbstractContextManager[RunProgress]]:
+    """Return what gives the progress of the runs that a plan, such as a search's stage, is to do.
 
     It first warns of the cells that cannot be trained: before the hours of the others.
 
     Args:
-        observing: gives the observer of runs of which so much is known.
+        observing: gives the progress of runs of which so much is known.
         jobs: as for ``study.estimate``.
     """
 
-    def watch(plan: Plan) -> AbstractContextManager[Observer]:
+    def watch(plan: Plan) -> AbstractContextManager[RunProgress]:
         if told := faults([cell.fault for cell in plan.cells]):
             warn(f"{told}; the others go on")
         return observing(estimate(plan, store, jobs))

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from mtbench.components.registry import Registry
 from mtbench.devices import CPU, require
-from mtbench.executors.process import Job, Observer, default_jobs, run_all
+from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
@@ -22,7 +22,7 @@ from mtbench.study.run_states import checked, refreshed
 from mtbench.study.search import Searcher, remarks, winner
 from mtbench.study.unchecked import unchecked
 
-Observing = Callable[[Plan], AbstractContextManager[Observer]]
+Observing = Callable[[Plan], AbstractContextManager[RunProgress]]
 
 Barring = Callable[[Plan], Collection[str]]
 """Gives the names of the cells of a plan that are not to be trained."""
@@ -122,7 +122,7 @@ class Study:
         self,
         plan: Plan,
         *,
-        observer: Observer | Observing,
+        observer: RunProgress | Observing,
         jobs: int | None = None,
         plugins: Sequence[Path] = (),
         blocked: Sequence[str] = (),
@@ -177,7 +177,7 @@ def ablate(
     overrides: Overrides = NO_OVERRIDES,
     expression: str | None = None,
     *,
-    observer: Observer | Observing,
+    observer: RunProgress | Observing,
     device: str = CPU,
     jobs: int | None = None,
     plugins: Sequence[Path] = (),
@@ -218,7 +218,7 @@ def train_missing(
     store: Store,
     plugins: Sequence[Path],
     jobs: int | None,
-    observer: Observer,
+    observer: RunProgress,
     *,
     blocked: Sequence[str] = (),
 ) -> None:

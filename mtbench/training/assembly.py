@@ -21,7 +21,7 @@ from mtbench.model.model import MultiTaskModel, TaskHead, seeded
 from mtbench.model.pooling import AttentionPooling
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import Balancer, Pooling, Tokenizer
-from mtbench.specs import Component, EncoderSpec, HeadSpec
+from mtbench.specs import CombinerSpec, Component, EncoderSpec, HeadSpec, Needs
 from mtbench.study.resolution import Resolved
 
 
@@ -32,6 +32,8 @@ class Assembled:
     Attributes:
         tokenizer_digest: of everything that decides the tokenizer's ids; None where the
             tokenizer does not say so.
+        needs: what the combiner must be given.
+        observes: whether it is told what each update did.
     """
 
     model: MultiTaskModel
@@ -39,6 +41,8 @@ class Assembled:
     tokenizer_digest: str | None
     balancer: Balancer
     combiner: Combiner
+    needs: Needs
+    observes: bool
 
 
 def assemble(resolved: Resolved, seed: int) -> Assembled:
@@ -53,6 +57,8 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
     parameters = _parameters(entry, resolved.cell.encoder)
     encoder = seeded(seed, "encoder", lambda: _module(entry, parameters))
     heads = {name: _head(resolved, name, encoder, seed) for name in resolved.tasks}
+    combiner = resolved.entries["combiner"].spec
+    assert isinstance(combiner, CombinerSpec)
     tokenizer = build_tokenizer(entry, parameters)
     return Assembled(
         model=MultiTaskModel(encoder, heads, resolved.cell.train["precision"]),
@@ -60,6 +66,8 @@ def assemble(resolved: Resolved, seed: int) -> Assembled:
         tokenizer_digest=_tokenizer_digest(entry, entry.spec, tokenizer),
         balancer=_build(resolved, "balancer", resolved.cell.balancer),
         combiner=_build(resolved, "combiner", resolved.cell.combiner),
+        needs=combiner.needs,
+        observes=combiner.observes,
     )
 
 

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import chain, count
 
 import numpy as np
 import torch
@@ -103,23 +104,10 @@ def _labels(examples: Examples) -> tuple[float, ...]:
     return examples.labels or (0.0,) * len(examples)
 
 
-class ExampleStream:
-    """A task's training examples, pass after pass, each pass in an order of its own.
+def example_stream(seed: int, task: str, size: int) -> Iterator[int]:
+    """Yield the indices of a task's training examples, pass after pass, each in its own order.
 
     The order depends on the seed, the task and the pass alone, so that two balancers see each
     task's examples in the same order.
     """
-
-    def __init__(self, seed: int, task: str, size: int) -> None:
-        self._indices = self._all(seed, task, size)
-
-    def take(self, count: int) -> list[int]:
-        """Return the indices of the next examples."""
-        return [next(self._indices) for _ in range(count)]
-
-    @staticmethod
-    def _all(seed: int, task: str, size: int) -> Iterator[int]:
-        index = 0
-        while True:
-            yield from data.order(seed, task, index, size)
-            index += 1
+    return chain.from_iterable(data.order(seed, task, index, size) for index in count())

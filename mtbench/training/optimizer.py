@@ -34,15 +34,14 @@ class Optimizer:
         ]
         self._adamw = torch.optim.AdamW(groups, lr=config["lr"], fused=True)
 
-    def step(self, index: int) -> None:
-        """Clip the combined gradient, shared and head parameters together, and take a step.
+    def clip(self) -> None:
+        """Clip the combined gradient, shared and head parameters together."""
+        if self._config["clip_norm"] is not None:
+            torch.nn.utils.clip_grad_norm_(self._trained, self._config["clip_norm"])
 
-        Args:
-            index: of the step, from 0.
-        """
+    def step(self, index: int) -> None:
+        """Take a step, of this index from 0, at its learning rate."""
         config = self._config
-        if config["clip_norm"] is not None:
-            torch.nn.utils.clip_grad_norm_(self._trained, config["clip_norm"])
         rate = config["lr"] * share(
             index, self._steps, warmup=config["warmup"], decay=config["decay"]
         )

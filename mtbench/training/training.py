@@ -1,24 +1,29 @@
-"""Training: a schedule of steps over several tasks, taken one after the other."""
+"""Training: steps over several tasks, taken one after the other."""
 
 import hashlib
 import time
 from collections.abc import Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
-from typing import Any
+from itertools import islice
+from typing import Any, cast
 
 import torch
 
 from mtbench.combination import ObservingCombiner
 from mtbench.data import order
+from mtbench.devices import CPU
 from mtbench.gradients.oracle import GradientOracle, Portion
 from mtbench.gradients.segments import Segments
-from mtbench.model.model import MultiTaskModel, TaskBatch
+from mtbench.model.model import TaskBatch
 from mtbench.protocols import Step
-from mtbench.randomness import derive
-from mtbench.training.examples import ExampleStream, TokenisedExamples
-from mtbench.training.observation import losses_after
+from mtbench.randomness import derive, stream
+from mtbench.store.history import History
+from mtbench.study.schedule import evaluation_steps, schedule
+from mtbench.training.assembly import Assembled
+from mtbench.training.examples import TokenisedExamples, example_stream
 from mtbench.training.optimizer import Optimizer
+from mtbench.training.selection import Selection
 
 
 @dataclass
@@ -43,10 +48,6 @@ class TrainingRecord:
     batches: str = ""
     order: dict[str, str] = field(default_factory=dict)
 
-    def hashes(self) -> dict[str, Any]:
-        """Return what tells whether two runs saw the same data, as JSON values."""
-        return {"batches": self.batches, "order": self.order}
-
 
 @dataclass(frozen=True)
 class _Drawn:
@@ -57,47 +58,58 @@ class _Drawn:
 
 
 class Trainer:
-    """Trains a model in place, step by step.
+    """Trains an assembled cell in place.
 
     Args:
+        cell: its model, balancer and combiner.
         examples: each task's training set.
-        steps: the whole schedule.
-        oracle: leaves a step's combined gradient in ``.grad``.
         config: the ``train`` section of the configuration.
         seed: the run's.
-        observer: a combiner that is told what each update did.
-        ahead: whether a thread draws a step's examples while the step before it is computed; a
-            GPU gains by it, a CPU would only have its own threads disturbed.
+        ahead: whether a thread draws a step's examples while the step before it is computed; None
+            for where the model is on a GPU, which gains by it: a CPU would only have its own
+            threads disturbed.
 
     Attributes:
-        steps: the whole schedule.
+        steps: the whole schedule, as the balancer lays it out.
         done: steps taken so far.
         record: of them.
+
+    Raises:
+        PluginError: if the balancer gives no step, an unknown task or a count below 1.
     """
 
     def __init__(
         self,
-        model: MultiTaskModel,
+        cell: Assembled,
         examples: Mapping[str, TokenisedExamples],
-        steps: Sequence[Step],
-        *,
-        oracle: GradientOracle,
         config: Mapping[str, Any],
         seed: int,
-        observer: ObservingCombiner | None = None,
-        ahead: bool = False,
+        *,
+        ahead: bool | None = None,
     ) -> None:
+        model = cell.model
+        sizes = {task: len(of_task) for task, of_task in examples.items()}
+        self.steps: list[Step] = schedule(cell.balancer, sizes, config, stream(seed, "balancer"))
         self._model = model
         self._examples = examples
-        self.steps = steps
-        self._oracle = oracle
-        self._observer = observer
-        self._micro_batch_size = config["micro_batch_size"]
+        self._config = config
         self._seed = seed
-        self._streams = {task: ExampleStream(seed, task, len(e)) for task, e in examples.items()}
-        self._optimizer = Optimizer(model, config, len(steps))
+        self._oracle = GradientOracle(
+            cell.combiner,
+            cell.needs,
+            model.shared_parameters(),
+            model.head_parameters(),
+            torch.Generator().manual_seed(derive(seed, "combiner")),
+            segments=Segments(model.encoder)
+            if getattr(model.encoder, "segments", False)
+            else None,
+        )
+        self._observing = cast(ObservingCombiner, cell.combiner) if cell.observes else None
+        self._optimizer = Optimizer(model, config, len(self.steps))
+        self._streams = {task: example_stream(seed, task, n) for task, n in sizes.items()}
         self._batches = hashlib.sha256()
-        self._helper = ThreadPoolExecutor(max_workers=1) if ahead else None
+        on_gpu = model.device.type != CPU
+        self._helper = ThreadPoolExecutor(1) if (on_gpu if ahead is None else ahead) else None
         self._next: Future[_Drawn] | None = None
         self.done = 0
         self.record = TrainingRecord(
@@ -105,6 +117,21 @@ class Trainer:
             batches=self._batches.hexdigest(),
             order={task: _order(seed, task, e.ids) for task, e in examples.items()},
         )
+
+    def train(self, selection: Selection, history: History) -> None:
+        """Take all steps, noting each, and evaluate on the way.
+
+        Raises:
+            ArithmeticError: if a loss or a prediction is not finite.
+        """
+        total = len(self.steps)
+        evaluations = evaluation_steps(total, self._config["evaluations"])
+        trained = {task for step in self.steps for task in step}
+        while self.done < total:
+            losses = self.step()
+            history.step(self.done, total, losses)
+            if self.done in evaluations:
+                selection.evaluate(self.done, trained)
 
     def step(self) -> dict[str, float]:
         """Take the next step, and return each task's loss.
@@ -114,31 +141,23 @@ class Trainer:
                 observes it, after it.
         """
         drawn = self._draw()
-        self._put_down(drawn.taken)
+        self._record(drawn.taken)
         started = time.perf_counter()
-        self._seed_dropout()
         self._model.train()  # an evaluation in between leaves the model in evaluation mode
+        self._seed_dropout()
+        # Forward and backward, and the tasks' gradients combined into one.
         losses = self._oracle.step(
             self._forward, drawn.portions, step=self.done, total_steps=len(self.steps)
         )
+        self._optimizer.clip()
         self._optimizer.step(self.done)
-        if self._observer is not None:
+        if self._observing is not None:
             self._seed_dropout()
-            passes = self._oracle.passes(drawn.portions)
-            after = losses_after(self._forward, passes, step=self.done)
-            self._observer.observe(losses, after)
+            after = self._oracle.losses(self._forward, drawn.portions, step=self.done)
+            self._observing.observe(losses, after)
         self.record.computing += time.perf_counter() - started
         self.done += 1
         return losses
-
-    def _seed_dropout(self) -> None:
-        torch.manual_seed(derive(self._seed, "dropout", self.done))
-
-    def _forward(
-        self, parts: Mapping[str, TaskBatch], segments: Segments | None
-    ) -> Mapping[str, torch.Tensor]:
-        self.record.encoder_passes += 1
-        return self._model.losses(parts, segments)
 
     def _draw(self) -> _Drawn:
         """Return this step's examples; where a helper draws ahead, have it begin the next."""
@@ -150,13 +169,13 @@ class Trainer:
 
     def _examples_of(self, index: int) -> _Drawn:
         """Take each task's next examples, as many as a step asks for."""
-        taken = {task: self._streams[task].take(n) for task, n in self.steps[index].items()}
-        size = self._micro_batch_size
+        taken = {task: [*islice(self._streams[task], n)] for task, n in self.steps[index].items()}
+        size = self._config["micro_batch_size"]
         portions = {task: _portions(self._examples[task], i, size) for task, i in taken.items()}
         return _Drawn(taken, portions)
 
-    def _put_down(self, taken: Mapping[str, list[int]]) -> None:
-        """Put down which examples the step to come is made of."""
+    def _record(self, taken: Mapping[str, list[int]]) -> None:
+        """Record which examples the step to come is made of."""
         for task, indices in taken.items():
             examples = self._examples[task]
             ids = "\0".join(examples.ids[i] for i in indices)
@@ -164,6 +183,15 @@ class Trainer:
             self.record.examples[task] += len(indices)
             self.record.tokens += int(examples.lengths[indices].sum())
         self.record.batches = self._batches.hexdigest()
+
+    def _seed_dropout(self) -> None:
+        torch.manual_seed(derive(self._seed, "dropout", self.done))
+
+    def _forward(
+        self, batches: Mapping[str, TaskBatch], segments: Segments | None
+    ) -> Mapping[str, torch.Tensor]:
+        self.record.encoder_passes += 1
+        return self._model.losses(batches, segments)
 
 
 def _order(seed: int, task: str, ids: Sequence[str]) -> str:

@@ -123,23 +123,6 @@ def test_two_cells_take_their_steps_in_turn(
     check_complete(result)
 
 
-def test_nothing_of_the_working_directory_is_imported(
-    planned: Callable[..., Plan],
-    store: Store,
-    plugin: Path,
-    tmp_path: Path,
-    monkeypatch: pytest.MonkeyPatch,
-) -> None:
-    (tmp_path / "uuid.py").write_text("open('uuid was imported', 'w')")
-    plan = planned("a")
-    monkeypatch.chdir(tmp_path)
-
-    measured = bench(plan, store, [plugin], 1, lambda _: None)
-
-    assert [cell.status for cell in measured.cells] == ["done"]
-    assert not (tmp_path / "uuid was imported").exists()
-
-
 def test_timings_can_be_stored_and_no_runs_are(
     planned: Callable[..., Plan], store: Store, plugin: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -216,7 +199,7 @@ def test_rejected_cells_are_listed_in_their_place(
 def test_where_every_cell_is_rejected_nothing_is_started(
     planned: Callable[..., Plan], store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(bench_module, "_Subject", None)
+    monkeypatch.setattr(bench_module, "_CellProcess", None)
 
     result = bench(
         planned("pcgrad", **{"encoder.mode": "frozen"}), store, [], 1, lambda line: None

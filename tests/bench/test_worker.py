@@ -11,9 +11,8 @@ import pytest
 import torch
 
 from mtbench.bench import worker as bench_worker
-from mtbench.bench.matmul import distinct_weights
-from mtbench.bench.worker import Subject, serve
-from mtbench.runs.runner import load_data, prepare, trainer
+from mtbench.bench.worker import TimedCell, serve
+from mtbench.runs.runner import load_data, prepare
 from mtbench.store import RunFolder
 from mtbench.system.processes import ORPHANED
 from mtbench.training.training import Trainer
@@ -27,7 +26,7 @@ FROZEN = {"encoder.mode": "frozen"}
 def tokens_of_steps(folder: RunFolder, count: int) -> list[int]:
     """Return the tokens of each step of a run that is trained as usual."""
     run = prepare(folder)
-    subject = trainer(run, load_data(run).training)
+    subject = Trainer(run.assembled, load_data(run).training, run.resolved.cell.train, run.seed)
     totals = [0]
     for _ in range(count):
         subject.step()
@@ -42,13 +41,13 @@ def test_steps_are_those_of_training(request_run: Request) -> None:
     folder = request_run()
     expected = tokens_of_steps(folder, 3)
 
-    subject = Subject(folder.path, 3)
+    subject = TimedCell(folder.path, 3)
 
     assert [subject.step()["tokens"] for _ in range(3)] == expected
 
 
 def test_a_sample_has_its_parts(request_run: Request) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
 
     sample = subject.step()
 
@@ -62,7 +61,7 @@ def test_a_sample_has_its_parts(request_run: Request) -> None:
 def test_the_products_of_a_step_are_counted_and_those_after_it_are_not(
     request_run: Request,
 ) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
 
     subject.warm_up()
 
@@ -71,21 +70,8 @@ def test_the_products_of_a_step_are_counted_and_those_after_it_are_not(
     assert layers < flops < 1.5 * layers  # attention over short sentences, and small heads
 
 
-def test_a_step_after_the_warm_up_is_not_counted(
-    request_run: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
-    once, twice = (Subject(request_run().path, 4) for _ in range(2))
-
-    for subject in (once, twice):
-        subject.warm_up()
-    twice.step()
-
-    assert twice.footprint()["flops_per_token"] == once.footprint()["flops_per_token"]
-
-
 def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> None:
-    subject = Subject(request_run(FROZEN).path, 1)
+    subject = TimedCell(request_run(FROZEN).path, 1)
 
     sample = subject.step()
 
@@ -95,8 +81,10 @@ def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> Non
 def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
-    plain, watched = (Subject(request_run({"combiner": name}).path, 5) for name in ("sum", "famo"))
+    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
+    plain, watched = (
+        TimedCell(request_run({"combiner": name}).path, 5) for name in ("sum", "famo")
+    )
     for subject in (plain, watched):
         subject.warm_up()
         assert subject.step()["tokens"] > 0
@@ -108,11 +96,11 @@ def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
 def test_micro_batches_have_the_products_of_the_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(Subject, "_evaluation", lambda self: 0.0)
+    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
     counts = []
     for size in (4, 2):
         changes = {"combiner": "pcgrad", "train.micro_batch_size": size}
-        subject = Subject(request_run(changes).path, 2)
+        subject = TimedCell(request_run(changes).path, 2)
         subject.warm_up()
         counts.append(subject.footprint()["flops_per_token"])
 
@@ -122,7 +110,7 @@ def test_micro_batches_have_the_products_of_the_whole(
 def test_on_a_gpu_nobody_knows_what_was_spent_computing(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = Subject(request_run().path, 1)
+    subject = TimedCell(request_run().path, 1)
     monkeypatch.setattr(bench_worker, "synchronise", lambda device: None)
     subject._device = torch.device("cuda", 0)
 
@@ -146,7 +134,7 @@ def test_products_are_done_in_the_type_of_the_steps(
         return 1, 1.0
 
     monkeypatch.setattr(bench_worker, "multiply", noted)
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
     subject.step()
 
@@ -158,7 +146,7 @@ def test_products_are_done_in_the_type_of_the_steps(
 
 
 def test_a_schedule_that_is_too_short_is_made_longer(request_run: Request) -> None:
-    subject = Subject(request_run({"train.epochs": 1}).path, 25)
+    subject = TimedCell(request_run({"train.epochs": 1}).path, 25)
 
     for _ in range(25):
         subject.warm_up()
@@ -167,16 +155,8 @@ def test_a_schedule_that_is_too_short_is_made_longer(request_run: Request) -> No
     assert footprint["run_steps"] == 10  # 40 paraphrases in batches of 4
 
 
-def test_a_longer_schedule_stays_as_it_is(request_run: Request) -> None:
-    subject = Subject(request_run({"train.steps": 30}).path, 2)
-    subject.warm_up()
-
-    assert len(subject._trainer.steps) == 30
-    assert subject.footprint()["run_steps"] == 30
-
-
 def test_the_footprint(request_run: Request) -> None:
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
 
     footprint = subject.footprint()
@@ -209,7 +189,7 @@ def test_evaluation_is_reckoned_from_examples_of_dev(
         clock[0] += len(examples)
         predicted.append(examples)
 
-    subject = Subject(request_run({"train.evaluations": 2, "data.train_sample": 7}).path, 2)
+    subject = TimedCell(request_run({"train.evaluations": 2, "data.train_sample": 7}).path, 2)
     subject.warm_up()
     monkeypatch.setattr(bench_worker, "predict", predict)
     monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: clock[0])
@@ -228,7 +208,7 @@ def test_a_small_dev_is_evaluated_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sizes: list[int] = []
-    subject = Subject(request_run().path, 2)
+    subject = TimedCell(request_run().path, 2)
     subject.warm_up()
     monkeypatch.setattr(
         bench_worker, "predict", lambda model, task, examples: sizes.append(len(examples))
@@ -253,23 +233,15 @@ def test_loading_has_no_tokenising_in_it_where_token_ids_are_kept(
     monkeypatch.setattr(WordPieceTokenizer, "encode", counted)
     monkeypatch.setattr(bench_worker.time, "perf_counter", lambda: clock[0])
 
-    first = Subject(request_run().path, 2)
+    first = TimedCell(request_run().path, 2)
     calls = clock[0]
-    second = Subject(request_run().path, 2)
+    second = TimedCell(request_run().path, 2)
 
     assert calls > 0
     assert (first._loading, second._loading, clock[0]) == (0, 0, calls)
 
     monkeypatch.delattr(WordPieceTokenizer, "fingerprint")
-    assert Subject(request_run().path, 2)._loading == calls  # each run makes them anew
-
-
-def test_weights_are_the_encoders_own(request_run: Request) -> None:
-    run = prepare(request_run())
-
-    shapes = [tuple(w.shape) for w in distinct_weights(run.assembled.model.encoder)]
-
-    assert sorted(shapes) == [(16, 16), (16, 32), (32, 16), (48, 16)]
+    assert TimedCell(request_run().path, 2)._loading == calls  # each run makes them anew
 
 
 # --- orders and answers -----------------------------------------------------------------------

@@ -55,6 +55,12 @@ def failing():
     return {}["nothing"]
 
 
+def hidden():
+    from pk.make import make
+
+    return make()
+
+
 def hungry():
     bytearray(1 << 60)
 
@@ -107,87 +113,77 @@ CELL = {
 }
 
 
-def message(call: Callable[[], Any], entries: Mapping[str, Entry]) -> str:
+ELSEWHERES = entry("elsewhere", "pk.make:make", BalancerSpec)
+
+
+def naming_error(call: Callable[[], Any], entries: Mapping[str, Entry]) -> str:
     with pytest.raises(PluginError) as caught, naming(entries):
         call()
     assert caught.value.__cause__ is not None
     return str(caught.value)
 
 
-def test_an_error_names_the_class_it_came_out_of(module: ModuleType) -> None:
-    found = message(module.Head().forward, CELL)
-
-    assert found == "head 'tall' of fake: ZeroDivisionError: division by zero (blamed.py:10)"
+DIVISION = "ZeroDivisionError: division by zero"
 
 
-def test_what_is_inherited_is_the_heirs(module: ModuleType) -> None:
-    assert message(module.Heir().forward, CELL).startswith("head 'heir' of fake: ZeroDivision")
+@pytest.mark.parametrize(
+    ("called", "entries", "message"),
+    [
+        ("Head.forward", [TALL, HEIR], f"head 'tall' of fake: {DIVISION} (blamed.py:10)"),
+        # What is inherited is the heir's; what a component calls is its own affair.
+        ("Heir.forward", [TALL, HEIR], f"head 'heir' of fake: {DIVISION} (blamed.py:10)"),
+        (
+            "Helped.forward",
+            [TALL, HELPED],
+            "head 'helped' of fake: KeyError: 'sst' (blamed.py:19)",
+        ),
+        # Of two components it is the one that the harness called.
+        ("Outer.combine", [TALL, OUTER], f"combiner 'outer' of fake: {DIVISION} (blamed.py:10)"),
+        ("Outer.exit", [TALL, OUTER], "combiner 'outer' of fake: SystemExit: 0 (blamed.py:27)"),
+        (
+            "Outer.observe",
+            [TALL, OUTER],
+            "combiner 'outer' of fake: AttributeError: 'Outer' object has no attribute 'observe'",
+        ),
+        (
+            "failing",
+            [TALL, FAILING],
+            "balancer 'failing' of fake: KeyError: 'nothing' (blamed.py:40)",
+        ),
+        # What a function made is known by its module, or its package.
+        ("make.steps", [MADE, GONE], f"balancer 'made' of fake: {DIVISION} (blamed.py:32)"),
+        (
+            "make.steps",
+            [TALL, MADE],
+            f"head 'tall' of fake or balancer 'made' of fake: {DIVISION} (blamed.py:32)",
+        ),
+        (
+            "hidden.begin",
+            [TALL, ELSEWHERES],
+            "balancer 'elsewhere' of fake: UsageError: no steps (pk/hidden.py:7)",
+        ),
+        ("Head.forward", [TALL, TALL], f"head 'tall' of fake: {DIVISION} (blamed.py:10)"),
+    ],
+)
+def test_an_error_names_the_component_that_it_came_out_of(
+    module: ModuleType, called: str, entries: list[Entry], message: str
+) -> None:
+    name, _, method = called.partition(".")
 
+    def call() -> None:
+        made = getattr(module, name)()
+        [*getattr(made, method)()]
 
-def test_what_a_component_calls_is_its_own_affair(module: ModuleType) -> None:
-    """The line is that of its own code from which it went wrong."""
-    assert message(module.Helped().forward, CELL) == (
-        "head 'helped' of fake: KeyError: 'sst' (blamed.py:19)"
-    )
-
-
-def test_of_two_components_it_is_the_one_that_the_harness_called(module: ModuleType) -> None:
-    found = message(module.Outer().combine, CELL)
-
-    assert found == "combiner 'outer' of fake: ZeroDivisionError: division by zero (blamed.py:10)"
-
-
-def test_an_exit_is_an_error(module: ModuleType) -> None:
-    assert message(module.Outer().exit, CELL) == (
-        "combiner 'outer' of fake: SystemExit: 0 (blamed.py:27)"
-    )
+    assert naming_error(call, {f"heads.{i}": each for i, each in enumerate(entries)}) == message
 
 
 def test_what_python_renames_in_a_generator_is_known_by_its_cause(module: ModuleType) -> None:
     def generator() -> Iterator[Any]:
         yield module.ending()
 
-    found = message(lambda: list(generator()), {"heads.sst": ENDING})
+    found = naming_error(lambda: list(generator()), {"heads.sst": ENDING})
 
     assert found.startswith("head 'ending' of fake: RuntimeError: generator raised StopIteration")
-
-
-def test_a_function_is_known_by_its_code(module: ModuleType) -> None:
-    found = message(module.failing, CELL | {"balancer": FAILING})
-
-    assert found == "balancer 'failing' of fake: KeyError: 'nothing' (blamed.py:40)"
-
-
-def test_a_method_that_is_not_there_is_its_classs_affair(module: ModuleType) -> None:
-    def ask() -> Any:
-        return module.Outer().observe({}, {})
-
-    assert message(ask, CELL) == (
-        "combiner 'outer' of fake: AttributeError: 'Outer' object has no attribute 'observe'"
-    )
-
-
-def test_what_a_function_made_is_known_by_its_module(module: ModuleType) -> None:
-    def lay_out() -> list[Any]:
-        return list(module.make().steps())
-
-    alone = message(lay_out, {"balancer": MADE})
-    beside = message(lay_out, {"heads.sst": TALL, "balancer": MADE})
-
-    assert alone == "balancer 'made' of fake: ZeroDivisionError: division by zero (blamed.py:32)"
-    assert beside.startswith("head 'tall' of fake or balancer 'made' of fake: ZeroDivisionError")
-
-
-ELSEWHERES = entry("elsewhere", "pk.make:make", BalancerSpec)
-
-
-def test_what_a_function_made_is_known_by_its_package(module: ModuleType) -> None:
-    def begin() -> None:
-        importlib.import_module("pk.make").make().begin()
-
-    assert message(begin, CELL | {"balancer": ELSEWHERES}) == (
-        "balancer 'elsewhere' of fake: UsageError: no steps (pk/hidden.py:7)"
-    )
 
 
 def test_the_users_mistake_passes(module: ModuleType) -> None:
@@ -196,19 +192,14 @@ def test_the_users_mistake_passes(module: ModuleType) -> None:
         made.begin()
 
 
-def test_a_component_that_two_tasks_use_is_one(module: ModuleType) -> None:
-    entries = {"heads.sst": TALL, "heads.pd": TALL}
-
-    assert message(module.Head().forward, entries).startswith("head 'tall' of fake: Zero")
-
-
 def test_an_error_may_say_which_part_it_is_about() -> None:
     def lay_out() -> None:
         raise PluginError("the balancer gave an epoch without a step", part="balancer")
 
-    found = message(lay_out, {"balancer": MADE})
-
-    assert found == "balancer 'made' of fake: the balancer gave an epoch without a step"
+    assert (
+        naming_error(lay_out, {"balancer": MADE})
+        == "balancer 'made' of fake: the balancer gave an epoch without a step"
+    )
     assert behind(BrokenCombiner("no update"), CELL) == [OUTER]
     assert behind(BrokenHead("sts", "Helped, gave nothing"), CELL) == [HELPED]
 

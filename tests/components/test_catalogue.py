@@ -8,7 +8,7 @@ import pytest
 from mtbench import __version__
 from mtbench.components.catalogue import blocked, components, details, example, problems
 from mtbench.components.registry import Registry
-from mtbench.errors import PluginError, UsageError
+from mtbench.errors import PluginError
 from mtbench.matrix.configuration import overlay
 from mtbench.study.resolution import Resolver
 
@@ -129,16 +129,6 @@ def test_details_of_a_built_in() -> None:
     assert schema["additionalProperties"] is False
 
 
-def test_the_parameters_of_a_head() -> None:
-    parameters = {p["name"]: (p["type"], p["default"]) for p in one("cosine")["parameters"]}
-
-    assert parameters == {
-        "pooling": ("'cls' | 'pooler' | 'mean' | 'attention' | null", "None"),
-        "pair": ("'separate' | 'joined'", "'separate'"),
-        "dropout": ("number >= 0, < 1 | null", "None"),
-    }
-
-
 def test_the_parameters_of_a_table() -> None:
     types = {p["name"]: p["type"] for p in one("table")["parameters"]}
 
@@ -179,59 +169,6 @@ def test_every_component_that_is_listed_can_be_shown() -> None:
     for record in components(registry):
         (shown,) = details(registry, f"{record['kind']}:{record['name']}")
         assert shown["summary"] == record["summary"]
-
-
-def test_a_name_of_two_kinds_is_shown_twice(install: Install) -> None:
-    install("fake", PLUGIN)
-    registry = Registry.load()
-
-    assert {record["kind"] for record in details(registry, "sum")} == {"combiner", "head"}
-    assert [record["kind"] for record in details(registry, "head:sum")] == ["head"]
-
-
-def test_a_name_of_two_distributions(install: Install) -> None:
-    install("fake", PLUGIN)
-    registry = Registry.load()
-
-    assert [record["distribution"] for record in details(registry, "linear")] == [
-        "fake",
-        "mtl-bench",
-    ]
-    assert [r["summary"] for r in details(registry, "fake/linear")] == ["Another."]
-    assert [r["summary"] for r in details(registry, "head:fake/linear")] == ["Another."]
-    with pytest.raises(PluginError, match="comes from more than one plugin"):
-        details(registry, "head:linear")
-
-
-@pytest.mark.parametrize(
-    ("name", "message"),
-    [
-        ("pgrad", "unknown component 'pgrad'; did you mean 'pcgrad'?"),
-        ("head:cosin", "unknown head 'cosin'; did you mean 'cosine'?"),
-        ("haed:cosine", "unknown kind 'haed'; did you mean 'head'? (known: balancer, combiner, "),
-        ("head:", "unknown head ''"),
-    ],
-)
-def test_a_name_that_nothing_has(name: str, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        details(Registry.load(), name)
-
-    assert str(caught.value).startswith(message)
-
-
-def test_a_name_that_a_broken_plugin_may_have_brought(install: Install) -> None:
-    install("fake", "import no_such_module")
-
-    for name in ("tall", "head:tall"):
-        with pytest.raises(PluginError, match=r"fake 1\.0.*No module named 'no_such_module'"):
-            details(Registry.load(), name)
-
-
-def test_parameters_that_cannot_be_imported(install: Install) -> None:
-    install("fake", PLUGIN)
-
-    with pytest.raises(PluginError, match="head 'unsound' of fake: ModuleNotFoundError"):
-        details(Registry.load(), "unsound")
 
 
 def test_what_is_blocked(install: Install) -> None:

@@ -1,7 +1,6 @@
 import re
 import sys
 from collections.abc import Callable
-from importlib.metadata import distribution, version
 from pathlib import Path
 
 import pytest
@@ -87,15 +86,6 @@ def test_the_built_in_plugins_come_in_by_entry_points_alone(
     monkeypatch.setattr("mtbench.components.registry.entry_points", lambda group: ())
 
     assert Registry.load().entries == []
-
-
-def test_a_built_in_tells_where_it_comes_from() -> None:
-    entry = Registry.load().find("combiner", "pcgrad")
-
-    assert entry.provider == Provider(BUILTINS, version(BUILTINS), "mtbench_builtins.combiners")
-    assert {p.group for p in distribution(BUILTINS).entry_points if "builtins" in p.value} == {
-        "mtbench"
-    }
 
 
 def test_a_distribution_brings_its_components(install: Install) -> None:
@@ -394,13 +384,6 @@ def test_one_name_in_two_kinds_is_no_conflict(install: Install) -> None:
 # --- what is not found ------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "name", ["linear", "head:linear", "mtl-bench/linear", "head:mtl-bench/linear"]
-)
-def test_looking_a_name_up(name: str) -> None:
-    assert [entry.spec.name for entry in Registry.load().lookup(name)] == ["linear"]
-
-
 def test_looking_up_a_name_of_two_kinds(install: Install) -> None:
     install("fake", heads("sum"))
 
@@ -573,11 +556,6 @@ def test_a_misspelt_hook_is_a_suspect_for_every_kind(install: Install) -> None:
         Registry.load().find("combiner", "tall")
 
 
-# --- targets and parameters -------------------------------------------------------------------
-
-FAKE = Provider("fake", "1.0", "fake")
-
-
 # --- plugin files -----------------------------------------------------------------------------
 
 
@@ -656,14 +634,6 @@ def test_a_plugin_is_blocked_by_the_name_of(install: Install, name: str) -> None
     registry.check_blocked([name])
 
 
-def test_a_file_is_blocked_by_its_name(file: Path) -> None:
-    registry = Registry.load([file], blocked=["my_file_plugin"])
-
-    assert "tall" not in registry.names("head")
-    assert registry.blocked == [Provider("my_file_plugin.py", "", "my_file_plugin")]
-    assert "my_file_plugin" not in sys.modules
-
-
 def test_blocking_one_of_two_plugins_with_one_name_settles_it(install: Install) -> None:
     install("fake", heads("linear"))
 
@@ -688,15 +658,6 @@ def test_a_blocked_plugin_is_called_as_it_was_in_the_command(install: Install) -
 
     with pytest.raises(UsageError, match=r"; blocked with -p: mtbench_fake$"):
         registry.find("head", "tall")
-
-
-def test_what_is_blocked_and_is_not_there() -> None:
-    """A run that was stored with a plugin blocked is there when that plugin is gone."""
-    registry = Registry.load(blocked=["hedas"])
-
-    assert registry.blocked == []
-    with pytest.raises(UsageError, match=r"^unknown plugin 'hedas' in -p; did you mean 'heads'\?"):
-        registry.check_blocked(["hedas"])
 
 
 @pytest.mark.parametrize(

@@ -127,12 +127,6 @@ def test_labels_are_absent_only_where_they_may_be(tmp_path: Path) -> None:
         read(path)
 
 
-def test_labels_that_may_be_absent_are_read_where_they_are(tmp_path: Path) -> None:
-    path = write(tmp_path / "test.csv", HEADER + "0\ta\tx\t4\n")
-
-    assert read(path, required=False).labels == (4,)
-
-
 # --- broken rows ------------------------------------------------------------------------------
 
 
@@ -167,16 +161,6 @@ def test_a_row_that_is_left_out_for_its_label_tells_it(tmp_path: Path) -> None:
 
     assert [row.label for row in examples.bad_rows] == ["7", None, None, "good"]
     assert examples.bad_rows[1] == BadRow("train.csv", 3, "its 'sentiment' is empty")
-
-
-def test_the_second_sentence_is_named(tmp_path: Path) -> None:
-    path = write(tmp_path / "quora.csv", "id\tsentence1\tsentence2\na\tx\t\n")
-
-    examples = read_table(
-        path, id_column="id", text_columns=("sentence1", "sentence2"), label=None
-    )
-
-    assert reasons(examples) == ["quora.csv:2: its 'sentence2' is empty"]
 
 
 def test_lines_are_counted_through_quoted_line_breaks(tmp_path: Path) -> None:
@@ -289,36 +273,6 @@ def test_every_row_is_either_an_example_or_reported(tmp_path: Path) -> None:
 # --- files that cannot be used ----------------------------------------------------------------
 
 
-def test_a_missing_file_is_named_with_the_nearest(tmp_path: Path) -> None:
-    write(tmp_path / "ids-sst-trian.csv", HEADER)
-
-    with pytest.raises(UsageError) as error:
-        read(tmp_path / "ids-sst-train.csv")
-
-    assert str(error.value) == (
-        f"no file ids-sst-train.csv in {tmp_path}; did you mean 'ids-sst-trian.csv'?"
-    )
-
-
-def test_a_missing_file_without_a_near_one(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match=r"^no file sst\.csv in [^;]*$"):
-        read(tmp_path / "sst.csv")
-
-
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
-    with pytest.raises(
-        UsageError, match=r"sst\.csv is looked for in .*nowhere, which is no folder"
-    ):
-        read(tmp_path / "nowhere" / "sst.csv")
-
-
-def test_what_is_no_file_is_named(tmp_path: Path) -> None:
-    (tmp_path / "sst.csv").mkdir()
-
-    with pytest.raises(UsageError, match=r"cannot read .*sst\.csv"):
-        read(tmp_path / "sst.csv")
-
-
 @pytest.mark.parametrize("text", ["", "\n\n"])
 def test_an_empty_file_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(UsageError, match="is empty: it needs a header line"):
@@ -353,13 +307,6 @@ def test_a_table_of_another_delimiter_is_told_which(
         commas(tmp_path / "a.csv", text)
 
     assert f"parted by {delimiter!r}: `delimiter = {json.dumps(delimiter)}`" in str(error.value)
-
-
-def test_commas_among_tabs_are_told(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.tsv", "id,sentence,sentiment\na,x,1\n")
-
-    with pytest.raises(UsageError, match=r"it is parted by ',': `delimiter = \",\"` of a table"):
-        read(path)
 
 
 def test_a_table_without_a_header_is_asked_for_one(tmp_path: Path) -> None:
@@ -452,16 +399,6 @@ def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
     path = write(tmp_path / "a.csv", 'id\t"sentence\tsentiment\na\tx\t1\n')
 
     with pytest.raises(UsageError, match="the header cannot be read: a quote on line 1 is opened"):
-        read(path)
-
-
-@pytest.mark.parametrize(
-    ("encoding", "line", "byte"), [("latin-1", 3, "0xe9"), ("utf-16", 1, "0xff")]
-)
-def test_another_encoding_is_an_error(tmp_path: Path, encoding: str, line: int, byte: str) -> None:
-    path = write(tmp_path / "a.csv", HEADER + "0\ta\tx\t1\n1\tb\tné\t2\n", encoding=encoding)
-
-    with pytest.raises(UsageError, match=rf"a\.csv:{line}: byte {byte} is not UTF-8"):
         read(path)
 
 

@@ -38,7 +38,7 @@ DONE = {"status": "done"}
 
 @dataclass
 class Recorder:
-    """An observer that remembers what it saw, and may interrupt."""
+    """A progress that remembers what it saw, and may interrupt."""
 
     interrupt: Callable[[Job], bool] = lambda job: False
     came: list[str] = field(default_factory=list)

@@ -4,11 +4,11 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from mtbench.gradients.jacobian import BLOCK, ParameterGradients
+from mtbench.gradients.jacobian import ParameterGradients
 from mtbench.gradients.layers import (
+    Accumulator,
+    Accumulators,
     BrokenSegments,
-    GradientStore,
-    Stores,
     TaskRows,
     embedding,
     linear,
@@ -20,7 +20,7 @@ from mtbench.protocols import RaggedBatch, Tokens
 LENGTHS = ((3, 1, 4), (2,), (5, 2))
 """Of each task's sequences: 8, 2 and 7 tokens."""
 
-Layer = Callable[[nn.Module, TaskRows, Stores, Tensor], Tensor]
+Layer = Callable[[nn.Module, TaskRows, Accumulators, Tensor], Tensor]
 
 
 def batch_of(lengths: Sequence[Sequence[int]] = LENGTHS) -> RaggedBatch:
@@ -48,6 +48,10 @@ def whole(record: ParameterGradients, task: int) -> Tensor | None:
     if found is None or record.rows is None:
         return found
     return torch.zeros_like(record.parameter).index_copy(0, record.rows, found)
+
+
+def accumulators_of(module: nn.Module) -> Accumulators:
+    return {parameter: Accumulator(parameter) for parameter in trained(module)}
 
 
 def trained(module: nn.Module) -> list[nn.Parameter]:
@@ -146,16 +150,16 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
     module, x = make().double(), given(sum(sizes))
     x.requires_grad_(x.is_floating_point())
     # The batch's parts are the step's tasks 2, 0 and 1.
-    stores, rows = Stores(trained(module)), TaskRows(batch_of(), (2, 0, 1))
-    for store in stores.all():
-        store.begin(3)
+    accumulators, rows = accumulators_of(module), TaskRows(batch_of(), (2, 0, 1))
+    for accumulator in accumulators.values():
+        accumulator.begin(3)
 
-    y = layer(module, rows, stores, x)
+    y = layer(module, rows, accumulators, x)
     factors = numbers(*y.shape)
     (y * factors).sum().backward()
 
     assert torch.equal(y, module(x))
-    records = [store.gradients() for store in stores.all()]
+    records = [accumulator.gradients() for accumulator in accumulators.values()]
     assert [record.parameter for record in records] == trained(module)
     of_x = []
     for place, (*expected, last) in zip((2, 0, 1), alone(module, x, sizes, factors), strict=True):
@@ -175,101 +179,51 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
 def test_sequences_of_one_token_each(name: str) -> None:
     layer, make, given = CASES[name]
     module, lengths = make().double(), ((1, 1, 1), (1,))
-    x, stores = given(4), Stores(trained(module))
-    for store in stores.all():
-        store.begin(2)
+    x, accumulators = given(4), accumulators_of(module)
+    for accumulator in accumulators.values():
+        accumulator.begin(2)
 
-    y = layer(module, TaskRows(batch_of(lengths), (0, 1)), stores, x)
+    y = layer(module, TaskRows(batch_of(lengths), (0, 1)), accumulators, x)
     y.square().sum().backward()
 
     for task, rows in enumerate((x[:3], x[3:])):
         expected = torch.autograd.grad(module(rows).square().sum(), trained(module))
-        for store, value in zip(stores.all(), expected, strict=True):
-            found = whole(store.gradients(), task)
+        for accumulator, value in zip(accumulators.values(), expected, strict=True):
+            found = whole(accumulator.gradients(), task)
             torch.testing.assert_close(found, value, rtol=0, atol=1e-12)
-
-
-def test_an_input_without_gradient_gets_none() -> None:
-    for name in ("linear", "norm"):
-        layer, make, given = CASES[name]
-        module, x = make().double(), given(17)
-        stores = Stores(trained(module))
-        for store in stores.all():
-            store.begin(3)
-        layer(module, TaskRows(batch_of(), (0, 1, 2)), stores, x).sum().backward()
-        assert x.grad is None
-        assert stores.all()[1].gradients().gradients[1].sum() > 0  # of the bias
-
-
-def test_padding_alone_leaves_zeros() -> None:
-    module = nn.Embedding(4, 2, padding_idx=0)
-    stores = Stores(trained(module))
-    stores.all()[0].begin(3)
-    ids = torch.zeros(17, dtype=torch.int64)
-
-    y = embedding(module, TaskRows(batch_of(), (0, 1, 2)), stores, ids)
-    y.sum().backward()
-
-    record = stores.all()[0].gradients()
-    assert [whole(record, task).abs().max().item() for task in range(3)] == [0, 0, 0]
 
 
 # --- lower precision --------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("name", ["linear", "linear without bias", "norm", "embedding"])
-def test_under_autocast_gradients_are_near_and_of_the_parameters_type(name: str) -> None:
-    layer, make, given = CASES[name]
-    module, sizes = make(), rows_of_tasks(LENGTHS, of="tokens")
-    x = given(17)
-    if x.is_floating_point():
-        x = x.float()
-    stores = Stores(trained(module))
-    for store in stores.all():
-        store.begin(3)
-
-    with torch.autocast("cpu", torch.bfloat16):
-        y = layer(module, TaskRows(batch_of(), (0, 1, 2)), stores, x)
-        assert y.dtype == module(x).dtype == (torch.bfloat16 if layer is linear else torch.float32)
-        torch.testing.assert_close(y, module(x), rtol=0, atol=0)
-    factors = numbers(*y.shape).float()
-    (y * factors).sum().backward()
-
-    for task, gradients in enumerate(alone(module, x, sizes, factors)):
-        for store, value in zip(stores.all(), gradients, strict=False):
-            found = whole(store.gradients(), task)
-            assert found.dtype == torch.float32
-            assert (found - value).norm() < 0.02 * value.norm()
-
-
 def test_a_norm_gives_what_autocast_makes_of_it() -> None:
     module, x = norm_of(4).float(), numbers(17, 4).bfloat16()
-    stores = Stores(trained(module))
-    for store in stores.all():
-        store.begin(3)
+    accumulators = accumulators_of(module)
+    for accumulator in accumulators.values():
+        accumulator.begin(3)
 
     with torch.autocast("cpu", torch.bfloat16):
-        y = norm(module, TaskRows(batch_of(), (0, 1, 2)), stores, x)
+        y = norm(module, TaskRows(batch_of(), (0, 1, 2)), accumulators, x)
         torch.testing.assert_close(y, module(x), rtol=0, atol=0)
     y.sum().backward()
 
-    assert [g.dtype for store in stores.all() for g in store.gradients().gradients] == [
-        torch.float32
-    ] * 6
+    assert [
+        g.dtype for accumulator in accumulators.values() for g in accumulator.gradients().gradients
+    ] == [torch.float32] * 6
 
 
 def test_a_layer_of_a_low_precision_sums_in_place() -> None:
     module = nn.Linear(4, 3, dtype=torch.bfloat16)
-    stores, x = Stores(trained(module)), numbers(17, 4).bfloat16()
-    for store in stores.all():
-        store.begin(3)
+    accumulators, x = accumulators_of(module), numbers(17, 4).bfloat16()
+    for accumulator in accumulators.values():
+        accumulator.begin(3)
 
-    linear(module, TaskRows(batch_of(), (0, 1, 2)), stores, x).sum().backward()
+    linear(module, TaskRows(batch_of(), (0, 1, 2)), accumulators, x).sum().backward()
 
     for task, rows in enumerate(x.split([8, 2, 7])):
         expected = torch.autograd.grad(module(rows).sum(), trained(module))
-        for store, value in zip(stores.all(), expected, strict=True):
-            found = whole(store.gradients(), task)
+        for accumulator, value in zip(accumulators.values(), expected, strict=True):
+            found = whole(accumulator.gradients(), task)
             torch.testing.assert_close(found, value, rtol=0.02, atol=0.02)
 
 
@@ -301,146 +255,3 @@ def test_rows_of_neither_tokens_nor_sequences(shape: tuple[int, ...]) -> None:
         f"the encoder declares segments, and applies a layer to shape {list(shape)}, whose first "
         "dimension is neither the batch's tokens nor its sequences"
     )
-
-
-# --- stores -----------------------------------------------------------------------------------
-
-
-def test_what_is_added_again_is_summed() -> None:
-    parameter = nn.Parameter(torch.zeros(2, 2))
-    store = GradientStore(parameter)
-    store.begin(2)
-    a, b = torch.tensor([[1.0, 2.0], [3.0, 4.0]]), torch.tensor([[0.0, 1.0], [1.0, 1.0]])
-
-    store.add_product(1, a, b)  # [[2, 3], [4, 7]]
-    store.add(1, a)
-    store.add_product(1, a, b)
-
-    record = store.gradients()
-    assert record.parameter is parameter
-    assert record.gradients[0] is None
-    assert record.gradients[1].tolist() == [[5, 8], [11, 18]]
-    assert record.stacked is None  # of one task only
-
-
-def test_products_of_another_type_are_added_too() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(1, 1)))
-    store.begin(1)
-    a = torch.tensor([[2.0]], dtype=torch.bfloat16)
-
-    store.add_product(0, a, a)
-    store.add_product(0, a, a)
-
-    assert store.gradients().gradients[0].tolist() == [[8]]
-    assert store.gradients().gradients[0].dtype == torch.float32
-
-
-def test_what_all_tasks_use_is_stacked_in_one_buffer() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(3)))
-    store.begin(2)
-    for task in (1, 0):
-        store.add(task, torch.full((3,), task + 1.0))
-
-    record = store.gradients()
-
-    assert record.stacked.tolist() == [[1, 1, 1], [2, 2, 2]]
-    assert [g.data_ptr() for g in record.gradients] == [g.data_ptr() for g in record.stacked]
-
-
-def test_a_buffer_serves_every_step_that_it_is_large_enough_for() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(3)))
-    places = []
-    for tasks in (2, 1, 2, 3, 1, 3):
-        store.begin(tasks)
-        assert store.gradients().gradients == [None] * tasks
-        for task in range(tasks):
-            store.add(task, torch.full((3,), float(10 * tasks + task)))
-        record = store.gradients()
-        assert record.stacked[:, 0].tolist() == [10 * tasks + task for task in range(tasks)]
-        places.append(record.stacked.data_ptr())
-    assert len(set(places[:3])) == len(set(places[3:])) == 1
-    assert record.stacked.shape == (3, 3)
-
-
-def test_rows_are_summed_where_they_recur() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(6, 1)))
-    store.begin(3)
-    store.add_rows(0, torch.tensor([4, 1, 4]), torch.tensor([[1.0], [2.0], [4.0]]))
-    store.add_rows(2, torch.tensor([3]), torch.tensor([[8.0]]))
-    store.add_rows(0, torch.tensor([3, 1]), torch.tensor([[16.0], [32.0]]))
-
-    record = store.gradients()
-
-    assert record.rows.tolist() == [1, 3, 4]
-    assert record.stacked.squeeze(2).tolist() == [[34, 16, 5], [0, 0, 0], [0, 8, 0]]
-    assert record.dense.tolist() == [[0]] * 6
-
-
-def test_the_dense_gradient_is_zero_again_where_no_row_occurs() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(4, 1)))
-    filled = []
-    for rows in ([0, 2], [2, 3], [], [1]):
-        store.begin(1)
-        if rows:
-            store.add_rows(0, torch.tensor(rows), torch.ones(len(rows), 1))
-        record = store.gradients()
-        if record.rows is not None:
-            assert record.full(record.gradients[0]) is record.dense
-            filled.append(record.dense.flatten().tolist())
-    assert filled == [[1, 0, 1, 0], [0, 0, 1, 1], [0, 1, 0, 0]]
-
-
-def test_a_table_may_not_be_used_in_another_way_too() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(4, 1)))
-    store.begin(1)
-    store.add_rows(0, torch.tensor([1]), torch.ones(1, 1))
-    store.add(0, torch.ones(4, 1))
-    with pytest.raises(BrokenSegments, match="one parameter as an embedding table and in another"):
-        store.gradients()
-
-
-def test_stores_know_the_parameters_that_are_trained() -> None:
-    first, second, other = (nn.Parameter(torch.zeros(n)) for n in (1, 2, 3))
-    stores = Stores([first, second])
-    assert [store.gradients().parameter for store in stores.all()] == [first, second]
-    assert stores.of(second) is stores.all()[1]
-    assert stores.of(other) is None
-    assert stores.of(None) is None
-
-
-# --- inner products ---------------------------------------------------------------------------
-
-
-def product_of(store: GradientStore, *, tasks: Sequence[int] = (0, 1)) -> Tensor | None:
-    for task in tasks:
-        store.add(task, numbers(BLOCK + task)[:BLOCK])
-        store.end_pass()
-    return store.gradients().products
-
-
-def test_inner_products_are_taken_once_all_tasks_are_there() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(BLOCK, dtype=torch.float64)))
-    store.begin(2, once=True)
-    assert product_of(store, tasks=[1]) is None
-    products = product_of(store)
-    rows = store.gradients().stacked
-    torch.testing.assert_close(products, rows @ rows.T, rtol=0, atol=1e-9)
-    assert products.dtype == torch.float64
-
-
-def test_inner_products_of_later_sums_are_taken_anew() -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(BLOCK, dtype=torch.float64)))
-    store.begin(2, once=True)
-    once = product_of(store)
-    torch.testing.assert_close(product_of(store), 4 * once, rtol=1e-12, atol=0)
-    store.begin(2, once=True)
-    assert store.gradients().products is None
-
-
-@pytest.mark.parametrize(("size", "once"), [(BLOCK, False), (BLOCK - 1, True)])
-def test_inner_products_are_left_to_others(size: int, once: bool) -> None:
-    store = GradientStore(nn.Parameter(torch.zeros(size, dtype=torch.float64)))
-    store.begin(1, once=once)
-    store.add(0, numbers(size))
-    store.end_pass()
-    assert store.gradients().products is None

@@ -281,11 +281,6 @@ def test_losses_weight_the_heads_too(toy, data):
     assert_equal_gradients(toy.gradients(), expected)
 
 
-def test_losses_of_single_portions_take_one_forward_of_all_tasks(toy, data):
-    toy.oracle(Weights(ones), "losses").step(toy, whole(data), step=0, total_steps=1)
-    assert toy.calls == [TASKS]
-
-
 @pytest.mark.parametrize("sizes", [SIZES, {"a": (8,), "b": (6,), "c": (4,)}], ids=["cut", "whole"])
 def test_no_pass_is_recorded_for_a_combiner_of_losses(toy, data, sizes):
     def forward(batches, segments):
@@ -308,21 +303,23 @@ def test_gradients_take_one_pass_of_all_tasks_or_one_a_task(toy, data, needs):
 
 @pytest.mark.parametrize("portions", [whole, cut])
 @pytest.mark.parametrize("needs", ["losses", "gramian", "jacobian"])
-def test_passes_are_those_that_a_step_takes(toy, data, needs, portions):
+def test_losses_alone_take_the_passes_of_a_step_without_gradients(toy, data, needs, portions):
     seen = []
 
     def forward(batches, segments):
-        seen.append(dict(batches))
+        seen.append((dict(batches), torch.is_grad_enabled()))
         return toy(batches, segments)
 
-    given = portions({task: data[task] for task in ("c", "a")})
+    of_step = portions({task: data[task] for task in ("c", "a")})
     answer = ones if needs != "jacobian" else lambda x: x.jacobian.sum(0)
     oracle = toy.oracle(Weights(answer), needs)
-    oracle.step(forward, given, step=0, total_steps=1)
-    passes = list(oracle.passes(given))
-    assert [{t: p.batch for t, p in parts.items()} for parts in passes] == seen
-    shares = [(t, p.share) for parts in passes for t, p in parts.items()]
-    assert {task: sum(s for t, s in shares if t == task) for task in given} == {"c": 1, "a": 1}
+    before = oracle.step(forward, of_step, step=0, total_steps=1)
+    passes = len(seen)
+    after = oracle.losses(forward, of_step, step=0)
+
+    assert list(after.items()) == list(before.items())
+    assert seen[passes:] == [(batches, False) for batches, _ in seen[:passes]]
+    assert torch.is_grad_enabled()
 
 
 def test_one_graph_is_alive_at_a_time(toy, data):
@@ -411,14 +408,6 @@ def test_combiner_sees_the_step(toy, data):
     rows = torch.stack([plain_gradients(toy, data, task)[0] for task in x.tasks])
     torch.testing.assert_close(x.gramian, rows @ rows.T, rtol=1e-12, atol=0)
     assert all(p.grad is None for p in toy.heads["b"].parameters())
-
-
-def test_earlier_gradients_do_not_leak_into_a_step(toy, data):
-    oracle = toy.oracle(Weights(ones), "gramian")
-    oracle.step(toy, whole(data), step=0, total_steps=2)
-    first = toy.gradients()
-    oracle.step(toy, whole(data), step=1, total_steps=2)
-    assert_equal_gradients(toy.gradients(), first, atol=0)
 
 
 @BOTH_WAYS

@@ -218,12 +218,6 @@ def test_gradients_are_those_of_autograd_on_each_task_alone(
     assert_equal(records, alone(encoder, step))
 
 
-def test_a_gradient_of_one_task_is_not_that_of_another() -> None:
-    for record in at_once(small(), STEP):
-        one, other, third = (whole(record, task) for task in range(3))
-        assert min((a - b).abs().max() for a, b in ((one, other), (other, third))) > 1e-3
-
-
 def test_several_passes_make_up_a_step() -> None:
     encoder = small()
     passes: list[Lengths] = [{"a": (3, 1), "b": (2,)}, {"a": (4,)}, {"b": (1, 5), "c": (2,)}]
@@ -401,15 +395,6 @@ def test_a_layer_computes_as_before_once_recording_is_over() -> None:
     assert all(parameter.grad is not None for parameter in encoder.parameters())
 
 
-def test_a_frozen_layer_is_not_recorded() -> None:
-    encoder = small()
-    encoder.get_submodule("hidden").requires_grad_(False)
-    segments = Segments(encoder)
-    segments.begin(["a"])
-    with segments.recording(ragged(sequences("a", (2, 1))), ["a"]):
-        assert "forward" not in vars(encoder.get_submodule("hidden"))
-
-
 def test_hooks_see_what_they_saw_before() -> None:
     encoder = small()
     shapes: list[torch.Size] = []
@@ -436,7 +421,7 @@ def test_products_are_the_inner_products() -> None:
     encoder = wide()
     segments = Segments(encoder)
     for step in (STEP, {"c": (2, 1), "a": (3,)}):
-        segments.begin(list(step), once=True)
+        segments.begin(list(step), take_products=True)
         torch.stack([*losses(encoder, step, segments).values()]).sum().backward()
         records = segments.gradients()
 
@@ -449,15 +434,6 @@ def test_products_are_the_inner_products() -> None:
             else:
                 assert records[i].products is None
         torch.testing.assert_close(gramian(records), expected, rtol=1e-12, atol=0)
-
-
-def test_products_are_not_taken_of_a_part_of_the_step() -> None:
-    encoder = wide()
-    segments = Segments(encoder)
-    segments.begin(["a"])
-    for _ in range(2):
-        losses(encoder, {"a": (2, 3)}, segments)["a"].backward()
-    assert [record.products for record in segments.gradients()] == [None] * 5
 
 
 # --- a promise that does not hold -------------------------------------------------------------

@@ -277,17 +277,6 @@ def test_a_pass_that_is_recorded_gives_the_same_losses_and_the_tasks_own_gradien
         torch.testing.assert_close(as_matrix(records)[place], matrix, rtol=1e-4, atol=1e-6)
 
 
-def test_a_pass_is_recorded_only_as_long_as_it_takes(small: dict[str, Any]) -> None:
-    model, batches = assembled(small, {})
-    segments = Segments(model.encoder)
-    segments.begin(list(batches))
-    model.losses(batches, segments)
-
-    model.losses(batches)["sts"].backward()
-
-    assert model.encoder.layers[0].intermediate.weight.grad is not None
-
-
 def test_joined_and_separate_pairs_differ(small: dict[str, Any]) -> None:
     (separate, apart), (joined, together) = (
         assembled(small, {"heads.pd.pair": pair}) for pair in ("separate", "joined")

@@ -40,14 +40,6 @@ def test_embeddings_come_in_the_callers_order(pooling: FixedPooling) -> None:
     torch.testing.assert_close(pool(output, batch, pooling), expected)
 
 
-def test_gradients_of_a_mean_are_shared_among_its_tokens() -> None:
-    batch = batch_of(4, 1)
-    states = torch.zeros(5, 2, requires_grad=True)
-    pool(EncoderOutput(states, torch.zeros(2, 2)), batch, "mean").sum().backward()
-    assert states.grad is not None
-    assert states.grad[:, 0].tolist() == [0.25, 0.25, 0.25, 0.25, 1.0]
-
-
 # --- attention --------------------------------------------------------------------------------
 
 
@@ -111,19 +103,6 @@ def test_attention_pools_the_sequences_it_is_asked_for() -> None:
 
     torch.testing.assert_close(embeddings, attend(pooling, states[3:7], batch_of(1, 3)))
     assert embeddings.isfinite().all()
-
-
-def test_attention_gives_a_sequence_alone_what_it_gives_it_among_others() -> None:
-    lengths = [3, 1, 6]
-    states = [torch.randn(length, 4) for length in lengths]
-    states[1] *= 1e4  # scores far from the others'
-    pooling = attention(1.0, 2.0, -1.0, 0.5)
-
-    together = attend(pooling, torch.cat(states), batch_of(*lengths))
-
-    for state, embedding in zip(states, together, strict=True):
-        alone = attend(pooling, state, batch_of(len(state)))
-        torch.testing.assert_close(alone[0], embedding)
 
 
 def test_large_scores_stay_finite() -> None:

@@ -557,11 +557,6 @@ def test_a_run_of_another_device_predicts_here(
         assert one.read_bytes() == other.read_bytes()
 
 
-def test_a_device_to_predict_on_must_be_there(trained: Callable[..., RunFolder]) -> None:
-    with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
-        evaluate(trained(), "dev", device="cuda:99")
-
-
 @pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a CUDA device")
 def test_predictions_on_cuda_are_near_those_on_the_cpu(trained: Callable[..., RunFolder]) -> None:
     folder = trained()

@@ -5,7 +5,6 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -240,29 +239,3 @@ def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
         "error": reason,
         "traceback": "a traceback",
     }
-
-
-# --- processes --------------------------------------------------------------------------------
-
-
-def process_of(run: RunFolder, request_file: Path) -> subprocess.Popen[bytes]:
-    """Start the worker as a process, which ends when it is forgotten."""
-    return subprocess.Popen(
-        [sys.executable, "-m", "mtbench.runs.worker", run.path, request_file],
-        stdin=subprocess.PIPE,
-        stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
-    )
-
-
-def test_a_device_that_is_not_there_is_told_in_one_line(request_run: Any) -> None:
-    run = request_run(device="cuda:99")
-    file = run.path / "run.json.1-0"
-    (run.path / REQUEST).rename(file)
-
-    with process_of(run, file) as process:
-        assert process.wait() == 0
-
-    result = run.read(RESULT)
-    assert result["status"] == "failed"
-    assert result["error"].startswith("there is no device 'cuda:99' (here is cpu")

@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.progress import Progress, TextColumn
 
 from mtbench.components.registry import Registry
-from mtbench.executors.process import WAITING_FOR, Job, Observer
+from mtbench.executors.process import WAITING_FOR, Job, RunProgress
 from mtbench.matrix.designs import NamedCell
 from mtbench.store import Store
 from mtbench.study.cost_relatives import Breakdown
@@ -327,7 +327,7 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
     )
     told: list[Any] = []
 
-    def counted(estimate: Estimate) -> AbstractContextManager[Observer]:
+    def counted(estimate: Estimate) -> AbstractContextManager[RunProgress]:
         told.append((estimate.unknown, estimate.jobs))
         return silent(estimate)
 

@@ -7,7 +7,7 @@ import pytest
 
 from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
-from mtbench.executors.process import Job, Observer, default_jobs
+from mtbench.executors.process import Job, RunProgress, default_jobs
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix, read_matrix
@@ -210,11 +210,11 @@ class Silent:
 
 
 @pytest.fixture
-def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Job], int, Observer]]:
+def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Job], int, RunProgress]]:
     """Give the calls of the executor, which trains nothing here."""
-    made: list[tuple[list[Job], int, Observer]] = []
+    made: list[tuple[list[Job], int, RunProgress]] = []
 
-    def run_all(jobs: Sequence[Job], at_a_time: int, observer: Observer) -> None:
+    def run_all(jobs: Sequence[Job], at_a_time: int, observer: RunProgress) -> None:
         made.append((list(jobs), at_a_time, observer))
 
     monkeypatch.setattr("mtbench.study.study.run_all", run_all)
@@ -381,7 +381,7 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], 
     def pretend(overall: Mapping[str, Any]) -> list[list[str]]:
         trained: list[list[str]] = []
 
-        def run_all(jobs: Sequence[Job], at_a_time: int, observer: Observer) -> None:
+        def run_all(jobs: Sequence[Job], at_a_time: int, observer: RunProgress) -> None:
             trained.append([job.name for job in jobs])
             for job in jobs:
                 score = overall.get(job.request["cell"], 0.0)
@@ -512,7 +512,7 @@ def test_each_stage_has_an_observer_of_its_own(
     seen: list[tuple[int, int]] = []
 
     @contextmanager
-    def observing(plan: Plan) -> Iterator[Observer]:
+    def observing(plan: Plan) -> Iterator[RunProgress]:
         seen.append((len(plan.cells), len(plan.to_do())))
         yield Silent()
         seen.append((0, 0))

@@ -193,49 +193,6 @@ def test_the_seed_decides_every_weight(build: Assemble) -> None:
     assert differing(build(), build(seed=1)) == {"encoder", "heads.sst", "heads.pd", "heads.sts"}
 
 
-def test_heads_of_one_shape_start_apart(build: Assemble) -> None:
-    tasks = build().model.tasks
-
-    pd, sts = (tasks[name].module.projection.weight for name in ("pd", "sts"))
-    assert pd.shape == sts.shape
-    assert not torch.equal(pd, sts)
-
-
-@pytest.mark.parametrize(
-    "changes",
-    [{"heads.sts": "relu-cosine"}, {"heads.sts.pair": "joined"}],
-    ids=["another head", "another shape"],
-)
-def test_changing_one_head_leaves_the_weights_of_all_others(
-    build: Assemble, changes: dict[str, Any]
-) -> None:
-    assert differing(build(), build(changes)) == {"heads.sts"}
-
-
-def test_other_tasks_leave_the_weights(build: Assemble, small: dict[str, Any]) -> None:
-    sst, _, sts = small["tasks"]
-
-    all_of_them, without = build(), build({"tasks": [sts, sst]})
-
-    assert list(without.model.tasks) == ["sts", "sst"]
-    assert differing(all_of_them, without) == set()
-
-
-@pytest.mark.parametrize(
-    "changes", [{"combiner": "pcgrad"}, {"balancer": "round-robin"}, {"train.lr": 1e-4}]
-)
-def test_how_it_is_trained_leaves_the_weights(build: Assemble, changes: dict[str, Any]) -> None:
-    assert differing(build(), build(changes)) == set()
-
-
-def test_building_leaves_the_global_generator_alone(build: Assemble) -> None:
-    state = torch.get_rng_state()
-
-    build()
-
-    assert torch.equal(torch.get_rng_state(), state)
-
-
 # --- plugins ----------------------------------------------------------------------------------
 
 PLUGIN = """

@@ -13,7 +13,6 @@ from mtbench.training.evaluation import (
     overall,
     predict,
     predict_and_score,
-    score,
 )
 from mtbench.training.examples import TokenisedExamples
 
@@ -129,10 +128,6 @@ def test_scores_hold_all_metrics_of_a_task_the_primary_first() -> None:
     assert scores["sst"]["accuracy"] == pytest.approx(2 / 3)
     assert scores["sst"]["macro_f1"] == pytest.approx((2 / 3 + 0 + 1) / 3)
     assert scores["sts"] == {"pearson": pytest.approx(-1), "spearman": pytest.approx(-1)}
-
-
-def test_a_correlation_of_a_constant_is_undefined() -> None:
-    assert score(SCORE, [2.5, 2.5, 2.5], [1, 2, 3]) == {"pearson": None, "spearman": None}
 
 
 def test_the_overall_is_the_mean_of_the_primary_metrics() -> None:

@@ -69,7 +69,7 @@ def test_the_learning_rate_rises_and_falls_as_the_configuration_says() -> None:
 def test_clipping_takes_the_norm_of_all_parameters_together() -> None:
     model = Model()
     set_gradients(model, 3.0)
-    optimizer(model, clip_norm=0.5).step(0)
+    optimizer(model, clip_norm=0.5).clip()
     gradients = [p.grad for p in model.parameters() if p.grad is not None]
     assert torch.nn.utils.get_total_norm(gradients).item() == pytest.approx(0.5, rel=1e-4)
 
@@ -77,7 +77,7 @@ def test_clipping_takes_the_norm_of_all_parameters_together() -> None:
 def test_a_small_gradient_is_not_clipped() -> None:
     model = Model()
     set_gradients(model, 1e-3)
-    optimizer(model, clip_norm=0.5).step(0)
+    optimizer(model, clip_norm=0.5).clip()
     assert model.linear.bias.grad is not None
     assert model.linear.bias.grad.tolist() == pytest.approx([1e-3] * 3)
 

@@ -4,8 +4,9 @@ import torch
 from torch import Tensor
 
 from contenders.work import Taken, Work, torch_as_it_is
-from mtbench.runs.runner import prepare, trainer
+from mtbench.runs.runner import prepare
 from mtbench.store import RunFolder
+from mtbench.training.training import Trainer
 from mtbench_builtins.encoders.names import stored_names
 
 
@@ -16,7 +17,8 @@ class Ours:
         with torch_as_it_is():
             self.run = prepare(RunFolder(work.requests[combiner]))
             self._mode = torch.get_deterministic_debug_mode()
-        self.trainer = trainer(self.run, work.training)
+        run = self.run
+        self.trainer = Trainer(run.assembled, work.training, run.resolved.cell.train, run.seed)
 
     def step(self, taken: Taken) -> dict[str, float]:
         with torch_as_it_is():

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,7 @@ from mtbench.runs.runner import Run, prepare
 from mtbench.store import REQUEST, RunFolder
 from mtbench.study.resolution import Resolver
 from mtbench.system.files import write_json
-from mtbench.training.examples import ExampleStream, TokenisedExamples
+from mtbench.training.examples import TokenisedExamples, example_stream
 
 SEED = 0
 LR = 1e-5
@@ -141,11 +142,11 @@ class Work:
     def draws(self) -> Iterator[Taken]:
         """Yield the examples of each step: those that mtbench's trainer takes."""
         streams = {
-            task: ExampleStream(SEED, task, len(examples.labels))
+            task: example_stream(SEED, task, len(examples.labels))
             for task, examples in self.plain.items()
         }
         for _ in range(self.steps):
-            yield {task: stream.take(self.batch_size) for task, stream in streams.items()}
+            yield {task: [*islice(stream, self.batch_size)] for task, stream in streams.items()}
 
     def lengths(self, taken: Taken) -> list[int]:
         """Return the real tokens of each sequence of a step."""

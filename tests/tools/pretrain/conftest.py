@@ -87,18 +87,13 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-@pytest.fixture(scope="session")
-def write_corpus() -> Callable[..., Path]:
-    """Give a function that writes a corpus and returns its folder."""
-
-    def write(folder: Path, articles: Sequence[str], reviews: Sequence[str] = ()) -> Path:
-        folder.mkdir(exist_ok=True)
-        for name, text in ((WIKIPEDIA, "\n\n".join(articles)), (REVIEWS, "\n".join(reviews))):
-            with lzma.open(folder / name, "wt", encoding="utf-8") as stream:
-                stream.write(text + "\n")
-        return folder
-
-    return write
+def write_corpus(folder: Path, articles: Sequence[str], reviews: Sequence[str]) -> Path:
+    """Write a corpus and return its folder."""
+    folder.mkdir()
+    for name, text in ((WIKIPEDIA, "\n\n".join(articles)), (REVIEWS, "\n".join(reviews))):
+        with lzma.open(folder / name, "wt", encoding="utf-8") as stream:
+            stream.write(text + "\n")
+    return folder
 
 
 @pytest.fixture(scope="session")
@@ -123,30 +118,22 @@ def write_evaluation() -> Callable[..., Path]:
     return write
 
 
-@pytest.fixture(scope="session")
-def random_state() -> Callable[[Shape], dict[str, Tensor]]:
-    """Give a function that returns random weights of a shape, under minBERT's names."""
-
-    def draw(shape: Shape) -> dict[str, Tensor]:
-        sizes = ("layers", "width", "attention_heads", "intermediate", "max_positions")
-        parameters = MinBertParameters(**{size: getattr(shape, size) for size in sizes})
-        state = MinBert(parameters).state_dict()
-        state["embeddings.word.weight"] = torch.empty(shape.vocabulary, shape.width)
-        generator = torch.Generator().manual_seed(0)
-        return {
-            # Norms about 1, or nothing of the text would be left in the states.
-            name: torch.randn(tensor.shape, generator=generator) * 0.3 + ("norm.weight" in name)
-            for name, tensor in state.items()
-        }
-
-    return draw
+def random_state(shape: Shape) -> dict[str, Tensor]:
+    """Return random weights of a shape, under minBERT's names."""
+    sizes = ("layers", "width", "attention_heads", "intermediate", "max_positions")
+    parameters = MinBertParameters(**{size: getattr(shape, size) for size in sizes})
+    state = MinBert(parameters).state_dict()
+    state["embeddings.word.weight"] = torch.empty(shape.vocabulary, shape.width)
+    generator = torch.Generator().manual_seed(0)
+    return {
+        # Norms about 1, or nothing of the text would be left in the states.
+        name: torch.randn(tensor.shape, generator=generator) * 0.3 + ("norm.weight" in name)
+        for name, tensor in state.items()
+    }
 
 
 @pytest.fixture(scope="session")
-def teacher(
-    tmp_path_factory: pytest.TempPathFactory,
-    random_state: Callable[[Shape], dict[str, Tensor]],
-) -> Path:
+def teacher(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The folder of a small teacher of random weights, which reads letter by letter."""
     folder = tmp_path_factory.mktemp("teacher")
     checkpoint.write(folder, TEACHER, letters(), random_state(TEACHER))
@@ -157,7 +144,6 @@ def teacher(
 def world(
     tmp_path_factory: pytest.TempPathFactory,
     teacher: Path,
-    write_corpus: Callable[..., Path],
     write_evaluation: Callable[..., Path],
 ) -> Callable[..., Workplace]:
     """Give a function that returns a workplace, with the settings of some sections changed."""
@@ -177,11 +163,3 @@ def world(
         return Workplace(settings, corpus, evaluation, teacher, work, log=lambda line: None)
 
     return place
-
-
-@pytest.fixture
-def student() -> MinBert:
-    """A small student of random weights, without dropout."""
-    torch.manual_seed(0)
-    shape = {"layers": 1, "width": 8, "attention_heads": 2, "intermediate": 12}
-    return MinBert(MinBertParameters(**shape, dropout=0.0))
