@@ -47,8 +47,9 @@ class Check:
         """
         __tracebackhide__ = True
         from mtbench.errors import MtbenchError
-        from mtbench.gate.rendering import as_text, summary
+        from mtbench.gate.document import document, summary
         from mtbench.notebook.values import count
+        from mtbench.rendering import render
         from mtbench.rendering.escaping import visible
 
         refusal = ""
@@ -60,7 +61,7 @@ class Check:
         if refusal:  # outside of the handler, so that pytest shows one failure and not two
             pytest.fail(visible(refusal), pytrace=False)
         if report.failed:
-            pytest.fail(f"mtbench check {matrix}\n\n{as_text(report)}", pytrace=False)
+            pytest.fail(f"mtbench check {matrix}\n\n{render(document(report))}", pytrace=False)
         if report.verdict == "inconclusive":
             warnings.warn(InconclusiveWarning(visible(summary(report))), stacklevel=2)
         return report

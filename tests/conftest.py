@@ -1,8 +1,6 @@
 """What all tests share: a clean environment, seeded generators, and the real data where it is."""
 
-import csv
 import importlib
-import io
 import os
 import random
 import signal
@@ -13,8 +11,6 @@ from typing import Any
 
 import pytest
 from hypothesis import settings
-
-from mtbench.rendering.escaping import visible
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -260,31 +256,3 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Any]:
         return folder
 
     return train
-
-
-TRAP = "=<b>x</b>\x1b[31m\n\u202e | *y* &"
-
-
-@pytest.fixture
-def trap() -> str:
-    """A name that a terminal, Markdown, HTML, a CSV or a spreadsheet would act on."""
-    return TRAP
-
-
-@pytest.fixture
-def is_harmless() -> Callable[[str, str], bool]:
-    """Give a function that tells whether a document of a form shows ``trap`` as a mere name."""
-
-    def check(form: str, document: str) -> bool:
-        assert "*y*" in document.replace("\\", ""), "the name is not in it"
-        assert [line for line in document.split("\n") if visible(line) != line] == []
-        if form in ("markdown", "html"):
-            assert "&lt;b&gt;" in document
-            assert "<b>" not in document
-        if form == "csv":
-            rows = list(csv.reader(io.StringIO(document)))
-            assert [cell for row in rows for cell in row if cell.startswith("=")] == []
-            assert [row for row in rows if len(row) != len(rows[0])] == []
-        return True
-
-    return check

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 import mtbench
-from mtbench.board.rendering import flat_records
+from mtbench.board.records import row_records
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.notebook.views import SCORES, LeaderboardView
 
@@ -56,7 +56,7 @@ def test_every_column_of_the_scores_is_on_the_page() -> None:
 def test_every_column_of_the_leaderboard_is_told() -> None:
     none = Score(None, None, (), None)
     row = Row("a cell", {}, {"sst": none}, none, "missing", [], "")
-    (record,) = flat_records(Leaderboard("a study", {"sst": "accuracy"}, [row], {}, []))
+    (record,) = row_records(Leaderboard("a study", {"sst": "accuracy"}, [row], {}, []))
     docstring = str(inspect.getdoc(LeaderboardView.frame))
     columns = {re.sub("^(sst|overall)(?=_)", "", name) for name in record} - {"sst"}
 

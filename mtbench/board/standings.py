@@ -22,9 +22,6 @@ from mtbench.store import Store
 from mtbench.store.held_out import told
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
-DIGITS = 3
-"""Digits of a score for people; a dev set of a thousand rows bears no more."""
-
 Status = Literal[
     "done", "partial", "failed", "running", "missing", "damaged", "rejected", "broken"
 ]

@@ -17,7 +17,7 @@ from mtbench.cli.options import (
     seeds_option,
 )
 from mtbench.errors import ExitCode
-from mtbench.system.console import say, show_text
+from mtbench.system.console import say, show_document
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -91,11 +91,11 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
-    from mtbench.study.plan_rendering import PLAN_FORMATS
+    from mtbench.study.plan_document import document
     from mtbench.study.run_states import explained
     from mtbench.study.study import estimate
 
-    show_text(PLAN_FORMATS[form](explained(plan, store), estimate(plan, store, jobs)))
+    show_document(document(explained(plan, store), estimate(plan, store, jobs)), form)
     _warn_beside(plan, form)
     plan.check_sound()
     return ExitCode.DONE
@@ -103,17 +103,18 @@ def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) ->
 
 def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None) -> int:
     """Print the leaderboard, and put it into the README beside a matrix if one is given."""
+    from mtbench.board.document import document
     from mtbench.board.readme import write_table
-    from mtbench.board.rendering import FORMATS, as_markdown
     from mtbench.board.standings import leaderboard as read
     from mtbench.evidence.outcomes import readable
+    from mtbench.rendering import render
 
     plan = readable(plan, store)
-    board = read(plan, store)
+    board = document(read(plan, store))
     if beside is not None:
         plan.check_complete(_training_call())  # a table with holes replaces no good one
-        say(f"wrote {write_table(beside, as_markdown(board))}")
-    show_text(FORMATS[form](board))
+        say(f"wrote {write_table(beside, render(board, 'markdown'))}")
+    show_document(board, form)
     _warn_beside(plan, form)
     plan.check_complete(_training_call())
     return ExitCode.DONE

@@ -8,7 +8,7 @@ import click
 
 from mtbench.cli.options import format_option, matrix_options, read_plan
 from mtbench.errors import ExitCode
-from mtbench.system.console import say, show_text
+from mtbench.system.console import say, show_document
 
 
 @click.command()
@@ -25,13 +25,13 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
     """Time a training step of each cell of MATRIX; without it, of two small cells."""
     from mtbench.bench.bench import DEFAULT, check_complete
     from mtbench.bench.bench import bench as measure
-    from mtbench.bench.rendering import BENCH_FORMATS
+    from mtbench.bench.document import document
     from mtbench.study.timings import store_timings
 
     plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
     files, blocked = given["plugin_files"], given["blocked"]
     measured = measure(plan, store, files, steps, say, blocked=blocked)
-    show_text(BENCH_FORMATS[form](measured))
+    show_document(document(measured), form)
     for cell in measured.cells:
         if cell.log:
             say("")

@@ -19,7 +19,7 @@ from mtbench.cli.options import (
     seeds_option,
 )
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show_text
+from mtbench.system.console import say, show_document
 
 if TYPE_CHECKING:
     from mtbench.gate.gatekeeper import Gatekeeper
@@ -125,10 +125,10 @@ def _gatekeeper(
 def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> None:
     """Print the report, and write it where else it is wanted."""
     from mtbench.gate.annotations import on_github, workflow_commands, write_summary
+    from mtbench.gate.document import document, summary
     from mtbench.gate.junit import write_junit
-    from mtbench.gate.rendering import CHECK_FORMATS, summary
 
-    show_text(CHECK_FORMATS[form](report))
+    show_document(document(report), form)
     if form in ("csv", "json"):  # which have no line for people
         say(summary(report))
     if on_github():

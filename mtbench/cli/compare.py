@@ -18,7 +18,7 @@ from mtbench.cli.options import (
     study_options,
 )
 from mtbench.errors import ExitCode
-from mtbench.system.console import say, show_text
+from mtbench.system.console import say, show_document
 
 
 @click.command()
@@ -67,7 +67,7 @@ def compare(
     :: is a cell of A's matrix or store.
     """
     from mtbench.comparison.addressed import compare_addresses
-    from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
+    from mtbench.comparison.document import document
 
     laid_over = overrides(settings, axes, seeds, data_dir)
     reader = address_reader(
@@ -77,8 +77,7 @@ def compare(
     held = compare_addresses(
         reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir
     )
-    given = {"details": details} if form in IN_SECTIONS else {}
-    show_text(COMPARISON_FORMATS[form](held.comparisons, **given))
+    show_document(document(held.comparisons, details=details), form)
     if form == "csv":  # whose rows have no place for them
         pairs = held.comparisons.pairs
         for told in dict.fromkeys(side.remark for pair in pairs for side in (pair.a, pair.b)):

@@ -11,13 +11,13 @@ import click
 from mtbench.cli.options import (
     PathType,
     data_option,
+    format_option,
     load_registry,
     overrides,
     plugin_option,
 )
-from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show
+from mtbench.system.console import say, show, show_document
 
 if TYPE_CHECKING:
     from mtbench.data.status import SplitStatus
@@ -39,30 +39,22 @@ def data() -> None:
 )
 @data_option
 @plugin_option
+@format_option
 def status(
+    *,
     matrix_path: Path | None,
     settings: Sequence[str],
     data_dir: Path | None,
     plugin_files: Sequence[Path],
     blocked: Sequence[str],
+    form: str,
 ) -> int:
     """Show rows, labels, fingerprint, layout and odd rows of every split.
 
     Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
     that need no parameters. Exits with 2 where train or dev cannot be read, or test is broken.
     """
-    from mtbench.cli.data_tables import (
-        MatrixData,
-        altered_records,
-        bad_row_records,
-        default_tasks,
-        doubtful_row_records,
-        errors,
-        of_matrix,
-        split_records,
-        token_records,
-        untokenised_records,
-    )
+    from mtbench.cli.data_document import MatrixData, default_tasks, document, errors, of_matrix
     from mtbench.components.attribution import naming
     from mtbench.components.entries import label
     from mtbench.data import holds_nothing
@@ -92,12 +84,7 @@ def status(
         if data_dir is not None and not failed and holds_nothing(data_dir, given.tasks.values()):
             say(f"error: --data {data_dir}: the folder has no data of any task")
             failed = True
-    print_table("", split_records(statuses))
-    print_table("tokens", token_records(statuses))
-    print_table("not tokenised", [*given.without_tokenizer, *untokenised_records(statuses)])
-    print_table("rows left out", bad_row_records(statuses))
-    print_table("rows in doubt", doubtful_row_records(statuses))
-    print_table("not as published", altered_records(folder))
+    show_document(document(given, folder, statuses), form)
     return ExitCode.USAGE if failed else ExitCode.DONE
 
 

@@ -13,6 +13,7 @@ from mtbench.cli.values import parse_values, read_values
 from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX
+from mtbench.rendering import FORMS
 from mtbench.system.bounds import check_path
 from mtbench.system.console import say
 
@@ -55,8 +56,6 @@ class MatrixType(PathType):
         return "'mtbench init' writes one."
 
 
-FORMATS = ("rich", "markdown", "latex", "csv", "json")
-
 store_option = click.option(
     "--store",
     "store_dir",
@@ -81,7 +80,11 @@ device_option = click.option(
     help="Where to compute; auto is a CUDA device where there is one, else the CPU.",
 )
 format_option = click.option(
-    "--format", "form", type=click.Choice(FORMATS), default="rich", help="How to print the table."
+    "--format",
+    "form",
+    type=click.Choice([*FORMS]),
+    default="text",
+    help="How to print it; text is for people.",
 )
 
 name_option = click.option(

@@ -4,23 +4,23 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import click
 
 from mtbench.cli.options import (
     PathType,
     data_option,
+    format_option,
     load_registry,
     open_registry,
     plugin_option,
 )
 from mtbench.cli.values import read_values
 from mtbench.errors import ExitCode
-from mtbench.rendering.escaping import json_text, visible
 from mtbench.system import console
 
 if TYPE_CHECKING:
@@ -35,68 +35,27 @@ def plugins() -> None:
 
 @plugins.command("list")
 @plugin_option
-@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+@format_option
 def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """List what every plugin brings, what is broken, and what is blocked."""
-    from mtbench.cli.tables import print_table
-    from mtbench.components.catalogue import blocked as left_out
-    from mtbench.components.catalogue import components, problems
+    from mtbench.cli.plugin_documents import list_document
 
-    registry = open_registry(plugin_files, blocked)
-    if form == "json":
-        value = {
-            "components": components(registry),
-            "broken": problems(registry),
-            "blocked": left_out(registry),
-        }
-        console.show_text(json_text(value))
-        return ExitCode.DONE
-    print_table("", components(registry))
-    if registry.problems:
-        print_table("broken", problems(registry))
-    if registry.blocked:
-        print_table("blocked", left_out(registry))
+    console.show_document(list_document(open_registry(plugin_files, blocked)), form)
     return ExitCode.DONE
 
 
 @plugins.command("show")
 @click.argument("name")
 @plugin_option
-@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+@format_option
 def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """Show the component NAME (or KIND:NAME): parameters, source, provider."""
-    from mtbench.cli.tables import print_table
+    from mtbench.cli.plugin_documents import component_document
     from mtbench.components.catalogue import details
 
     entries = details(open_registry(plugin_files, blocked), name)
-    if form == "json":
-        console.show_text(json_text(entries))
-        return ExitCode.DONE
-    for entry in entries:
-        console.show(f"{entry['kind']} {entry['name']}: {entry['summary']}")
-        for line in _lines(entry):
-            console.show(f"  {line}")
-        print_table("parameters", entry["parameters"], widest=60)
+    console.show_document(component_document(entries), form)
     return ExitCode.DONE
-
-
-def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
-    """Yield what there is to tell of a component, but for its parameters."""
-    who = f"{entry['distribution']} {entry['version']}".rstrip()
-    yield f"from {who} ({entry['module']})"
-    if entry["paper"]:
-        yield entry["paper"]
-    if entry["api"] != 1:
-        yield f"api: {entry['api']}"
-    if "needs" in entry:
-        yield f"needs: {entry['needs']}" + (", observes each update" if entry["observes"] else "")
-    if "output" in entry:
-        yield f"output: {entry['output']}"
-    if entry["promises"]:
-        yield f"promises: {', '.join(entry['promises'])}"
-    for check, reason in entry["expected_failures"].items():
-        yield f"expected to fail: {check} ({reason})"
-    yield f"in a matrix: {entry['example']}"
 
 
 @plugins.command("check")
@@ -110,7 +69,7 @@ def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
 )
 @data_option
 @plugin_option
-@click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
+@format_option
 def check(
     name: str,
     settings: Sequence[str],
@@ -124,8 +83,7 @@ def check(
 
     Ends with exit code 6 where a check fails that is not declared to.
     """
-    from mtbench.cli.tables import print_table
-    from mtbench.components.entries import label
+    from mtbench.cli.plugin_documents import check_document
     from mtbench.study.resolution import default_data_folder
     from mtbench.testing.reports import Report
 
@@ -136,14 +94,7 @@ def check(
     for entry in entries:
         with _progress(entry) as tell:
             reports.append(Report.of(entry, folder=folder, parameters=parameters, tell=tell))
-    if form == "json":
-        records = [report.record() for report in reports]
-        console.show_text(json_text(records))
-    else:
-        for report in reports:
-            console.show(label(report.entry))
-            print_table("", report.rows(), widest=60)
-            console.show_text(f"\n{visible(report.summary())}")
+    console.show_document(check_document(reports), form)
     failed = any(report.failed for report in reports)
     return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
 

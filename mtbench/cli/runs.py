@@ -21,12 +21,11 @@ from mtbench.cli.options import (
     overrides,
     store_option,
 )
-from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show, show_text
+from mtbench.system.console import say, show, show_document
 
 if TYPE_CHECKING:
-    from mtbench.cli.overview import Scores
+    from mtbench.cli.run_documents import Scores
     from mtbench.comparison.reader import Models, Reader
     from mtbench.protocols import BadRow, Split
     from mtbench.runs.prediction import Evaluated
@@ -89,7 +88,7 @@ def status(
     RUN is a run (the start of its key, or its folder), or a cell (MATRIX::CELL, a part of its name
     will do), a seed of it ('MATRIX::CELL [seed 0]'), or MATRIX; a store folder may stand for it.
     """
-    from mtbench.cli.overview import STATUS_FORMATS, run_details, runs
+    from mtbench.cli.run_documents import run_document, runs, runs_document
 
     store = open_store(store_dir)
     listed: Sequence[tuple[RunFolder, Mapping[str, Any] | None]]
@@ -107,18 +106,12 @@ def status(
         for line in listed[0][0].log().splitlines():
             show(line.expandtabs())
         return ExitCode.DONE
-    if alone and form == "rich" and expression is None and not states:
-        details, scores = run_details(*listed[0])
-        for name, text in details.items():
-            show(f"{name}: {text}")
-        print_table("scores", scores)
+    if alone and expression is None and not states:
+        show_document(run_document(*listed[0]), form)
         return ExitCode.DONE
-    records = runs(listed, expression, states)
-    if records or form in ("csv", "json"):
-        show_text(STATUS_FORMATS[form](records))
-    else:
-        which = " such" if listed and (expression is not None or states) else ""
-        show(f"no{which} runs in {address or store.root}")
+    which = " such" if listed and (expression is not None or states) else ""
+    none = f"no{which} runs in {address or store.root}"
+    show_document(runs_document(runs(listed, expression, states), none), form)
     return ExitCode.DONE
 
 
@@ -140,25 +133,25 @@ def evaluate(
     RUN is a run (the start of its key, or its folder) or a cell, each seed of which is scored:
     MATRIX::CELL, or STORE::CELL; a part of its name will do. 'MATRIX::CELL [seed 0]' is one.
     """
-    from mtbench.cli.overview import mean_records, metric_records
+    from mtbench.cli.run_documents import mean_table, scores_table
     from mtbench.devices import choose
+    from mtbench.rendering.document import Document
     from mtbench.runs.prediction import evaluate as score
     from mtbench.store.held_out import told, uses_of_study
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
-    found: list[tuple[Scores, float | None]] = []
+    scored: list[tuple[Scores, float | None]] = []
     for name, folder in models.folders.items():
         evaluated = score(
             folder, cast("Split", split), data_dir, device=place, plugins=models.plugins
         )
-        records = metric_records({split: evaluated.scores}, {split: evaluated.overall})
-        if found:
+        title = name if models.seeds else ""
+        table = scores_table(title, {split: evaluated.scores}, {split: evaluated.overall})
+        if scored:
             show("")
-        if models.seeds:
-            show(name)
-        print_table("", records)
-        found.append((evaluated.scores, evaluated.overall))
+        show_document(Document("", [table]))
+        scored.append((evaluated.scores, evaluated.overall))
         if split == "test":
             show("")
             show(told(uses_of_study(folder)))
@@ -166,8 +159,9 @@ def evaluate(
             if warning not in warned:  # the seeds of a cell have the same data
                 say(f"warning: {warning}")
         warned.update(_warnings(evaluated, split))
-    if len(found) > 1:
-        print_table(f"mean over {len(found)} seeds", mean_records(split, found))
+    if len(scored) > 1:
+        show("")
+        show_document(Document("", [mean_table(split, scored)]))
     if models.problem is not None:
         raise models.problem
     return ExitCode.DONE

@@ -5,9 +5,10 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from mtbench.errors import UsageError
-from mtbench.gate.rendering import as_markdown, describe
+from mtbench.gate.document import describe, document
 from mtbench.gate.verdicts import CODES, Comparison, GateReport
 from mtbench.matrix.locations import file_of
+from mtbench.rendering import markdown
 from mtbench.rendering.escaping import visible
 
 MOST = 10
@@ -54,7 +55,7 @@ def write_summary(report: GateReport, environment: Mapping[str, str] = os.enviro
         return
     try:
         with Path(name).open("a", encoding="utf-8") as file:
-            file.write(as_markdown(report) + "\n\n")
+            file.write(markdown.render(document(report)) + "\n\n")
     except OSError as error:
         raise UsageError(f"GITHUB_STEP_SUMMARY={name}: cannot be written: {error}") from None
 

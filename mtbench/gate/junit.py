@@ -7,7 +7,7 @@ which GitLab, Azure and others read as well.
 from pathlib import Path
 from xml.etree import ElementTree as ET
 
-from mtbench.gate.rendering import describe
+from mtbench.gate.document import describe
 from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.rendering.escaping import visible
 from mtbench.system.outputs import write_bytes

@@ -1,32 +1,13 @@
-"""Formats: a result as the command line prints it, without colours, and as a frame."""
+"""Formats: a result as a frame."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
-
-from mtbench.errors import unknown
 
 if TYPE_CHECKING:
     import pandas as pd
-
-
-def rendered(
-    form: str, formats: Mapping[str, Callable[..., str]], *told: Any, **given: Any
-) -> str:
-    """Return what one of some formats makes of a result.
-
-    It is without the colours that the text has where stdout is a terminal.
-
-    Raises:
-        UsageError: if there is no such format.
-    """
-    from rich.text import Text
-
-    if form not in formats:
-        raise unknown("format", str(form), formats)
-    return Text.from_ansi(formats[form](*told, **given)).plain
 
 
 def framed(records: Sequence[Mapping[str, Any]], columns: Sequence[str] = ()) -> pd.DataFrame:

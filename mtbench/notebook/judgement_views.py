@@ -5,31 +5,30 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from dataclasses import dataclass
 from functools import cached_property
-from html import escape
 from typing import TYPE_CHECKING
 
-from mtbench.comparison.record import Comparisons, records
-from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
-from mtbench.evidence.outcomes import OVERALL
-from mtbench.gate.rendering import CHECK_FORMATS
+from mtbench.comparison.document import document as comparison_document
+from mtbench.comparison.record import Comparisons
+from mtbench.gate.document import document as gate_document
 from mtbench.gate.verdicts import GateReport
-from mtbench.notebook.formats import framed, rendered
+from mtbench.notebook.formats import framed
+from mtbench.rendering import render
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 class _View(ABC):
-    """Shows the text of the terminal, in a notebook as it stands there."""
+    """Shows the text of the terminal, in a notebook its tables."""
 
     @abstractmethod
-    def render(self, form: str = "rich") -> str: ...
+    def render(self, form: str = "text") -> str: ...
 
     def __repr__(self) -> str:
         return self.render()
 
     def _repr_html_(self) -> str:
-        return f"<pre>{escape(self.render())}</pre>"
+        return self.render("html")
 
 
 @dataclass(frozen=True, repr=False)
@@ -43,7 +42,7 @@ class ComparisonView(_View):
 
     comparisons: Comparisons
 
-    def render(self, form: str = "rich", *, details: bool = False) -> str:
+    def render(self, form: str = "text", *, details: bool = False) -> str:
         """Return it as ``mtbench compare --format`` prints it.
 
         Args:
@@ -52,8 +51,7 @@ class ComparisonView(_View):
         Raises:
             UsageError: if there is no such format.
         """
-        given = {"details": details} if form in IN_SECTIONS else {}
-        return rendered(form, COMPARISON_FORMATS, self.comparisons, **given)
+        return render(comparison_document(self.comparisons, details=details), form)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -62,12 +60,7 @@ class ComparisonView(_View):
         Columns: those of ``comparison.records``, and ``p_holm_cells``, the p value of an overall
         difference adjusted over the pairs.
         """
-        found = zip(self.comparisons.pairs, self.comparisons.adjusted, strict=True)
-        rows = [
-            record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
-            for pair, adjusted in found
-            for record in records(pair)
-        ]
+        rows = comparison_document(self.comparisons).records()
         numbers = ("a", "b", "difference", "low", "high", "p", "p_holm", "p_holm_cells")
         return framed(rows).astype(dict.fromkeys(numbers, float))
 
@@ -82,13 +75,13 @@ class CheckView(_View):
 
     report: GateReport
 
-    def render(self, form: str = "rich") -> str:
+    def render(self, form: str = "text") -> str:
         """Return it as ``mtbench check --format`` prints it.
 
         Raises:
             UsageError: if there is no such format.
         """
-        return rendered(form, CHECK_FORMATS, self.report)
+        return render(gate_document(self.report), form)
 
     @cached_property
     def frame(self) -> pd.DataFrame:

@@ -7,15 +7,16 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
-from mtbench.board.rendering import FORMATS, as_html, flat_records
+from mtbench.board.document import document as board_document
 from mtbench.board.standings import Leaderboard
 from mtbench.evidence.outcomes import OVERALL
-from mtbench.notebook.formats import framed, rendered
+from mtbench.notebook.formats import framed
+from mtbench.rendering import render
+from mtbench.rendering.document import Document
 from mtbench.store import RESULT, Store
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell
-from mtbench.study.plan_rendering import PLAN_FORMATS, run_records
-from mtbench.study.plan_rendering import as_html as plan_as_html
+from mtbench.study.plan_document import document as plan_document
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -40,15 +41,20 @@ class PlanView:
         return self.render()
 
     def _repr_html_(self) -> str:
-        return plan_as_html(self.plan, self.estimate)
+        return self.render("html")
 
-    def render(self, form: str = "rich") -> str:
+    @cached_property
+    def document(self) -> Document:
+        """What the command prints."""
+        return plan_document(self.plan, self.estimate)
+
+    def render(self, form: str = "text") -> str:
         """Return it as ``mtbench plan --format`` prints it.
 
         Raises:
             UsageError: if there is no such format.
         """
-        return rendered(form, PLAN_FORMATS, self.plan, self.estimate)
+        return render(self.document, form)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -58,7 +64,7 @@ class PlanView:
         a run that is damaged has one too, and one that is missing though a run of its name is
         stored.
         """
-        frame = framed(run_records(self.plan), ["cell", "seed", "state", "run", "reason"])
+        frame = framed(self.document.records(), ["cell", "seed", "state", "run", "reason"])
         return frame.astype({"seed": "Int64"}).rename(columns={"run": "key"})
 
 
@@ -80,15 +86,20 @@ class LeaderboardView:
         return self.render()
 
     def _repr_html_(self) -> str:
-        return as_html(self.board)
+        return self.render("html")
 
-    def render(self, form: str = "rich") -> str:
+    @cached_property
+    def document(self) -> Document:
+        """What the command prints."""
+        return board_document(self.board)
+
+    def render(self, form: str = "text") -> str:
         """Return it as ``mtbench leaderboard --format`` prints it.
 
         Raises:
             UsageError: if there is no such format.
         """
-        return rendered(form, FORMATS, self.board)
+        return render(self.document, form)
 
     @cached_property
     def frame(self) -> pd.DataFrame:
@@ -105,7 +116,7 @@ class LeaderboardView:
         ``delta_m``, the gain over single tasks in percent, with ``_low`` and ``_high``; of a run
         ``steps``, ``minutes``, ``peak_mb`` and ``peak_device_mb``; ``status``; ``reason``.
         """
-        return framed(flat_records(self.board))
+        return framed(self.document.records())
 
     @cached_property
     def scores(self) -> pd.DataFrame:

@@ -1,8 +1,6 @@
 """Escaping: characters of names and sentences that would act instead of being read."""
 
-import json
 import re
-from typing import Any
 
 HIDDEN = re.compile(
     r"[\x00-\x1f\x7f-\x9f\u2028\u2029"  # control characters, and what breaks a line
@@ -25,14 +23,3 @@ def visible(text: str) -> str:
     is visible already stays as it is.
     """
     return HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), text)
-
-
-def json_text(value: Any, *, allow_nan: bool = True) -> str:
-    """Return a value as JSON, indented; what is ``HIDDEN`` in its texts is escaped.
-
-    Raises:
-        ValueError: for NaN or infinity, unless they are allowed.
-    """
-    text = json.dumps(value, indent=2, ensure_ascii=False, allow_nan=allow_nan)
-    lines = text.split("\n")  # those of the indentation: JSON escapes line breaks in texts
-    return "\n".join(HIDDEN.sub(lambda found: json.dumps(found[0])[1:-1], line) for line in lines)

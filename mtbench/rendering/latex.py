@@ -1,8 +1,8 @@
-"""LaTeX: a table of texts as a ``tabular`` of booktabs, with what belongs to it in comments."""
+"""LaTeX: a document's tables as ``tabular`` of booktabs, with all else in comments."""
 
 import re
-from collections.abc import Mapping, Sequence
 
+from mtbench.rendering.document import Document, Table
 from mtbench.rendering.escaping import visible
 
 MATHEMATICS = {
@@ -18,38 +18,29 @@ MATHEMATICS = {
 """What is left to do, by patterns, once the characters that mean something are escaped."""
 
 
-def tabular(
-    records: Sequence[Mapping[str, str]],
-    *,
-    alignment: Sequence[str] | None = None,
-    above: Sequence[str] = (),
-    below: Sequence[str] = (),
-) -> str:
-    """Return a table for a document that uses booktabs; text is escaped, in the heading too.
+def render(document: Document) -> str:
+    """Return tables for a document that uses booktabs, and comments; text is escaped."""
+    lines = [_comment(document.title)] if document.title else []
+    for part in document.shown:
+        if lines and isinstance(part, Table):
+            lines.append("")
+        lines += [_comment(part.title)] if part.title else []
+        if isinstance(part, Table):
+            lines.append(_tabular(part))
+        else:
+            lines += [_comment(text) for item in part.items for text in item]
+    return "\n".join(lines)
 
-    Args:
-        records: a row each, with the same keys, which are the heading.
-        alignment: of each column, ``"left"`` or ``"right"``; None for left everywhere.
-        above: lines that become comments above it.
-        below: lines that become comments below it.
-    """
-    from tabulate import tabulate
 
-    rows = [[_one_line(text) for text in record.values()] for record in records]
-    table = tabulate(
-        rows,
-        headers=[_one_line(name) for name in records[0]],
-        tablefmt="latex_booktabs",
-        disable_numparse=True,
-        colalign=alignment or ["left"] * len(rows[0]),
-    )
+def _tabular(table: Table) -> str:
+    text = table.tabulated("latex_booktabs", _one_line)
     for pattern, replacement in MATHEMATICS.items():
-        table = re.sub(pattern, replacement, table)
-    return "\n".join([*map(_comment, above), table, *map(_comment, below)])
+        text = re.sub(pattern, replacement, text)
+    return text
 
 
-def _comment(line: str) -> str:
-    return f"% {_one_line(line)}"
+def _comment(text: str) -> str:
+    return f"% {_one_line(text)}"
 
 
 def _one_line(text: str) -> str:

@@ -1,8 +1,8 @@
-"""Markdown: texts and tables in which names mean nothing, as GitHub reads them."""
+"""Markdown: a document in which names mean nothing, as GitHub reads it."""
 
 import re
-from collections.abc import Mapping, Sequence
 
+from mtbench.rendering.document import Document, Lines, Table
 from mtbench.rendering.escaping import visible
 
 SPAN = re.compile(
@@ -22,40 +22,34 @@ OPENING = re.compile(r"^(?:[-+*=#]+|(\d+)[.)])(?=\s|$)")
 """What would make a heading, a list or a rule of a line."""
 
 
-def span(text: str) -> str:
+def render(document: Document) -> str:
+    """Return a document as headings, tables and lists."""
+    blocks = [f"### {_span(document.title)}"] if document.title else []
+    for part in document.shown:
+        blocks += [f"#### {_span(part.title)}"] if part.title else []
+        blocks.append(part.tabulated("pipe", _cell) if isinstance(part, Table) else _items(part))
+    return "\n\n".join(blocks)
+
+
+def _items(part: Lines) -> str:
+    """Return lines as a list, those that belong to another below it."""
+    items = []
+    for first, *further in part.items:
+        items += [f"- {_line(first)}", *(f"  - {_line(text)}" for text in further)]
+    return "\n".join(items)
+
+
+def _span(text: str) -> str:
     """Return a text for a title or the inside of a line; it stays in one line."""
-    return SPAN.sub(lambda found: HTML.get(found[0], f"\\{found[0]}"), visible(text))
+    return SPAN.sub(lambda markup: HTML.get(markup[0], f"\\{markup[0]}"), visible(text))
 
 
-def line(text: str) -> str:
-    """Return a text for a line or an item of a list."""
+def _line(text: str) -> str:
+    """Return a text for an item of a list."""
     return OPENING.sub(
-        lambda found: f"{found[1] or ''}\\{found[0][len(found[1] or '') :]}", span(text.strip())
-    )
-
-
-def items(lines: Sequence[str]) -> str:
-    """Return lines as a list; empty without any."""
-    return "\n".join(f"- {line(text)}" for text in lines)
-
-
-def table(records: Sequence[Mapping[str, str]], *, alignment: Sequence[str] | None = None) -> str:
-    """Return records as a table, a row each.
-
-    Args:
-        records: with the same keys, which are the heading.
-        alignment: of each column, ``"left"`` or ``"right"``; None for left everywhere.
-    """
-    from tabulate import tabulate
-
-    return tabulate(
-        [[_cell(text) for text in record.values()] for record in records],
-        headers=[_cell(name) for name in records[0]],
-        tablefmt="pipe",
-        disable_numparse=True,
-        colalign=alignment or ["left"] * len(records[0]),
+        lambda start: f"{start[1] or ''}\\{start[0][len(start[1] or '') :]}", _span(text.strip())
     )
 
 
 def _cell(text: str) -> str:
-    return span(text).replace("|", "\\|")  # a text's own bar would open a column
+    return _span(text).replace("|", "\\|")  # a text's own bar would open a column

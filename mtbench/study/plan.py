@@ -17,6 +17,9 @@ from mtbench.study.resolution import TaskEntry
 TOLD = 3
 """Faults of cells that the last line of a command tells; the table has all."""
 
+TO_DO: tuple[State, ...] = ("missing", "running", "failed", "damaged")
+"""States of the runs without a score; what failed or is damaged is trained again."""
+
 
 @dataclass(frozen=True)
 class PlannedRun:
@@ -110,8 +113,8 @@ class Plan:
         return list(seen.values())
 
     def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
-        """Return the runs without a score; what failed or is damaged is trained again."""
-        return self.runs("missing", "failed", "running", "damaged")
+        """Return the runs without a score."""
+        return self.runs(*TO_DO)
 
     def check_sound(self) -> None:
         """Make sure that no cell is broken.
@@ -135,7 +138,7 @@ class Plan:
             RunsMissing: if a run failed or was not trained.
         """
         counts = self.counts()
-        missing = counts["runs"] - counts["stored"]
+        missing = counts["to_do"]
         damaged = f", {counts['damaged']} damaged" if counts["damaged"] else ""
         unscored = (
             f"{missing} of {counts['runs']} runs have no score ({counts['failed']} failed"
@@ -155,7 +158,10 @@ class Plan:
                 raise NothingToCompare(f"the search ends at {stage.axis}: {stage.problem}")
 
     def counts(self) -> dict[str, int]:
-        """Count cells, those without runs by their reason, and runs (each key once) by state."""
+        """Count cells, those without runs by their reason, and runs (each key once) by state.
+
+        ``to_do`` is of those without a score, in whatever state: see ``to_do()``.
+        """
         runs = [run.state for _, run in self.runs()]
         return {
             "cells": len(self.cells),
@@ -163,10 +169,8 @@ class Plan:
             "broken": sum(cell.fault is not None for cell in self.cells),
             "runs": len(runs),
             "stored": runs.count("done"),
-            "failed": runs.count("failed"),
-            "running": runs.count("running"),
-            "damaged": runs.count("damaged"),
-            "to_do": runs.count("missing"),
+            "to_do": sum(map(runs.count, TO_DO)),
+            **{state: runs.count(state) for state in TO_DO},
         }
 
 

@@ -1,9 +1,13 @@
 """The console: what goes to stdout, and what is said beside it on stderr."""
 
+import os
+import shutil
 import sys
 
 import click
 
+from mtbench.rendering import render
+from mtbench.rendering.document import Document
 from mtbench.rendering.escaping import visible
 
 LONGEST = 2000
@@ -27,3 +31,11 @@ def show_text(text: str) -> None:
     """Write a text of several lines to stdout, as it stands, and a line break."""
     # Not click's own choice of a stream: it writes UTF-8 to a console that takes ASCII.
     click.echo(text, file=sys.stdout)
+
+
+def show_document(document: Document, form: str = "text") -> None:
+    """Write a document to stdout: as wide as a terminal, and coloured, where that is one."""
+    on_terminal = sys.stdout.isatty()
+    width = shutil.get_terminal_size().columns if on_terminal else None
+    colour = on_terminal and not os.environ.get("NO_COLOR") and os.environ.get("TERM") != "dumb"
+    show_text(render(document, form, width=width, colour=colour))

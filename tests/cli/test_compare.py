@@ -11,9 +11,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.cli.options import FORMATS
-from mtbench.comparison.rendering import COMPARISON_FORMATS
 from mtbench.data import fingerprint, load
+from mtbench.rendering import FORMS
 from mtbench_builtins.tasks.sst import SST
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -74,17 +73,13 @@ def test_two_cells_of_a_matrix(
         assert score["over"] == "examples, this checkpoint only"
 
 
-@pytest.mark.parametrize("form", FORMATS)
+@pytest.mark.parametrize("form", FORMS)
 def test_every_format_names_both_sides(call: Call, study: Any, form: str) -> None:
     at = ("--store", study.store, "--format", form)
     answer = call("compare", cell(study, SUM), f"::{PCGRAD}", *at)
     assert answer.code == 0
     assert "pcgrad" in answer.out
     assert "checkpoint only" in answer.out
-
-
-def test_there_is_a_rendering_for_every_format() -> None:
-    assert tuple(COMPARISON_FORMATS) == FORMATS
 
 
 def test_runs_cells_of_a_store_and_of_a_matrix_are_the_same(

@@ -33,7 +33,7 @@ def test_without_a_folder_the_made_tasks_are_shown(call: Call) -> None:
         "sample-pd",
         "sample-sts",
     }
-    assert shown["sample-pd", "train"][:3] == ["1200", "-", "-"]
+    assert shown["sample-pd", "train"][:3] == ["1,200", "-", "-"]
     missing = answer.out
     for task in ("sst", "pd", "sts", "cfimdb"):
         assert shown[task, "train,"][:3] == ["dev,", "test", "-"]
@@ -51,7 +51,7 @@ def test_a_broken_row_is_shown_with_file_and_line(call: Call, tmp_path: Path) ->
     words = rows(answer)["sst", "dev"]
     rows_of_dev, published, difference, *balance, left_out, shared, fingerprint, layout = words
     assert layout == "CS224N"
-    assert (rows_of_dev, published, difference, left_out) == ("1", "1101", "-1100", "2")
+    assert (rows_of_dev, published, difference, left_out) == ("1", "1,101", "-1,100", "2")
     assert shared == "-"
     assert balance == ["0:0.0%", "1:0.0%", "2:0.0%", "3:0.0%", "4:100.0%"]
     assert len(fingerprint) == 12

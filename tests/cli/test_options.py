@@ -3,11 +3,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.bench.rendering import BENCH_FORMATS
-from mtbench.board.rendering import FORMATS as BOARD_FORMATS
-from mtbench.cli.options import FORMATS, load_registry, overrides
+from mtbench.cli.options import load_registry, overrides
 from mtbench.errors import UsageError
-from mtbench.study.plan_rendering import PLAN_FORMATS
 
 
 def test_overrides_are_read() -> None:
@@ -146,10 +143,6 @@ def test_a_path_that_the_system_cannot_follow_is_one_line(
         last = answer.err.splitlines()[-1]
         assert last.startswith("Error: Invalid value for ")
         assert f": {path}: {reason}" in last
-
-
-def test_every_format_offered_is_one_that_exists() -> None:
-    assert list(FORMATS) == list(BOARD_FORMATS) == list(PLAN_FORMATS) == list(BENCH_FORMATS)
 
 
 @pytest.mark.usefixtures("new_modules")

@@ -4,8 +4,9 @@ import pytest
 
 from mtbench.errors import UsageError
 from mtbench.gate.annotations import MOST, on_github, workflow_commands, write_summary
-from mtbench.gate.rendering import as_markdown
+from mtbench.gate.document import document
 from mtbench.gate.verdicts import Comparison, GateReport, Verdict
+from mtbench.rendering import render
 
 MATRIX = Path("leaderboards/smoke/matrix.toml")
 
@@ -102,7 +103,7 @@ def test_the_summary_is_appended(tmp_path: Path) -> None:
     made = report("passed", "regressed")
     for _ in range(2):
         write_summary(made, {"GITHUB_STEP_SUMMARY": str(file)})
-    assert file.read_text() == "before\n" + 2 * (as_markdown(made) + "\n\n")
+    assert file.read_text() == "before\n" + 2 * (render(document(made), "markdown") + "\n\n")
 
 
 def test_without_a_file_for_it_there_is_no_summary() -> None:

@@ -4,9 +4,10 @@ import pytest
 
 from mtbench.comparison.record import Comparisons
 from mtbench.errors import UsageError
-from mtbench.gate.rendering import CHECK_FORMATS
+from mtbench.gate.document import document
 from mtbench.gate.verdicts import Comparison, GateReport
 from mtbench.notebook.judgement_views import CheckView, ComparisonView
+from mtbench.rendering import FORMS, render
 
 NASTY = 'a <b>cell</b> & "more"'
 REPORT = GateReport(
@@ -31,18 +32,15 @@ def test_the_frame_of_a_check() -> None:
     assert CheckView(GateReport("none", "exact", False, 0.05, [])).frame.empty
 
 
-@pytest.mark.parametrize("form", sorted(CHECK_FORMATS))
+@pytest.mark.parametrize("form", FORMS)
 def test_a_check_looks_as_on_the_command_line(form: str) -> None:
-    assert CheckView(REPORT).render(form) == CHECK_FORMATS[form](REPORT)
+    assert CheckView(REPORT).render(form) == render(document(REPORT), form)
 
 
-def test_notebooks_get_the_text_of_the_terminal() -> None:
-    view = CheckView(REPORT)
+def test_notebooks_get_a_table() -> None:
+    element = ET.fromstring(CheckView(REPORT)._repr_html_())
 
-    element = ET.fromstring(view._repr_html_())
-
-    assert (element.tag, element.text) == ("pre", repr(view))
-    assert NASTY in repr(view)
+    assert next("".join(cell.itertext()).strip() for cell in element.iter("td")) == NASTY
 
 
 @pytest.mark.parametrize(

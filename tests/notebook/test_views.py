@@ -9,15 +9,14 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from mtbench.board.rendering import FORMATS
 from mtbench.board.standings import leaderboard
 from mtbench.components.registry import Registry
 from mtbench.errors import UsageError
 from mtbench.matrix.file import NamedCell
 from mtbench.notebook.views import SCORES, LeaderboardView, PlanView, score_records
+from mtbench.rendering import FORMS, render
 from mtbench.store import PREDICTIONS, Store
 from mtbench.study.plan import Plan
-from mtbench.study.plan_rendering import PLAN_FORMATS
 from mtbench.study.planner import Planner
 from mtbench.study.study import estimate
 
@@ -147,31 +146,13 @@ def test_the_frame_of_a_leaderboard_is_not_rounded(board: LeaderboardView) -> No
     assert set(frame[["sst", "sts_sd", "overall_paper"]].dtypes) == {pd.Series([0.5]).dtype}
 
 
-def test_views_look_like_the_terminal(planned: PlanView, board: LeaderboardView) -> None:
-    assert (
-        repr(planned) == planned.render() == PLAN_FORMATS["rich"](planned.plan, planned.estimate)
-    )
-    assert repr(board) == board.render() == FORMATS["rich"](board.board)
-
-
-def test_colours_are_for_the_terminal_alone(
-    board: LeaderboardView, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plain = repr(board)
-    monkeypatch.setattr(
-        "mtbench.notebook.views.FORMATS", {"rich": lambda board: "\x1b[31mfailed\x1b[0m: no"}
-    )
-
-    assert "\x1b" not in plain
-    assert repr(board) == "failed: no"
-
-
-@pytest.mark.parametrize("form", sorted(FORMATS))
+@pytest.mark.parametrize("form", FORMS)
 def test_every_format_of_the_command_line(
     planned: PlanView, board: LeaderboardView, form: str
 ) -> None:
-    assert board.render(form) == FORMATS[form](board.board)
-    assert planned.render(form) == PLAN_FORMATS[form](planned.plan, planned.estimate)
+    for view in (planned, board):
+        assert view.render(form) == render(view.document, form)
+        assert repr(view) == view.render()
 
 
 @pytest.mark.parametrize("fixture", ["planned", "board"])

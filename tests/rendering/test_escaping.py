@@ -1,9 +1,8 @@
-import json
 import unicodedata
 
 import pytest
 
-from mtbench.rendering.escaping import json_text, visible
+from mtbench.rendering.escaping import visible
 
 
 @pytest.mark.parametrize(
@@ -54,19 +53,3 @@ def test_nothing_is_left_that_turns_the_direction_of_writing() -> None:
     for character in map(chr, range(0x110000)):
         if unicodedata.bidirectional(character) in turning:
             assert visible(f"a{character}") == "a" + repr(character)[1:-1]
-
-
-def test_json_reads_as_what_it_was_and_hides_nothing() -> None:
-    value = {"a\u202eb": ["\x1b\x9b\n", "\U000e0041", "é"]}
-
-    text = json_text(value)
-
-    assert json.loads(text) == value
-    assert all(visible(line) == line for line in text.split("\n"))
-    assert "é" in text
-    assert text.startswith('{\n  "a\\u202eb": [\n')
-
-
-def test_json_may_refuse_what_is_none() -> None:
-    with pytest.raises(ValueError, match="not JSON compliant"):
-        json_text(float("nan"), allow_nan=False)

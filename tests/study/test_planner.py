@@ -536,6 +536,7 @@ def test_a_rejected_cell_has_its_reason_and_no_run(store: Store) -> None:
         "failed": 0,
         "running": 0,
         "damaged": 0,
+        "missing": 1,
         "to_do": 1,
     }
 
@@ -858,7 +859,7 @@ def test_states_come_from_the_store(store: Store) -> None:
     assert {run.key for _, run in plan.to_do()} == {failed, running, missing}
     counts = plan.counts()
     assert (counts["runs"], counts["stored"], counts["failed"], counts["running"]) == (4, 1, 1, 1)
-    assert counts["to_do"] == 1
+    assert (counts["missing"], counts["to_do"]) == (1, len(plan.to_do()))
 
 
 def test_refreshed(store: Store) -> None:

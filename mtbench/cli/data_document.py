@@ -1,9 +1,10 @@
-"""Records of the data's status, as they are printed."""
+"""The document of the data's status, and what of it a matrix reads."""
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
 from itertools import groupby
 from pathlib import Path
+from typing import Any
 
 from mtbench.components.entries import build_parameters, build_task, build_tokenizer
 from mtbench.components.registry import Registry
@@ -16,6 +17,8 @@ from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.protocols import BadRow, Task, Tokenizer
+from mtbench.rendering.document import Document, Table
+from mtbench.rendering.numbers import MISSING, number, percent
 from mtbench.study.resolution import Resolved, Resolver, TaskEntry
 
 Record = dict[str, str]
@@ -117,32 +120,6 @@ def _tokenisations(
     return {task: list(ways.values()) for task, ways in found.items()}, failed
 
 
-def split_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return a record a split; those that cannot be read for one reason share one."""
-    records = []
-    for _, same in groupby(statuses, key=lambda status: (status.task, status.problem or status)):
-        status, *others = same
-        records.append(
-            {
-                "task": status.task,
-                "split": ", ".join(each.split for each in (status, *others)),
-                "rows": _or_dash(status.rows),
-                "published": "-" if others else _or_dash(status.published),
-                "difference": "-" if status.difference is None else f"{status.difference:+d}",
-                "labels": _balance(status.balance),
-                "left out": "-" if status.problem else str(len(status.bad_rows)),
-                "in train": _or_dash(status.shared),
-                "fingerprint": _or_dash(status.short_fingerprint),
-                "layout": _or_dash(status.layout),
-                "not readable": status.problem or "",
-            }
-        )
-    if not any(record["not readable"] for record in records):
-        for record in records:
-            del record["not readable"]
-    return records
-
-
 def errors(statuses: Sequence[SplitStatus], *, needed: bool) -> list[str]:
     """Return a line for each reason why splits of a task are needed and cannot be read.
 
@@ -161,52 +138,106 @@ def errors(statuses: Sequence[SplitStatus], *, needed: bool) -> list[str]:
     return [f"{task}, {', '.join(names)}: {problem}" for problem, names in splits.items()]
 
 
-def token_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return a record a split and tokenizer: how many examples it cuts, and finds nothing in."""
-    return [
-        {
-            "task": status.task,
-            "split": status.split,
-            "encoder": tokens.encoder,
-            "pair": tokens.pair or "-",
-            "cut": str(tokens.cut),
-            "empty": str(tokens.empty),
-        }
-        for status in statuses
-        for tokens in status.tokens
-        if tokens.problem is None
-    ]
+def document(data: MatrixData, folder: Path | None, statuses: Sequence[SplitStatus]) -> Document:
+    """Return what the data hold as a document; programs get a record a split.
 
-
-def untokenised_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return a record a split that a tokenizer cannot tokenise, with the reason."""
-    return [
-        {
-            "encoder": tokens.encoder,
-            "reason": f"{status.task}, {status.split}: {tokens.problem}",
-        }
+    Args:
+        data: what was looked at.
+        folder: of the data; None where none was named.
+        statuses: of the splits of its tasks.
+    """
+    rows = list(_split_rows(statuses))
+    if not any(row["not readable"] for row in rows):
+        for row in rows:
+            del row["not readable"]
+    untokenised = [
+        {"encoder": tokens.encoder, "reason": f"{status.task}, {status.split}: {tokens.problem}"}
         for status in statuses
         for tokens in status.tokens
         if tokens.problem is not None
     ]
+    altered_files = [
+        {"data set": source.name, "file": target}
+        for source in SOURCES
+        for target in (altered(source, folder) if folder else ())
+    ]
+    left_out = [(status, status.bad_rows) for status in statuses]
+    doubtful = [(status, status.doubtful_rows) for status in statuses]
+    return Document(
+        "",
+        [
+            Table("", rows, ("split", "labels", "fingerprint", "layout", "not readable")),
+            Table("tokens", list(_token_rows(statuses)), ("split", "encoder", "pair")),
+            Table("not tokenised", [*data.without_tokenizer, *untokenised], ["reason"]),
+            Table("rows left out", _listed(left_out), ("split", "file", "reason")),
+            Table("rows in doubt", _listed(doubtful), ("split", "file", "reason")),
+            Table("not as published", altered_files, ["file"]),
+        ],
+        lambda: [_record(status) for status in statuses],
+        lambda: {
+            "splits": [asdict(status) for status in statuses],
+            "without_tokenizer": list(data.without_tokenizer),
+            "not_as_published": altered_files,
+        },
+    )
 
 
-def bad_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return the first broken rows of each split, with file, line and reason."""
-    return _row_records((status, status.bad_rows) for status in statuses)
+def _split_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:
+    """Yield a row a split; those that cannot be read for one reason share one."""
+    for _, same in groupby(statuses, key=lambda status: (status.task, status.problem or status)):
+        status, *others = same
+        yield {
+            "task": status.task,
+            "split": ", ".join(each.split for each in (status, *others)),
+            "rows": number(status.rows, 0),
+            "published": MISSING if others else number(status.published, 0),
+            "difference": number(status.difference, 0, sign="+"),
+            "labels": _balance(status.balance),
+            "left out": MISSING if status.problem else number(len(status.bad_rows), 0),
+            "in train": number(status.shared, 0),
+            "fingerprint": status.short_fingerprint or MISSING,
+            "layout": status.layout or MISSING,
+            "not readable": status.problem or "",
+        }
 
 
-def doubtful_row_records(statuses: Iterable[SplitStatus]) -> list[Record]:
-    """Return the first rows of each split that were kept and are in doubt, as broken ones."""
-    return _row_records((status, status.doubtful_rows) for status in statuses)
+def _record(status: SplitStatus) -> dict[str, Any]:
+    return {
+        "task": status.task,
+        "split": status.split,
+        "rows": status.rows,
+        "published": status.published,
+        "left_out": len(status.bad_rows),
+        "in_doubt": len(status.doubtful_rows),
+        "in_train": status.shared,
+        "fingerprint": status.fingerprint,
+        "layout": status.layout,
+        "problem": status.problem or "",
+    }
 
 
-def _row_records(splits: Iterable[tuple[SplitStatus, Sequence[BadRow]]]) -> list[Record]:
+def _token_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:
+    """Yield a row a split and tokenizer: how many examples it cuts, and finds nothing in."""
+    for status in statuses:
+        for tokens in status.tokens:
+            if tokens.problem is None:
+                yield {
+                    "task": status.task,
+                    "split": status.split,
+                    "encoder": tokens.encoder,
+                    "pair": tokens.pair or MISSING,
+                    "cut": number(tokens.cut, 0),
+                    "empty": number(tokens.empty, 0),
+                }
+
+
+def _listed(splits: Iterable[tuple[SplitStatus, Sequence[BadRow]]]) -> list[Record]:
+    """Return the first rows of each split, with file, line and reason."""
     return [
         {
             "task": status.task,
             "split": status.split,
-            "file": row.file,
+            "file": str(row.file),
             "line": str(row.line),
             "reason": row.reason,
         }
@@ -215,26 +246,11 @@ def _row_records(splits: Iterable[tuple[SplitStatus, Sequence[BadRow]]]) -> list
     ]
 
 
-def altered_records(folder: Path | None) -> list[Record]:
-    """Return a record a file of a public data set that is not as it was published."""
-    if folder is None:
-        return []
-    return [
-        {"data set": source.name, "file": target}
-        for source in SOURCES
-        for target in altered(source, folder)
-    ]
-
-
-def _or_dash(value: object) -> str:
-    return "-" if value is None else str(value)
-
-
 def _balance(balance: ClassBalance | ScoreBalance | None) -> str:
     if balance is None:
-        return "-"
+        return MISSING
     if isinstance(balance, ClassBalance):
-        return " ".join(f"{name}:{share:.1%}" for name, share in balance.shares.items())
-    lower, median, upper = balance.quartiles
-    quartiles = f"{lower:.1f} {median:.1f} {upper:.1f}"
-    return f"mean {balance.mean:.2f}, sd {balance.sd:.2f}, quartiles {quartiles}"
+        return " ".join(f"{name}:{percent(share, 1)}" for name, share in balance.shares.items())
+    quartiles = " ".join(number(quartile, 1) for quartile in balance.quartiles)
+    mean, sd = number(balance.mean, 2), number(balance.sd, 2)
+    return f"mean {mean}, sd {sd}, quartiles {quartiles}"

@@ -1,20 +1,16 @@
-"""The overview: stored runs as plain records for people and programs."""
+"""The documents of stored runs: many as a table, one in full, and scores."""
 
 import json
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
-from mtbench.board.standings import DIGITS
 from mtbench.matrix.filtering import fits_none, name_filter
-from mtbench.rendering import markdown, spreadsheet
-from mtbench.rendering import text as plain
-from mtbench.rendering.escaping import json_text
-from mtbench.rendering.latex import tabular
-from mtbench.store import RunFolder, State
+from mtbench.rendering.document import Document, Lines, Styled, Table
+from mtbench.rendering.numbers import MISSING, UNDEFINED, number
+from mtbench.store import Record, RunFolder, State
 from mtbench.store.held_out import told_of_run
 
-Record = dict[str, str]
 Scores = Mapping[str, Mapping[str, float | None]]
 Asked = Mapping[str, Any]
 
@@ -65,37 +61,50 @@ def runs(
     return sorted(records, key=lambda r: (r["matrix"] or "", r["cell"] or "", r["seed"] or 0))
 
 
-def _shown(records: Sequence[Mapping[str, Any]]) -> list[Record]:
-    """Return records of runs for people: keys as short as they are given, and times, in UTC."""
-    return [
-        {name: "-" if value is None else str(value) for name, value in record.items()}
-        | {
-            "run": record["run"][:12],
-            "overall": number(record["overall"]) if record["state"] == "done" else "-",
-            "ended": str(record["ended"] or "-")[:19].replace("T", " "),
-        }
-        for record in records
-    ]
+def runs_document(records: Sequence[Mapping[str, Any]], none: str) -> Document:
+    """Return records of runs as a document; programs get them as they are.
+
+    Args:
+        none: what is said where there is no run.
+    """
+    rows = [_row(record) for record in records]
+    words = () if not rows else rows[0].keys() - {"seed", "overall"}
+    return Document(
+        "", [Table("", rows, words), Lines("", [] if rows else [none])], lambda: records
+    )
 
 
-STATUS_FORMATS: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
-    "rich": lambda records: plain.table(_shown(records)),
-    "markdown": lambda records: markdown.table(_shown(records)),
-    "latex": lambda records: tabular(_shown(records)),
-    "csv": spreadsheet.as_csv,
-    "json": json_text,
-}
+def _row(record: Mapping[str, Any]) -> dict[str, str | Styled]:
+    """Return a record of a run for people: its key as short as keys are given, times in UTC."""
+    fails = record["state"] in ("failed", "damaged")
+    missing = UNDEFINED if record["state"] == "done" else MISSING
+    return {
+        **{name: MISSING if value is None else str(value) for name, value in record.items()},
+        "run": record["run"][:12],
+        "state": Styled(record["state"], "failed" if fails else ""),
+        "overall": number(record["overall"], missing=missing),
+        "ended": str(record["ended"] or MISSING)[:19].replace("T", " "),
+    }
 
 
-def run_details(folder: RunFolder, planned: Asked | None = None) -> tuple[Record, list[Record]]:
-    """Return what is known of a run as lines, and its scores as a table.
+def run_document(folder: RunFolder, planned: Asked | None = None) -> Document:
+    """Return what is known of a run as a document; programs get a record of it, as of many.
 
     Args:
         planned: what a plan asks of it, if it is in one.
     """
     record = folder.record()
+    lines = [f"{name}: {text}" for name, text in _details(folder, record, planned).items()]
+    parts: list[Lines | Table] = [Lines("", lines)]
+    result = record.result
+    if result is not None and result["status"] == "done":
+        parts.append(scores_table("scores", result["scores"], {"dev": result["overall"]}))
+    return Document("", parts, lambda: runs([(folder, planned)]))
+
+
+def _details(folder: RunFolder, record: Record, planned: Asked | None) -> dict[str, str]:
     request, result = record.request, record.result
-    lines: Record = {"run": folder.key, "state": record.state}
+    lines: dict[str, str] = {"run": folder.key, "state": record.state}
     if record.damage:
         lines["damage"] = record.damage
     if (asked := planned or request) is not None:
@@ -107,16 +116,13 @@ def run_details(folder: RunFolder, planned: Asked | None = None) -> tuple[Record
         lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
         lines["versions"] = _plain(request["versions"])
     if result is None:
-        lines["last event"] = json.dumps(folder.last_event())
-        return lines, []
+        return lines | {"last event": json.dumps(folder.last_event())}
     if result["status"] == "failed":
-        lines["error"] = result["error"]
-        return lines, []
+        return lines | {"error": result["error"]}
     lines |= {f"cost, {part}": _plain(value) for part, value in result["cost"].items()}
     lines["untrained"] = ", ".join(result["untrained"]) or "none"
     lines["test labels"] = told_of_run(folder.store.test_uses([folder.key]))
-    scores = result["scores"]
-    return lines, metric_records(scores, {"dev": result["overall"]})
+    return lines
 
 
 def _plain(value: Any) -> str:
@@ -128,42 +134,41 @@ def _plain(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
-def metric_records(
-    splits: Mapping[str, Scores], overalls: Mapping[str, float | None]
-) -> list[Record]:
-    """Return a record a task and metric, one column a split, and one for the overall."""
-    first = next(iter(splits.values()))
-    records = [
-        {
-            "task": task,
-            "metric": metric,
-            **{split: number(scores[task][metric]) for split, scores in splits.items()},
-        }
-        for task, metrics in first.items()
+def scores_table(
+    title: str, splits: Mapping[str, Scores], overalls: Mapping[str, float | None]
+) -> Table:
+    """Return a table with a row a task and metric, one column a split, and one of the overall."""
+    scores = {
+        (task, metric): {split: splits[split][task][metric] for split in splits}
+        for task, metrics in next(iter(splits.values())).items()
         for metric in metrics
+    }
+    rows = [
+        {"task": task, "metric": metric}
+        | {split: number(value, missing=UNDEFINED) for split, value in values.items()}
+        for (task, metric), values in scores.items()
     ]
-    overall = {split: number(overalls[split]) if split in overalls else "" for split in splits}
-    return [*records, {"task": "overall", "metric": "", **overall}]
+    overall = {
+        split: number(overalls[split], missing=UNDEFINED) if split in overalls else ""
+        for split in splits
+    }
+    return Table(title, [*rows, {"task": "overall", "metric": "", **overall}], words=["metric"])
 
 
-def mean_records(split: str, found: Sequence[tuple[Scores, float | None]]) -> list[Record]:
-    """Return what ``metric_records`` does of the mean over seeds, given scores and overall each.
+def mean_table(split: str, evaluated: Sequence[tuple[Scores, float | None]]) -> Table:
+    """Return what ``scores_table`` does of the mean over seeds, given scores and overall of each.
 
     What is undefined for one seed is so for the mean.
     """
-    tasks, _ = found[0]
+    tasks, _ = evaluated[0]
     scores = {
-        task: {metric: _mean([each[task][metric] for each, _ in found]) for metric in metrics}
+        task: {metric: _mean([each[task][metric] for each, _ in evaluated]) for metric in metrics}
         for task, metrics in tasks.items()
     }
-    return metric_records({split: scores}, {split: _mean([overall for _, overall in found])})
+    overall = _mean([overall for _, overall in evaluated])
+    return scores_table(f"mean over {len(evaluated)} seeds", {split: scores}, {split: overall})
 
 
 def _mean(values: Sequence[float | None]) -> float | None:
-    known = [value for value in values if value is not None]
-    return fmean(known) if len(known) == len(values) else None
-
-
-def number(value: float | None) -> str:
-    """Write a score; None is undefined."""
-    return "undefined" if value is None else f"{value:.{DIGITS}f}"
+    defined = [value for value in values if value is not None]
+    return fmean(defined) if len(defined) == len(values) else None

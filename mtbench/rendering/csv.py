@@ -1,31 +1,27 @@
-"""Spreadsheet: records as CSV that one can be opened with."""
+"""CSV: a document's records, as a spreadsheet opens them."""
 
 import csv
 import io
 import re
-from collections.abc import Mapping, Sequence
-from typing import Any
 
+from mtbench.rendering.document import Document
 from mtbench.rendering.escaping import visible
 
 FORMULA = re.compile(r"[\t\r\n]|\s*[-=+@\uff0d\uff1d\uff0b\uff20]")
 """How a text begins that a spreadsheet may run; some take the wide signs of East Asia too."""
 
 
-def as_csv(records: Sequence[Mapping[str, Any]]) -> str:
+def render(document: Document) -> str:
     """Return one row a record; None is an empty cell, numbers keep all digits.
 
     A text, also one of the heading, has its control characters escaped (``escaping.visible``),
-    and an apostrophe before it where a spreadsheet would run it as a formula.
-
-    Args:
-        records: with the same keys, which are the heading; without any, the text is empty.
+    and an apostrophe before it where a spreadsheet would run it as a formula. Without records the
+    text is empty.
     """
-    if not records:
-        return ""
+    records = document.records()
     text = io.StringIO()
     writer = csv.writer(text, lineterminator="\n")
-    for row in [list(records[0]), *(list(record.values()) for record in records)]:
+    for row in [*records[:1], *(record.values() for record in records)]:
         writer.writerow([_cell(value) if isinstance(value, str) else value for value in row])
     return text.getvalue().rstrip("\n")
 

@@ -1,109 +1,35 @@
-"""Renderings of a leaderboard: for a terminal, in Markdown, LaTeX, CSV and JSON."""
+"""Records of a leaderboard: its numbers for programs, all digits kept."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from typing import Any
 
 from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
-from mtbench.board.tables import tables
-from mtbench.board.terminal import draw
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
-from mtbench.rendering import markdown, spreadsheet
-from mtbench.rendering.escaping import json_text
-from mtbench.rendering.html import section
-from mtbench.rendering.latex import tabular
 
 
-def as_json(board: Leaderboard) -> str:
-    """Return the leaderboard as a JSON object, all digits kept.
+def board_value(board: Leaderboard) -> dict[str, Any]:
+    """Return the leaderboard as JSON values.
 
     Its keys are ``matrix``, ``metrics``, ``cells``, ``effects``, ``detectable``, ``plan``,
     ``notes`` and ``remarks``.
     """
-    value = {
+    return {
         "matrix": board.title,
         "metrics": dict(board.metrics),
         "cells": [_cell(row, board) for row in board.rows],
-        "effects": flat_effects(board),
+        "effects": [_flat_effect(effect) for effect in board.effects],
         "detectable": board.detectable,
         "plan": dict(board.counts),
         "notes": list(board.notes),
         "remarks": list(board.remarks),
     }
-    return json_text(value, allow_nan=False)
 
 
-def as_csv(board: Leaderboard) -> str:
-    """Return the leaderboard as CSV: one row a cell, one column a number, all digits kept.
-
-    The effects of a grid's axes are not in it: they are no property of a cell.
-    """
-    return spreadsheet.as_csv(flat_records(board))
-
-
-def as_markdown(board: Leaderboard) -> str:
-    """Return the leaderboard as Markdown tables, with notes and remarks below."""
-    parts = [f"### {markdown.span(board.title)}"]
-    for table in tables(board):
-        parts += [f"#### {markdown.span(table.title)}"] if table.title else []
-        parts.append(markdown.table(table.records, alignment=table.alignment))
-        parts += [markdown.items(table.notes)] if table.notes else []
-    if board.remarks:
-        parts += ["#### Remarks", markdown.items(board.remarks)]
-    return "\n\n".join(parts)
-
-
-def as_latex(board: Leaderboard) -> str:
-    """Return the leaderboard as LaTeX tables, with titles, notes and remarks in comments."""
-    shown = tables(board)
-    return "\n\n".join(
-        tabular(
-            table.records,
-            alignment=table.alignment,
-            above=[table.title or board.title],
-            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
-        )
-        for table in shown
-    )
-
-
-def as_html(board: Leaderboard) -> str:
-    """Return the leaderboard as HTML tables for a notebook, with notes and remarks below."""
-    shown = tables(board)
-    sections = [
-        section(
-            table.records,
-            alignment=table.alignment,
-            above=[table.title or board.title],
-            below=[*table.notes, *(board.remarks if table is shown[-1] else ())],
-        )
-        for table in shown
-    ]
-    return f"<div>{''.join(sections)}</div>"
-
-
-def as_terminal(board: Leaderboard) -> str:
-    """Return the leaderboard as tables for a terminal, coloured where it is one."""
-    return draw(board.title, tables(board), board.remarks)
-
-
-FORMATS: Mapping[str, Callable[[Leaderboard], str]] = {
-    "rich": as_terminal,
-    "markdown": as_markdown,
-    "latex": as_latex,
-    "csv": as_csv,
-    "json": as_json,
-}
-
-
-# --- numbers ----------------------------------------------------------------------------------
-
-
-def flat_records(board: Leaderboard) -> list[dict[str, Any]]:
+def row_records(board: Leaderboard) -> list[dict[str, Any]]:
     """Return one record a cell with the same keys in all, a number each, None where missing.
 
     Keys are ``cell``, ``status`` and ``reason``; of every task and of ``overall`` the mean under
@@ -112,14 +38,10 @@ def flat_records(board: Leaderboard) -> list[dict[str, Any]]:
     ``_trained_on`` (examples), and ``overall_all_tasks``, whether it is over every task of the
     table; ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
     ``difference``, ``difference_low``, ``_high`` and ``_p``; ``delta_m`` with ``_low`` and
-    ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``.
+    ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``. The effects of
+    a grid's axes are not in it: they are no property of a cell.
     """
     return [_flat(row, board) for row in board.rows]
-
-
-def flat_effects(board: Leaderboard) -> list[dict[str, Any]]:
-    """Return one record a level of an axis; see ``effects.Effect``."""
-    return [_flat_effect(effect) for effect in board.effects]
 
 
 def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:

@@ -1,26 +1,13 @@
-import csv
-import io
-import json
-from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
-import pytest
-
 from mtbench.matrix.designs import Stage
+from mtbench.rendering import render
+from mtbench.rendering.document import Document
 from mtbench.store import State
 from mtbench.study.durations import Estimate, Kin
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
-from mtbench.study.plan_rendering import (
-    CELLS_LISTED,
-    PLAN_FORMATS,
-    as_csv,
-    as_html,
-    as_json,
-    as_latex,
-    as_markdown,
-    as_text,
-)
+from mtbench.study.plan_document import CELLS_LISTED, document
 from mtbench.study.relatives import Moved
 
 
@@ -67,29 +54,14 @@ RECORDS = [
 ]
 
 
-def test_latex_has_the_text_in_comments() -> None:
-    heading, duration, _, *_, reason = as_text(PLAN, ESTIMATE).splitlines()
-
-    assert as_latex(PLAN, ESTIMATE).splitlines() == [
-        f"% {heading}",
-        f"% {duration}",
-        r"\begin{tabular}{ll}",
-        r"\toprule",
-        r" cell   & runs                 \\",
-        r"\midrule",
-        r" one, é & 2 done, 1 failed     \\",
-        r" two    & rejected             \\",
-        r" three  & 2 missing, 1 running \\",
-        r" four   & rejected             \\",
-        r"\bottomrule",
-        r"\end{tabular}",
-        f"% {reason}",
-    ]
+def value_of(made: Document) -> Any:
+    assert made.value is not None
+    return made.value()
 
 
-def test_text() -> None:
-    assert as_text(PLAN, ESTIMATE) == (
-        "a study: 4 cells, 6 runs (3 seeds): 2 stored, 2 to do, 1 running, 1 failed; "
+def test_people_are_told_counts_duration_cells_and_reasons() -> None:
+    assert render(document(PLAN, ESTIMATE)) == (
+        "a study: 4 cells, 6 runs (3 seeds): 2 stored, 4 to do (1 running, 1 failed); "
         "2 cells rejected\n"
         "about 2 min for 2 of 3 runs, two at a time "
         "(1 by its nearest stored relative: two, é); "
@@ -105,33 +77,29 @@ def test_text() -> None:
     )
 
 
-def test_markdown_is_the_text_with_a_table_of_markdown() -> None:
-    text, markdown = as_text(PLAN, ESTIMATE).splitlines(), as_markdown(PLAN, ESTIMATE).splitlines()
-
-    assert (markdown[:3], markdown[-1]) == (text[:3], text[-1])
-    assert markdown[5].split("|")[1:3] == [" one, é ", " 2 done, 1 failed     "]
+def test_to_do_is_one_number_for_people_programs_and_code() -> None:
+    assert value_of(document(PLAN, NOTHING))["plan"]["to_do"] == len(PLAN.to_do()) == 4
 
 
 def test_a_broken_cell_is_told_from_a_rejected_one() -> None:
     fault = "head 'b' of c: rejects raised KeyError: 'd' (c.py:1)"
     plan = Plan("a study", [0], [replace(cell("one"), fault=fault), *PLAN.cells[1:2]])
 
-    heading, *_, first, second = as_text(plan, NOTHING).splitlines()
-    records = json.loads(as_json(plan, NOTHING))["runs"]
+    made = document(plan, NOTHING)
+    heading, *_, first, second = render(made).splitlines()
 
     assert heading.startswith("a study: 2 cells, 0 runs (1 seed): ")
     assert heading.endswith("; 1 cell rejected, 1 broken")
     assert (first, second) == (f"broken: 1 x {fault}", "rejected: 1 x heads.a (b): c, d")
-    assert [(r["state"], r["reason"]) for r in records] == [
+    assert [(r["state"], r["reason"]) for r in made.records()] == [
         ("broken", fault),
         ("rejected", "heads.a (b): c, d"),
     ]
-    first_row, _ = csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))
-    assert first_row["state"] == "broken"
 
 
-def test_json() -> None:
-    value = json.loads(as_json(PLAN, ESTIMATE))
+def test_programs_get_every_run_with_its_state() -> None:
+    made = document(PLAN, ESTIMATE)
+    value = value_of(made)
 
     assert list(value) == ["matrix", "design", "plan", "stages", "to_come", "remarks", "runs"]
     assert (value["design"], value["stages"], value["remarks"]) == ("grid", [], [])
@@ -147,7 +115,7 @@ def test_json() -> None:
     assert (value["matrix"], value["plan"]) == ("a study", PLAN.counts() | {"estimate": estimate})
     assert list(value["runs"][0]) == ["cell", "seed", "run", "state", "reason"]
     assert [tuple(record.values()) for record in value["runs"]] == RECORDS
-    assert "é" in as_json(PLAN, ESTIMATE)
+    assert made.records() == value["runs"]
 
 
 def test_a_search_says_where_it_stands() -> None:
@@ -156,8 +124,8 @@ def test_a_search_says_where_it_stands() -> None:
         PLAN, design="staged", stages=[stage], to_come=2, remarks=["stage 1", "2 to come"]
     )
 
-    value = json.loads(as_json(plan, NOTHING))
-    lines = as_text(plan, ESTIMATE).splitlines()
+    value = value_of(document(plan, NOTHING))
+    lines = render(document(plan, ESTIMATE)).splitlines()
 
     assert (value["design"], value["to_come"]) == ("staged", 2)
     assert value["stages"] == [
@@ -166,48 +134,22 @@ def test_a_search_says_where_it_stands() -> None:
     assert value["remarks"] == lines[2:4] == ["stage 1", "2 to come"]
 
 
-def test_csv_holds_what_json_holds() -> None:
-    heading, *rows = csv.reader(io.StringIO(as_csv(PLAN, ESTIMATE)))
-
-    assert heading == ["cell", "seed", "run", "state", "reason"]
-    assert [tuple(row) for row in rows] == [
-        tuple("" if value is None else str(value) for value in record) for record in RECORDS
-    ]
-
-
 def test_a_plan_with_nothing_to_do_has_no_line_about_its_duration() -> None:
-    with_it, without = as_text(PLAN, ESTIMATE).splitlines(), as_text(PLAN, NOTHING).splitlines()
+    with_it, without = (render(document(PLAN, e)).splitlines() for e in (ESTIMATE, NOTHING))
 
     assert without == [with_it[0], *with_it[2:]]
-
-
-@pytest.mark.parametrize("form", PLAN_FORMATS)
-def test_a_rendering_ends_without_a_blank_line(form: str) -> None:
-    assert PLAN_FORMATS[form](PLAN, ESTIMATE) == PLAN_FORMATS[form](PLAN, ESTIMATE).rstrip()
 
 
 def test_people_see_the_first_cells_of_many_and_programs_all() -> None:
     many = Plan("many", [0], [cell(f"cell {i}", "missing") for i in range(CELLS_LISTED + 2)])
 
-    shown: dict[str, Any] = {form: render(many, NOTHING) for form, render in PLAN_FORMATS.items()}
+    made = document(many, NOTHING)
 
-    for form in ("rich", "markdown"):
-        assert f"cell {CELLS_LISTED - 1} " in shown[form]
-        assert f"cell {CELLS_LISTED} " not in shown[form]
-        assert shown[form].endswith("... and 2 more (--format csv lists all)")
-    assert f"cell {CELLS_LISTED + 1}" in shown["csv"]
-    assert f"cell {CELLS_LISTED + 1}" in shown["json"]
-
-
-@pytest.mark.parametrize("form", [*PLAN_FORMATS, "html"])
-def test_a_name_is_a_name_in_every_form(
-    form: str, trap: str, is_harmless: Callable[[str, str], bool]
-) -> None:
-    cells = [cell(trap, "done"), cell(f"{trap}2", rejection=trap)]
-    plan = replace(PLAN, title=trap, cells=cells, remarks=[trap])
-    forms = {**PLAN_FORMATS, "html": as_html}
-
-    assert is_harmless(form, forms[form](plan, ESTIMATE))
+    shown = render(made)
+    assert f"cell {CELLS_LISTED - 1} " in shown
+    assert f"cell {CELLS_LISTED} " not in shown
+    assert shown.endswith("... and 2 more (--format csv lists all)")
+    assert made.records()[-1]["cell"] == f"cell {CELLS_LISTED + 1}"
 
 
 def moved(name: str, seeds: int, *parts: str) -> PlannedCell:
@@ -230,11 +172,9 @@ def test_a_plan_says_why_runs_are_missing_that_were_trained_before() -> None:
         "(c [seed 0]: run 0123456789ab)",
     ]
 
-    assert as_text(plan, NOTHING).splitlines()[-2:] == told
-    assert as_latex(plan, NOTHING).splitlines()[-2:] == [f"% {line}" for line in told]
-    reasons = [run["reason"] for run in json.loads(as_json(plan, NOTHING))["runs"]]
-    assert reasons == [row["reason"] for row in csv.DictReader(io.StringIO(as_csv(plan, NOTHING)))]
-    assert reasons == [
+    made = document(plan, NOTHING)
+    assert render(made).splitlines()[-2:] == told
+    assert [record["reason"] for record in made.records()] == [
         *["run 0123456789ab of that name differs in source of combiner"] * 3,
         "run 0123456789ab of that name differs in data.sst",
         "",

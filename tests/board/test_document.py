@@ -5,10 +5,13 @@ from typing import Any
 import pytest
 
 from mtbench.board.costs import Cost
+from mtbench.board.document import document
+from mtbench.board.effects import Effect
 from mtbench.board.references import Difference
 from mtbench.board.standings import Leaderboard, Row, Score
-from mtbench.board.tables import number, tables
 from mtbench.evidence.statistics import Interval
+from mtbench.rendering import render
+from mtbench.rendering.document import Lines, Styled, Table
 
 
 def interval(estimate: float = 0.5, error: float = 0.01, seeds: int = 2) -> Interval:
@@ -23,19 +26,31 @@ def board(*rows: Row, metrics: Mapping[str, str] | None = None, **given: Any) ->
     return Leaderboard("t", metrics or {"a": "accuracy"}, rows, {}, [], **given)
 
 
-def scores(*rows: Row) -> Sequence[Mapping[str, str]]:
+def tables(made: Leaderboard) -> list[Table]:
+    """Return the tables that are not empty, what stands out in them as its text."""
+    return [
+        replace(part, records=[{k: str(v) for k, v in record.items()} for record in part.records])
+        for part in document(made).shown
+        if isinstance(part, Table)
+    ]
+
+
+def notes(made: Leaderboard) -> Sequence[object]:
+    """Return the lines below the scores."""
+    return next(part for part in document(made).shown if isinstance(part, Lines)).lines
+
+
+def scores(*rows: Row) -> Sequence[Mapping[str, object]]:
     """Return the records of the first table."""
     return tables(board(*rows))[0].records
 
 
 def test_a_table_says_no_more_than_there_is() -> None:
-    (table,) = tables(board(ROW, replace(ROW, name="two"), notes=["a note"]))
+    made = board(ROW, replace(ROW, name="two"), notes=["a note"])
 
-    assert (table.title, table.notes, table.alignment) == (
-        "",
-        ["a note"],
-        ["left", "right", "right"],
-    )
+    (table,) = tables(made)
+    assert (table.title, table.alignment) == ("", ["left", "right", "right"])
+    assert notes(made) == ["a note"]
     assert table.records == [
         {"cell": name, "a accuracy ↑": "0.500 ± 0.020", "overall ↑": "0.500 ± 0.020"}
         for name in ("one", "two")
@@ -117,7 +132,7 @@ def test_seeds_and_status_stand_where_rows_differ() -> None:
     assert [[*r.values()][-2:] for r in scores(ROW, partial)] == [["2", "done"], ["1", "partial"]]
     assert [[*r][3:] for r in scores(ROW, missing)] == [["status"]] * 2
     assert [[*r.values()][-1] for r in scores(ROW, failed)] == ["done", "failed"]
-    assert tables(board(ROW, failed))[0].notes == ["failed: one: nan"]
+    assert notes(board(ROW, failed)) == ["failed: one: nan"]
 
 
 def test_on_a_gpu_its_memory_counts() -> None:
@@ -152,8 +167,71 @@ def test_published_scores_have_a_table_where_there_are_any() -> None:
     ]
 
 
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "-"), (0.12345, "0.123"), (-0.0004, "0.000"), (-1, "-1.000")]
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert number(value) == text
+def test_what_failed_and_what_was_not_trained_stand_out() -> None:
+    untrained = replace(SCORE, untrained=True)
+    (table, *_) = document(board(replace(ROW, status="failed", scores={"a": untrained}))).shown
+
+    assert isinstance(table, Table)
+    assert [table.records[0][name] for name in ("status", "a accuracy ↑")] == [
+        Styled("failed", "failed"),
+        Styled("0.500 ± 0.020†", "faint"),
+    ]
+
+
+def test_the_markdown_of_a_study_is_pinned() -> None:
+    """As it stands in the READMEs of studies."""
+    cost = Cost(1068.0, {"a": 8544.0}, 0.75, 658.2, None)
+    first = replace(ROW, name="plain", ranks=(2, 2), cost=cost, overall=replace(SCORE, paper=0.25))
+    apart = Difference("plain", interval(0.1375), 0.0001)
+    second = replace(ROW, name="a | pipe", ranks=(1, 1), difference=apart)
+    made = board(
+        first,
+        second,
+        notes=["±: half of the 95% interval"],
+        effects=[
+            Effect("combiner", "sum", 0.25, None, None, 1, 2),
+            Effect("combiner", "pcgrad", 0.375, interval(0.125), 0.0002, 1, 2),
+        ],
+    )
+
+    assert render(document(replace(made, remarks=["odd"])), "markdown").splitlines() == [
+        "### t",
+        "",
+        "| cell      |   a accuracy ↑ |     overall ↑ |   rank |      difference |",
+        "|:----------|---------------:|--------------:|-------:|----------------:|",
+        "| plain     |  0.500 ± 0.020 | 0.500 ± 0.020 |      2 |               - |",
+        r"| a \| pipe |  0.500 ± 0.020 | 0.500 ± 0.020 |      1 | +0.138 ± 0.020* |",
+        "",
+        "- ±: half of the 95% interval",
+        "",
+        "#### Cost, and the gap between train and dev",
+        "",
+        "| cell      |   gap |   steps |   a examples |   minutes |   peak MB |",
+        "|:----------|------:|--------:|-------------:|----------:|----------:|",
+        "| plain     |     - |   1,068 |        8,544 |       0.8 |       658 |",
+        r"| a \| pipe |     - |       - |            - |         - |         - |",
+        "",
+        "- gap: primary metric on a sample of train minus that on dev, mean over the tasks; all "
+        "are means over a cell's runs",
+        "",
+        "#### Main effect of combiner on the overall",
+        "",
+        "| level   |   overall ↑ |      difference |      p |   matched cells |",
+        "|:--------|------------:|----------------:|-------:|----------------:|",
+        "| sum     |       0.250 |               - |      - |          1 of 2 |",
+        "| pcgrad  |       0.375 | +0.125 ± 0.020* | < .001 |          1 of 2 |",
+        "",
+        "- difference: to the axis's first level, over the cells that have a partner there "
+        "with the same levels on all other axes (* p < 0.05, Holm over all axes)",
+        "",
+        "#### As published",
+        "",
+        "| cell      |   a accuracy ↑ |   overall ↑ |",
+        "|:----------|---------------:|------------:|",
+        "| plain     |              - |       0.250 |",
+        r"| a \| pipe |              - |           - |",
+        "",
+        "#### Remarks",
+        "",
+        "- odd",
+    ]

@@ -5,16 +5,10 @@ from typing import Any
 
 import pytest
 
-from mtbench.cli.options import FORMATS
-from mtbench.cli.overview import (
-    STATUS_FORMATS,
-    mean_records,
-    metric_records,
-    number,
-    run_details,
-    runs,
-)
+from mtbench.cli.run_documents import mean_table, run_document, runs, runs_document, scores_table
 from mtbench.errors import UsageError
+from mtbench.rendering import render
+from mtbench.rendering.document import Document, Lines
 from mtbench.store import HISTORY, REQUEST, RunFolder, Store, canonical, run_key
 from mtbench.system.files import write_json
 
@@ -73,6 +67,13 @@ def run(store: Store, cell: str = "a cell", seed: int = 0, result: Any = None) -
     return folder
 
 
+def details(made: Document) -> dict[str, str]:
+    """Return the lines about a run, by what they begin with."""
+    lines = made.shown[0]
+    assert isinstance(lines, Lines)
+    return dict(str(line).split(": ", 1) for line in lines.lines)
+
+
 def all_of(store: Store) -> list[tuple[RunFolder, None]]:
     return [(store.run(name), None) for name in store.keys()]  # noqa: SIM118 - no dict
 
@@ -99,13 +100,13 @@ def test_runs_stand_by_cell_and_seed(store: Store) -> None:
         [key("a", 10), "a study", "a", 10, "cpu", "done", None, ENDED, ""],
         [key("b", 0), "a study", "b", 0, "cpu", "done", 0.123456, ENDED, ""],
     ]
-    assert json.loads(STATUS_FORMATS["json"](records)) == records
+    assert json.loads(render(runs_document(records, "none"), "json")) == records
 
 
 def test_runs_are_shown_to_the_second_and_three_digits(store: Store) -> None:
     four(store)
 
-    _, _, *lines = STATUS_FORMATS["rich"](runs(all_of(store))).splitlines()
+    _, _, *lines = render(runs_document(runs(all_of(store)), "none")).splitlines()
 
     assert [re.split(r" {2,}", line.strip())[3:] for line in lines] == [
         ["0", "cpu", "missing", "-", "-"],
@@ -113,14 +114,6 @@ def test_runs_are_shown_to_the_second_and_three_digits(store: Store) -> None:
         ["10", "cpu", "done", "undefined", "2026-01-02 03:04:05"],
         ["0", "cpu", "done", "0.123", "2026-01-02 03:04:05"],
     ]
-
-
-def test_there_is_a_rendering_for_every_format(store: Store) -> None:
-    four(store)
-    records = runs(all_of(store))
-
-    assert tuple(STATUS_FORMATS) == FORMATS
-    assert all("NonFiniteLoss" in show(records) for show in STATUS_FORMATS.values())
 
 
 def test_runs_are_chosen_by_cell_and_state(store: Store) -> None:
@@ -148,7 +141,7 @@ def test_what_a_plan_calls_a_run_counts(store: Store) -> None:
         ("m", "new name", 0, "done"),
         ("m", "new name", 1, "missing"),
     ]
-    assert run_details(to_come, planned)[0]["cell"] == "new name [seed 0]"
+    assert details(run_document(to_come, planned))["cell"] == "new name [seed 0]"
 
 
 def test_what_nobody_can_read_is_listed_too(store: Store) -> None:
@@ -162,10 +155,9 @@ def test_what_nobody_can_read_is_listed_too(store: Store) -> None:
     records = runs(all_of(store))
 
     assert [record["state"] for record in records] == ["damaged", "damaged", "damaged", "failed"]
-    shown = json.loads(STATUS_FORMATS["json"](records))
-    assert [record["seed"] for record in shown] == [None, None, 0, 0]
-    for show in STATUS_FORMATS.values():
-        show(records).encode()
+    made = runs_document(records, "none")
+    assert [record["seed"] for record in made.records()] == [None, None, 0, 0]
+    assert render(made).count("damaged") >= 3
 
 
 def test_a_run_under_way_is_running(store: Store) -> None:
@@ -179,12 +171,13 @@ def test_a_folder_without_a_request_is_no_run(store: Store) -> None:
     store.run(key()).path.mkdir(parents=True)
 
     assert runs(all_of(store)) == []
+    assert render(runs_document([], "no runs here")) == "no runs here"
 
 
 def test_details_of_a_run_that_is_done(store: Store) -> None:
-    lines, table = run_details(run(store, seed=7, result=DONE))
+    made = run_document(run(store, seed=7, result=DONE))
 
-    assert lines == {
+    assert details(made) == {
         "run": key(seed=7),
         "state": "done",
         "matrix": "a study",
@@ -201,7 +194,8 @@ def test_details_of_a_run_that_is_done(store: Store) -> None:
         "untrained": "sts",
         "test labels": "never read",
     }
-    assert table == metric_records(SCORES, {"dev": None})
+    assert made.shown[1] == scores_table("scores", SCORES, {"dev": None})
+    assert [record["run"] for record in made.records()] == [key(seed=7)]
 
 
 def test_details_tell_how_often_test_labels_were_read(store: Store) -> None:
@@ -210,13 +204,15 @@ def test_details_tell_how_often_test_labels_were_read(store: Store) -> None:
     for read, time in ((key(), "2026-01-02"), (other, "2026-01-03"), (key(), "2026-01-04")):
         store.log_test_use({"run": read, "time": time, "matrix": "a study"})
 
-    assert run_details(folder)[0]["test labels"] == "read 2 times, last at 2026-01-04"
+    assert details(run_document(folder))["test labels"] == "read 2 times, last at 2026-01-04"
 
 
 def test_details_of_a_run_that_failed(store: Store) -> None:
-    lines, table = run_details(run(store, result=FAILED))
+    made = run_document(run(store, result=FAILED))
 
-    assert (lines["state"], lines["error"], table) == ("failed", "NonFiniteLoss: no", [])
+    told = details(made)
+    assert (told["state"], told["error"]) == ("failed", "NonFiniteLoss: no")
+    assert len(made.shown) == 1
 
 
 def test_details_of_a_run_under_way_tell_its_last_event(store: Store) -> None:
@@ -224,25 +220,16 @@ def test_details_of_a_run_under_way_tell_its_last_event(store: Store) -> None:
     event = {"event": "step", "step": 3, "total": 4}
     (folder.path / HISTORY).write_text(f"{json.dumps({'event': 'phase'})}\n{json.dumps(event)}\n")
 
-    lines, table = run_details(folder)
-
-    assert (json.loads(lines["last event"]), table) == (event, [])
+    assert json.loads(details(run_document(folder))["last event"]) == event
 
 
-def test_records_of_metrics() -> None:
-    assert metric_records(SCORES, {"dev": 0.5}) == [
+def test_a_table_of_scores() -> None:
+    assert scores_table("", SCORES, {"dev": 0.5}).records == [
         {"task": "sst", "metric": "accuracy", "dev": "0.250", "train": "1.000"},
         {"task": "sst", "metric": "macro_f1", "dev": "0.100", "train": "0.988"},
         {"task": "sts", "metric": "pearson", "dev": "undefined", "train": "-0.500"},
         {"task": "overall", "metric": "", "dev": "0.500", "train": ""},
     ]
-
-
-@pytest.mark.parametrize(
-    ("value", "text"), [(None, "undefined"), (0.12345, "0.123"), (-1, "-1.000"), (0.0005, "0.001")]
-)
-def test_numbers(value: float | None, text: str) -> None:
-    assert number(value) == text
 
 
 def test_the_mean_over_seeds_is_undefined_where_a_seed_is() -> None:
@@ -251,7 +238,10 @@ def test_the_mean_over_seeds_is_undefined_where_a_seed_is() -> None:
         {"sst": {"accuracy": 0.5, "macro-f1": 1}},
     ]
 
-    assert mean_records("dev", [(scores[0], 0.25), (scores[1], 0.5)]) == [
+    table = mean_table("dev", [(scores[0], 0.25), (scores[1], 0.5)])
+
+    assert table.title == "mean over 2 seeds"
+    assert table.records == [
         {"task": "sst", "metric": "accuracy", "dev": "0.375"},
         {"task": "sst", "metric": "macro-f1", "dev": "undefined"},
         {"task": "overall", "metric": "", "dev": "0.375"},

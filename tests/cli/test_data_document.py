@@ -1,25 +1,25 @@
+import json
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 
-from mtbench.cli.data_tables import (
+from mtbench.cli.data_document import (
     LISTED,
     MatrixData,
-    bad_row_records,
     default_tasks,
-    doubtful_row_records,
+    document,
     errors,
     of_matrix,
-    split_records,
-    token_records,
-    untokenised_records,
 )
 from mtbench.components.registry import Registry
 from mtbench.data.status import ClassBalance, ScoreBalance, SplitStatus, TokenStatus, status
 from mtbench.errors import PluginError, UsageError
 from mtbench.protocols import SPLITS, BadRow, Submission
+from mtbench.rendering import render
+from mtbench.rendering.document import Table
 
 Install = Callable[..., Path]
 
@@ -51,13 +51,23 @@ MISSING = [
 ]
 
 
-def test_split_records() -> None:
-    assert split_records([TRAIN, DEV, UNKNOWN]) == [
+def tables(*statuses: SplitStatus) -> dict[str, Any]:
+    """Return the records of the tables that are not empty, by title."""
+    made = document(MatrixData({}, None), None, statuses)
+    return {part.title: part.records for part in made.shown if isinstance(part, Table)}
+
+
+def splits(*statuses: SplitStatus) -> Any:
+    return tables(*statuses)[""]
+
+
+def test_splits() -> None:
+    assert splits(TRAIN, DEV, UNKNOWN) == [
         {
             "task": "sst",
             "split": "train",
-            "rows": "8500",
-            "published": "8544",
+            "rows": "8,500",
+            "published": "8,544",
             "difference": "-44",
             "labels": "bad:25.0% good:75.0%",
             "left out": "1",
@@ -68,8 +78,8 @@ def test_split_records() -> None:
         {
             "task": "sst",
             "split": "dev",
-            "rows": "1101",
-            "published": "1000",
+            "rows": "1,101",
+            "published": "1,000",
             "difference": "+101",
             "labels": "mean 2.35, sd 1.50, quartiles 1.0 2.2 4.0",
             "left out": "0",
@@ -96,8 +106,7 @@ def test_bad_rows_are_listed_up_to_a_number() -> None:
     many = tuple(BadRow("pd.csv", line, "empty") for line in range(LISTED + 5))
     split = SplitStatus(task="pd", split="train", published=None, rows=9, bad_rows=many)
 
-    records = bad_row_records([TRAIN, split])
-
+    records = tables(TRAIN, split)["rows left out"]
     assert records[0] == {
         "task": "sst",
         "split": "train",
@@ -107,14 +116,14 @@ def test_bad_rows_are_listed_up_to_a_number() -> None:
     }
     assert len(records) == 1 + LISTED
     assert records[-1]["line"] == str(LISTED - 1)
-    assert split_records([split])[0]["left out"] == str(LISTED + 5)
+    assert splits(split)[0]["left out"] == str(LISTED + 5)
 
 
 def test_rows_in_doubt_are_listed_up_to_a_number() -> None:
     rows = tuple(BadRow("pd.csv", line, "it may be two") for line in range(LISTED + 5))
     split = SplitStatus(task="pd", split="train", published=None, rows=99, doubtful_rows=rows)
 
-    records = doubtful_row_records([TRAIN, split])
+    records = tables(TRAIN, split)["rows in doubt"]
 
     assert records[0] == {
         "task": "pd",
@@ -130,14 +139,36 @@ def test_a_split_that_cannot_be_read_has_the_reason_beside_it() -> None:
     """Splits of one reason share a line."""
     other = SplitStatus(task="pd", split="test", published=1, problem="no column")
 
-    records = split_records([*MISSING, other, TRAIN])
+    records = splits(*MISSING, other, TRAIN)
 
     shown = ("task", "split", "rows", "published", "left out", "not readable")
     assert [[record[column] for column in shown] for record in records] == [
         ["pd", "train, dev", "-", "-", "-", "no folder"],
         ["pd", "test", "-", "1", "-", "no column"],
-        ["sst", "train", "8500", "8544", "1", ""],
+        ["sst", "train", "8,500", "8,544", "1", ""],
     ]
+
+
+def test_programs_get_every_split_with_all_that_is_known() -> None:
+    made = document(MatrixData({}, None), None, [TRAIN, *MISSING])
+
+    first, second, _ = made.records()
+    assert first == {
+        "task": "sst",
+        "split": "train",
+        "rows": 8500,
+        "published": 8544,
+        "left_out": 1,
+        "in_doubt": 0,
+        "in_train": None,
+        "fingerprint": "0123456789abcdef",
+        "layout": "CS224N",
+        "problem": "",
+    }
+    assert (second["rows"], second["problem"]) == (None, "no folder")
+    value = json.loads(render(made, "json"))
+    assert value["splits"][0]["balance"] == {"shares": {"bad": 0.25, "good": 0.75}}
+    assert value["splits"][0]["bad_rows"][0]["line"] == 7
 
 
 @pytest.mark.parametrize("needed", [True, False])
@@ -159,8 +190,8 @@ def test_a_tokenizer_that_fails_has_a_record_of_its_own() -> None:
     tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", None, problem="too few words"))
     status = replace(DEV, tokens=tokens)
 
-    assert [record["encoder"] for record in token_records([status])] == ["tiny"]
-    assert untokenised_records([status]) == [
+    assert [record["encoder"] for record in tables(status)["tokens"]] == ["tiny"]
+    assert tables(status)["not tokenised"] == [
         {"encoder": "mine", "reason": "sst, dev: too few words"}
     ]
 
@@ -178,7 +209,7 @@ def test_the_built_in_tasks_without_a_folder() -> None:
         "sample-sts",
     ]
     statuses = status({name: tasks[name] for name in ("sst", "sample-sts")}, None)
-    assert [(r["task"], r["split"], r["rows"]) for r in split_records(statuses)] == [
+    assert [(r["task"], r["split"], r["rows"]) for r in splits(*statuses)] == [
         ("sst", "train, dev, test", "-"),
         ("sample-sts", "train", "480"),
         ("sample-sts", "dev", "300"),
@@ -189,15 +220,15 @@ def test_the_built_in_tasks_without_a_folder() -> None:
 def test_the_real_data(cs224n: Path) -> None:
     tasks = default_tasks(Registry.load())
 
-    records = split_records(status({"sst": tasks["sst"], "sts": tasks["sts"]}, cs224n))
+    records = splits(*status({"sst": tasks["sst"], "sts": tasks["sts"]}, cs224n))
 
     assert [(r["task"], r["split"], r["rows"], r["difference"]) for r in records] == [
-        ("sst", "train", "8544", "+0"),
-        ("sst", "dev", "1101", "+0"),
-        ("sst", "test", "2210", "+0"),
-        ("sts", "train", "6040", "-1"),
+        ("sst", "train", "8,544", "+0"),
+        ("sst", "dev", "1,101", "+0"),
+        ("sst", "test", "2,210", "+0"),
+        ("sts", "train", "6,040", "-1"),
         ("sts", "dev", "863", "-1"),
-        ("sts", "test", "1725", "-1"),
+        ("sts", "test", "1,725", "-1"),
     ]
 
 
@@ -260,7 +291,7 @@ def test_the_tasks_of_a_matrix_and_its_folder(tmp_path: Path) -> None:
     given = of_matrix(matrix, Registry.load())
 
     assert (list(given.tasks), given.folder) == (["sample-sst", "sts"], tmp_path)
-    assert split_records(status(given.tasks, given.folder))[3]["rows"] == "9"
+    assert splits(*status(given.tasks, given.folder))[3]["rows"] == "9"
 
 
 def test_a_name_of_two_tasks_is_refused(tmp_path: Path) -> None:
@@ -345,7 +376,7 @@ def test_an_encoder_without_a_checkpoint_is_told_and_the_others_tokenise(tmp_pat
 def test_a_record_a_split_and_way(tmp_path: Path) -> None:
     tokens = (TokenStatus("tiny", None, 3, 0), TokenStatus("mine", "joined", 0, 1))
 
-    assert token_records([replace(DEV, tokens=tokens), TRAIN, *MISSING]) == [
+    assert tables(replace(DEV, tokens=tokens), TRAIN, *MISSING)["tokens"] == [
         {
             "task": "sst",
             "split": "dev",

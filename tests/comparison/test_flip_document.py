@@ -1,7 +1,15 @@
-from dataclasses import replace
+from collections.abc import Sequence
+from typing import Any
 
-from mtbench.comparison.flip_rendering import flip_sections
+from mtbench.comparison.flip_document import flip_parts
 from mtbench.comparison.flips import Example, Flips
+from mtbench.rendering.document import Document
+
+
+def parts(flips: Sequence[Flips], seeds: int) -> list[Any]:
+    """Return the parts that are shown."""
+    return Document("", list(flip_parts(flips, seeds))).shown
+
 
 COUNTS = {"both": 4, "a": 5, "b": 3, "none": 0}
 LOST = Example("e0", 1, (1, 1, 1), (0, 0, 1), 2 / 3, ("A  text.\nIt goes on.",))
@@ -11,9 +19,9 @@ OF_SCORES = Flips("sts", "pearson", {}, 7, 9, 20, False, [NEARER])
 
 
 def test_counts_and_majorities_are_a_table() -> None:
-    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 3)
-    assert section.heading == "right and wrong (pairs of a seed and an example)"
-    assert section.table == [
+    (section,) = parts([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 3)
+    assert section.title == "right and wrong (pairs of a seed and an example)"
+    assert section.records == [
         {
             "task": "pd",
             "A right, B wrong": "5",
@@ -27,44 +35,34 @@ def test_counts_and_majorities_are_a_table() -> None:
 
 
 def test_of_one_seed_there_is_no_majority() -> None:
-    (section,) = flip_sections([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 1)
-    assert section.heading == "right and wrong"
-    assert list(section.table[0]) == [
+    (section,) = parts([Flips("pd", "accuracy", COUNTS, 2, 1, 4, False)], 1)
+    assert section.title == "right and wrong"
+    assert list(section.records[0]) == [
         *("task", "A right, B wrong", "A wrong, B right", "both right", "both wrong")
     ]
 
 
 def test_scores_have_a_table_of_their_own() -> None:
-    *_, section, _ = flip_sections([OF_SCORES], 2)
-    assert section.table == [
+    *_, section, _ = parts([OF_SCORES], 2)
+    assert section.records == [
         {"task": "sts", "grew from A to B": "7", "shrank": "9", "examples": "20"}
     ]
 
 
 def test_an_example_is_shown_with_label_predictions_and_sentences() -> None:
-    *_, pd, sts = flip_sections([OF_CLASSES, OF_SCORES], 3)
-    assert pd.lines == ["e0: A right, B wrong; label 1; A 1; B 0, 0, 1\nA text. It goes on."]
-    assert sts.lines == ["e9: error -1.250; label 2.5; A 1, 2; B 2.5\nOne.\nOther."]
+    *_, pd, sts = parts([OF_CLASSES, OF_SCORES], 3)
+    assert pd.lines == [("e0: A right, B wrong; label 1; A 1; B 0, 0, 1", "A text. It goes on.")]
+    assert sts.lines == [("e9: error -1.250; label 2.5; A 1, 2; B 2.5", "One.", "Other.")]
 
 
 def test_classes_have_their_names() -> None:
     named = Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST], classes=["no", "yes"])
-    *_, section = flip_sections([named], 3)
-    assert section.lines[0].startswith("e0: A right, B wrong; label yes; A yes; B no, no, yes\n")
+    *_, section = parts([named], 3)
+    assert section.lines[0][0] == "e0: A right, B wrong; label yes; A yes; B no, no, yes"
 
 
 def test_that_there_are_no_sentences_has_its_reason() -> None:
-    *_, section = flip_sections(
+    *_, section = parts(
         [Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [LOST], unread="dev has changed")], 3
     )
     assert section.lines[0] == "no sentences: dev has changed"
-
-
-def test_what_texts_hold_is_shown_escaped() -> None:
-    example = replace(LOST, id="e\x1b\n1", texts=["a\x9b\u202eb"])
-    flips = Flips("pd", "accuracy", COUNTS, 2, 1, 4, False, [example], classes=["n\x1b", "y\n"])
-    *_, section = flip_sections([flips], 1)
-
-    first, *sentences = section.lines[0].split("\n")
-    assert first.startswith(r"e\x1b\n1: A right, B wrong; label y\n; A y\n; ")
-    assert sentences == [r"a\x9b\u202eb"]
