@@ -8,10 +8,10 @@ from dataclasses import asdict
 from typing import Any
 
 from mtbench.board.standings import DIGITS
-from mtbench.comparison.differences import Difference
+from mtbench.comparison.comparison import ComparedPair, Comparisons, records
+from mtbench.comparison.differences import ScoreDifference
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_rendering import flip_sections
-from mtbench.comparison.record import Comparison, Comparisons, records
 from mtbench.comparison.sections import Row, Section
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
@@ -79,7 +79,7 @@ COMPARISON_FORMATS: Mapping[str, Callable[..., str]] = {
 IN_SECTIONS = ("rich", "markdown", "latex")
 
 
-def _json_record(pair: Comparison) -> dict[str, Any]:
+def _json_record(pair: ComparedPair) -> dict[str, Any]:
     return {
         "a": {"address": pair.a.address, "cell": pair.a.name, "runs": _keys(pair, "a")},
         "b": {"address": pair.b.address, "cell": pair.b.name, "runs": _keys(pair, "b")},
@@ -94,7 +94,7 @@ def _json_record(pair: Comparison) -> dict[str, Any]:
     }
 
 
-def _keys(pair: Comparison, side: str) -> dict[str, str]:
+def _keys(pair: ComparedPair, side: str) -> dict[str, str]:
     runs = (pair.a if side == "a" else pair.b).runs
     return {str(seed): folder.key for seed, folder in runs.items()}
 
@@ -133,7 +133,7 @@ def _summary(found: Comparisons) -> Section:
     return Section("overall on dev, cell by cell", _without_empty(rows), lines, numbers=True)
 
 
-def _seeds(pair: Comparison) -> str:
+def _seeds(pair: ComparedPair) -> str:
     if pair.seeds:
         return str(len(pair.seeds))
     return f"{len(pair.a.runs)}, {len(pair.b.runs)}"
@@ -146,7 +146,7 @@ def _without_empty(rows: Sequence[Row]) -> list[Row]:
     return [{key: text for key, text in row.items() if key != "remark"} for row in rows]
 
 
-def _pair(pair: Comparison) -> Iterator[Section]:
+def _pair(pair: ComparedPair) -> Iterator[Section]:
     """Yield the sections of two cells."""
     lines = [f"A: {_side(pair, 'a')}", f"B: {_side(pair, 'b')}", *pair.remarks]
     if pair.identical:
@@ -172,7 +172,7 @@ def _pair(pair: Comparison) -> Iterator[Section]:
     yield from flip_sections(pair.flips, len(pair.seeds))
 
 
-def _side(pair: Comparison, side: str) -> str:
+def _side(pair: ComparedPair, side: str) -> str:
     subject = pair.a if side == "a" else pair.b
     seeds = ", ".join(map(str, subject.runs))
     return f"{subject.address}, seed{'s' if len(subject.runs) > 1 else ''} {seeds}"
@@ -206,7 +206,7 @@ def _paired(pairing: Pairing) -> Iterator[str]:
         yield f"{what}: {told}"
 
 
-def _numbers(d: Difference) -> Row:
+def _numbers(d: ScoreDifference) -> Row:
     return {
         "A": _score(d.a),
         "B": _score(d.b),
@@ -230,5 +230,5 @@ def _p(value: float | None) -> str:
     return "< .001" if value < 0.001 else f"{value:.3f}"
 
 
-def _verdict(d: Difference) -> str:
+def _verdict(d: ScoreDifference) -> str:
     return "identical outcomes" if d.identical else d.reason

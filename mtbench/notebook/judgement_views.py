@@ -8,7 +8,7 @@ from functools import cached_property
 from html import escape
 from typing import TYPE_CHECKING
 
-from mtbench.comparison.record import Comparisons, records
+from mtbench.comparison.comparison import Comparisons, records
 from mtbench.comparison.rendering import COMPARISON_FORMATS, IN_SECTIONS
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.gate.rendering import CHECK_FORMATS

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.comparison.record import Comparisons, compare_sides
+from mtbench.comparison.comparison import Comparisons, compare_sides
 from mtbench.comparison.rendering import (
     COMPARISON_FORMATS,
     IN_SECTIONS,
