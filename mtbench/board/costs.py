@@ -32,7 +32,7 @@ def cost(results: Sequence[Mapping[str, Any]]) -> Cost | None:
     if not results:
         return None
     costs = [result["cost"] for result in results]
-    seconds = _mean([cost["seconds"]["total"] for cost in costs])
+    seconds = mean([cost["seconds"]["total"] for cost in costs])
     return Cost(
         steps=statistics.fmean(cost["steps"] for cost in costs),
         examples={
@@ -40,8 +40,8 @@ def cost(results: Sequence[Mapping[str, Any]]) -> Cost | None:
             for task in costs[0]["examples"]
         },
         minutes=None if seconds is None else seconds / 60,
-        peak_mb=_mean([cost["peak_memory_mb"] for cost in costs]),
-        peak_device_mb=_mean([cost.get("peak_device_memory_mb") for cost in costs]),
+        peak_mb=mean([cost["peak_memory_mb"] for cost in costs]),
+        peak_device_mb=mean([cost.get("peak_device_memory_mb") for cost in costs]),
     )
 
 
@@ -55,7 +55,9 @@ def trained(results: Sequence[Mapping[str, Any]]) -> set[str]:
     }
 
 
-def gaps(results: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> dict[str, Any]:
+def gaps(
+    results: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]
+) -> dict[str, float | None]:
     """Return each task's score on the sample of train minus that on dev, a mean over runs.
 
     Args:
@@ -64,19 +66,18 @@ def gaps(results: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]) -> di
     Returns:
         None for a task that has no run, or one whose score is undefined.
     """
-    found: dict[str, float | None] = {}
-    for task, metric in metrics.items():
-        pairs = [
-            (result["scores"]["train"][task][metric], result["scores"]["dev"][task][metric])
-            for result in results
-        ]
-        found[task] = _mean(
-            [None if None in pair else float(pair[0]) - float(pair[1]) for pair in pairs]
-        )
-    return found
+    scores = [(result["scores"]["train"], result["scores"]["dev"]) for result in results]
+    return {
+        task: mean([_apart(train[task][metric], dev[task][metric]) for train, dev in scores])
+        for task, metric in metrics.items()
+    }
 
 
-def _mean(values: Sequence[float | None]) -> float | None:
+def _apart(train: float | None, dev: float | None) -> float | None:
+    return None if train is None or dev is None else train - dev
+
+
+def mean(values: Sequence[float | None]) -> float | None:
     """Return the mean; None of nothing, or where one is None."""
-    known = [value for value in values if value is not None]
-    return statistics.fmean(known) if known and len(known) == len(values) else None
+    defined = [value for value in values if value is not None]
+    return statistics.fmean(defined) if defined and len(defined) == len(values) else None

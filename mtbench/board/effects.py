@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from mtbench.evidence.outcomes import CellOutcomes
-from mtbench.evidence.statistics import Interval, Sample, holm, interval
+from mtbench.evidence.statistics import Interval, Sample, holm_over_seeds, interval
 
 Levels = Mapping[str, str]
 Combination = tuple[tuple[str, str], ...]
@@ -65,14 +65,15 @@ def effects(
         for place, cell in zip(levels, cells, strict=True)
         if cell is not None and tuple(place) == names
     }
-    found: list[Effect] = []
+    made: list[Effect] = []
     for axis in names:
         values = list(dict.fromkeys(place[axis] for place in grid))
         if len(values) > 1:
             counts = {value: sum(place[axis] == value for place in grid) for value in values}
             effect = list(_axis(axis, values, counts, usable))
-            found += effect if any(level.matched for level in effect) else []
-    return _adjusted(found)
+            made += effect if any(level.matched for level in effect) else []
+    adjusted = holm_over_seeds([level.difference for level in made])
+    return [replace(level, p=p) for level, p in zip(made, adjusted, strict=True)]
 
 
 def _axis(
@@ -125,13 +126,3 @@ def _averaged(cells: Sequence[CellOutcomes]) -> dict[str, Sample]:
             np.mean([sample.outcomes for sample in samples], axis=0),
         )
     return averaged
-
-
-def _adjusted(found: Sequence[Effect]) -> list[Effect]:
-    """Give the effects their p values, one family."""
-    tests = [one.difference for one in found]
-    values = iter(holm([test.p for test in tests if test is not None and test.seeds > 1]))
-    return [
-        one if test is None or test.seeds < 2 else replace(one, p=next(values))
-        for one, test in zip(found, tests, strict=True)
-    ]

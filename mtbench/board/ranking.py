@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import statistics
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, comparable, difference
 from mtbench.evidence.statistics import Interval, rank_ranges
@@ -37,8 +37,8 @@ def peers(cells: Sequence[CellOutcomes | None]) -> list[int]:
 def pairwise(cells: Sequence[CellOutcomes]) -> Differences:
     """Return the interval of each cell minus each later one, on the overall."""
     return [
-        [difference(one, other) if j > i else None for j, other in enumerate(cells)]
-        for i, one in enumerate(cells)
+        [difference(cell, later) if j > i else None for j, later in enumerate(cells)]
+        for i, cell in enumerate(cells)
     ]
 
 
@@ -48,8 +48,7 @@ def ranks(differences: Differences) -> list[tuple[int, int]] | None:
     Returns:
         None where there is nothing to rank: fewer than two cells, or one seed.
     """
-    found = [one for row in differences for one in row if one is not None]
-    if not found or min(one.seeds for one in found) < 2:
+    if min((interval.seeds for interval in _defined(differences)), default=1) < 2:
         return None
     return rank_ranges(differences)
 
@@ -61,6 +60,9 @@ def detectable(differences: Differences) -> float | None:
         None where no pair has at least two seeds and an error above 0, which two cells that
         came to the same have not.
     """
-    found = [one for row in differences for one in row if one is not None]
-    sizes = [one.detectable() for one in found if one.seeds > 1 and one.error > 0]
+    sizes = [i.detectable() for i in _defined(differences) if i.seeds > 1 and i.error > 0]
     return statistics.median(sizes) if sizes else None
+
+
+def _defined(differences: Differences) -> Iterator[Interval]:
+    return (interval for row in differences for interval in row if interval is not None)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 
-from mtbench.board.relative_gain import Baselines
+from mtbench.board.relative_gain import SingleTaskCells
 from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.statistics import ALPHA, LEVEL, POWER
 from mtbench.study.plan import Plan
@@ -24,7 +24,7 @@ def notes(
     cells: Sequence[CellOutcomes | None],
     ranked: Mapping[int, tuple[int, int]],
     detectable: float | None,
-    singles: Baselines,
+    singles: SingleTaskCells,
 ) -> Iterator[str]:
     """Yield how the numbers are to be read.
 
@@ -81,8 +81,8 @@ def _chance(stored: Sequence[CellOutcomes]) -> Iterator[str]:
                 shares.setdefault(name, set()).add(task.largest)
     if shares:
         named = ", ".join(
-            f"{name} {' or '.join(f'{share:.3f}' for share in sorted(found))}"
-            for name, found in shares.items()
+            f"{name} {' or '.join(f'{share:.3f}' for share in sorted(of_task))}"
+            for name, of_task in shares.items()
         )
         yield f"chance, the share of the largest class of dev: {named}"
 
@@ -92,13 +92,11 @@ def _examples(stored: Sequence[CellOutcomes]) -> str:
     sizes: dict[str, set[int]] = {}
     for cell in stored:
         for name, task in cell.tasks.items():
-            found = sizes.setdefault(name, set())
             if task.sample is not None:
-                found.add(task.sample.outcomes.shape[1])
+                sizes.setdefault(name, set()).add(task.sample.outcomes.shape[1])
     return ", ".join(
-        f"{name} {' or '.join(f'{size:,}' for size in sorted(found))}"
-        for name, found in sizes.items()
-        if found
+        f"{name} {' or '.join(f'{size:,}' for size in sorted(of_task))}"
+        for name, of_task in sizes.items()
     )
 
 
@@ -139,8 +137,8 @@ def compared_with(names: Sequence[str], against: Sequence[str]) -> str:
         names: of the cells, in the order of the table.
         against: what each is compared with; empty for nothing.
     """
-    others = {name for name in against if name}
-    if len(others) == 1:
-        return f"to {next(iter(others))!r}"
+    references = {name for name in against if name}
+    if len(references) == 1:
+        return f"to {next(iter(references))!r}"
     ladder = all(name in ("", above) for name, above in zip(against, ["", *names], strict=False))
     return "to the row above" if ladder else ""

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from mtbench.evidence.outcomes import CellOutcomes, difference
-from mtbench.evidence.statistics import Interval, holm
+from mtbench.evidence.statistics import Interval, holm_over_seeds
 from mtbench.study.plan import Plan
 
 
@@ -36,28 +36,13 @@ def differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> list[Differ
     Returns:
         None for a cell that is compared with none, or with one that is not in the plan.
     """
-    places = {cell.name: place for place, cell in reversed([*enumerate(plan.cells)])}
-    found: list[Difference | None] = []
-    for planned, cell in zip(plan.cells, cells, strict=True):
-        other = places.get(planned.against)
-        if other is None:
-            found.append(None)
-            continue
-        reference = cells[other]
-        apart = difference(cell, reference) if cell and reference else None
-        found.append(Difference(planned.against, apart, None))
-    return _adjusted(found)
-
-
-def _adjusted(found: Sequence[Difference | None]) -> list[Difference | None]:
-    """Give the differences their p values, one family."""
-    adjusted = list(found)
-    tested = [
-        (place, one, one.interval.p)
-        for place, one in enumerate(found)
-        if one is not None and one.interval is not None and one.interval.seeds > 1
+    against = [planned.against for planned in plan.cells]
+    by_name = dict(zip((planned.name for planned in plan.cells), cells, strict=True))
+    intervals = [
+        difference(cell, reference) if cell and (reference := by_name.get(name)) else None
+        for name, cell in zip(against, cells, strict=True)
     ]
-    values = holm([p for _, _, p in tested])
-    for (place, one, _), p in zip(tested, values, strict=True):
-        adjusted[place] = replace(one, p=p)
-    return adjusted
+    return [
+        Difference(name, interval, p) if name in by_name else None
+        for name, interval, p in zip(against, intervals, holm_over_seeds(intervals), strict=True)
+    ]

@@ -21,7 +21,7 @@ the interval of a dev set of a thousand rows, would already be a fifth."""
 
 
 @dataclass(frozen=True)
-class Baselines:
+class SingleTaskCells:
     """The single-task cells of a matrix.
 
     Attributes:
@@ -33,11 +33,11 @@ class Baselines:
     refusal: str = ""
 
 
-def baselines(
+def single_task_cells(
     tasks: Sequence[str],
     cells: Sequence[CellOutcomes | None],
     trained: Sequence[set[str]],
-) -> Baselines:
+) -> SingleTaskCells:
     """Find the single-task cell of every task: the first whose runs trained that task alone.
 
     Args:
@@ -46,18 +46,17 @@ def baselines(
         trained: the tasks that each cell's runs trained.
     """
     if len(tasks) == 1:
-        return Baselines({}, "there is one task")
-    found: dict[str, CellOutcomes] = {}
+        return SingleTaskCells({}, "there is one task")
+    singles: dict[str, CellOutcomes] = {}
     for cell, own in zip(cells, trained, strict=True):
         if cell is not None and len(own) == 1:
-            found.setdefault(next(iter(own)), cell)
-    missing = [task for task in tasks if task not in found]
+            singles.setdefault(next(iter(own)), cell)
+    missing = [task for task in tasks if task not in singles]
     if missing:
         which = "one task alone" if len(missing) == len(tasks) else f"{', '.join(missing)} alone"
-        return Baselines({}, f"no cell trains {which}")
-    refusals = [_refusal(task, found[task]) for task in tasks]
-    refusal = next(filter(None, refusals), "")
-    return Baselines({} if refusal else {task: found[task] for task in tasks}, refusal)
+        return SingleTaskCells({}, f"no cell trains {which}")
+    refusal = next(filter(None, (_refusal(task, singles[task]) for task in tasks)), "")
+    return SingleTaskCells({} if refusal else {task: singles[task] for task in tasks}, refusal)
 
 
 def _refusal(task: str, cell: CellOutcomes) -> str:
@@ -90,24 +89,23 @@ def delta_m(
         return None
     if not all(comparable(cell, singles[task], task) for task in cell.tasks):
         return None
-    others = [singles[task].seeds for task in cell.tasks]
-    seeds = [seed for seed in cell.seeds if all(seed in other for other in others)]
+    seeds = [seed for seed in cell.seeds if all(seed in singles[t].seeds for t in cell.tasks)]
     if not seeds:
         return None
     relative = []
     for task in cell.tasks:
-        own, other = cell.at(seeds).samples(task), singles[task].at(seeds).samples(task)
-        if own is None or other is None:
+        own, single = cell.at(seeds).samples(task), singles[task].at(seeds).samples(task)
+        if own is None or single is None:
             return None
-        relative.append(_relative(own[0], other[0]))
+        relative.append(_relative(own[0], single[0]))
     return interval(relative)
 
 
-def _relative(own: Sample, other: Sample) -> Sample:
+def _relative(own: Sample, single: Sample) -> Sample:
     """Return 100 (M - B) / B, linear in what seeds and examples contribute to M and B."""
-    base = other.scores.mean()
+    base = single.scores.mean()
     ratio = own.scores.mean() / base
     return Sample(
-        100 * ((own.scores - ratio * other.scores) / base + ratio - 1),
-        100 * (own.outcomes - ratio * other.outcomes) / base,
+        100 * ((own.scores - ratio * single.scores) / base + ratio - 1),
+        100 * (own.outcomes - ratio * single.outcomes) / base,
     )

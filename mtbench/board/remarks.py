@@ -66,8 +66,7 @@ def remarks(
         if any(is_done(results.get(run.key)) for run in cell.runs)
         for caveat in cell.caveats
     )
-    notes = [f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note]
-    yield from notes
+    yield from (f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note)
 
 
 def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[str]:
@@ -76,7 +75,7 @@ def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[s
     Args:
         outcomes: what the plan's cells made of dev; None for nothing.
     """
-    found: dict[str, list[str]] = {}
+    constant: dict[str, list[str]] = {}
     for cell, of_dev in zip(plan.cells, outcomes, strict=True):
         if of_dev is None:
             continue
@@ -84,8 +83,8 @@ def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[s
             if task.constant and cell.tasks[name].info.classes is not None:
                 some, seeds = len(task.constant), len(of_dev.seeds)
                 runs = f" ({some} of {seeds} seeds)" if some < seeds else ""
-                found.setdefault(name, []).append(f"{cell.name}{runs}")
-    for name, cells in found.items():
+                constant.setdefault(name, []).append(f"{cell.name}{runs}")
+    for name, cells in constant.items():
         more = f"; {len(cells) - SHOWN} more" if len(cells) > SHOWN else ""
         yield f"{name} predicts one class only: {'; '.join(cells[:SHOWN])}{more}"
 
@@ -108,11 +107,11 @@ def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
 def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Yield a remark a kind of text that runs met, with the most of any run."""
     for kind, said in KINDS.items():
-        found: dict[str, dict[str, set[tuple[int, int]]]] = {}
+        occurring: dict[str, dict[str, set[tuple[int, int]]]] = {}
         for result in done:
             for task, splits in result["texts"].items():
                 for split, texts in splits.items():
-                    of_split = found.setdefault(task, {}).setdefault(split, set())
+                    of_split = occurring.setdefault(task, {}).setdefault(split, set())
                     of_split.add((texts[kind] or 0, texts["examples"]))
         tasks = {
             task: [
@@ -121,7 +120,7 @@ def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
                 for number, examples in [max(runs)]
                 if number
             ]
-            for task, splits in found.items()
+            for task, splits in occurring.items()
         }
         named = [f"{task} {', '.join(splits)}" for task, splits in tasks.items() if splits]
         if named:
@@ -137,11 +136,11 @@ def _versions(request: Mapping[str, Any]) -> dict[str, str]:
 
 def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
     """Return the keys under which two records that have them hold different values."""
-    found: dict[str, set[str]] = {}
+    values: dict[str, set[str]] = {}
     for record in records:
         for key, value in record.items():
-            found.setdefault(key, set()).add(value)
-    return sorted(key for key, values in found.items() if len(values) > 1)
+            values.setdefault(key, set()).add(value)
+    return sorted(key for key, different in values.items() if len(different) > 1)
 
 
 def _equal_cells(plan: Plan, results: Mapping[str, Any]) -> Iterator[str]:

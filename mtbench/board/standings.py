@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Literal
 
-from mtbench.board.costs import Cost, cost, gaps, trained
+from mtbench.board.costs import Cost, cost, gaps, mean, trained
 from mtbench.board.effects import Effect, effects
 from mtbench.board.ranking import detectable, pairwise, peers, ranks
 from mtbench.board.reading import notes
 from mtbench.board.references import Difference, differences
-from mtbench.board.relative_gain import Baselines, baselines, delta_m
+from mtbench.board.relative_gain import SingleTaskCells, delta_m, single_task_cells
 from mtbench.board.remarks import is_done, one_class, remarks
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
@@ -118,12 +118,11 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         plan: as ``outcomes.readable`` returns it.
     """
     records = {run.key: store.run(run.key).record() for _, run in plan.runs("done", "failed")}
-    stored = {key: one.result for key, one in records.items() if one.result is not None}
-    requests = [one.request for one in records.values() if is_done(one.result)]
+    stored = {key: r.result for key, r in records.items() if r.result is not None}
+    requests = [r.request for r in records.values() if r.request is not None and is_done(r.result)]
     metrics: dict[str, str] = {}
     for cell in plan.cells:
-        for task, metric in _metrics(cell).items():
-            metrics.setdefault(task, metric)
+        metrics |= {task: m for task, m in _metrics(cell).items() if task not in metrics}
     outcomes, unread = _outcomes(plan, store)
     compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
     return Leaderboard(
@@ -137,7 +136,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
         remarks=[
             *plan.remarks,
             *unread,
-            *remarks(plan, stored, [r for r in requests if r is not None]),
+            *remarks(plan, stored, requests),
             *one_class(plan, outcomes),
             *filter(None, [told(store.test_uses([*stored]), what="these runs")]),
         ],
@@ -149,15 +148,15 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
 
 def _outcomes(plan: Plan, store: Store) -> tuple[list[CellOutcomes | None], list[str]]:
     """Return what each cell made of dev, None where that cannot be told, and why it cannot."""
-    found: list[CellOutcomes | None] = []
+    outcomes: list[CellOutcomes | None] = []
     unread: list[str] = []
     for cell in plan.cells:
         try:
-            found.append(cell_outcomes(cell, store))
+            outcomes.append(cell_outcomes(cell, store))
         except NothingToCompare as error:
-            found.append(None)
+            outcomes.append(None)
             unread.append(f"no interval and no rank: {cell.name}: {error}")
-    return found, unread
+    return outcomes, unread
 
 
 class _Comparisons:
@@ -175,13 +174,12 @@ class _Comparisons:
         ]
         places = peers(complete)
         pairs = pairwise([cell for place in places if (cell := complete[place]) is not None])
-        found = ranks(pairs)
-        self.ranked = dict(zip(places, found, strict=True)) if found else {}
+        self.ranked = dict(zip(places, ranks(pairs) or (), strict=False))
         self.detectable = detectable(pairs)
         self.differences = differences(plan, outcomes)
         self.trained = [trained(results) for results in done]
         tasks = list(dict.fromkeys(task for cell in plan.cells for task in cell.tasks))
-        self.singles: Baselines = baselines(tasks, outcomes, self.trained)
+        self.singles: SingleTaskCells = single_task_cells(tasks, outcomes, self.trained)
         # Further cells that a matrix includes stand on no axis.
         grid = [n for n, cell in enumerate(plan.cells) if cell.levels and plan.design == "grid"]
         self.effects = effects(
@@ -197,8 +195,8 @@ def _metrics(cell: PlannedCell) -> dict[str, str]:
 
 def _done(cell: PlannedCell, results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
     """Return the results of a cell's runs that are stored."""
-    found = [results.get(run.key) for run in cell.runs]
-    return [result for result in found if result is not None and is_done(result)]
+    stored = (results.get(run.key) for run in cell.runs)
+    return [result for result in stored if result is not None and is_done(result)]
 
 
 def _row(
@@ -229,7 +227,7 @@ def _row(
             [result["overall"] for result in done],
             cell.paper.get(OVERALL),
             interval=outcomes.interval(OVERALL) if outcomes else None,
-            gap=_mean_gap(list(apart.values())),
+            gap=mean(list(apart.values())),
         ),
         status=_status(cell, len(done)),
         runs=cell.runs,
@@ -262,10 +260,9 @@ def _score(
     gap: float | None,
 ) -> Score:
     defined = [value for value in values if value is not None]
-    complete = bool(values) and len(defined) == len(values)
     return Score(
-        mean=statistics.fmean(defined) if complete else None,
-        sd=statistics.stdev(defined) if complete and len(defined) > 1 else None,
+        mean=mean(values),
+        sd=statistics.stdev(defined) if len(defined) == len(values) > 1 else None,
         seeds=list(values),
         paper=paper,
         untrained=untrained,
@@ -274,21 +271,11 @@ def _score(
     )
 
 
-def _mean_gap(gaps: Sequence[float | None]) -> float | None:
-    known = [gap for gap in gaps if gap is not None]
-    return statistics.fmean(known) if known and len(known) == len(gaps) else None
-
-
 def _status(cell: PlannedCell, done: int) -> Status:
     if cell.obstacle is not None:
         return cell.obstacle[0]
     states = {run.state for run in cell.runs}
     if states == {"done"}:
         return "done"
-    if "damaged" in states:
-        return "damaged"
-    if "failed" in states:
-        return "failed"
-    if "running" in states:
-        return "running"
-    return "partial" if done else "missing"
+    gravest: Sequence[Status] = ("damaged", "failed", "running")
+    return next((s for s in gravest if s in states), "partial" if done else "missing")

@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from mtbench.comparison.comparison import Comparisons, compare_sides
 from mtbench.comparison.reader import Reader
-from mtbench.comparison.record import Comparisons, compare_sides
-from mtbench.comparison.subjects import Side
-from mtbench.errors import MtbenchError, NothingToCompare
+from mtbench.errors import MtbenchError
 from mtbench.store import Store
 
 
@@ -41,7 +40,7 @@ def compare_addresses(
     Args:
         reader: finds it.
         a, b, store, store_b: as for ``Reader.both``.
-        examples, data_dir: as for ``record.compare_sides``.
+        examples, data_dir: as for ``comparison.compare_sides``.
 
     Raises:
         UsageError: if there is no such thing.
@@ -49,20 +48,5 @@ def compare_addresses(
         NothingToCompare: if nothing of a side is stored, or the sides have nothing in common.
     """
     sides = reader.both(a, b, store, store_b)
-    for side in sides:
-        _check_cells(side)
-    found = compare_sides(*sides, examples=examples, data_dir=data_dir)
-    return Addressed(found, [side.problem for side in sides if side.problem is not None])
-
-
-def _check_cells(side: Side) -> None:
-    """Make sure that something of a side is stored.
-
-    Raises:
-        NothingToCompare: if nothing is.
-    """
-    if not side.cells:
-        told = "; ".join(f"{name}: {reason}" for name, reason in [*side.absent.items()][:3])
-        raise NothingToCompare(
-            f"nothing of {side.title} is stored" + (f" ({told})" if told else "")
-        )
+    comparisons = compare_sides(*sides, examples=examples, data_dir=data_dir)
+    return Addressed(comparisons, [side.problem for side in sides if side.problem is not None])

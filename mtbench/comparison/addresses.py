@@ -89,8 +89,8 @@ def pick(text: str, names: Collection[str], *, where: str) -> tuple[str, str]:
     if name in names:
         return name, seed
     asked, words = name.lower(), re.findall(r"[^\s,]+", name.lower())
-    fits = [known for known in names if words and asked in known.lower()] or [
-        known for known in names if words and all(word in known.lower() for word in words)
+    fits = [cell for cell in names if words and asked in cell.lower()] or [
+        cell for cell in names if words and all(word in cell.lower() for word in words)
     ]
     if not fits:
         raise unknown("cell", name, names, where=where)

@@ -47,7 +47,7 @@ def dev_texts(
     except UsageError as error:
         return {}, dict.fromkeys(request["config"]["tasks"], str(error))
     place = data_dir or (Path(config["data"]["dir"]) if config["data"]["dir"] else None)
-    found: dict[str, Texts] = {}
+    texts: dict[str, Texts] = {}
     unread: dict[str, str] = {}
     for name, task in resolved.tasks.items():
         try:
@@ -61,5 +61,5 @@ def dev_texts(
         if data.fingerprint(examples) != request["identity"]["data"][name]["dev"]:
             unread[name] = f"dev has changed since run {folder.key[:12]} was trained"
             continue
-        found[name] = dict(zip(examples.ids, examples.texts, strict=True))
-    return found, unread
+        texts[name] = dict(zip(examples.ids, examples.texts, strict=True))
+    return texts, unread

@@ -12,7 +12,7 @@ from mtbench.evidence.statistics import Interval, Sample, holm, interval, unpair
 
 
 @dataclass(frozen=True)
-class Difference:
+class ScoreDifference:
     """The scores of a task, or the overall ones, and their difference.
 
     Attributes:
@@ -34,6 +34,11 @@ class Difference:
     identical: bool = False
     reason: str = ""
 
+    @property
+    def p(self) -> float | None:
+        """Two-sided p value of "they are equal"; None where nothing can be said."""
+        return None if self.interval is None else self.interval.p
+
 
 def differences(
     tasks: Sequence[str],
@@ -42,7 +47,7 @@ def differences(
     *,
     paired: bool,
     identical: Collection[str],
-) -> list[Difference]:
+) -> list[ScoreDifference]:
     """Return the differences of the tasks that both cells have, then the overall one.
 
     Args:
@@ -51,48 +56,39 @@ def differences(
         paired: whether they are; otherwise they are independent samples.
         identical: tasks of which the two made the same.
     """
-    found = [_difference(task, tasks, (a, b), paired) for task in tasks]
-    family = adjusted([None if d.interval is None else d.interval.p for d in found])
+    of_tasks = [_difference(task, tasks, (a, b), paired) for task in tasks]
     overall = _difference(OVERALL, tasks, (a, b), paired)
     return [
         *(
             replace(d, p_adjusted=p, identical=d.what in identical)
-            for d, p in zip(found, family, strict=True)
+            for d, p in zip(of_tasks, holm([d.p for d in of_tasks]), strict=True)
         ),
         replace(overall, identical=len(identical) == len(a.tasks) == len(b.tasks)),
     ]
 
 
-def adjusted(values: Sequence[float | None]) -> list[float | None]:
-    """Return Holm's adjusted p values of those that there are, in the order given."""
-    known = iter(holm([value for value in values if value is not None]))
-    return [None if value is None else next(known) for value in values]
-
-
 def _difference(
     what: str, tasks: Sequence[str], sides: tuple[CellOutcomes, CellOutcomes], paired: bool
-) -> Difference:
+) -> ScoreDifference:
     a, b = sides
     metric = "" if what == OVERALL else a.tasks[what].metric
     left, right = (_samples(cell, what, tasks) for cell in sides)
-    known = Difference(what, metric, _mean(left), _mean(right))
+    scores = ScoreDifference(what, metric, _mean(left), _mean(right))
     if not comparable(a, b, what):
-        return replace(known, reason=_obstacle(a, b, what))
+        return replace(scores, reason=_obstacle(a, b, what))
     if left is None or right is None:
-        return replace(known, reason="undefined for a run, or of fewer than three examples")
+        return replace(scores, reason="undefined for a run, or of fewer than three examples")
     if paired:
-        found = interval([other - one for one, other in zip(left, right, strict=True)])
-    else:
-        found = unpaired_interval(right, left)
-    return replace(known, interval=found)
+        changes = [of_b - of_a for of_a, of_b in zip(left, right, strict=True)]
+        return replace(scores, interval=interval(changes))
+    return replace(scores, interval=unpaired_interval(right, left))
 
 
 def _samples(cell: CellOutcomes, what: str, tasks: Sequence[str]) -> list[Sample] | None:
     """Return the samples of a task, or of all: those of both sides first, in the same order."""
-    everything = [*tasks, *(task for task in cell.tasks if task not in tasks)]
-    found = [cell.tasks[task].sample for task in (everything if what == OVERALL else [what])]
-    samples = [sample for sample in found if sample is not None]
-    return samples if len(samples) == len(found) else None
+    chosen = dict.fromkeys([*tasks, *cell.tasks]) if what == OVERALL else [what]
+    samples = [s for s in (cell.tasks[task].sample for task in chosen) if s is not None]
+    return samples if len(samples) == len(chosen) else None
 
 
 def _mean(samples: Sequence[Sample] | None) -> float | None:

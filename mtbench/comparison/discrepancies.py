@@ -11,6 +11,9 @@ from mtbench.comparison.subjects import Record, Subject
 from mtbench.devices import CPU
 from mtbench.store import CHECKPOINT, RunFolder
 
+WEIGHTS = "initial_weights"
+"""Under which a run's result has the digests of its first weights."""
+
 Agreement = Literal["same", "different", "other shape", "not recorded"]
 """Of two hashes; a module of another shape cannot have the same weights."""
 
@@ -57,11 +60,11 @@ def environment(a: Subject, b: Subject) -> list[Discrepancy]:
     Provider, source and data of a component count where both have the same one in its place;
     that it is another one, the configuration tells.
     """
-    one, other = (next(iter(side.requests.values())) for side in (a, b))
+    of_a, of_b = (next(iter(side.requests.values())) for side in (a, b))
     parts = [
         part
-        for part in one["providers"]
-        if part in other["providers"] and _name(part, one) == _name(part, other)
+        for part in of_a["providers"]
+        if part in of_b["providers"] and _name(part, of_a) == _name(part, of_b)
     ]
     return [
         *_differing(a.requests, b.requests, partial(_surroundings, parts)),
@@ -84,13 +87,13 @@ def _values(
     records: Iterable[Record], read: Callable[[Record], Mapping[str, Any]]
 ) -> dict[str, list[Any]]:
     """Return the different values that the runs of a side have under each key, None aside."""
-    found: dict[str, list[Any]] = {}
+    by_key: dict[str, list[Any]] = {}
     for record in records:
         for key, value in read(record).items():
-            values = found.setdefault(key, [])
+            values = by_key.setdefault(key, [])
             if value is not None and value not in values:
                 values.append(value)
-    return {key: sorted(values, key=str) for key, values in found.items() if values}
+    return {key: sorted(values, key=str) for key, values in by_key.items() if values}
 
 
 def _shown(values: Sequence[Any] | None) -> Any:
@@ -148,16 +151,21 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     Args:
         seeds: of the runs that are compared, A's and B's.
     """
-    pairs = [(a.results[one]["hashes"], b.results[other]["hashes"]) for one, other in seeds]
-    modules = [m for m in _of("initial_weights", a) if m in _of("initial_weights", b)]
+    hashes = [(a.results[of_a]["hashes"], b.results[of_b]["hashes"]) for of_a, of_b in seeds]
+    modules_a, modules_b = (
+        next(iter(side.results.values()))["hashes"].get(WEIGHTS, {}) for side in (a, b)
+    )
+    weights = {m: _agreement(hashes, WEIGHTS, m) for m in modules_a if m in modules_b}
+    folders = [(a.runs[of_a], b.runs[of_b]) for of_a, of_b in seeds]
+    for module, agreement in weights.items():
+        if agreement == "different" and any(
+            _shapes(of_a, module) != _shapes(of_b, module) for of_a, of_b in folders
+        ):
+            weights[module] = "other shape"
     tasks = [task for task in a.metrics if task in b.metrics]
-    folders = [(a.runs[one], b.runs[other]) for one, other in seeds]
     return Pairing(
-        weights={
-            module: _weights(module, [_both("initial_weights", module, p) for p in pairs], folders)
-            for module in modules
-        },
-        order={task: _agreement([_both("order", task, pair) for pair in pairs]) for task in tasks},
+        weights=weights,
+        order={task: _agreement(hashes, "order", task) for task in tasks},
         examples={
             task: "same"
             if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
@@ -167,31 +175,11 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     )
 
 
-def _of(kind: str, subject: Subject) -> Mapping[str, str]:
-    hashes: Mapping[str, str] = next(iter(subject.results.values()))["hashes"].get(kind, {})
-    return hashes
-
-
-def _both(kind: str, name: str, pair: tuple[Record, Record]) -> tuple[str | None, str | None]:
-    one, other = (hashes.get(kind, {}).get(name) for hashes in pair)
-    return one, other
-
-
-def _agreement(pairs: Sequence[tuple[str | None, str | None]]) -> Agreement:
-    if not pairs or any(None in pair for pair in pairs):
+def _agreement(hashes: Sequence[tuple[Record, Record]], kind: str, name: str) -> Agreement:
+    digests = [[of_run.get(kind, {}).get(name) for of_run in pair] for pair in hashes]
+    if not digests or any(None in pair for pair in digests):
         return "not recorded"
-    return "same" if all(one == other for one, other in pairs) else "different"
-
-
-def _weights(
-    module: str,
-    pairs: Sequence[tuple[str | None, str | None]],
-    folders: Sequence[tuple[RunFolder, RunFolder]],
-) -> Agreement:
-    found = _agreement(pairs)
-    if found == "different" and any(_shapes(a, module) != _shapes(b, module) for a, b in folders):
-        return "other shape"
-    return found
+    return "same" if all(of_a == of_b for of_a, of_b in digests) else "different"
 
 
 def _shapes(folder: RunFolder, module: str) -> dict[str, list[int]] | None:

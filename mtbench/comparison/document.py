@@ -8,9 +8,9 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from mtbench.comparison.comparison import ComparedPair, Comparisons, records
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_document import flip_parts
-from mtbench.comparison.record import Comparison, Comparisons, records
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.rendering.document import Document, Lines, Table
 from mtbench.rendering.numbers import MISSING, UNDEFINED, number, p_value
@@ -25,8 +25,8 @@ Part = Table | Lines
 def document(comparisons: Comparisons, *, details: bool = False) -> Document:
     """Return two cells, or many pairs of cells, held against each other as a document.
 
-    CSV has one row a cell and task, and one for the cell's overall (see ``record.records``); JSON
-    has every pair in full.
+    CSV has one row a cell and task, and one for the cell's overall (see ``comparison.records``);
+    JSON has every pair in full.
 
     Args:
         details: whether people are shown every pair of many in full, below the summary.
@@ -40,7 +40,7 @@ def document(comparisons: Comparisons, *, details: bool = False) -> Document:
 def pair_records(comparisons: Comparisons) -> list[dict[str, Any]]:
     """Return a record a pair of cells and task, the overall among them.
 
-    Their keys are those of ``record.records``, and ``p_holm_cells``, the p value of an overall
+    Their keys are those of ``comparison.records``, and ``p_holm_cells``, the p value of an overall
     difference adjusted over the pairs.
     """
     return [
@@ -64,7 +64,7 @@ def _value(comparisons: Comparisons) -> dict[str, Any]:
     }
 
 
-def _json_record(pair: Comparison) -> dict[str, Any]:
+def _json_record(pair: ComparedPair) -> dict[str, Any]:
     return {
         "a": {"address": pair.a.address, "cell": pair.a.name, "runs": _keys(pair, "a")},
         "b": {"address": pair.b.address, "cell": pair.b.name, "runs": _keys(pair, "b")},
@@ -79,7 +79,7 @@ def _json_record(pair: Comparison) -> dict[str, Any]:
     }
 
 
-def _keys(pair: Comparison, side: str) -> dict[str, str]:
+def _keys(pair: ComparedPair, side: str) -> dict[str, str]:
     runs = (pair.a if side == "a" else pair.b).runs
     return {str(seed): folder.key for seed, folder in runs.items()}
 
@@ -114,7 +114,7 @@ def _summary(comparisons: Comparisons) -> Iterator[Part]:
     yield Lines("", lines)
 
 
-def _seeds(pair: Comparison) -> str:
+def _seeds(pair: ComparedPair) -> str:
     if pair.seeds:
         return str(len(pair.seeds))
     return f"{len(pair.a.runs)}, {len(pair.b.runs)}"
@@ -127,7 +127,7 @@ def _without_empty(rows: Sequence[Row]) -> list[Row]:
     return [{key: text for key, text in row.items() if key != "remark"} for row in rows]
 
 
-def _pair(pair: Comparison) -> Iterator[Part]:
+def _pair(pair: ComparedPair) -> Iterator[Part]:
     """Yield what there is to tell of two cells."""
     lines = [f"A: {_side(pair, 'a')}", f"B: {_side(pair, 'b')}", *pair.remarks]
     if pair.identical:
@@ -147,7 +147,7 @@ def _pair(pair: Comparison) -> Iterator[Part]:
     yield from flip_parts(pair.flips, len(pair.seeds))
 
 
-def _side(pair: Comparison, side: str) -> str:
+def _side(pair: ComparedPair, side: str) -> str:
     subject = pair.a if side == "a" else pair.b
     seeds = ", ".join(map(str, subject.runs))
     return f"{subject.address}, seed{'s' if len(subject.runs) > 1 else ''} {seeds}"

@@ -92,13 +92,13 @@ def flips(
     left, right = (np.stack([p.predicted for p in side]) for side in (a, b))  # (S, E)
     counts: dict[str, int] = {}
     if metric in OF_CLASSES:
-        one, other = left == labels, right == labels
-        only_a, only_b = (one & ~other), (other & ~one)
+        a_right, b_right = left == labels, right == labels
+        only_a, only_b = a_right & ~b_right, b_right & ~a_right
         counts = {
-            "both": int((one & other).sum()),
+            "both": int((a_right & b_right).sum()),
             "a": int(only_a.sum()),
             "b": int(only_b.sum()),
-            "none": int((~one & ~other).sum()),
+            "none": int((~a_right & ~b_right).sum()),
         }
         lost, won = only_a.mean(axis=0) > 0.5, only_b.mean(axis=0) > 0.5
         change = only_a.mean(axis=0) - only_b.mean(axis=0)
@@ -158,17 +158,13 @@ def cell_flips(
         flips(
             task,
             a.metrics[task],
-            _of(task, left),
-            _of(task, right),
+            [of_run[task] for of_run in left],
+            [of_run[task] for of_run in right],
             shown=shown,
             classes=_class_names(a, task),
         )
         for task in tasks
     ]
-
-
-def _of(task: str, found: Sequence[Mapping[str, Predictions]]) -> list[Predictions]:
-    return [predicted[task] for predicted in found]
 
 
 def _class_names(subject: Subject, task: str) -> list[str]:
@@ -178,7 +174,7 @@ def _class_names(subject: Subject, task: str) -> list[str]:
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) -> list[Flips]:
+def with_texts(flips: Sequence[Flips], subject: Subject, data_dir: Path | None) -> list[Flips]:
     """Put the sentences into the examples that are named, or why there are none.
 
     Args:
@@ -193,5 +189,5 @@ def with_texts(found: Sequence[Flips], subject: Subject, data_dir: Path | None) 
         replace(flip, unread=unread[flip.task])
         if flip.task in unread
         else replace(flip, most=[replace(e, texts=texts[flip.task][e.id]) for e in flip.most])
-        for flip in found
+        for flip in flips
     ]

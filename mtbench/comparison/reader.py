@@ -16,7 +16,6 @@ from mtbench.comparison.subjects import (
     of_planned_cell,
     of_run,
     of_store,
-    of_stored_cell,
     seed_of,
     stored_cells,
 )
@@ -193,7 +192,7 @@ class Reader:
         held = Store(address.path)
         if address.cell is not None:
             chosen, seed = self._stored_cell(held, address.cell)
-            return _with_seed(of_stored_cell(held, chosen), seed)
+            return _with_seed(of_store(held, chosen).alone(), seed)
         fits = name_filter(self.expression) if self.expression is not None else lambda _: True
         return of_store(held, {n: runs for n, runs in self._cells(held).items() if fits(n)})
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from functools import cached_property
@@ -82,6 +82,16 @@ class Side:
     absent: Mapping[str, str] = field(default_factory=dict)
     problem: MtbenchError | None = None
 
+    def alone(self) -> Side:
+        """Return the side as the one cell that was asked for.
+
+        Raises:
+            NothingToCompare: if nothing of it is stored.
+        """
+        for name, reason in self.absent.items():
+            raise NothingToCompare(f"{self.title}::{name}: {reason}")
+        return replace(self, title=self.cells[0].address, single=True)
+
     def cell(self, name: str) -> Subject:
         """Return the cell of a name.
 
@@ -133,10 +143,7 @@ def of_planned_cell(plan: Plan, store: Store, title: str) -> Side:
     (cell,) = plan.cells
     if cell.fault is not None:
         raise PluginError(cell.fault)
-    side = of_plan(plan, store, title)
-    if cell.name in side.absent:
-        raise NothingToCompare(f"{title}::{cell.name}: {side.absent[cell.name]}")
-    return Side(f"{title}::{cell.name}", side.cells, True, problem=side.problem)
+    return of_plan(plan, store, title).alone()
 
 
 def _planned(cell: PlannedCell, store: Store, address: str) -> Subject:
@@ -161,9 +168,9 @@ def _reason(cell: PlannedCell) -> str:
     return f"none of its {len(cell.runs)} runs is stored; 'mtbench ablate' trains them"
 
 
-def _damages(found: Mapping[int, str]) -> str:
+def _damages(by_seed: Mapping[int, str]) -> str:
     """Say which runs are damaged, and how, by their seeds; empty where none is."""
-    return "; ".join(f"seed {seed} is damaged: {why}" for seed, why in found.items() if why)
+    return "; ".join(f"seed {seed} is damaged: {why}" for seed, why in by_seed.items() if why)
 
 
 def _problem(plan: Plan) -> MtbenchError | None:
@@ -195,8 +202,8 @@ def stored_cells(store: Store) -> StoredCells:
         named.setdefault(canonical(request["identity"]), []).append(folder)
     names = [cell for _, cell in versions]
     return {
-        cell if names.count(cell) == 1 else f"{matrix}::{cell}": list(found.values())
-        for (matrix, cell), found in sorted(versions.items())
+        cell if names.count(cell) == 1 else f"{matrix}::{cell}": list(of_cell.values())
+        for (matrix, cell), of_cell in sorted(versions.items())
     }
 
 
@@ -207,11 +214,12 @@ def of_store(store: Store, cells: StoredCells) -> Side:
     """
     subjects, absent = [], {}
     for name, versions in cells.items():
-        subject = _newest(name, f"{store.root}::{name}", versions)
-        if subject is None:
-            absent[name] = _without_score(versions)
+        damages = {folder: _damage(folder) for version in versions for folder in version}
+        if scored := [f for f, damage in damages.items() if not damage and f.state() == "done"]:
+            subjects.append(_newest(name, f"{store.root}::{name}", versions, scored, damages))
         else:
-            subjects.append(subject)
+            first = next(filter(None, damages.values()), "")
+            absent[name] = f"damaged: {first}" if first else "none of its runs has a score"
     missing = sum(len(subject.missing) for subject in subjects)
     problem = RunsMissing(
         f"{missing} run(s) of {store.root} have no score; 'mtbench status RUN --log' tells why "
@@ -220,27 +228,14 @@ def of_store(store: Store, cells: StoredCells) -> Side:
     return Side(str(store.root), subjects, absent=absent, problem=problem if missing else None)
 
 
-def of_stored_cell(store: Store, cells: StoredCells) -> Side:
-    """Return a side that is the one cell among ``cells`` of a store.
-
-    Raises:
-        NothingToCompare: if none of its runs has a score.
-    """
-    side = of_store(store, cells)
-    for name, reason in side.absent.items():
-        raise NothingToCompare(f"{store.root}::{name}: {reason}")
-    return replace(side, title=side.cells[0].address, single=True)
-
-
-def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) -> Subject | None:
-    """Return the version of a cell whose run ended last, or None where none has a score."""
-    damages = {folder: _damage(folder) for version in versions for folder in version}
-    states = {
-        folder: "damaged" if damage else folder.state() for folder, damage in damages.items()
-    }
-    scored = [folder for folder, state in states.items() if state == "done"]
-    if not scored:
-        return None
+def _newest(
+    name: str,
+    address: str,
+    versions: Sequence[Sequence[RunFolder]],
+    scored: Sequence[RunFolder],
+    damages: Mapping[RunFolder, str],
+) -> Subject:
+    """Return the version of a cell whose run ended last, of those that have a score."""
     newest = max(scored, key=_ended)
     chosen = next(version for version in versions if newest in version)
     seeds = {folder: seed_of(folder) for folder in chosen}
@@ -254,8 +249,8 @@ def _newest(name: str, address: str, versions: Sequence[Sequence[RunFolder]]) ->
     return Subject(
         name=name,
         address=address,
-        runs={seeds[folder]: folder for folder in ordered if states[folder] == "done"},
-        missing=[seeds[folder] for folder in ordered if states[folder] != "done"],
+        runs={seeds[folder]: folder for folder in ordered if folder in scored},
+        missing=[seeds[folder] for folder in ordered if folder not in scored],
         remark="; ".join(filter(None, remarks)),
     )
 
@@ -275,12 +270,6 @@ def seed_of(folder: RunFolder) -> int:
     """Return the seed of a run whose request is sound."""
     seed: int = (folder.read(REQUEST) or {})["seed"]
     return seed
-
-
-def _without_score(versions: Iterable[Sequence[RunFolder]]) -> str:
-    """Say why nothing of a stored cell can be compared."""
-    damages = [damage for version in versions for folder in version if (damage := _damage(folder))]
-    return f"damaged: {damages[0]}" if damages else "none of its runs has a score"
 
 
 def _ended(folder: RunFolder) -> datetime:

@@ -139,7 +139,7 @@ def outcomes(
         NothingToCompare: if two runs were scored on different examples of a task.
         Damaged: if the predictions of one are not what was written.
     """
-    found = {seed: predictions(folder) for seed, folder in folders.items()}
+    predicted = {seed: predictions(folder) for seed, folder in folders.items()}
     results = {seed: folder.read(RESULT) or {} for seed, folder in folders.items()}
     return CellOutcomes(
         name,
@@ -149,7 +149,7 @@ def outcomes(
                 f"{task} of {name}",
                 metric,
                 [result["scores"]["dev"][task][metric] for result in results.values()],
-                {seed: predicted[task] for seed, predicted in found.items()},
+                {seed: of_run[task] for seed, of_run in predicted.items()},
             )
             for task, metric in metrics.items()
         },
@@ -211,23 +211,23 @@ def _predictions(task: str, arrays: Mapping[str, NDArray[Any]]) -> Predictions:
 
 
 def _task(
-    where: str, metric: str, scores: Sequence[float | None], found: Mapping[int, Predictions]
+    where: str, metric: str, scores: Sequence[float | None], runs: Mapping[int, Predictions]
 ) -> TaskOutcomes:
-    fingerprints = {predicted.fingerprint() for predicted in found.values()}
+    fingerprints = {run.fingerprint() for run in runs.values()}
     if len(fingerprints) > 1:
         raise NothingToCompare(f"the runs of {where} were scored on different examples")
-    rows = [pseudo_values(metric, run.predicted, run.labels) for run in found.values()]
-    defined = [row for row in rows if row is not None]
-    known = [score for score in scores if score is not None]
-    complete = len(defined) == len(known) == len(found)
-    sample = Sample(np.array(known, float), np.stack(defined)) if complete else None
-    _, counts = np.unique(next(iter(found.values())).labels, return_counts=True)
+    values = [pseudo_values(metric, run.predicted, run.labels) for run in runs.values()]
+    rows = [row for row in values if row is not None]
+    defined = [score for score in scores if score is not None]
+    complete = len(rows) == len(defined) == len(runs)
+    sample = Sample(np.array(defined, float), np.stack(rows)) if complete else None
+    _, counts = np.unique(next(iter(runs.values())).labels, return_counts=True)
     return TaskOutcomes(
         metric,
         fingerprints.pop(),
         sample,
         largest=float(counts.max() / counts.sum()) if len(counts) else None,
-        constant=[seed for seed, run in found.items() if _is_constant(run.predicted)],
+        constant=[seed for seed, run in runs.items() if _is_constant(run.predicted)],
     )
 
 
@@ -250,18 +250,17 @@ def difference(a: CellOutcomes, b: CellOutcomes, what: str = OVERALL) -> Interva
     left, right = a.at(seeds).samples(what), b.at(seeds).samples(what)
     if left is None or right is None:
         return None
-    return interval([one - other for one, other in zip(left, right, strict=True)])
+    return interval([of_a - of_b for of_a, of_b in zip(left, right, strict=True)])
 
 
 def comparable(a: CellOutcomes, b: CellOutcomes, what: str = OVERALL) -> bool:
     """Whether two cells were scored with the same metrics on the same examples."""
-    if what != OVERALL and not (what in a.tasks and what in b.tasks):
-        return False
-    names = [{*cell.tasks} if what == OVERALL else {what} for cell in (a, b)]
-    if names[0] != names[1]:
-        return False
-    return all(
-        (a.tasks[task].metric, a.tasks[task].examples)
-        == (b.tasks[task].metric, b.tasks[task].examples)
-        for task in names[0]
+    by_a, by_b = (
+        {
+            name: (task.metric, task.examples)
+            for name, task in cell.tasks.items()
+            if what in (OVERALL, name)
+        }
+        for cell in (a, b)
     )
+    return bool(by_a) and by_a == by_b

@@ -16,11 +16,11 @@ class _Digest:
 
     Attributes:
         what: it is of, in words.
-        given: all that may make it differ, seed aside; digests are compared where this is equal.
+        origin: all that may make it differ, seed aside; digests are compared where this is equal.
     """
 
     what: str
-    given: str
+    origin: str
     cell: str
     seed: int
     digest: str
@@ -59,8 +59,8 @@ def unpaired(
 
 def _weights(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
     for module, digest in digests.items():
-        given = canonical(_making(cell.identity, module))
-        yield _Digest(f"the first weights of {module}", given, cell.name, seed, digest)
+        origin = canonical(_making(cell.identity, module))
+        yield _Digest(f"the first weights of {module}", origin, cell.name, seed, digest)
 
 
 def _making(identity: Mapping[str, Any], module: str) -> list[Any]:
@@ -81,23 +81,23 @@ def _shape(component: Mapping[str, Any]) -> dict[str, Any]:
 def _orders(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
     identity = cell.identity
     for task, digest in digests.items():
-        given = canonical(
+        origin = canonical(
             [identity["data"][task]["train"], identity["config"]["data"]["fraction"]]
         )
-        yield _Digest(f"the order of the data of {task}", given, cell.name, seed, digest)
+        yield _Digest(f"the order of the data of {task}", origin, cell.name, seed, digest)
 
 
 def _differences(digests: Iterable[_Digest]) -> Iterator[str]:
     """Yield a remark for each thing and the cells that differ from the first one in it."""
-    first: dict[tuple[str, str, int], _Digest] = {}
-    found: dict[tuple[str, str], tuple[dict[str, None], set[int]]] = {}
+    firsts: dict[tuple[str, str, int], _Digest] = {}
+    unequal: dict[tuple[str, str], tuple[dict[str, None], set[int]]] = {}
     for digest in digests:
-        one = first.setdefault((digest.what, digest.given, digest.seed), digest)
-        if one.digest != digest.digest:
-            names, seeds = found.setdefault((digest.what, one.cell), ({}, set()))
+        first = firsts.setdefault((digest.what, digest.origin, digest.seed), digest)
+        if first.digest != digest.digest:
+            names, seeds = unequal.setdefault((digest.what, first.cell), ({}, set()))
             names[digest.cell] = None
             seeds.add(digest.seed)
-    for (what, cell), (names, seeds) in found.items():
+    for (what, cell), (names, seeds) in unequal.items():
         which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, sorted(seeds)))}"
         verb = "differ" if len(names) > 1 else "differs"
         yield f"not paired: {'; '.join(names)} {verb} from {cell} in {what} ({which})"

@@ -69,13 +69,13 @@ def _spearman(predictions: Array, labels: Array) -> Array | None:
     if whole is None:
         return None
     n = len(labels)
-    given = [(_ranks(predictions), predictions), (_ranks(labels), labels)]
+    ranked = [(_ranks(predictions), predictions), (_ranks(labels), labels)]
     values = np.empty(n)
     keep = np.ones(n, dtype=bool)
     for e in range(n):
         keep[e] = False
         # A rank falls by 1 where the example left out was below, by 1/2 where it was equal.
-        x, y = ((ranks - (of > of[e]) - 0.5 * (of == of[e]))[keep] for ranks, of in given)
+        x, y = ((ranks - (of > of[e]) - 0.5 * (of == of[e]))[keep] for ranks, of in ranked)
         keep[e] = True
         if (without := _of_ranks(x, y)) is None:
             return None

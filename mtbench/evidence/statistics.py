@@ -29,6 +29,7 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from itertools import combinations
 
 import numpy as np
 from numpy.typing import NDArray
@@ -259,14 +260,20 @@ def _interval(
     )
 
 
-def holm(values: Sequence[float]) -> list[float]:
-    """Return Holm's adjusted p values of a family, in the order given."""
-    adjusted = [1.0] * len(values)
+def holm(values: Sequence[float | None]) -> list[float | None]:
+    """Return Holm's adjusted p values of a family, in the order given; None for no p value."""
+    family = sorted((value, place) for place, value in enumerate(values) if value is not None)
+    adjusted: list[float | None] = [None] * len(values)
     largest = 0.0
-    for rank, index in enumerate(sorted(range(len(values)), key=values.__getitem__)):
-        largest = max(largest, min(1.0, (len(values) - rank) * values[index]))
-        adjusted[index] = largest
+    for rank, (value, place) in enumerate(family):
+        largest = max(largest, min(1.0, (len(family) - rank) * value))
+        adjusted[place] = largest
     return adjusted
+
+
+def holm_over_seeds(differences: Sequence[Interval | None]) -> list[float | None]:
+    """Return Holm's adjusted p values of a family; None for no difference, or one of one seed."""
+    return holm([d.p if d is not None and d.seeds > 1 else None for d in differences])
 
 
 def rank_ranges(differences: Sequence[Sequence[Interval | None]]) -> list[tuple[int, int]]:
@@ -280,14 +287,12 @@ def rank_ranges(differences: Sequence[Sequence[Interval | None]]) -> list[tuple[
             i < j only. None where they cannot be compared: the two are then not separated.
     """
     count = len(differences)
-    pairs = [(i, j) for i in range(count) for j in range(i + 1, count)]
-    found = [(i, j, differences[i][j]) for i, j in pairs]
-    known = [(i, j, interval) for i, j, interval in found if interval is not None]
-    adjusted = holm([interval.p for _, _, interval in known])
+    pairs = [(i, j, differences[i][j]) for i, j in combinations(range(count), 2)]
+    adjusted = holm([apart.p if apart is not None else None for _, _, apart in pairs])
     better, worse = [0] * count, [0] * count
-    for (i, j, interval), p in zip(known, adjusted, strict=True):
-        if p < ALPHA:
-            winner, loser = (i, j) if interval.estimate > 0 else (j, i)
+    for (i, j, apart), p in zip(pairs, adjusted, strict=True):
+        if apart is not None and p is not None and p < ALPHA:
+            winner, loser = (i, j) if apart.estimate > 0 else (j, i)
             better[loser] += 1
             worse[winner] += 1
     return [(1 + better[i], count - worse[i]) for i in range(count)]

@@ -9,7 +9,7 @@ alpha. A metric passes where its one-sided lower bound at the confidence 1 - alp
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -43,20 +43,22 @@ def compare(
         alpha: share of false alarms that the family of all gated metrics may give.
     """
     compared = [
-        WAYS[gate.mode](
+        _compared(
             Comparison(name, metric, "inconclusive", gate.tolerance_of(metric)),
             now[name].outcomes,
             cell.outcomes,
+            gate.mode,
         )
         for name, cell in then.items()
         if name in now
         for metric in gated(gate, now[name], cell)
     ]
-    family = [found.p_below(-one.tolerance) for one, found in compared if found is not None]
-    adjusted = iter(holm(family))
+    adjusted = holm(
+        [None if apart is None else apart.p_below(-row.tolerance) for row, apart in compared]
+    )
     return [
-        one if found is None else _judged(one, found, next(adjusted), alpha)
-        for one, found in compared
+        row if apart is None or p is None else _judged(row, apart, p, alpha)
+        for (row, apart), p in zip(compared, adjusted, strict=True)
     ]
 
 
@@ -82,95 +84,82 @@ def _both(now: Sequence[int], then: Sequence[int]) -> str:
     return f"seeds {names[0]} now, {names[1]} in the baseline"
 
 
-Compared = tuple[Comparison, Interval | None]
+def _compared(
+    row: Comparison, now: CellOutcomes, then: CellOutcomes, mode: Mode
+) -> tuple[Comparison, Interval | None]:
+    """Return a comparison with its means and what is amiss, and the difference to be judged."""
+    if unfit := unfit_seeds(mode, now.seeds, then.seeds):
+        return _incomparable(row, unfit), None
+    if mode == "exact":
+        now = now.at(then.seeds)
+    elif {*now.seeds} <= {*then.seeds}:
+        then = then.at(now.seeds)
+    if not comparable(now, then, row.metric):
+        return _incomparable(row, "other tasks, metrics or examples than the baseline"), None
+    left, right = now.samples(row.metric), then.samples(row.metric)
+    row = replace(row, baseline=_mean(right), now=_mean(left))
+    if right is None:
+        return replace(row, reason=UNDEFINED + ("" if left else ", and now")), None
+    if left is None:
+        return _incomparable(row, "undefined now"), None
+    if mode == "exact":
+        return _exact(row, _rows(left) - _rows(right), then.seeds), None
+    return _statistical(row, left, right, (now.seeds, then.seeds))
 
 
-def _exact(one: Comparison, now: CellOutcomes, then: CellOutcomes) -> Compared:
-    """Hold each seed's score against that of the same seed."""
-    if unfit := unfit_seeds("exact", now.seeds, then.seeds):
-        return _incomparable(one, unfit), None
-    one, left, right = _samples(one, now.at(then.seeds), then)
-    if left is None or right is None:
-        return one, None
-    changes = _rows(left) - _rows(right)
+def _exact(row: Comparison, changes: Array, seeds: Sequence[int]) -> Comparison:
+    """Judge the change of each seed's score."""
     worst, best = int(np.argmin(changes)), int(np.argmax(changes))
     verdict: Verdict = "passed"
     reason, decides = "", worst
-    if changes[worst] < -one.tolerance:
-        verdict, reason = "regressed", f"seed {then.seeds[worst]} is worse"
-    elif changes[best] > one.tolerance:
+    if changes[worst] < -row.tolerance:
+        verdict, reason = "regressed", f"seed {seeds[worst]} is worse"
+    elif changes[best] > row.tolerance:
         verdict, decides = "inconclusive", best
-        reason = (
-            f"seed {then.seeds[best]} is better: 'mtbench check MATRIX --update' if that is meant"
-        )
+        reason = f"seed {seeds[best]} is better: 'mtbench check MATRIX --update' if that is meant"
     elif not changes.any():
         reason = "identical"
-    difference = float(changes[decides])
-    return replace(one, verdict=verdict, difference=difference, reason=reason), None
+    return replace(row, verdict=verdict, difference=float(changes[decides]), reason=reason)
 
 
-def _statistical(one: Comparison, now: CellOutcomes, then: CellOutcomes) -> Compared:
+def _statistical(
+    row: Comparison,
+    now: Sequence[Sample],
+    then: Sequence[Sample],
+    seeds: tuple[Sequence[int], Sequence[int]],
+) -> tuple[Comparison, Interval | None]:
     """Return the interval of now - baseline, paired where the baseline has all seeds."""
-    if unfit := unfit_seeds("statistical", now.seeds, then.seeds):
-        return _incomparable(one, unfit), None
-    paired = {*now.seeds} <= {*then.seeds}
-    if paired:
-        then = then.at(now.seeds)
-    one, left, right = _samples(one, now, then)
-    if left is None or right is None:
-        return one, None
-    if paired and _identical(left, right):
-        one = replace(one, verdict="passed", reason="identical")
-    if paired:
-        found = interval([a - b for a, b in zip(left, right, strict=True)])
+    if [*seeds[0]] == [*seeds[1]]:
+        changes = [a - b for a, b in zip(now, then, strict=True)]
+        difference = interval(changes)
+        if not any(change.scores.any() or change.outcomes.any() for change in changes):
+            row = replace(row, verdict="passed", reason="identical")
     else:
-        one = replace(one, reason=f"unpaired: {_both(now.seeds, then.seeds)}")
-        found = unpaired_interval(left, right)
-    return one if found else _incomparable(one, "fewer than two examples"), found
+        difference = unpaired_interval(now, then)
+        row = replace(row, reason=f"unpaired: {_both(*seeds)}")
+    return row if difference else _incomparable(row, "fewer than two examples"), difference
 
 
-def _identical(left: Sequence[Sample], right: Sequence[Sample]) -> bool:
-    return all(
-        np.array_equal(a.scores, b.scores) and np.array_equal(a.outcomes, b.outcomes)
-        for a, b in zip(left, right, strict=True)
-    )
-
-
-def _judged(one: Comparison, found: Interval, p: float, alpha: float) -> Comparison:
-    bound = found.lower_bound(alpha)
-    verdict = one.verdict
+def _judged(row: Comparison, difference: Interval, p: float, alpha: float) -> Comparison:
+    bound = difference.lower_bound(alpha)
+    verdict = row.verdict
     if p < alpha:
         verdict = "regressed"
-    elif bound > -one.tolerance:
+    elif bound > -row.tolerance:
         verdict = "passed"
     return replace(
-        one,
+        row,
         verdict=verdict,
-        difference=found.estimate,
-        low=found.low,
-        high=found.high,
+        difference=difference.estimate,
+        low=difference.low,
+        high=difference.high,
         bound=bound,
         p=p,
     )
 
 
-def _samples(
-    one: Comparison, now: CellOutcomes, then: CellOutcomes
-) -> tuple[Comparison, list[Sample] | None, list[Sample] | None]:
-    """Return the samples of both, and the comparison with their means and what is amiss."""
-    if not comparable(now, then, one.metric):
-        return _incomparable(one, "other tasks, metrics or examples than the baseline"), None, None
-    left, right = now.samples(one.metric), then.samples(one.metric)
-    one = replace(one, baseline=_mean(right), now=_mean(left))
-    if right is None:
-        one = replace(one, reason=UNDEFINED + ("" if left else ", and now"))
-    elif left is None:
-        one = _incomparable(one, "undefined now")
-    return one, left, right
-
-
-def _incomparable(one: Comparison, reason: str) -> Comparison:
-    return replace(one, verdict="incomparable", reason=reason)
+def _incomparable(row: Comparison, reason: str) -> Comparison:
+    return replace(row, verdict="incomparable", reason=reason)
 
 
 def _rows(samples: Sequence[Sample]) -> Array:
@@ -181,9 +170,3 @@ def _rows(samples: Sequence[Sample]) -> Array:
 
 def _mean(samples: Sequence[Sample] | None) -> float | None:
     return float(_rows(samples).mean()) if samples else None
-
-
-WAYS: Mapping[Mode, Callable[[Comparison, CellOutcomes, CellOutcomes], Compared]] = {
-    "exact": _exact,
-    "statistical": _statistical,
-}

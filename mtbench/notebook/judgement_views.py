@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from mtbench.comparison.comparison import Comparisons
 from mtbench.comparison.document import document as comparison_document
-from mtbench.comparison.record import Comparisons
 from mtbench.gate.document import document as gate_document
 from mtbench.gate.verdicts import GateReport
 from mtbench.notebook.formats import framed

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from mtbench.board.reading import compared_with, notes
-from mtbench.board.relative_gain import Baselines
+from mtbench.board.relative_gain import SingleTaskCells
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
@@ -28,7 +28,7 @@ def plan(*against: str) -> Plan:
     return Plan("t", [0, 1], cells)
 
 
-REFUSED = Baselines({}, "why")
+REFUSED = SingleTaskCells({}, "why")
 
 
 def read(cells: Sequence[CellOutcomes | None], *against: str, **given: Any) -> list[str]:
@@ -134,7 +134,7 @@ def test_one_seed_is_not_tested() -> None:
 
 def test_delta_m_is_explained_or_refused() -> None:
     refused = read([cell(2)])[-1]
-    explained = read([cell(2)], singles=Baselines({"sst": cell(2)}))[-1]
+    explained = read([cell(2)], singles=SingleTaskCells({"sst": cell(2)}))[-1]
 
     assert refused == "no delta-m, the gain over single-task cells: why"
     assert explained.endswith("relative to training a task alone (sst: x)")

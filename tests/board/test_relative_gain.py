@@ -3,7 +3,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 import pytest
 
-from mtbench.board.relative_gain import SMALLEST, baselines, delta_m
+from mtbench.board.relative_gain import SMALLEST, delta_m, single_task_cells
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
 
@@ -31,7 +31,7 @@ def test_the_first_cell_that_trains_a_task_alone_is_its_baseline() -> None:
     rows = [[1.0, 1.0, 1.0, 0.0] * 30, [1.0, 1.0, 0.0, 1.0] * 30]
     a, b, again = (cell(name, {name[-1]: rows}) for name in ("only a", "only b", "again a"))
 
-    found = baselines(
+    found = single_task_cells(
         ["a", "b"], [JOINT, a, None, b, again], [{"a", "b"}, {"a"}, {"b"}, {"b"}, {"a"}]
     )
 
@@ -48,13 +48,13 @@ def test_the_first_cell_that_trains_a_task_alone_is_its_baseline() -> None:
 def test_without_a_baseline_of_every_task_delta_m_is_refused(
     cells: Sequence[CellOutcomes], trained: Sequence[set[str]], refusal: str
 ) -> None:
-    found = baselines(["a", "b"], cells, trained)
+    found = single_task_cells(["a", "b"], cells, trained)
 
     assert (found.cells, found.refusal) == ({}, refusal)
 
 
 def test_of_one_task_there_is_nothing_to_gain() -> None:
-    found = baselines(["a"], [A], [{"a"}])
+    found = single_task_cells(["a"], [A], [{"a"}])
 
     assert (found.cells, found.refusal) == ({}, "there is one task")
 
@@ -65,7 +65,7 @@ def test_nothing_is_taken_relative_to_a_score_near_0() -> None:
 
     for rows in (rare, unsure):
         weak = cell("weak", {"a": rows})
-        found = baselines(["a", "b"], [weak, B], [{"a"}, {"b"}])
+        found = single_task_cells(["a", "b"], [weak, B], [{"a"}, {"b"}])
 
         assert found.cells == {}
         assert found.refusal.startswith("a trained alone (weak) scores 0.")
@@ -77,7 +77,7 @@ def test_a_small_score_is_refused_however_sure_it_is(score: float, refused: bool
     weak = cell("weak", {"a": [[score] * 100] * 2})
     sure = cell("sure", {"b": [[0.5] * 100] * 2})
 
-    found = baselines(["a", "b"], [weak, sure], [{"a"}, {"b"}])
+    found = single_task_cells(["a", "b"], [weak, sure], [{"a"}, {"b"}])
 
     assert found.refusal.startswith("a trained alone (weak) scores 0.049") == refused
     assert bool(found.cells) != refused

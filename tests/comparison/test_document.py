@@ -3,8 +3,8 @@ from typing import Any
 
 import pytest
 
+from mtbench.comparison.comparison import Comparisons, compare_sides
 from mtbench.comparison.document import document
-from mtbench.comparison.record import Comparisons, compare_sides
 from mtbench.comparison.subjects import Side, Subject
 from mtbench.rendering import render
 

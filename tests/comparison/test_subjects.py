@@ -10,7 +10,6 @@ from mtbench.comparison.subjects import (
     Subject,
     of_run,
     of_store,
-    of_stored_cell,
     stored_cells,
 )
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
@@ -87,7 +86,7 @@ def test_a_cell_of_two_matrices_is_told_apart_by_the_title(
         "two::sum",
     ]
     chosen = {"two::sum": stored_cells(store)["two::sum"]}
-    assert of_stored_cell(store, chosen).cells[0].runs[0].key == "b"
+    assert of_store(store, chosen).alone().cells[0].runs[0].key == "b"
 
 
 def test_of_several_versions_the_one_with_the_newest_result_is_taken(
@@ -135,7 +134,7 @@ def test_a_cell_without_any_score_is_named(write_stored: Write, store: Store) ->
         "pcgrad": "none of its runs has a score"
     }
     with pytest.raises(NothingToCompare, match="none of its runs has a score"):
-        of_stored_cell(store, {"pcgrad": stored_cells(store)["pcgrad"]})
+        of_store(store, {"pcgrad": stored_cells(store)["pcgrad"]}).alone()
 
 
 def test_a_side_finds_its_cells_by_name(write_stored: Write) -> None:

@@ -7,16 +7,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtbench.errors import UsageError
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import (
     Choice,
     NamedCell,
     Stage,
-    check_axes,
     defaults,
     grid,
-    ladder,
     leave_one_out,
     one_at_a_time,
     short,
@@ -127,15 +124,6 @@ def test_leave_one_out_is_one_more_than_its_parts(keys: list[str]) -> None:
         assert cell.config == overlay(BASE, rest)
 
 
-def test_a_ladder_has_a_cell_a_step() -> None:
-    steps = [Changed("a", {"combiner": "pcgrad"}, "first", {"sst": 0.4}), Changed("b", {})]
-
-    assert list(ladder(BASE, steps)) == [
-        NamedCell("a", overlay(BASE, {"combiner": "pcgrad"}), "first", {"sst": 0.4}),
-        NamedCell("b", overlay(BASE, {"combiner": "pcgrad"}), against="a"),
-    ]
-
-
 # --- one at a time ----------------------------------------------------------------------------
 
 
@@ -211,12 +199,6 @@ def test_an_axis_of_one_value_is_no_stage() -> None:
 
 
 # --- values -----------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("values", [["sum", "sum"], ["sum", {"name": "sum"}]])
-def test_the_values_of_an_axis_are_told_apart(values: list[Any]) -> None:
-    with pytest.raises(UsageError, match=r"^the axis combiner has a value twice: sum, sum$"):
-        check_axes({"combiner": values})
 
 
 @pytest.mark.parametrize(

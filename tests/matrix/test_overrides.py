@@ -1,3 +1,5 @@
+from typing import Any
+
 import pytest
 
 from mtbench.errors import UsageError
@@ -40,3 +42,23 @@ def test_axes_of_the_command_line_come_last_or_in_their_place() -> None:
 def test_what_contradicts_itself_is_refused(key: str) -> None:
     with pytest.raises(UsageError, match=r"contradict each other on train\.steps"):
         lay_over(BASE, AXES, Overrides(set={"train.steps": 5}, axes={key: [1, 2]}))
+
+
+@pytest.mark.parametrize(
+    ("axis", "changes", "is_left"),
+    [
+        pytest.param({"train.epochs": [1, 2]}, {"train.steps": 5}, False, id="other budget"),
+        pytest.param(
+            {"heads.sst.dropout": [0, 1]}, {"heads.sst": "linear"}, False, id="component"
+        ),
+        pytest.param(
+            {"heads.sst.dropout": [0, 1]}, {"heads.sst": {"x": 1}}, True, id="parameters"
+        ),
+        pytest.param({"heads.sst": ["a", "b"]}, {"heads.sst.dropout": 0}, True, id="a parameter"),
+        pytest.param({"tasks": [["sst"], ["pd"]]}, {"train.lr": 1.0}, True, id="elsewhere"),
+    ],
+)
+def test_an_axis_that_settings_undo_is_taken_off(
+    axis: dict[str, list[Any]], changes: dict[str, Any], is_left: bool
+) -> None:
+    assert lay_over(BASE, axis, Overrides(set=changes)).axes == (axis if is_left else {})

@@ -2,7 +2,7 @@ from xml.etree import ElementTree as ET
 
 import pytest
 
-from mtbench.comparison.record import Comparisons
+from mtbench.comparison.comparison import Comparisons
 from mtbench.errors import UsageError
 from mtbench.gate.document import document
 from mtbench.gate.verdicts import Comparison, GateReport

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from mtbench.comparison.differences import Difference, adjusted, differences
+from mtbench.comparison.differences import ScoreDifference, differences
 from mtbench.comparison.discrepancies import (
     Discrepancy,
     Pairing,
@@ -19,10 +19,11 @@ from mtbench.comparison.flips import Flips, cell_flips, with_texts
 from mtbench.comparison.subjects import Side, Subject
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import comparable
+from mtbench.evidence.statistics import holm
 
 
 @dataclass(frozen=True)
-class Comparison:
+class ComparedPair:
     """Two cells, A and B.
 
     Attributes:
@@ -41,12 +42,12 @@ class Comparison:
     configuration: Sequence[Discrepancy]
     environment: Sequence[Discrepancy]
     pairing: Pairing | None
-    differences: Sequence[Difference]
+    differences: Sequence[ScoreDifference]
     flips: Sequence[Flips]
     remarks: Sequence[str]
 
     @property
-    def overall(self) -> Difference:
+    def overall(self) -> ScoreDifference:
         """The last of the differences."""
         return self.differences[-1]
 
@@ -58,8 +59,7 @@ class Comparison:
     @property
     def over(self) -> str:
         """What the intervals generalise over."""
-        found = [d.interval for d in self.differences if d.interval is not None]
-        return found[0].over if found else ""
+        return next((d.interval.over for d in self.differences if d.interval is not None), "")
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,6 @@ class Comparisons:
     Attributes:
         a, b: what they are called.
         pairs: at least one.
-        adjusted: p values of the pairs' overall differences, Holm's over the pairs.
         only_a, only_b: cells that only one of them has.
         absent: cells that cannot be compared, and why.
         single: whether each side is one cell.
@@ -77,12 +76,16 @@ class Comparisons:
 
     a: str
     b: str
-    pairs: Sequence[Comparison]
-    adjusted: Sequence[float | None]
+    pairs: Sequence[ComparedPair]
     only_a: Sequence[str] = ()
     only_b: Sequence[str] = ()
     absent: Mapping[str, str] = field(default_factory=dict)
     single: bool = True
+
+    @property
+    def adjusted(self) -> list[float | None]:
+        """P values of the pairs' overall differences, Holm's over the pairs."""
+        return holm([pair.overall.p for pair in self.pairs])
 
     def check_compared(self) -> None:
         """Make sure that something was compared.
@@ -107,15 +110,18 @@ def compare_sides(
         data_dir: where the data lie now; None for where they lay when A's runs were trained.
 
     Raises:
-        NothingToCompare: if the sides have no cell in common, or a pair of single cells has no
-            task or no seed in common.
+        NothingToCompare: if nothing of a side is stored, the sides have no cell in common, or a
+            pair of single cells has no task or no seed in common.
         UsageError: if one side is a single cell and the other has none of its name.
     """
+    for side in (a, b):
+        if not side.cells:
+            raise NothingToCompare(f"nothing of {side.title} is stored{_reasons(side.absent)}")
     if a.single or b.single:
         left = a.cells[0] if a.single else a.cell(b.cells[0].name)
         right = b.cells[0] if b.single else b.cell(a.cells[0].name)
         pair = compare(left, right, examples=examples, data_dir=data_dir)
-        return Comparisons(a.title, b.title, [pair], [_p(pair)])
+        return Comparisons(a.title, b.title, [pair])
     names = [{*(cell.name for cell in side.cells), *side.absent} for side in (a, b)]
     absent = {**a.absent, **b.absent}
     pairs = []
@@ -127,16 +133,13 @@ def compare_sides(
         except NothingToCompare as reason:
             absent[cell.name] = str(reason)
     if not pairs:
-        reasons = "; ".join(f"{name}: {reason}" for name, reason in [*absent.items()][:3])
         raise NothingToCompare(
-            f"{a.title} and {b.title} have no cell to compare"
-            + (f" ({reasons})" if reasons else "")
+            f"{a.title} and {b.title} have no cell to compare{_reasons(absent)}"
         )
     return Comparisons(
         a.title,
         b.title,
         pairs,
-        adjusted([_p(pair) for pair in pairs]),
         only_a=[cell.name for cell in a.cells if cell.name not in names[1]],
         only_b=[cell.name for cell in b.cells if cell.name not in names[0]],
         absent=absent,
@@ -144,13 +147,15 @@ def compare_sides(
     )
 
 
-def _p(pair: Comparison) -> float | None:
-    return None if pair.overall.interval is None else pair.overall.interval.p
+def _reasons(absent: Mapping[str, str]) -> str:
+    """Say in brackets why the first few cells cannot be compared; nothing where there are none."""
+    reasons = "; ".join(f"{name}: {reason}" for name, reason in [*absent.items()][:3])
+    return f" ({reasons})" if reasons else ""
 
 
 def compare(
     a: Subject, b: Subject, *, examples: int = 0, data_dir: Path | None = None
-) -> Comparison:
+) -> ComparedPair:
     """Compare two cells.
 
     Runs of a seed that both have are compared in pairs; so are two single runs of different
@@ -171,11 +176,11 @@ def compare(
     if seeds:
         sides = (a.outcomes.at([s for s, _ in seeds]), b.outcomes.at([s for _, s in seeds]))
     shared = [task for task in tasks if comparable(*sides, task)]
-    found = cell_flips(a, b, seeds, shared, shown=examples)
+    flips = cell_flips(a, b, seeds, shared, shown=examples)
     if examples:
-        found = with_texts(found, a, data_dir)
-    same = {flip.task for flip in found if flip.identical}
-    return Comparison(
+        flips = with_texts(flips, a, data_dir)
+    same = {flip.task for flip in flips if flip.identical}
+    return ComparedPair(
         a=a,
         b=b,
         seeds=seeds,
@@ -183,7 +188,7 @@ def compare(
         environment=environment(a, b),
         pairing=pairing(a, b, seeds) if seeds else None,
         differences=differences(tasks, *sides, paired=bool(seeds), identical=same),
-        flips=found,
+        flips=flips,
         remarks=list(_remarks(a, b, seeds)),
     )
 
@@ -216,8 +221,8 @@ def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterat
             "compared as independent samples, and no example is paired"
         )
     elif len(seeds) == 1:
-        (one, other), *_ = seeds
-        which = f"seed {one}" if one == other else f"seeds {one} and {other}, which differ"
+        (of_a, of_b), *_ = seeds
+        which = f"seed {of_a}" if of_a == of_b else f"seeds {of_a} and {of_b}, which differ"
         yield f"one run each ({which}): the intervals are over examples, this checkpoint only"
     for name, side, index in (("A", a, 0), ("B", b, 1)):
         used = [pair[index] for pair in seeds]
@@ -227,8 +232,8 @@ def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterat
         if side.missing:
             yield f"seeds of {name} without a score: {_listed(side.missing)}"
     yield from _choices(a, b)
-    for name, side, others in (("A", a, b), ("B", b, a)):
-        if alone_tasks := [task for task in side.metrics if task not in others.metrics]:
+    for name, side, opposite in (("A", a, b), ("B", b, a)):
+        if alone_tasks := [task for task in side.metrics if task not in opposite.metrics]:
             yield f"tasks that only {name} has: {', '.join(alone_tasks)}"
 
 
@@ -240,36 +245,36 @@ def _choices(a: Subject, b: Subject) -> Iterator[str]:
     yield from (f"{' and '.join(names)}: {remark}" for remark, names in sides.items() if remark)
 
 
-def records(comparison: Comparison) -> list[dict[str, Any]]:
+def records(pair: ComparedPair) -> list[dict[str, Any]]:
     """Return a record a task and one for the overall, numbers unrounded, None where there is none.
 
     Their keys: ``cell_a``, ``cell_b``, ``what`` (a task or ``"overall"``), ``metric``, ``a``,
     ``b``, ``difference`` (B - A), ``low``, ``high``, ``p``, ``p_holm`` (over the tasks),
     ``seeds``, ``examples``, ``over``, ``identical``, ``lost``, ``won``, ``reason``.
     """
-    changed = {flip.task: flip for flip in comparison.flips}
-    return [_record(comparison, d, changed.get(d.what)) for d in comparison.differences]
+    flips = {flip.task: flip for flip in pair.flips}
+    return [_record(pair, d, flips.get(d.what)) for d in pair.differences]
 
 
-def _record(comparison: Comparison, d: Difference, flip: Flips | None) -> dict[str, Any]:
-    found = d.interval
+def _record(pair: ComparedPair, d: ScoreDifference, flip: Flips | None) -> dict[str, Any]:
+    interval = d.interval
     return {
-        "cell_a": comparison.a.name,
-        "cell_b": comparison.b.name,
+        "cell_a": pair.a.name,
+        "cell_b": pair.b.name,
         "what": d.what,
         "metric": d.metric,
         "a": d.a,
         "b": d.b,
-        "difference": None if found is None else found.estimate,
-        "low": None if found is None else found.low,
-        "high": None if found is None else found.high,
-        "p": None if found is None else found.p,
+        "difference": interval and interval.estimate,
+        "low": interval and interval.low,
+        "high": interval and interval.high,
+        "p": d.p,
         "p_holm": d.p_adjusted,
-        "seeds": None if found is None else found.seeds,
-        "examples": None if found is None else found.examples,
-        "over": "" if found is None else found.over,
+        "seeds": interval and interval.seeds,
+        "examples": interval and interval.examples,
+        "over": interval.over if interval else "",
         "identical": d.identical,
-        "lost": None if flip is None else flip.lost,
-        "won": None if flip is None else flip.won,
+        "lost": flip and flip.lost,
+        "won": flip and flip.won,
         "reason": d.reason,
     }

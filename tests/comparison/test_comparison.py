@@ -3,7 +3,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.comparison.record import compare, compare_sides, records
+from mtbench.comparison.comparison import compare, compare_sides, records
 from mtbench.comparison.subjects import Side, Subject
 from mtbench.errors import NothingToCompare, UsageError
 
