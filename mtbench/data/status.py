@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from mtbench.data.loading import fingerprint, load
-from mtbench.data.overlap import shared_texts
+from mtbench.data.loading import fingerprint, load, shared_texts
 from mtbench.errors import MtbenchError, NotAtHand, UsageError
 from mtbench.layouts import LaidOutTask, Layout
 from mtbench.protocols import SPLITS, BadRow, Examples, Pair, Split, Task, TaskInfo
