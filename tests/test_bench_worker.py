@@ -105,16 +105,9 @@ def test_micro_batches_have_the_products_of_the_whole(
     assert counts[0] == counts[1] > 6 * (4 * 16 * 16 + 2 * (16 * 32))
 
 
-def test_products_are_done_in_the_type_of_the_steps(
+def test_products_are_done_in_the_precision_of_the_steps(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    step = Trainer.step
-
-    def in_half(self: Trainer) -> dict[str, float]:
-        with torch.autocast("cpu", torch.bfloat16):
-            return step(self)
-
-    monkeypatch.setattr(Trainer, "step", in_half)
     types: list[torch.dtype] = []
 
     def noted(weights: Any, tokens: int, dtype: torch.dtype) -> tuple[int, float]:
@@ -122,7 +115,7 @@ def test_products_are_done_in_the_type_of_the_steps(
         return 1, 1.0
 
     monkeypatch.setattr(bench_worker, "multiply", noted)
-    subject = TimedCell(request_run().path, 2)
+    subject = TimedCell(request_run({"train.precision": "bfloat16"}).path, 2)
     subject.warm_up()
     subject.step()
 
