@@ -2,15 +2,11 @@
 
 import math
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Sequence
 from typing import Any
 
 import torch
 from torch import Tensor, nn
-from torch.utils._python_dispatch import TorchDispatchMode
 from torch.utils.flop_counter import FlopCounterMode, sdpa_backward_flop_count, sdpa_flop_count
 
 from mtbench import devices
@@ -42,49 +38,13 @@ def _added(_: Any, left: Any, right: Any, *__: Any, **___: Any) -> int:
 IN_PLACE = {aten.addmm_: _added, aten.baddbmm_: _added}
 """What torch's counter leaves out everywhere: its table has the functional forms only."""
 
-PRODUCTS = (aten.mm, aten.addmm, aten.addmm_)
-
 REPETITIONS = {devices.CPU: 1, devices.CUDA: 16}
 """Times that a product is done on the clock; a single one on a GPU is mostly launch and wait."""
 
 
-@dataclass
-class Products:
-    """The matrix products of a piece of work.
-
-    Attributes:
-        flops: floating-point operations in them, attention's among them.
-        types: how often the two-dimensional ones came in each type.
-    """
-
-    flops: int
-    types: Counter[torch.dtype]
-
-
-class _Types(TorchDispatchMode):
-    """Notes the types in which two-dimensional products are computed, autocast seen."""
-
-    def __init__(self) -> None:
-        super().__init__()  # type: ignore[no-untyped-call]
-        self.seen: Counter[torch.dtype] = Counter()
-
-    def __torch_dispatch__(
-        self, func: Any, types: Any, args: Sequence[Any] = (), kwargs: Any = None
-    ) -> Any:
-        if func.overloadpacket in PRODUCTS:
-            self.seen[args[-1].dtype] += 1
-        return func(*args, **(kwargs or {}))
-
-
-@contextmanager
-def counting() -> Iterator[Products]:
-    """Count the matrix products inside; what is there afterwards is the count."""
-    products = Products(0, Counter())
-    counter = FlopCounterMode(display=False, custom_mapping=ATTENTION_ON_CPU | IN_PLACE)
-    types = _Types()
-    with counter, types:
-        yield products
-    products.flops, products.types = counter.get_total_flops(), types.seen
+def counting() -> FlopCounterMode:
+    """Return what counts the operations of matrix products, attention's among them, within it."""
+    return FlopCounterMode(display=False, custom_mapping=ATTENTION_ON_CPU | IN_PLACE)
 
 
 def distinct_weights(module: nn.Module) -> list[Tensor]:

@@ -66,24 +66,25 @@ class TimedCell:
         model = self._run.assembled.model
         self._device = model.device
         self._weights = distinct_weights(model.encoder)
-        self._dtype = torch.get_default_dtype()
+        self._precision = self._run.resolved.cell.train["precision"]
         self._flops = self._tokens = 0
 
     def warm_up(self) -> None:
         """Take a step and count its matrix products, then do those that are timed later."""
         with counting() as products:
             _, _, tokens = self._take()
-        self._flops += products.flops
+        self._flops += products.get_total_flops()
         self._tokens += tokens
-        if products.types:
-            self._dtype = products.types.most_common(1)[0][0]
-        multiply(self._weights, tokens, self._dtype)
+        self._multiply(tokens)
 
     def step(self) -> dict[str, Any]:
         """Take a step; then, with as many rows as it had tokens, the matrix products."""
         seconds, computing, tokens = self._take()
-        flops, product_seconds = multiply(self._weights, tokens, self._dtype)
+        flops, product_seconds = self._multiply(tokens)
         return asdict(Sample(seconds, computing, tokens, flops, product_seconds))
+
+    def _multiply(self, tokens: int) -> tuple[int, float]:
+        return multiply(self._weights, tokens, getattr(torch, self._precision))
 
     def _take(self) -> tuple[float, float | None, int]:
         """Take a step; return its seconds, those of them spent computing, and its tokens."""
@@ -108,7 +109,7 @@ class TimedCell:
             flops_per_token=self._flops / self._tokens,
             peak_mb=peak,
             peak_device_mb=peak_device,
-            precision=str(self._dtype).removeprefix("torch."),
+            precision=self._precision,
             run_steps=self._run_steps,
             loading_s=self._loading,
             evaluation_s=self._evaluation(),

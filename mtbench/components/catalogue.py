@@ -3,6 +3,7 @@
 import json
 import re
 from collections.abc import Mapping
+from dataclasses import asdict
 from typing import Any
 
 from mtbench.components.entries import (
@@ -39,27 +40,14 @@ def components(registry: Registry) -> list[Record]:
 def problems(registry: Registry) -> list[Record]:
     """Return a record for each thing that is broken, with its reason."""
     return [
-        {
-            "distribution": problem.provider.distribution,
-            "version": problem.provider.version,
-            "module": problem.provider.module,
-            "hook": problem.hook or "",
-            "reason": problem.reason,
-        }
+        {**asdict(problem.provider), "hook": problem.hook or "", "reason": problem.reason}
         for problem in registry.problems
     ]
 
 
 def blocked(registry: Registry) -> list[Record]:
     """Return a record for each plugin that was left out with ``-p no:NAME``."""
-    return [
-        {
-            "distribution": provider.distribution,
-            "version": provider.version,
-            "module": provider.module,
-        }
-        for provider in registry.blocked
-    ]
+    return [asdict(provider) for provider in registry.blocked]
 
 
 def details(registry: Registry, name: str) -> list[Record]:
@@ -86,9 +74,7 @@ def _details(entry: Entry, registry: Registry) -> Record:
         "name": entry.spec.name,
         "summary": entry.spec.summary,
         "paper": entry.spec.paper,
-        "distribution": entry.provider.distribution,
-        "version": entry.provider.version,
-        "module": entry.provider.module,
+        **asdict(entry.provider),
         "target": _target(entry.spec.target),
         "api": entry.spec.api,
         **_of_its_kind(entry.spec),

@@ -1,8 +1,7 @@
 """Data: the one door to the examples of tasks, their shares and samples, and their sources."""
 
 from mtbench.data.fetching import Fetched, NotFetched, altered, fetch
-from mtbench.data.loading import fingerprint, holds_nothing, load
-from mtbench.data.overlap import shared_texts
+from mtbench.data.loading import fingerprint, holds_nothing, load, shared_texts
 from mtbench.data.sampling import order, sample, share
 from mtbench.data.sources import SOURCES, Source, chosen
 

@@ -7,13 +7,18 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from mtbench.data.receipts import add_receipts, read_receipts, sha256
 from mtbench.data.sources import Source
 from mtbench.errors import UsageError
-from mtbench.system.files import renamed
+from mtbench.system.files import digest_of, parse_object, read_file, reason_of, renamed, write_json
 
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A hash of Git, or a SHA-256."""
+
+RECEIPTS = "fetched.json"
+"""File of a data folder with a receipt of each file that was fetched into it."""
+
+Receipt = Mapping[str, str]
+"""The ``repository``, ``revision`` and ``path`` that a file came from, and its ``sha256``."""
 
 
 class NotFetched(UsageError):
@@ -82,7 +87,7 @@ def altered(source: Source, folder: Path) -> tuple[str, ...]:
     return tuple(
         target
         for target, digest in _published(source, folder).items()
-        if (folder / target).is_file() and sha256(folder / target) != digest
+        if (folder / target).is_file() and _sha256(folder / target) != digest
     )
 
 
@@ -91,7 +96,7 @@ def _published(source: Source, folder: Path) -> dict[str, str]:
 
     They are those that the source has, and of other files those of the folder's receipts.
     """
-    receipts = read_receipts(folder)
+    receipts = _receipts(folder)
     published = {}
     for path, target in source.files.items():
         receipt = receipts.get(target, {})
@@ -100,6 +105,25 @@ def _published(source: Source, folder: Path) -> dict[str, str]:
         elif receipt.get("revision") == source.revision:
             published[target] = receipt.get("sha256", "")
     return published
+
+
+def _receipts(folder: Path) -> dict[str, Receipt]:
+    """Return the receipts of a data folder, by the files' paths in it."""
+    path = folder / RECEIPTS
+    try:
+        receipts = parse_object(read_file(path))
+        return {target: {**receipt} for target, receipt in receipts.items()}
+    except (FileNotFoundError, NotADirectoryError):
+        return {}
+    except (OSError, ValueError, TypeError):
+        raise UsageError(f"{path} is damaged: remove it, and fetch the data sets again") from None
+
+
+def _sha256(file: Path) -> str:
+    try:
+        return digest_of(file)
+    except OSError as error:
+        raise UsageError(f"cannot read {file}: {reason_of(error)}") from None
 
 
 def _download(source: Source, path: str) -> Path:
@@ -172,7 +196,7 @@ def _checked(source: Source, path: str, file: Path, digest: str | None) -> Path:
         digest: its SHA-256, where that is known.
     """
     _check_size(source, path, file.stat().st_size)
-    content = sha256(file)
+    content = _sha256(file)
     announced = file.resolve().name  # the cache names a file by what the Hub says of its content
     if digest not in (None, content):
         problem = f"its SHA-256 is {content}, and {digest} was published"
@@ -207,9 +231,9 @@ def _write(source: Source, cached: Mapping[str, Path], folder: Path) -> None:
                 "repository": source.repository,
                 "revision": source.revision,
                 "path": paths[target],
-                "sha256": sha256(path),
+                "sha256": digest_of(path),
             }
-            add_receipts(folder, {target: receipt})
+            write_json(folder / RECEIPTS, {**_receipts(folder), target: receipt})
         except OSError as error:
             raise UsageError(f"cannot write {path}: {error.strerror}") from None
 

@@ -143,3 +143,18 @@ def _fits(info: TaskInfo, label: float) -> bool:
         return label in range(info.classes)
     low, high = info.score_range or (0.0, 0.0)
     return low <= label <= high
+
+
+def shared_texts(examples: Examples, train: Examples) -> int:
+    """Return how many of the examples have the texts of one of train.
+
+    The two texts of a pair may stand in either order; white space around a text does not count,
+    everything else does.
+    """
+    wanted = {_unordered(texts) for texts in examples.texts}
+    shared = wanted.intersection(map(_unordered, train.texts))
+    return sum(_unordered(texts) in shared for texts in examples.texts)
+
+
+def _unordered(texts: tuple[str, ...]) -> tuple[str, ...]:
+    return tuple(sorted(text.strip() for text in texts))

@@ -7,8 +7,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 
 from mtbench.data.layouts import LaidOutTask, Layout
-from mtbench.data.loading import fingerprint, load
-from mtbench.data.overlap import shared_texts
+from mtbench.data.loading import fingerprint, load, shared_texts
 from mtbench.data.tokenisation import Tokenisation, counts, encode, items
 from mtbench.errors import MtbenchError, NotAtHand, UsageError
 from mtbench.protocols import SPLITS, BadRow, Examples, Pair, Split, Task, TaskInfo

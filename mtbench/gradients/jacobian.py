@@ -68,7 +68,7 @@ def gramian(records: Sequence[ParameterGradients]) -> Tensor:
             products += record.products
         elif record.size < BLOCK:
             if stacked is None:
-                stacked = torch.stack([_or_zeros(g, record) for g in record.gradients])
+                stacked = torch.stack([_whole(record, task) for task in range(tasks)])
             short.append(stacked.reshape(tasks, -1))
         elif stacked is not None:
             products += inner_products(stacked.flatten(1))
@@ -101,13 +101,6 @@ def _add_pairs(products: Tensor, vectors: Sequence[Tensor | None]) -> None:
         products[i, j] += value
         if i != j:
             products[j, i] += value
-
-
-def _or_zeros(gradient: Tensor | None, record: ParameterGradients) -> Tensor:
-    """Return a gradient, or what a missing one is among others."""
-    if gradient is not None:
-        return gradient
-    return torch.zeros_like(next(g for g in record.gradients if g is not None))
 
 
 def set_weighted_sum(records: Sequence[ParameterGradients], weights: Tensor) -> None:

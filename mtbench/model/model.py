@@ -170,12 +170,8 @@ class MultiTaskModel(nn.Module):
 
     def trained_state(self) -> dict[str, Tensor]:
         """Return all tensors but the frozen parameters: what training changes, buffers too."""
-        frozen = self.frozen_names()
+        frozen = {name for name, p in self.named_parameters() if not p.requires_grad}
         return {name: value for name, value in self.state_dict().items() if name not in frozen}
-
-    def frozen_names(self) -> set[str]:
-        """Return the names of the parameters that are not trained."""
-        return {name for name, p in self.named_parameters() if not p.requires_grad}
 
 
 def _digest(*modules: nn.Module) -> str:

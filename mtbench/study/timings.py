@@ -42,7 +42,7 @@ class Footprint:
         flops_per_token: operations in the matrix products of a step, a token of it.
         peak_mb: largest resident size of the process; None where the system does not tell.
         peak_device_mb: most that torch had allocated on the GPU; None without one.
-        precision: type that most matrix products are computed in.
+        precision: of the forward passes, in which most matrix products are computed.
         run_steps: steps of a whole run.
         loading_s: seconds from the start of a run's process until its first step.
         evaluation_s: seconds of all evaluations of a run, reckoned from a part of dev.

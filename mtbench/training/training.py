@@ -94,15 +94,14 @@ class Trainer:
         self._examples = examples
         self._config = config
         self._seed = seed
+        by_segments = getattr(model.encoder, "segments", False)
         self._oracle = GradientOracle(
             cell.combiner,
             cell.needs,
             model.shared_parameters(),
             model.head_parameters(),
             torch.Generator().manual_seed(derive(seed, "combiner")),
-            segments=Segments(model.encoder)
-            if getattr(model.encoder, "segments", False)
-            else None,
+            segments=Segments(model.encoder) if by_segments else None,
         )
         self._observing = cast(ObservingCombiner, cell.combiner) if cell.observes else None
         self._optimizer = Optimizer(model, config, len(self.steps))

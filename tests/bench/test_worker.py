@@ -81,7 +81,6 @@ def test_a_frozen_encoder_has_products_forward_only(request_run: Request) -> Non
 def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
     plain, watched = (
         TimedCell(request_run({"combiner": name}).path, 5) for name in ("sum", "famo")
     )
@@ -96,7 +95,6 @@ def test_a_combiner_that_observes_has_the_products_of_a_pass_more(
 def test_micro_batches_have_the_products_of_the_whole(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(TimedCell, "_evaluation", lambda self: 0.0)
     counts = []
     for size in (4, 2):
         changes = {"combiner": "pcgrad", "train.micro_batch_size": size}
@@ -107,26 +105,9 @@ def test_micro_batches_have_the_products_of_the_whole(
     assert counts[0] == counts[1] > 6 * (4 * 16 * 16 + 2 * (16 * 32))
 
 
-def test_on_a_gpu_nobody_knows_what_was_spent_computing(
+def test_products_are_done_in_the_precision_of_the_steps(
     request_run: Request, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    subject = TimedCell(request_run().path, 1)
-    monkeypatch.setattr(bench_worker, "synchronise", lambda device: None)
-    subject._device = torch.device("cuda", 0)
-
-    assert subject.step()["computing"] is None
-
-
-def test_products_are_done_in_the_type_of_the_steps(
-    request_run: Request, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    step = Trainer.step
-
-    def in_half(self: Trainer) -> dict[str, float]:
-        with torch.autocast("cpu", torch.bfloat16):
-            return step(self)
-
-    monkeypatch.setattr(Trainer, "step", in_half)
     types: list[torch.dtype] = []
 
     def noted(weights: Any, tokens: int, dtype: torch.dtype) -> tuple[int, float]:
@@ -134,7 +115,7 @@ def test_products_are_done_in_the_type_of_the_steps(
         return 1, 1.0
 
     monkeypatch.setattr(bench_worker, "multiply", noted)
-    subject = TimedCell(request_run().path, 2)
+    subject = TimedCell(request_run({"train.precision": "bfloat16"}).path, 2)
     subject.warm_up()
     subject.step()
 

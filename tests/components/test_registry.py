@@ -237,30 +237,26 @@ def test_a_file_that_nests_too_deeply_is_a_broken_plugin(tmp_path: Path) -> None
     assert problem.provider.distribution == "deep_plugin.py"
 
 
-def test_a_spec_for_a_newer_interface(install: Install) -> None:
-    spec = "HeadSpec(name='tall', summary='', target='x:X', api=2)"
-    install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
+SPECS = {
+    "api=2": "'tall' is for plugin api 2; this mtbench has api 1",
+    "promises=frozenset({'symetric'})": (
+        "unknown promise 'symetric' in tall; did you mean 'symmetric'? (known: symmetric)"
+    ),
+}
 
-    assert fake(Registry.load()) == [
-        ("mtbench_heads", "'tall' is for plugin api 2; this mtbench has api 1")
-    ]
 
+@pytest.mark.parametrize(("field", "reason"), SPECS.items(), ids=SPECS)
+def test_a_spec_with_a_field_that_cannot_be(install: Install, field: str, reason: str) -> None:
+    install("fake", heads("good", "tall").replace("'tall',", f"'tall', {field},"))
 
-def test_a_promise_that_there_is_not(install: Install) -> None:
-    spec = "HeadSpec(name='tall', summary='', target='x:X', promises=frozenset({'symetric'}))"
-    install("fake", f"{IMPORTS}\n@hookimpl\ndef mtbench_heads(): return [{spec}]")
+    registry = Registry.load()
 
-    assert fake(Registry.load()) == [
-        (
-            "mtbench_heads",
-            "unknown promise 'symetric' in tall; did you mean 'symmetric'? (known: symmetric)",
-        )
-    ]
+    assert fake(registry) == [("mtbench_heads", reason)]
+    assert registry.find("head", "good").provider.distribution == "fake"
 
 
 def test_a_spec_of_another_kind(install: Install) -> None:
-    source = heads("tall").replace("mtbench_heads", "mtbench_combiners")
-    install("fake", source)
+    install("fake", heads("tall").replace("mtbench_heads", "mtbench_combiners"))
 
     registry = Registry.load()
 

@@ -1,6 +1,8 @@
 """Fetching, with the Hub's library and a cache folder that a test has filled."""
 
 import hashlib
+import json
+import os
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -8,7 +10,6 @@ from pathlib import Path
 import pytest
 
 from mtbench.data.fetching import Fetched, NotFetched, altered, fetch
-from mtbench.data.receipts import read_receipts
 from mtbench.data.sources import Source
 from mtbench.errors import UsageError
 
@@ -118,7 +119,8 @@ def test_a_file_of_a_known_digest_is_fetched(tmp_path: Path, cache: Path) -> Non
     source = replace(SOURCE, sha256=DIGESTS)
 
     assert fetch(source, tmp_path / "data").written == ("m/train.jsonl", "m/dev.jsonl")
-    assert read_receipts(tmp_path / "data")["m/dev.jsonl"] == {
+    receipts = json.loads((tmp_path / "data" / "fetched.json").read_text())
+    assert receipts["m/dev.jsonl"] == {
         "repository": "someone/something",
         "revision": REVISION,
         "path": "deep/dev.jsonl",
@@ -184,3 +186,22 @@ def test_what_was_put_there_by_hand_is_compared_with_a_known_digest(tmp_path: Pa
     (tmp_path / "m/dev.jsonl").write_text("mine")
 
     assert altered(replace(SOURCE, sha256=DIGESTS), tmp_path) == ("m/dev.jsonl",)
+
+
+# --- receipts ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"[]", b"7", b'{"a": 7}', b"\xff", b"[" * 9000])
+def test_damaged_receipts(tmp_path: Path, content: bytes) -> None:
+    (tmp_path / "fetched.json").write_bytes(content)
+
+    with pytest.raises(UsageError, match=r"fetched\.json is damaged: remove it, and fetch the"):
+        altered(SOURCE, tmp_path)
+
+
+@pytest.mark.skipif(not hasattr(os, "mkfifo"), reason="the system has no named pipes")
+def test_a_pipe_in_place_of_receipts_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "fetched.json")
+
+    with pytest.raises(UsageError, match=r"fetched\.json is damaged"):
+        altered(SOURCE, tmp_path)
