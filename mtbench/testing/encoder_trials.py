@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
@@ -46,7 +46,7 @@ def build(
 
     def make() -> nn.Module:
         with guard or nullcontext():
-            encoder = target(subject.parameters)
+            encoder: nn.Module = target(subject.parameters)
         require(isinstance(encoder, nn.Module), "an nn.Module", type(encoder).__name__)
         return encoder
 
@@ -134,10 +134,3 @@ def loss(output: EncoderOutput, lengths: Sequence[int]) -> Tensor:
     places = torch.cat([torch.arange(length) for length in lengths]).to(output.tokens)
     tokens = output.tokens @ weights[0] + (output.tokens @ weights[1]) * (places + 1).cos()
     return tokens.sin().sum() + (output.pooled @ weights[2]).sum()
-
-
-def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> str:
-    """Return the names of tensors that are not equal in two state dicts, in a text."""
-    names = sorted(before.keys() | after.keys())
-    kept = before.keys() & after.keys()
-    return ", ".join(n for n in names if n not in kept or not before[n].equal(after[n]))

@@ -17,13 +17,13 @@ from mtbench.jacobian import ParameterGradients
 from mtbench.protocols import EncoderOutput, Pooling, RaggedBatch, Tokens
 from mtbench.segment_layers import BrokenSegments
 from mtbench.segments import Segments
+from mtbench.testing import tokenizers
 from mtbench.testing.checks import NotApplicable, Subject, fail, require
 from mtbench.testing.encoder_trials import (
     PARTS,
     Encoder,
     batch,
     build,
-    changed,
     loss,
     part,
     require_close,
@@ -33,8 +33,15 @@ from mtbench.testing.encoder_trials import (
     trained,
 )
 from mtbench.testing.processes import ask
-from mtbench.testing.tokenizers import HASH_SEED, check
-from mtbench.testing.trials import ordinary_cell, require_reason, seeded_globally, untouched
+from mtbench.testing.trials import (
+    changed,
+    ordinary_cell,
+    require_reason,
+    seeded_globally,
+    untouched,
+)
+
+check = tokenizers.check  # these come behind those of tokenizers
 
 OTHER_DEVICE = 1e-3
 """How far states may be apart on two devices."""
@@ -251,7 +258,7 @@ def fingerprint_is_stable(subject: Subject) -> None:
     target = subject.spec.fingerprint
     here = load_target(subject.entry, target)(subject.parameters)
     require(isinstance(here, str) and here, "a fingerprint that is a text", repr(here))
-    there = ask(subject, "made", target=target, hash_seed=HASH_SEED).value
+    there = ask(subject, "made", target=target, hash_seed=tokenizers.HASH_SEED).value
     require(there == here, f"the fingerprint {here} in every process", there)
 
 

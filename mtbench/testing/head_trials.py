@@ -28,8 +28,12 @@ EXAMPLES = 7
 
 
 def _classes(sentences: Any, classes: int) -> TaskInfo:
-    loss = "cross-entropy" if classes > 2 else "binary-cross-entropy"
-    return TaskInfo(sentences=sentences, loss=loss, metrics=("accuracy",), classes=classes)
+    return TaskInfo(
+        sentences=sentences,
+        loss="cross-entropy" if classes > 2 else "binary-cross-entropy",
+        metrics=("accuracy",),
+        classes=classes,
+    )
 
 
 def _score(sentences: Any, low: float, high: float) -> TaskInfo:
@@ -83,7 +87,7 @@ class Trial:
 
         def make() -> nn.Module:
             with guard or nullcontext():
-                head = target(width, self.info, parameters)
+                head: nn.Module = target(width, self.info, parameters)
             require(isinstance(head, nn.Module), "an nn.Module", repr(head))
             return head
 

@@ -43,7 +43,7 @@ class Isolation:
     def _start(self) -> None:
         context = get_context("spawn")
         self._connection, far_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far_end, *self._loaded), daemon=True)
+        self._process = context.Process(target=_serve, args=(far_end, *self._loaded))
         self._process.start()
         far_end.close()
         self._ready = False

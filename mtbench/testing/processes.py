@@ -84,16 +84,19 @@ def ask(
         "setup": setup,
         "expression": expression,
     }
-    done = subprocess.run(
-        [sys.executable, "-P", "-B", "-c", SCRIPT],
-        input=json.dumps(request),
-        env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
-        capture_output=True,
-        text=True,
-        check=False,
-        timeout=LIMIT,
-    )
     expected = "the same to work in a process of its own"
+    try:
+        done = subprocess.run(
+            [sys.executable, "-P", "-B", "-c", SCRIPT],
+            input=json.dumps(request),
+            env={**os.environ, "PYTHONHASHSEED": str(hash_seed)},
+            capture_output=True,
+            text=True,
+            check=False,
+            timeout=LIMIT,
+        )
+    except subprocess.TimeoutExpired:
+        fail(expected, f"no end within {LIMIT} s")
     if done.returncode:
         lines = done.stderr.strip().splitlines() or [f"exit code {done.returncode}"]
         fail(expected, lines[-1])

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pickle
 import random
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -99,6 +99,13 @@ def _states() -> dict[str, Any]:
         "numpy's": pickle.dumps(np.random.get_state()),
         "torch's": bytes(torch.get_rng_state().numpy()),
     }
+
+
+def changed(before: Mapping[str, Tensor], after: Mapping[str, Tensor]) -> str:
+    """Return the names of tensors that are not equal in two state dicts, in a text."""
+    names = sorted(before.keys() | after.keys())
+    kept = before.keys() & after.keys()
+    return ", ".join(n for n in names if n not in kept or not before[n].equal(after[n]))
 
 
 def require_one_device(function: Callable[[], Tensor]) -> None:

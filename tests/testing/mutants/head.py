@@ -111,7 +111,7 @@ MUTANTS = {
     ),
     "a batch of one squeezed": (
         "shapes",
-        "expected shape [1] for one sentence with yes or no at width 16; came []",
+        "expected shape [1] at width 16; came [] (one sentence with yes or no)",
         [("outputs.squeeze(1)", "outputs.squeeze()")],
     ),
     "batch normalisation": (
@@ -127,7 +127,7 @@ MUTANTS = {
     "a unit of classes": (
         "unit-outputs",
         'expected a head with output = "unit" to refuse what is no score; came one that takes '
-        "one sentence with five classes",
+        "another (one sentence with five classes)",
         [(SPEC, f'{SPEC}, output="unit"')],
     ),
     "a unit that is passed": (
@@ -137,14 +137,12 @@ MUTANTS = {
     ),
     "a length of zero": (
         "finite-numbers",
-        "expected finite outputs on embeddings of zeros (one sentence with five classes); "
-        "came [nan, nan",
+        "expected finite outputs on embeddings of zeros; came [[nan, nan",
         each("e / e.norm(dim=1, keepdim=True)"),
     ),
     "a root of zero": (
         "finite-numbers",
-        "expected finite gradients on embeddings of zeros (one sentence with five classes); "
-        "came others in sentence 1",
+        "expected finite gradients on embeddings of zeros; came others in sentence 1",
         each("e.square().sum(dim=1, keepdim=True).sqrt() + e"),
     ),
     "an exponential": (
@@ -194,12 +192,12 @@ MUTANTS = {
     ),
     "one sentence alone": (
         "reaches-everything",
-        "expected a gradient in sentence 2 (a pair with three classes, separate); came none",
+        "expected a gradient in sentence 2; came none (a pair with three classes, separate)",
         [(CAT, "torch.cat([u[0], *(e.detach() for e in u[1:])], dim=1)")],
     ),
     "an idle parameter": (
         "reaches-everything",
-        "expected a gradient in 'gate' (one sentence with five classes); came none",
+        "expected a gradient in 'gate'; came none (one sentence with five classes)",
         before("self.gate = nn.Parameter(torch.ones(width))"),
     ),
     "a parameter of the module": (
@@ -219,14 +217,12 @@ MUTANTS = {
     ),
     "a slope of zero": (
         "learns",
-        "expected a loss that falls by a tenth or more in 30 steps (one sentence with five "
-        "classes); came ",
+        "expected a loss that falls by a tenth or more in 30 steps; came ",
         then("outputs = outputs.detach() + 0 * outputs"),
     ),
     "a loss that is no number": (
         "learns",
-        "expected a finite loss of the head 'mine' (one sentence with five classes); "
-        "came nan at step 1",
+        "expected a finite loss of the head 'mine'; came nan at step 1 (one sentence with five",
         then("outputs = outputs * float('nan')"),
     ),
     "weights from numpy": (
@@ -236,7 +232,7 @@ MUTANTS = {
     ),
     "weights from the system": (
         "same-seed-same-weights",
-        "expected the same first weights of the same seed; came others in ['shift']",
+        "expected the same first weights of the same seed; came others in shift",
         before("self.shift = nn.Parameter(torch.tensor(random.SystemRandom().random()))"),
     ),
     "torch's generator seeded as it is made": (
