@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -139,7 +139,7 @@ def check(
     from mtbench.testing.reports import Report
 
     reports = []
-    with Isolation(files, blocked) as isolation:
+    with closing(Isolation(files, blocked)) as isolation:
         for entry in entries:
             with _progress(entry) as tell:
                 report = Report.of(

@@ -246,30 +246,22 @@ def weights_survive_a_round_trip(subject: Subject) -> None:
     require_close(came, expected, "the states of the weights saved", tolerance=0.0)
 
 
-def _has_no_fingerprint(subject: Subject) -> str | None:
-    return None if subject.spec.fingerprint is not None else "its weights have no fingerprint"
-
-
 @check(
-    "the fingerprint of its weights is a text, and the same in every process",
-    inapplicable=_has_no_fingerprint,
-)
-def fingerprint_is_stable(subject: Subject) -> None:
-    target = subject.spec.fingerprint
-    here = load_target(subject.entry, target)(subject.parameters)
-    require(isinstance(here, str) and here, "a fingerprint that is a text", repr(here))
-    there = ask(subject, "made", target=target, hash_seed=tokenizers.HASH_SEED).value
-    require(there == here, f"the fingerprint {here} in every process", there)
-
-
-@check(
-    "the fingerprint does without torch, which planning must not import",
-    inapplicable=_has_no_fingerprint,
+    "the fingerprint of its weights is a text, the same in every process, and needs no torch",
+    inapplicable=lambda subject: (
+        None if subject.spec.fingerprint is not None else "its weights have no fingerprint"
+    ),
 )
 def fingerprint_needs_no_torch(subject: Subject) -> None:
     """Leave out what the hook's module imports: a plugin of one file has its network there."""
-    answer = ask(subject, "made", target=subject.spec.fingerprint)
-    require(not answer.torch, "no import of torch", "one, for the fingerprint")
+    target = subject.spec.fingerprint
+    here = load_target(subject.entry, target)(subject.parameters)
+    require(isinstance(here, str) and here, "a fingerprint that is a text", repr(here))
+    there = ask(subject, "made", target=target, hash_seed=tokenizers.HASH_SEED)
+    require(there.value == here, f"the fingerprint {here} in every process", there.value)
+    require(
+        not there.torch, "no import of torch, as planning must not", "one, for the fingerprint"
+    )
 
 
 @check(

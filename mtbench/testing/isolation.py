@@ -6,8 +6,10 @@ import os
 import signal
 import sys
 from collections.abc import Mapping, Sequence
+from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -38,30 +40,18 @@ class Isolation:
     ) -> None:
         self._loaded = ([file.absolute() for file in files], list(blocked))
         self._limit = limit
-        self._start()
-
-    def _start(self) -> None:
-        context = get_context("spawn")
-        self._connection, far_end = context.Pipe()
-        self._process = context.Process(target=_serve, args=(far_end, *self._loaded))
-        self._process.start()
-        far_end.close()
-        self._ready = False
-
-    def __enter__(self) -> Isolation:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self.close()
+        self._process: BaseProcess | None = None
 
     def close(self) -> None:
         """End the process, whatever a component does there."""
-        self._process.kill()
-        self._process.join()
-        self._connection.close()
+        if self._process is not None:
+            self._process.kill()
+            self._process.join()
+            self._process = None
+            self._connection.close()
 
     def outcome(
-        self, check: Check, entry: Entry, folder: Path | None, parameters: Mapping[str, Any]
+        self, entry: Entry, folder: Path | None, parameters: Mapping[str, Any], check: Check
     ) -> Outcome:
         """Run one check of a component there.
 
@@ -70,22 +60,29 @@ class Isolation:
             folder: where the data lie that a task reads.
             parameters: laid over the spec's example.
         """
-        spec = entry.spec
-        address = f"{spec.kind}:{entry.provider.distribution}/{spec.name}"
+        address = f"{check.kind}:{entry.provider.distribution}/{entry.spec.name}"
+        process = self._process or self._start()
         try:
-            if not self._ready:
-                self._ready = self._connection.recv()
-            self._connection.send((check.kind, check.name, address, folder, dict(parameters)))
+            self._connection.send((check.name, address, folder, dict(parameters)))
             if self._connection.poll(self._limit):
                 return Outcome(check, *self._connection.recv())
             problem = f"expected an end within {self._limit:g} s; came none"
         except (EOFError, OSError):
-            self._process.join()
-            how = without_result("the process", self._process.exitcode or 0)
+            process.join()
+            how = without_result("the process", process.exitcode or 0)
             problem = f"expected an answer; came none: {how}"
         self.close()
-        self._start()
         return Outcome(check, "failed", problem)
+
+    def _start(self) -> BaseProcess:
+        context = get_context("spawn")
+        self._connection, far_end = context.Pipe()
+        self._process = context.Process(target=_serve, args=(far_end, *self._loaded))
+        self._process.start()
+        far_end.close()
+        with suppress(EOFError):  # of one that ends at once, as the first check will find
+            self._connection.recv()  # that it is ready: no check is to answer for the start
+        return self._process
 
 
 def _serve(connection: Connection, files: Sequence[Path], blocked: Sequence[str]) -> None:
@@ -96,11 +93,11 @@ def _serve(connection: Connection, files: Sequence[Path], blocked: Sequence[str]
     Thread(target=_end_with_the_caller, daemon=True).start()
     torch.set_num_threads(1)
     registry = Registry.load(files, blocked)
-    connection.send(True)
+    connection.send(None)
     while True:
-        kind, name, address, folder, parameters = connection.recv()
+        name, address, folder, parameters = connection.recv()
         [entry] = registry.lookup(address)
-        [check] = [check for check in CHECKS[kind] if check.name == name]
+        [check] = [check for check in CHECKS[entry.spec.kind] if check.name == name]
         outcome = outcome_of(check, Subject.of(entry, folder=folder, **parameters))
         connection.send((outcome.status, outcome.message, outcome.traceback))
 

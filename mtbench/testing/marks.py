@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import atexit
-from collections.abc import Callable, Iterable, Mapping
-from functools import cache
+from collections.abc import Iterable, Mapping
+from functools import cache, partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -54,15 +54,12 @@ def parametrize_with_checks(
     cases = []
     for entry in (entry for name in names for entry in registry.lookup(name)):
         subject = Subject.of(entry, folder=place, **values)
-
-        def judge(check: Check, entry: Any = entry) -> Any:
-            return _isolation(files).outcome(check, entry, place, values)
-
+        judge = partial(_isolation(files).outcome, entry, place, values)
         examination = Examination(entry, judge)
         for check in CHECKS[entry.spec.kind]:
             if check.inapplicable(subject) is None:
                 identity = f"{entry.spec.kind}:{entry.spec.name}-{check.name}"
-                cases.append(pytest.param(_bound(examination, check), id=identity))
+                cases.append(pytest.param(partial(_run, examination, check), id=identity))
     return pytest.mark.parametrize("check", cases)
 
 
@@ -74,16 +71,13 @@ def _isolation(files: tuple[Path, ...]) -> Isolation:
     return isolation
 
 
-def _bound(examination: Examination, check: Check) -> Callable[[], None]:
-    def run() -> None:
-        import pytest
+def _run(examination: Examination, check: Check) -> None:
+    import pytest
 
-        outcome = examination.outcome(check)
-        if outcome.status == "failed":
-            raise CheckFailed(f"{outcome.message}\n\n{outcome.traceback}".strip())
-        if outcome.status == "expected failure":
-            pytest.xfail(outcome.message)
-        if outcome.status != "passed":
-            pytest.skip(outcome.message)
-
-    return run
+    outcome = examination.outcome(check)
+    if outcome.status == "failed":
+        raise CheckFailed(f"{outcome.message}\n\n{outcome.traceback}".strip())
+    if outcome.status == "expected failure":
+        pytest.xfail(outcome.message)
+    if outcome.status != "passed":
+        pytest.skip(outcome.message)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
@@ -47,9 +48,8 @@ class Report:
         """
         Subject.of(entry, folder=folder, **parameters)
         outcomes = []
-        for outcome in Examination(
-            entry, lambda check: isolation.outcome(check, entry, folder, parameters)
-        ):
+        judge = partial(isolation.outcome, entry, folder, parameters)
+        for outcome in Examination(entry, judge):
             outcomes.append(outcome)
             tell(outcome)
         return cls(entry, tuple(outcomes))

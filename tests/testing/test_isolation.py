@@ -1,6 +1,7 @@
 """Components that make trouble, in real processes of the kit."""
 
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -53,9 +54,9 @@ def file(tmp_path: Path, new_modules: None) -> Path:
 def outcomes(file: Path, *troubles: str, **settings: float) -> Iterator[Outcome]:
     """Yield what comes of the first check of balancers that make trouble, in one process."""
     entry = Registry.load([file]).find("balancer", "mine")
-    with Isolation([file], **settings) as isolation:
+    with closing(Isolation([file], **settings)) as isolation:
         for trouble in troubles:
-            yield isolation.outcome(CHECKS["balancer"][0], entry, None, {"trouble": trouble})
+            yield isolation.outcome(entry, None, {"trouble": trouble}, CHECKS["balancer"][0])
 
 
 def test_a_process_that_is_ended_fails_its_check_alone(file: Path) -> None:

@@ -75,7 +75,13 @@ def test_the_order_of_a_set_is_chosen() -> None:
 @pytest.mark.parametrize(
     ("imported", "outcome"),
     [
-        ("", ("failed", "expected no import of torch; came one, for the fingerprint")),
+        (
+            "",
+            (
+                "failed",
+                "expected no import of torch, as planning must not; came one, for the fingerprint",
+            ),
+        ),
         ("import torch", ("passed", "")),  # as a plugin of one file has it, with its network
     ],
 )

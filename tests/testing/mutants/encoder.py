@@ -327,12 +327,12 @@ MUTANTS = {
         made("self.shift = torch.rand(WIDTH)") + tokens("tokens = tokens + self.shift"),
     ),
     "a fingerprint of numbers": (
-        "fingerprint-is-stable",
+        "fingerprint-needs-no-torch",
         "expected a fingerprint that is a text; came 1",
         [('return "weights 1"', "return 1")],
     ),
     "a fingerprint by Python's hash": (
-        "fingerprint-is-stable",
+        "fingerprint-needs-no-torch",
         "in every process; came ",
         [('return "weights 1"', "return str(hash('weights'))")],
     ),
