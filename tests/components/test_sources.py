@@ -381,7 +381,7 @@ def test_it_is_the_same_in_every_process(made: Made, tmp_path: Path) -> None:
 import sys
 sys.path[:0] = [{str(tmp_path)!r}]
 import made
-from mtbench.provenance import source_hash
+from mtbench.components.sources import source_hash
 for text in {[text.format("1.0") for text in DIFFERING.values()]!r}:
     print(source_hash(eval(text, vars(made))))
 """

@@ -280,8 +280,8 @@ def test_processes_that_write_at_once_all_succeed(entry: Entry, folder: Path, th
 import sys
 from pathlib import Path
 from mtbench.protocols import Tokens
-from mtbench.token_cache import Entry
-from mtbench.token_column import TokenColumn
+from mtbench.data.token_cache import Entry
+from mtbench.data.token_column import TokenColumn
 columns = [TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1], True), Tokens([4], [0])]),
            TokenColumn.of([Tokens([5], [1]), Tokens([6, 7], [1, 1])])]
 columns[1].empty[0] = True

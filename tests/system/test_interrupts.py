@@ -14,7 +14,7 @@ INTERRUPTED = """
 import os
 import signal
 
-from mtbench.interrupts import interruptible
+from mtbench.system.interrupts import interruptible
 
 with interruptible():
     os.kill(os.getpid(), signal.{})
@@ -26,7 +26,7 @@ import os
 import signal
 import sys
 
-from mtbench.interrupts import interruptible
+from mtbench.system.interrupts import interruptible
 
 
 class Twice:
@@ -72,7 +72,7 @@ import os
 import signal
 import time
 
-from mtbench.interrupts import interruptible
+from mtbench.system.interrupts import interruptible
 
 
 class Collected:
@@ -93,7 +93,7 @@ import signal
 import sys
 
 from mtbench.__main__ import main
-from mtbench.interrupts import ENDS
+from mtbench.system.interrupts import ENDS
 
 sys.argv = ["mtbench", "nonsense"]
 try:

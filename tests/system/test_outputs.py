@@ -88,7 +88,7 @@ SCRIPT = """
 import sys
 from pathlib import Path
 from mtbench.errors import UsageError
-from mtbench.outputs import write_files
+from mtbench.system.outputs import write_files
 try:
     write_files({Path(sys.argv[1]): "new"})
 except UsageError as error:

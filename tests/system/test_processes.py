@@ -11,7 +11,7 @@ import subprocess
 import sys
 import threading
 
-from mtbench.processes import orders
+from mtbench.system.processes import orders
 
 given = orders()
 for order in given:
