@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -20,11 +20,12 @@ from mtbench.cli.options import (
     plugin_option,
 )
 from mtbench.cli.values import read_values
-from mtbench.errors import ExitCode
+from mtbench.errors import ExitCode, PluginError, UsageError
 from mtbench.system import console
 
 if TYPE_CHECKING:
     from mtbench.components.entries import Entry
+    from mtbench.components.registry import Registry
     from mtbench.testing.conformance import Outcome
 
 
@@ -79,32 +80,50 @@ def check(
     *,
     form: str,
 ) -> int:
-    """Hold the component NAME (or KIND:NAME) to the conformance kit.
+    """Hold the component NAME (or KIND:NAME), or all of a plugin FILE.py, to the conformance kit.
 
     Ends with exit code 6 where a check fails that is not declared to.
     """
     from mtbench.cli.plugin_documents import check_document
     from mtbench.study.resolution import default_data_folder
-    from mtbench.testing.reports import Report
 
     folder = data_dir or default_data_folder()
     parameters = read_values("--param", settings)
-    entries = load_registry(plugin_files, blocked).lookup(name)
+    file = Path(name) if name.endswith(".py") else None
+    files = [*plugin_files, file] if file else plugin_files
+    registry = load_registry(files, blocked)
+    entries = _brought_by(file, registry) if file else registry.lookup(name)
+
+    from mtbench.testing.isolation import Isolation  # brings torch, for which no mistake waits
+    from mtbench.testing.reports import Report
+
     reports = []
-    for entry in entries:
-        with _progress(entry) as tell:
-            reports.append(Report.of(entry, folder=folder, parameters=parameters, tell=tell))
+    with closing(Isolation(files, blocked)) as isolation:
+        for entry in entries:
+            with _progress(entry) as tell:
+                report = Report.of(
+                    entry, isolation, folder=folder, parameters=parameters, tell=tell
+                )
+            reports.append(report)
     console.show_document(check_document(reports), form)
     failed = any(report.failed for report in reports)
     return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
 
 
+def _brought_by(file: Path, registry: Registry) -> list[Entry]:
+    """Return the entries that a plugin file brings, where nothing of it is broken."""
+    broken = [str(each) for each in registry.problems if each.provider.module == file.stem]
+    if broken:
+        raise PluginError(f"broken plugin {'; '.join(broken)}")
+    entries = [entry for entry in registry.entries if entry.provider.module == file.stem]
+    if not entries:
+        raise UsageError(f"{file} brings no component: it has no hook, or -p leaves it out")
+    return entries
+
+
 @contextmanager
 def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
-    """Give what shows on a terminal how far the checks of a component are; elsewhere nothing.
-
-    Nothing is drawn while a check runs, since some look at this process's memory.
-    """
+    """Give what shows on a terminal how far the checks of a component are; elsewhere nothing."""
     if not sys.stderr.isatty():
         yield lambda _: None
         return
@@ -121,9 +140,8 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
         TextColumn("{task.fields[last]}", markup=False),
     )
     console = Console(stderr=True)
-    with Progress(*columns, console=console, transient=True, auto_refresh=False) as progress:
+    with Progress(*columns, console=console, transient=True) as progress:
         bar = progress.add_task(label(entry), total=len(CHECKS[entry.spec.kind]), last="")
-        progress.refresh()
 
         def tell(outcome: Outcome) -> None:
             last = f"{outcome.check.name}: {outcome.status}"

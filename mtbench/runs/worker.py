@@ -81,3 +81,8 @@ if __name__ == "__main__":
         # Not ``sys.exit``: the interpreter flushes the log once more, which fails as well, and
         # ends with a status of its own.
         os._exit(UNWRITTEN)
+    with suppress(OSError):  # of a log on a disk that is full; the result is written
+        sys.stdout.flush()
+        sys.stderr.flush()
+    # Not by itself: the interpreter waits for a component's threads, which may never end.
+    os._exit(0)

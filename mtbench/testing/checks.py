@@ -8,9 +8,11 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from mtbench.components.entries import Entry, build_parameters, label, load_target
+from mtbench.errors import Incomplete, UsageError
 from mtbench.specs import TaskSpec
 
 Function = Callable[["Subject"], None]
+Excuse = Callable[["Subject"], str | None]
 
 ANYTHING = (Exception, SystemExit)
 """What a stranger's code may raise; only an interrupt is not its own."""
@@ -18,6 +20,10 @@ ANYTHING = (Exception, SystemExit)
 
 class CheckFailed(AssertionError):
     """A component is not what the check expects; the message says what was expected, what came."""
+
+
+class NotApplicable(Exception):
+    """A check says nothing about a component; the message says why."""
 
 
 @dataclass(frozen=True)
@@ -35,23 +41,30 @@ class Subject:
     folder: Path | None = None
 
     @classmethod
-    def of(cls, entry: Entry, *, folder: Path | None = None, **given: Any) -> Subject:
+    def of(cls, entry: Entry, *, folder: Path | None = None, **parameters: Any) -> Subject:
         """Return the subject of an entry, built with what its spec gives as an example.
 
         Args:
             folder: where the data lie that a task reads; relative paths among a task's
                 locations are taken from there.
-            given: parameters laid over the example.
+            parameters: laid over the example.
 
         Raises:
-            UsageError: if a parameter is not known or does not fit.
+            UsageError: if a parameter is not known, does not fit, or is needed and not there.
             PluginError: if its parameter model is broken.
         """
-        values = {**entry.spec.example, **given}
+        values = {**entry.spec.example, **parameters}
         if folder is not None and isinstance(entry.spec, TaskSpec):
             for name in entry.spec.locations & values.keys():
                 values[name] = str(folder / values[name])
-        return cls(entry, build_parameters(entry, values, where=label(entry)), folder)
+        try:
+            return cls(entry, build_parameters(entry, values, where=label(entry)), folder)
+        except Incomplete as error:
+            name = error.missing[0]
+            raise UsageError(
+                f"{error}: give it with --param {name}=VALUE (in pytest, with "
+                f"parameters={{{name!r}: VALUE}}), or name it in the spec's example"
+            ) from None
 
     @property
     def spec(self) -> Any:
@@ -61,12 +74,6 @@ class Subject:
     def target(self) -> Any:
         """Import the class that the spec names."""
         return load_target(self.entry, self.entry.spec.target)
-
-    def promises(self, promise: str) -> bool:
-        """Whether the spec makes a promise."""
-        if promise not in self.spec.PROMISES:
-            raise ValueError(f"no {self.spec.kind} can promise {promise!r}")
-        return promise in self.spec.promises
 
 
 def always(_: Subject) -> str | None:
@@ -82,47 +89,53 @@ class Check:
         kind: of component.
         name: lower-case words joined by ``-``.
         meaning: one line that says what is expected.
-        function: raises ``CheckFailed``; whatever else it raises is the component's own error.
-        inapplicable: why the check says nothing about a component, or None.
+        function: raises ``CheckFailed``, or ``NotApplicable`` where that shows only as it runs;
+            whatever else it raises is the component's own error.
+        inapplicable: why the check says nothing about a component, told by its spec, or None.
+        basic: whether all checks behind it build on what it asks.
     """
 
     kind: str
     name: str
     meaning: str
     function: Function
-    inapplicable: Callable[[Subject], str | None] = always
+    inapplicable: Excuse
+    basic: bool
 
 
 class Checks:
-    """The checks of one kind, in the order in which they are written down.
+    """The checks of one kind, in the order in which they are written down."""
 
-    Args:
-        parts: checks of the kind that stand in other modules, and come first.
-    """
-
-    def __init__(self, kind: str, *parts: Checks) -> None:
+    def __init__(self, kind: str) -> None:
         self.kind = kind
-        self.all: list[Check] = [check for part in parts for check in part.all]
+        self.all: list[Check] = []
 
     def __call__(
-        self, meaning: str, *, inapplicable: Callable[[Subject], str | None] = always
+        self, meaning: str, *, inapplicable: Excuse = always, basic: bool = False
     ) -> Callable[[Function], Function]:
         """Make a check of a function, called as the function is."""
 
         def add(function: Function) -> Function:
             name = function.__name__.replace("_", "-")
-            self.all.append(Check(self.kind, name, meaning, function, inapplicable))
+            self.all.append(Check(self.kind, name, meaning, function, inapplicable, basic))
             return function
 
         return add
 
 
-def unless_promised(promise: str) -> Callable[[Subject], str | None]:
+def unless_promised(promise: str) -> Excuse:
     """Have a check apply to the components that make a promise."""
-    return lambda subject: None if subject.promises(promise) else f"it promises no {promise!r}"
+    return lambda subject: (
+        None if promise in subject.spec.promises else f"it promises no {promise!r}"
+    )
 
 
-def fail(expected: str, came: str) -> NoReturn:
+def unless_rejecting(subject: Subject) -> str | None:
+    """Have a check apply to the components that may reject a cell."""
+    return None if subject.spec.rejects else "it rejects no cell"
+
+
+def fail(expected: str, came: object) -> NoReturn:
     """Raise the failure of a check."""
     raise CheckFailed(f"expected {expected}; came {came}")
 
@@ -130,4 +143,4 @@ def fail(expected: str, came: str) -> NoReturn:
 def require(condition: object, expected: str, came: object) -> None:
     """Fail unless a condition holds."""
     if not condition:
-        fail(expected, str(came))
+        fail(expected, came)

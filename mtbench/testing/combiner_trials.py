@@ -1,4 +1,4 @@
-"""Trials of a combiner: asked step by step, as training does, on gradients that are written down.
+"""Trials of a combiner: asked step by step, as in training, on gradients that are written down.
 
 Shapes: m tasks of a step, n shared parameters (as one vector).
 """
@@ -16,10 +16,7 @@ from mtbench.testing.checks import Subject, fail, require
 
 Rows = Tensor | Sequence[Sequence[float]]
 
-A = [[1.0, 0.0], [-1.0, 1.0]]  # two gradients in conflict
-B = [[1.0, 0.0], [-2.0, 1.0], [-2.0, -1.0]]  # the first against both others
-C = [[1.0, 0.0], [-2.0, 1.0], [-1.0, -3.0]]  # all against each other, without a symmetry
-NAMES = ("sst", "keys", "sample-pd", "sts-2", *(f"task-{index}" for index in range(12)))
+NAMES = ("sst", "keys", "sample-pd", "sts-2", *(f"task-{index}" for index in range(8)))
 """Of tasks; ``keys`` is one of Python's own words."""
 TOTAL_STEPS = 1000
 
@@ -71,18 +68,15 @@ class Player:
         )
 
     def answer(self, x: CombineInput, size: int) -> Tensor:
-        """Return the combiner's answer, of that size.
-
-        Raises:
-            CheckFailed: if it is no finite vector of that size.
-        """
+        """Return the combiner's answer, a finite vector of that size without a gradient."""
         answer = self.combiner.combine(x)
         asked = f"{len(x.tasks)} tasks"
         if not isinstance(answer, Tensor):
             fail(f"a tensor for {asked}", repr(answer))
         require(answer.shape == (size,), f"shape [{size}] for {asked}", list(answer.shape))
         require(answer.isfinite().all(), f"finite numbers for {asked}", answer.tolist())
-        return answer.detach()
+        require(not answer.requires_grad, "an answer that asks for no gradient", "one that does")
+        return answer
 
     def update(
         self,
@@ -99,37 +93,30 @@ class Player:
         """
         x = self.input(rows, losses=losses, tasks=tasks)
         jacobian = matrix(rows)
-        jacobi = self._spec.needs == "jacobian"
-        answer = self.answer(x, jacobian.shape[1] if jacobi else len(jacobian)).double()
+        of_parameters = self._spec.needs == "jacobian"
+        answer = self.answer(x, jacobian.shape[1] if of_parameters else len(jacobian)).double()
         self.step += 1
         if self._spec.observes:
             before = dict(zip(x.tasks, x.losses.tolist(), strict=True))
             values = after or [0.9 * loss for loss in before.values()]
             self.combiner.observe(before, dict(zip(x.tasks, values, strict=True)))
-        return answer if jacobi else answer @ jacobian
+        return answer if of_parameters else answer @ jacobian
 
-    def train(self, steps: int, *, tasks: Sequence[str] = NAMES[:3]) -> None:
-        """Take steps whose losses fall, each task's at a pace of its own."""
+    def follow(self) -> Tensor:
+        """Take the next step of a training, and return its update."""
+        rows = general(3, 5, seed=self.step)
+        return self.update(rows, losses=falling(self.step, NAMES[:3]))
+
+    def train(self, steps: int) -> None:
+        """Take steps of other gradients each, whose losses fall at a pace of each task's own."""
         for _ in range(steps):
-            self.update(general(len(tasks), 5), losses=falling(self.step, tasks), tasks=tasks)
-
-    def probe(self) -> Tensor:
-        """Return the update of one and the same step, whatever was before it."""
-        self.generator.manual_seed(7)
-        self.step = TOTAL_STEPS // 2
-        return self.update(general(3, 5, seed=1), losses=[0.3, 2.0, 1.0])
+            self.follow()
 
 
 def falling(step: int, tasks: Sequence[str]) -> list[float]:
     """Return the losses of tasks at a step: each falls at a pace that depends on its name."""
-    paces = [0.90 + 0.01 * (NAMES.index(task) % 10) for task in tasks]
-    starts = [0.5 + 0.4 * (NAMES.index(task) % 5) for task in tasks]
-    return [start * pace**step for start, pace in zip(starts, paces, strict=True)]
-
-
-def needs_gradients(subject: Subject) -> str | None:
-    """Have a check apply to combiners of gradients."""
-    return "it is given losses, no gradients" if subject.spec.needs == "losses" else None
+    places = [NAMES.index(task) for task in tasks]
+    return [(0.5 + 0.4 * (place % 5)) * (0.90 + 0.01 * (place % 10)) ** step for place in places]
 
 
 def distance(first: Tensor, second: Tensor, rows: Rows) -> float:
@@ -144,8 +131,9 @@ def require_same(first: Tensor, second: Tensor, rows: Rows, expected: str, *, to
     require(distance(first, second, rows) <= to, expected, came)
 
 
-def require_along(update: Tensor, gradient: Tensor, expected: str) -> None:
+def require_along(update: Tensor, gradient: Sequence[float], expected: str) -> None:
     """Fail unless an update is a gradient times a positive number."""
-    factor = (update @ gradient) / (gradient @ gradient)
-    off = (update - factor * gradient).norm()
+    along = matrix([gradient])[0]
+    factor = (update @ along) / (along @ along)
+    off = (update - factor * along).norm()
     require(factor > 0 and off <= 1e-6 * update.norm(), expected, update.tolist())

@@ -1,6 +1,7 @@
 """Run a combiner by name on gradients that a test writes down."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import torch
@@ -21,6 +22,7 @@ def combine(
     *,
     losses: Tensor | Sequence[float] | None = None,
     seed: int = 0,
+    plugins: Iterable[Path | str] = (),
     **params: Any,
 ) -> Tensor:
     """Return the update that a combiner makes of the tasks' gradients.
@@ -34,6 +36,7 @@ def combine(
         jacobian: [m, n], a task's gradient in each row; a nested sequence is read as float64.
         losses: [m], the tasks' losses; all 1 where they are left out.
         seed: decides the combiner's random draws.
+        plugins: plugin files, where the combiner is not installed.
         params: the combiner's parameters.
 
     Returns:
@@ -46,7 +49,7 @@ def combine(
         PluginError: if the combiner's plugin is broken.
         BrokenCombiner: if the combiner returns no update.
     """
-    entry = Registry.load().find("combiner", name)
+    entry = Registry.load(list(map(Path, plugins))).find("combiner", name)
     spec = entry.spec
     assert isinstance(spec, CombinerSpec)  # the registry keeps each kind's own specs apart
     parameters = build_parameters(entry, params, where=f"combiner {name}")

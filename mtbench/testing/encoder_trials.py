@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
 import torch
@@ -12,7 +13,7 @@ from mtbench.components.entries import load_target
 from mtbench.model.batching import ragged
 from mtbench.model.model import seeded
 from mtbench.protocols import EncoderOutput, RaggedBatch, Tokens
-from mtbench.testing.checks import ANYTHING, Subject, fail, require
+from mtbench.testing.checks import ANYTHING, NotApplicable, Subject, fail, require
 
 TOLERANCE = 1e-5
 """How far states may be apart that should be equal, by their size where that is above 1."""
@@ -33,12 +34,23 @@ PARTS = {"sst": 2, "pd": 3, "sts": 1}
 Encoder = Any  # a module, with what protocols.Encoder says beside
 
 
-def build(subject: Subject, seed: int = 0) -> Encoder:
-    """Return a new encoder in evaluation mode, its first weights from a seed, as a run has it."""
+def build(
+    subject: Subject, seed: int = 0, *, guard: AbstractContextManager[None] | None = None
+) -> Encoder:
+    """Return a new encoder in evaluation mode, its first weights from a seed, as a run has it.
+
+    Args:
+        guard: around the call of the encoder's class.
+    """
     target = subject.target()
-    encoder = seeded(seed, "encoder", lambda: target(subject.parameters))
-    require(isinstance(encoder, nn.Module), "an nn.Module", type(encoder).__name__)
-    return encoder.eval()
+
+    def make() -> nn.Module:
+        with guard or nullcontext():
+            encoder: nn.Module = target(subject.parameters)
+        require(isinstance(encoder, nn.Module), "an nn.Module", type(encoder).__name__)
+        return encoder
+
+    return seeded(seed, "encoder", make).eval()
 
 
 def tokenizer(subject: Subject) -> Any:
@@ -56,35 +68,28 @@ def batch(subject: Subject) -> RaggedBatch:
     return ragged(sequences(subject), list(PARTS.values()))
 
 
-def states(encoder: Encoder, given: RaggedBatch) -> EncoderOutput:
+def states(encoder: Encoder, sentences: RaggedBatch) -> EncoderOutput:
     """Return what an encoder gives, without gradients."""
     with torch.no_grad():
-        output = encoder(given)
-    return EncoderOutput(*output)
+        return EncoderOutput(*encoder(sentences))
 
 
-def part(output: EncoderOutput, given: RaggedBatch, index: int) -> EncoderOutput:
+def part(output: EncoderOutput, sentences: RaggedBatch, index: int) -> EncoderOutput:
     """Return the states of one sequence."""
-    start = sum(given.lengths[:index])
+    start = sum(sentences.lengths[:index])
     return EncoderOutput(
-        output.tokens[start : start + given.lengths[index]], output.pooled[index : index + 1]
+        output.tokens[start : start + sentences.lengths[index]], output.pooled[index : index + 1]
     )
 
 
 def require_close(
     came: EncoderOutput, expected: EncoderOutput, what: str, tolerance: float = TOLERANCE
 ) -> None:
-    """Fail unless states are equal up to rounding."""
+    """Fail unless states are equal up to rounding, by their size where that is above 1."""
     for name, one, other in zip(("tokens", "pooled"), came, expected, strict=True):
-        require(
-            one.shape == other.shape, f"{what}: {name} {list(other.shape)}", f"{list(one.shape)}"
-        )
-        apart = _apart(one, other)
-        require(
-            apart <= tolerance,
-            f"{what}, within {tolerance:g}",
-            f"{name} that are {apart:.1e} apart",
-        )
+        apart = float((one.double() - other.double()).abs().max() / other.abs().max().clamp(min=1))
+        problem = f"{name} that are {apart:.1e} apart"
+        require(apart <= tolerance, f"{what}, within {tolerance:g}", problem)
 
 
 def require_finite(output: EncoderOutput, where: str) -> None:
@@ -104,8 +109,15 @@ def require_encodable(subject: Subject, encoded: Sequence[Tokens], what: str) ->
 
 
 def trained(encoder: nn.Module) -> dict[str, nn.Parameter]:
-    """Return the parameters that are trained, by name."""
-    return {name: p for name, p in encoder.named_parameters() if p.requires_grad}
+    """Return the parameters that are trained, by name.
+
+    Raises:
+        NotApplicable: if there are none.
+    """
+    parameters = {name: p for name, p in encoder.named_parameters() if p.requires_grad}
+    if not parameters:
+        raise NotApplicable("it has no parameter that is trained")
+    return parameters
 
 
 def loss(output: EncoderOutput, lengths: Sequence[int]) -> Tensor:
@@ -122,17 +134,3 @@ def loss(output: EncoderOutput, lengths: Sequence[int]) -> Tensor:
     places = torch.cat([torch.arange(length) for length in lengths]).to(output.tokens)
     tokens = output.tokens @ weights[0] + (output.tokens @ weights[1]) * (places + 1).cos()
     return tokens.sin().sum() + (output.pooled @ weights[2]).sum()
-
-
-def same_state(one: Mapping[str, Tensor], other: Mapping[str, Tensor]) -> list[str]:
-    """Return the names of tensors that are not equal in two state dicts."""
-    names = sorted(one.keys() | other.keys())
-    return [n for n in names if n not in one or n not in other or not one[n].equal(other[n])]
-
-
-def _apart(one: Tensor, other: Tensor) -> float:
-    """Return the largest difference, by the size of the states where that is above 1."""
-    if not one.numel():
-        return 0.0
-    one, other = one.double(), other.double()
-    return float((one - other).abs().max() / other.abs().max().clamp(min=1.0))

@@ -5,7 +5,9 @@ Shapes: B examples, d the width of the embeddings.
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass, replace
 from typing import Any, get_args
 
@@ -17,42 +19,37 @@ from mtbench.model.model import seeded
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import Pair, TaskInfo
 from mtbench.specs import Component
-from mtbench.testing.cells import ordinary_cell
 from mtbench.testing.checks import Subject, fail, require
+from mtbench.testing.trials import ordinary_cell
 
 WIDTH = 16
 """Of the embeddings; like the widths of real encoders, a multiple of 8."""
 EXAMPLES = 7
 
-Score = tuple[float, float]
-
 
 def _classes(sentences: Any, classes: int) -> TaskInfo:
     return TaskInfo(
-        sentences=sentences, loss="cross-entropy", metrics=("accuracy",), classes=classes
+        sentences=sentences,
+        loss="cross-entropy" if classes > 2 else "binary-cross-entropy",
+        metrics=("accuracy",),
+        classes=classes,
     )
 
 
-def _yes_or_no(sentences: Any) -> TaskInfo:
+def _score(sentences: Any, low: float, high: float) -> TaskInfo:
     return TaskInfo(
-        sentences=sentences, loss="binary-cross-entropy", metrics=("accuracy",), classes=2
-    )
-
-
-def _score(sentences: Any, score_range: Score) -> TaskInfo:
-    return TaskInfo(
-        sentences=sentences, loss="squared-error", metrics=("pearson",), score_range=score_range
+        sentences=sentences, loss="squared-error", metrics=("pearson",), score_range=(low, high)
     )
 
 
 TASKS: Mapping[str, TaskInfo] = {
     "one sentence with five classes": _classes(1, 5),
-    "one sentence with yes or no": _yes_or_no(1),
-    "one sentence with a score from 0 to 5": _score(1, (0.0, 5.0)),
+    "one sentence with yes or no": _classes(1, 2),
+    "one sentence with a score from 0 to 5": _score(1, 0, 5),
     "a pair with three classes": _classes(2, 3),
-    "a pair with yes or no": _yes_or_no(2),
-    "a pair with a score from 0 to 5": _score(2, (0.0, 5.0)),
-    "a pair with a score from 1 to 4": _score(2, (1.0, 4.0)),
+    "a pair with yes or no": _classes(2, 2),
+    "a pair with a score from 0 to 5": _score(2, 0, 5),
+    "a pair with a score from 1 to 4": _score(2, 1, 4),
 }
 
 
@@ -72,13 +69,29 @@ class Trial:
     info: TaskInfo
     parameters: HeadParameters
 
-    def build(self, *, width: int = WIDTH, seed: int = 0, dropout: float = 0.0) -> nn.Module:
-        """Build the head as a run does, its first weights from the seed, in training mode."""
+    def build(
+        self,
+        *,
+        width: int = WIDTH,
+        seed: int = 0,
+        dropout: float = 0.0,
+        guard: AbstractContextManager[None] | None = None,
+    ) -> nn.Module:
+        """Build the head as a run does, its first weights from the seed, in training mode.
+
+        Args:
+            guard: around the call of the head's class.
+        """
         target = self.subject.target()
         parameters = _with(self.parameters, dropout=dropout)
-        head = seeded(seed, "heads.task", lambda: target(width, self.info, parameters))
-        require(isinstance(head, nn.Module), "an nn.Module", repr(head))
-        return head
+
+        def make() -> nn.Module:
+            with guard or nullcontext():
+                head: nn.Module = target(width, self.info, parameters)
+            require(isinstance(head, nn.Module), "an nn.Module", repr(head))
+            return head
+
+        return seeded(seed, "heads.task", make)
 
     @property
     def count(self) -> int:
@@ -107,6 +120,18 @@ class Trial:
             "embeddings a thousand times as long": [1e3 * u for u in ordinary],
         }
 
+    def labels(self, outputs: Tensor) -> Tensor:
+        """Return the labels [B] that would make outputs of the head right."""
+        if self.info.loss == "cross-entropy":
+            return outputs.argmax(dim=1).float()
+        if self.info.loss == "binary-cross-entropy":
+            return (outputs > 0).float()
+        if self.subject.spec.output == "task":
+            return outputs
+        assert self.info.score_range is not None  # TaskInfo checks it for squared error
+        low, high = self.info.score_range
+        return low + outputs * (high - low)
+
 
 def trials(subject: Subject) -> list[Trial]:
     """Return the trials of a head: every kind of task that it does not refuse.
@@ -114,14 +139,11 @@ def trials(subject: Subject) -> list[Trial]:
     Raises:
         CheckFailed: if it refuses them all.
     """
-    taken, reasons = [], []
-    for trial, reason in offers(subject):
-        if reason is None:
-            taken.append(trial)
-        else:
-            reasons.append(f"{trial.name}: {reason}")
+    offered = list(offers(subject))
+    taken = [trial for trial, reason in offered if reason is None]
     if not taken:
-        fail("a head that takes some kind of task", f"refusals of all: {'; '.join(reasons)}")
+        reasons = "; ".join(f"{trial.name}: {reason}" for trial, reason in offered)
+        fail("a head that takes some kind of task", f"refusals of all: {reasons}")
     return taken
 
 
@@ -134,13 +156,10 @@ def offers(subject: Subject) -> Iterator[tuple[Trial, Any]]:
             except ValidationError:  # its parameters say that it takes no such pair
                 continue
             words = f"{name}, {pair}" if info.sentences == 2 else name
-            yield (
-                Trial(subject, words, info, parameters),
-                refusal(subject, info, parameters),
-            )
+            yield Trial(subject, words, info, parameters), _refusal(subject, info, parameters)
 
 
-def refusal(subject: Subject, info: TaskInfo, parameters: HeadParameters) -> Any:
+def _refusal(subject: Subject, info: TaskInfo, parameters: HeadParameters) -> Any:
     """Return what a head has against a task, None if nothing."""
     if subject.spec.rejects is None:
         return None
@@ -154,14 +173,19 @@ def _with(parameters: HeadParameters, **changes: Any) -> HeadParameters:
     return type(parameters).model_validate({**parameters.model_dump(by_alias=True), **changes})
 
 
-def shaken(head: nn.Module, by: float = 0.1, *, seed: int = 1) -> nn.Module:
+def shaken(head: nn.Module, by: float = 0.1) -> nn.Module:
     """Move a head's parameters at random: a layer that starts at zero hides what is before it."""
-    generator = torch.Generator().manual_seed(seed)
+    generator = torch.Generator().manual_seed(1)
     with torch.no_grad():
         for parameter in head.parameters():
             noise = torch.randn(parameter.shape, generator=generator)
             parameter.add_(by * noise.to(parameter))
     return head
+
+
+def leaves_of(batch: Sequence[Tensor]) -> list[Tensor]:
+    """Return copies of embeddings in which a backward pass leaves a gradient."""
+    return [u.clone().requires_grad_() for u in batch]
 
 
 def probed(outputs: Tensor) -> Tensor:
@@ -171,11 +195,7 @@ def probed(outputs: Tensor) -> Tensor:
 
 
 def outputs_of(head: nn.Module, embeddings: Sequence[Tensor]) -> Tensor:
-    """Return what a head gives, detached.
-
-    Raises:
-        CheckFailed: if it is no tensor of floating-point numbers.
-    """
+    """Return what a head gives, without a gradient; a tensor of floating-point numbers."""
     with torch.no_grad():
         outputs = head(*embeddings)
     if not (isinstance(outputs, Tensor) and outputs.is_floating_point()):
@@ -189,8 +209,33 @@ def require_equal(first: Tensor, second: Tensor, expected: str) -> None:
     Float32 sums of a few hundred products agree to 1e-6 of their terms, in whatever order; what
     is wrong differs by far more.
     """
-    if first.shape != second.shape:
-        fail(expected, f"shapes {list(first.shape)} and {list(second.shape)}")
     scale = max(1.0, float(second.abs().max()))
     distance = float((first - second).abs().max()) / scale
     require(distance <= 1e-4, expected, f"outputs that differ by {distance:.2g}")
+
+
+def reached_by(outputs: Tensor) -> list[Tensor]:
+    """Return the tensors in which a backward pass would leave a gradient."""
+    leaves: list[Tensor] = []
+    seen, pending = set(), [outputs.grad_fn]
+    while pending:
+        node = pending.pop()
+        if node is None or node in seen:
+            continue
+        seen.add(node)
+        if hasattr(node, "variable"):
+            leaves.append(node.variable)
+        pending += [following for following, _ in node.next_functions]
+    return leaves
+
+
+def name_of(tensor: Tensor, module: str) -> str:
+    """Return what a tensor is called in a module, of its own or in a layer, or else its shape."""
+    for name, value in list(vars(sys.modules[module]).items()):
+        if value is tensor:
+            return f"{module}.{name}"
+        if isinstance(value, nn.Module):
+            for own, parameter in value.named_parameters():
+                if parameter is tensor:
+                    return f"{module}.{name}.{own}"
+    return f"a tensor of shape {list(tensor.shape)}"

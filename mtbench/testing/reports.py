@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from collections.abc import Callable, Mapping
-from contextlib import redirect_stdout
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any, get_args
 
-from mtbench.components.entries import Entry, load_target
-from mtbench.testing.conformance import Outcome, Status, check_component
+from mtbench.components.entries import Entry
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import Examination, Outcome, Status
+from mtbench.testing.isolation import Isolation
 
 PLURALS = {"expected failure": "expected failures"}
 
@@ -27,6 +28,7 @@ class Report:
     def of(
         cls,
         entry: Entry,
+        isolation: Isolation,
         *,
         folder: Path | None = None,
         parameters: Mapping[str, Any],
@@ -35,26 +37,22 @@ class Report:
         """Run the checks; what the component prints meanwhile goes to stderr.
 
         Args:
+            isolation: the process that they run in.
             folder: where the data lie that a task reads.
             parameters: laid over the spec's example.
-            tell: is called with each outcome as it comes, outside of that.
+            tell: is called with each outcome as it comes.
 
         Raises:
-            UsageError: if a parameter is not known or does not fit.
-            PluginError: if the component cannot be imported, or what the spec says of its
-                parameters or failures makes no sense.
+            UsageError: if a parameter is not known, does not fit, or is needed and not there.
+            PluginError: if what the spec says of its parameters or failures makes no sense.
         """
-        with redirect_stdout(sys.stderr):
-            load_target(entry, entry.spec.target)
-        outcomes: list[Outcome] = []
-        running = check_component(entry, folder=folder, **parameters)
-        while True:
-            with redirect_stdout(sys.stderr):
-                outcome = next(running, None)
-            if outcome is None:
-                return cls(entry, tuple(outcomes))
+        Subject.of(entry, folder=folder, **parameters)
+        outcomes = []
+        judge = partial(isolation.outcome, entry, folder, parameters)
+        for outcome in Examination(entry, judge):
             outcomes.append(outcome)
             tell(outcome)
+        return cls(entry, tuple(outcomes))
 
     @property
     def failed(self) -> bool:
@@ -75,8 +73,8 @@ class Report:
 
     def counts(self) -> dict[str, int]:
         """Return how many checks came to what, zeros included."""
-        found = Counter(outcome.status for outcome in self.outcomes)
-        return {status: found[status] for status in get_args(Status)}
+        statuses = Counter(outcome.status for outcome in self.outcomes)
+        return {status: statuses[status] for status in get_args(Status)}
 
     def summary(self) -> str:
         """Return the counts in one line; what is zero and no news is left out."""

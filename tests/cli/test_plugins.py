@@ -278,20 +278,21 @@ def test_check_with_a_parameter_that_breaks_it(call: Call, twins: Path) -> None:
 
     assert answer.code == 6
     assert "combiner 'twin' of twins_of_a_test.py\n" in answer.out
-    (line,) = [line for line in answer.out.splitlines() if line.startswith("one-task-alone ")]
+    (line,) = [line for line in answer.out.splitlines() if line.startswith("keeps-what-agrees ")]
     assert "failed" in line
     assert "expected a positive multiple of (3, -4, 0); came" in line
     *_, last = answer.out.splitlines()
     assert re.fullmatch(r"\d+ passed, [1-9]\d* failed, \d+ not applicable", last)
 
 
-def test_check_keeps_what_a_component_prints_out_of_json(call: Call, twins: Path) -> None:
+def test_check_keeps_what_a_component_prints_out_of_json(start: Call, twins: Path) -> None:
     source = "print('imported')\n" + twins.read_text().replace(
         "        return x.losses", "        print('combined')\n        return x.losses"
     )
     twins.write_text(source)
-    given = ("plugins", "check", "combiner:twin", "--plugin", twins, "--format", "json")
-    answer = call(*given)
+    answer = start(
+        "plugins", "check", "combiner:twin", "--plugin", twins, "--format", "json"
+    ).finish()
 
     (record,) = json.loads(answer.out)
     assert (answer.code, record["counts"]["failed"]) == (0, 0)
@@ -319,7 +320,7 @@ def test_check_shows_on_a_terminal_how_far_it_is(
         assert re.search(rf"(?<!\d){place}/{count}\b.*{check['check']}: {check['outcome']}", shown)
 
 
-def test_check_of_what_cannot_be_imported_names_that_alone(call: Call, tmp_path: Path) -> None:
+def test_check_of_what_cannot_be_imported_names_that_once(call: Call, tmp_path: Path) -> None:
     file = tmp_path / "of_nothing.py"
     file.write_text(
         "from mtbench.api import HeadSpec, hookimpl\n\n\n"
@@ -329,11 +330,51 @@ def test_check_of_what_cannot_be_imported_names_that_alone(call: Call, tmp_path:
 
     answer = call("plugins", "check", "tall", "--plugin", file)
 
-    assert (answer.code, answer.out) == (6, "")
+    assert (answer.code, answer.err) == (6, "")
+    assert answer.out.count("ModuleNotFoundError: No module named 'no_such_module'") == 1
+    assert re.search(r"^\d+ passed, 1 failed, \d+ not run$", answer.out, re.MULTILINE)
+
+
+def test_check_of_a_file_is_of_all_that_it_brings(call: Call, twins: Path) -> None:
+    answer = call("plugins", "check", twins, "--format", "json")
+    failed = {each["kind"]: each["counts"]["failed"] for each in json.loads(answer.out)}
+    assert (answer.code, failed) == (0, {"head": 0, "combiner": 0})
+
+
+def test_check_of_a_file_that_brings_nothing(call: Call, tmp_path: Path, trouble: Path) -> None:
+    (tmp_path / "empty_of_a_test.py").write_text("")
+    (tmp_path / "fallen_of_a_test.py").write_text("import a_module_that_is_nowhere")
+    empty = call("plugins", "check", "empty_of_a_test.py")
+    fallen = call("plugins", "check", "fallen_of_a_test.py")
+    missing = call("plugins", "check", "nowhere_at_all.py")
+    sys.modules.pop("empty_of_a_test")
+
+    assert (empty.code, fallen.code, missing.code) == (2, 6, 2)
+    assert empty.err.startswith("error: empty_of_a_test.py brings no component: it has no hook")
+    assert "No module named 'a_module_that_is_nowhere'" in fallen.err.splitlines()[-1]
+    assert missing.err.endswith("nowhere_at_all.py: there is no such file\n")
+
+
+def test_check_says_how_to_give_a_parameter(call: Call, twins: Path) -> None:
+    twins.write_text(twins.read_text().replace("scale: float = 1.0", "scale: float"))
+    answer = call("plugins", "check", "combiner:twin", "--plugin", twins)
+    assert answer.code == 2
     assert answer.err == (
-        "error: head 'tall' of of_nothing.py: ModuleNotFoundError: No module named "
-        "'no_such_module'\n"
+        "error: combiner 'twin' of twins_of_a_test.py: 'scale' is missing: give it with --param "
+        "scale=VALUE (in pytest, with parameters={'scale': VALUE}), or name it in the spec's "
+        "example\n"
     )
+
+
+def test_check_tells_what_was_not_run(call: Call, twins: Path) -> None:
+    source = twins.read_text().replace("return x.losses", "os._exit(3)\n        return x")
+    twins.write_text(f"import os\n{source}")
+    answer = call("plugins", "check", "combiner:twin", "--plugin", twins)
+    assert answer.code == 6
+    first, *rest = answer.out.splitlines()[3:]
+    assert "failed" in first
+    assert "expected an answer; came none: the process ended" in first
+    assert re.fullmatch(r"0 passed, 1 failed, \d+ not run", rest[-1])
 
 
 def test_check_knows_the_nearest_name(call: Call) -> None:

@@ -5,6 +5,7 @@ from asyncio import CancelledError
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -239,3 +240,51 @@ def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
         "error": reason,
         "traceback": "a traceback",
     }
+
+
+# --- processes --------------------------------------------------------------------------------
+
+
+def process_of(run: RunFolder, request_file: Path, *plugins: Path) -> subprocess.Popen[bytes]:
+    """Start the worker as a process, which ends when it is forgotten."""
+    return subprocess.Popen(
+        [sys.executable, "-m", "mtbench.runs.worker", run.path, request_file, *plugins],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
+
+
+PUMP = """
+import threading
+
+from torch import nn
+
+from mtbench.api import HeadSpec, hookimpl
+
+
+class Pump(nn.Linear):
+    def __init__(self, width, task, parameters):
+        super().__init__(width, task.outputs)
+        threading.Thread(target=threading.Event().wait).start()
+
+
+@hookimpl
+def mtbench_heads():
+    return [HeadSpec(name="pump", summary="a thread that never ends", target=Pump)]
+"""
+
+
+def test_a_process_whose_result_is_written_waits_for_no_thread(
+    request_run: Any, tmp_path: Path, new_modules: None
+) -> None:
+    file = tmp_path / "pump_of_a_test.py"
+    file.write_text(PUMP)
+    run = request_run({"heads": {"sst": "pump"}}, plugins=[file])
+    request = run.path / "run.json.1-0"
+    (run.path / REQUEST).rename(request)
+
+    with process_of(run, request, file) as process:
+        assert process.wait() == 0
+
+    assert run.state() == "done"

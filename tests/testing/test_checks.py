@@ -2,18 +2,11 @@ import pytest
 
 from mtbench.components.registry import Registry
 from mtbench.errors import UsageError
-from mtbench.testing.checks import (
-    CheckFailed,
-    Checks,
-    Subject,
-    fail,
-    require,
-    unless_promised,
-)
+from mtbench.testing.checks import CheckFailed, Checks, Subject, fail, require, unless_promised
 
 
-def subject(kind: str, name: str, **given: object) -> Subject:
-    return Subject.of(Registry.load().find(kind, name), **given)
+def subject(kind: str, name: str, **parameters: object) -> Subject:
+    return Subject.of(Registry.load().find(kind, name), **parameters)
 
 
 def test_a_subject_is_built_with_its_example() -> None:
@@ -26,13 +19,6 @@ def test_a_parameter_that_there_is_not() -> None:
         subject("head", "linear", droput=0.1)
 
 
-def test_promises() -> None:
-    assert subject("balancer", "round-robin").promises("exact")
-    assert not subject("balancer", "cycle").promises("exact")
-    with pytest.raises(ValueError, match="no balancer can promise 'symmetric'"):
-        subject("balancer", "cycle").promises("symmetric")
-
-
 def test_a_check_is_named_as_its_function() -> None:
     checks = Checks("head")
 
@@ -42,6 +28,7 @@ def test_a_check_is_named_as_its_function() -> None:
     (made,) = checks.all
     assert (made.kind, made.name, made.meaning) == ("head", "is-a-head", "it is a head")
     assert made.inapplicable(subject("head", "linear")) == "it promises no 'symmetric'"
+    assert made.inapplicable(subject("head", "cosine")) is None
 
 
 def test_a_failure_says_what_was_expected_and_what_came() -> None:

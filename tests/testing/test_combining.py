@@ -47,3 +47,15 @@ def test_an_unknown_combiner_is_a_usage_error():
 def test_an_unknown_parameter_is_a_usage_error():
     with pytest.raises(UsageError, match=r"combiner sum: .*'alpha'"):
         combine("sum", ROWS, alpha=1)
+
+
+def test_a_combiner_in_a_file(tmp_path, new_modules):
+    file = tmp_path / "combining_file.py"
+    file.write_text(
+        "from mtbench.api import CombinerSpec, hookimpl\n\n\n"
+        "class Twice:\n    def __init__(self, parameters): ...\n\n"
+        "    def combine(self, x):\n        return 2 * x.losses\n\n\n"
+        "@hookimpl\ndef mtbench_combiners():\n"
+        "    return [CombinerSpec(name='twice', summary='s', target=Twice, needs='losses')]\n"
+    )
+    assert combine("twice", ROWS, plugins=[str(file)]).tolist() == [10, 14, 18]

@@ -2,28 +2,51 @@ from pathlib import Path
 
 import pytest
 
+from mtbench.components.entries import Entry
 from mtbench.components.registry import Registry
 from mtbench.testing.checks import CheckFailed, Subject
-from mtbench.testing.processes import ask, listed_with_torch
+from mtbench.testing.conformance import CHECKS, outcome_of
+from mtbench.testing.processes import ask
 
 SOURCE = """
-from mtbench.api import BalancerSpec, Parameters, hookimpl
+from functools import partial
+
+from mtbench.api import EncoderSpec, Parameters, hookimpl
+
 
 class Own(Parameters):
     word: str = "one"
 
-class Mine:
-    def __init__(self, parameters):
-        print("not an answer")
-        self.word = parameters.word
 
-def other(parameters):
+class Mine:
+    def __init__(self, parameters, times=1):
+        print("not an answer")
+        self.word = parameters.word * times
+
+
+def fingerprint(parameters):
+    import torch
     return parameters.word.upper()
 
+
 @hookimpl
-def mtbench_balancers():
-    return [BalancerSpec(name="mine", summary="s", target=Mine, parameters=Own)]
+def mtbench_encoders():
+    spec = EncoderSpec(
+        name="mine",
+        summary="s",
+        target=partial(Mine, times=2),
+        parameters=Own,
+        tokenizer=lambda parameters: None,
+        fingerprint=fingerprint,
+    )
+    return [spec]
 """
+
+
+def mine(folder: Path, imported: str = "") -> Entry:
+    file = folder / "asked.py"
+    file.write_text(f"{imported}\n{SOURCE}")
+    return Registry.load([file]).find("encoder", "mine")
 
 
 def test_an_installed_component() -> None:
@@ -33,33 +56,14 @@ def test_an_installed_component() -> None:
 
 
 def test_a_component_in_a_file(tmp_path: Path, new_modules: None) -> None:
-    file = tmp_path / "asked_file.py"
-    file.write_text(SOURCE)
-    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
-    assert ask(subject, "made.word").value == "two"
-    assert ask(subject, "made", target="asked_file:other").value == "TWO"
+    subject = Subject.of(mine(tmp_path), word="two")
+    assert ask(subject, "made.word").value == "twotwo"
     with pytest.raises(CheckFailed, match=r"came AttributeError: .*'words'"):
         ask(subject, "made.words")
-
-
-def test_a_target_that_is_a_partial(tmp_path: Path, new_modules: None) -> None:
-    file = tmp_path / "asked_partial.py"
-    file.write_text(
-        "from functools import partial\n"
-        + SOURCE.replace("(self, parameters)", "(self, parameters, times=1)")
-        .replace("= parameters.word\n", "= parameters.word * times\n")
-        .replace("target=Mine", "target=partial(Mine, times=2)")
-    )
-    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
-    assert ask(subject, "made.word").value == "twotwo"
-
-
-def test_a_target_without_a_name_is_a_failed_check(tmp_path: Path, new_modules: None) -> None:
-    file = tmp_path / "asked_nameless.py"
-    file.write_text(SOURCE.replace("target=Mine", "target=lambda parameters: Mine(parameters)"))
-    subject = Subject.of(Registry.load([file]).find("balancer", "mine"), word="two")
+    with pytest.raises(CheckFailed, match=r"process of its own; came an end of the process"):
+        ask(subject, "made", setup="raise SystemExit(0)")
     with pytest.raises(CheckFailed, match="a target that a new process can import"):
-        ask(subject, "made.word")
+        ask(subject, "made", target=subject.spec.tokenizer)
 
 
 def test_the_order_of_a_set_is_chosen() -> None:
@@ -68,20 +72,22 @@ def test_the_order_of_a_set_is_chosen() -> None:
     assert orders == [["pd", "sts", "sst"], ["sst", "sts", "pd"]]
 
 
-def test_a_component_that_ends_the_process(tmp_path: Path, new_modules: None) -> None:
-    file = tmp_path / "leaving_file.py"
-    file.write_text(SOURCE)
-    subject = Subject.of(Registry.load([file]).find("balancer", "mine"))
-    with pytest.raises(CheckFailed, match=r"process of its own; came an end of the process"):
-        ask(subject, "made", setup="raise SystemExit(0)")
-
-
-@pytest.mark.parametrize(("line", "told"), [("import torch", True), ("", False)])
-def test_what_listing_imports(tmp_path: Path, new_modules: None, line: str, told: bool) -> None:
-    (tmp_path / "listed_file.py").write_text(f"print('loading')\n{line}\n{SOURCE}")
-    entry = Registry.load([tmp_path / "listed_file.py"]).find("balancer", "mine")
-    assert (listed_with_torch(Subject.of(entry)) is not None) is told
-
-
-def test_listing_an_installed_plugin() -> None:
-    assert listed_with_torch(Subject.of(Registry.load().find("head", "linear"))) is None
+@pytest.mark.parametrize(
+    ("imported", "outcome"),
+    [
+        (
+            "",
+            (
+                "failed",
+                "expected no import of torch, as planning must not; came one, for the fingerprint",
+            ),
+        ),
+        ("import torch", ("passed", "")),  # as a plugin of one file has it, with its network
+    ],
+)
+def test_a_fingerprint_brings_no_torch_that_the_hook_does_not(
+    tmp_path: Path, new_modules: None, imported: str, outcome: tuple[str, str]
+) -> None:
+    [check] = [c for c in CHECKS["encoder"] if c.name == "fingerprint-needs-no-torch"]
+    came = outcome_of(check, Subject.of(mine(tmp_path, imported)))
+    assert (came.status, came.message) == outcome

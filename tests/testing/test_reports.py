@@ -1,71 +1,40 @@
-import sys
-from collections.abc import Callable
-
-import pytest
-
-from mtbench.testing.checks import Check, Subject
-from mtbench.testing.conformance import Outcome
+from mtbench.components.registry import Registry
+from mtbench.testing.conformance import CHECKS, Outcome, Status
 from mtbench.testing.reports import Report
 
 
-def outcome(name: str, status: str, message: str = "") -> Outcome:
-    return Outcome(Check("head", name, f"it is {name}", lambda subject: None), status, message)
+def report(*statuses: Status) -> Report:
+    entry = Registry.load().find("head", "linear")
+    outcomes = (Outcome(*each, "so") for each in zip(CHECKS["head"], statuses, strict=False))
+    return Report(entry, tuple(outcomes))
 
 
-def report(subject_of: Callable[..., Subject], *outcomes: Outcome) -> Report:
-    return Report(subject_of("head", object).entry, outcomes)
-
-
-def test_a_report_of_each_outcome(subject_of: Callable[..., Subject]) -> None:
-    made = report(
-        subject_of,
-        outcome("tall", "passed"),
-        outcome("wide", "failed", "expected 2; came 1"),
-        outcome("deep", "expected failure", "it is flat"),
-        outcome("high", "expected failure", "it is flat"),
-    )
+def test_a_report_of_each_outcome() -> None:
+    made = report("passed", "failed", "expected failure", "expected failure", "not run")
     assert made.failed
-    assert made.summary() == "1 passed, 1 failed, 2 expected failures"
+    assert made.summary() == "1 passed, 1 failed, 2 expected failures, 1 not run"
+    check = CHECKS["head"][1]
     assert made.rows()[1] == {
-        "check": "wide",
-        "meaning": "it is wide",
+        "check": check.name,
+        "meaning": check.meaning,
         "outcome": "failed",
-        "message": "expected 2; came 1",
+        "message": "so",
     }
     record = made.record()
-    assert (record["kind"], record["name"], record["distribution"]) == ("head", "made", "tests")
+    who = (record["kind"], record["name"], record["distribution"])
+    assert who == ("head", "linear", "mtl-bench")
     assert record["counts"] == {
         "passed": 1,
         "failed": 1,
         "expected failure": 2,
         "not applicable": 0,
+        "not run": 1,
     }
     assert record["checks"] == made.rows()
 
 
-def test_what_is_zero_and_no_news_is_left_out(subject_of: Callable[..., Subject]) -> None:
-    made = report(subject_of, outcome("tall", "passed"), outcome("high", "expected failure"))
+def test_what_is_zero_and_no_news_is_left_out() -> None:
+    made = report("passed", "expected failure")
     assert not made.failed
     assert made.summary() == "1 passed, 0 failed, 1 expected failure"
-    assert report(subject_of).summary() == "0 passed, 0 failed"
-
-
-def test_outcomes_are_told_as_they_come(
-    subject_of: Callable[..., Subject], capsys: pytest.CaptureFixture[str]
-) -> None:
-    class Loud:
-        def __init__(self, parameters: object) -> None:
-            sys.stdout.write("built\n")
-
-    entry = subject_of("balancer", Loud).entry
-    told: list[Outcome] = []
-
-    def tell(outcome: Outcome) -> None:
-        told.append(outcome)
-        sys.stdout.write("told\n")
-
-    made = Report.of(entry, parameters={}, tell=tell)
-    assert tuple(told) == made.outcomes
-    out, err = capsys.readouterr()
-    assert set(out.splitlines()) == {"told"}
-    assert "built" in err.splitlines()
+    assert report().summary() == "0 passed, 0 failed"
