@@ -23,7 +23,7 @@ from pathlib import Path
 request = json.load(sys.stdin)
 sys.path[:] = request["path"]
 with redirect_stdout(sys.stderr):
-    from mtbench.plugin_files import import_file
+    from mtbench.components.plugin_files import import_file
     from mtbench.specs import resolve
 
     for file in request["files"]:
@@ -44,7 +44,7 @@ from pathlib import Path
 request = json.load(sys.stdin)
 sys.path[:] = request["path"]
 with redirect_stdout(sys.stderr):
-    from mtbench.plugin_files import import_file
+    from mtbench.components.plugin_files import import_file
 
     for file in request["files"]:
         import_file(Path(file))
