@@ -35,7 +35,8 @@ FLOORS = """
     runs comparison gate
     bench
     testing
-    cli __main__ pytest_plugin notebook
+    interface
+    cli __main__ pytest_plugin
 """
 FLOOR_OF = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}
 FLOOR_OF[""] = max(FLOOR_OF.values())  # the package itself shows what is under the roof
@@ -234,7 +235,9 @@ def test_a_module_is_short() -> None:
 
 
 def test_every_room_has_its_tests() -> None:
-    expected = {place_of_tests(name) for name, path in MODULES.items() if not path.name.startswith("__")}
+    expected = {
+        place_of_tests(name) for name, path in MODULES.items() if not path.name.startswith("__")
+    }
     assert [str(place.relative_to(ROOT)) for place in sorted(expected) if not place.exists()] == []
 
 

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from os.path import isdir
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mtbench.cli.options import (
     PathType,
+    blocked_option,
     data_option,
-    load_registry,
-    overrides,
-    plugin_option,
+    plugins_option,
+    table_option,
 )
 from mtbench.cli.tables import print_table
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show
+from mtbench.system.console import say, show, warn
 
 if TYPE_CHECKING:
     from mtbench.data.status import SplitStatus
@@ -30,23 +29,17 @@ def data() -> None:
 
 
 @data.command("status")
-@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=PathType())
-@click.option(
+@click.argument("matrix", required=False, type=PathType())
+@table_option(
     "--set",
-    "settings",
-    multiple=True,
+    "set",
     metavar="KEY=VALUE",
     help="Set a key in every cell of MATRIX; may be given again.",
 )
 @data_option
-@plugin_option
-def status(
-    matrix_path: Path | None,
-    settings: Sequence[str],
-    data_dir: Path | None,
-    plugin_files: Sequence[Path],
-    blocked: Sequence[str],
-) -> int:
+@plugins_option
+@blocked_option
+def status(matrix: Path | None, data: Path | None, **given: Any) -> int:
     """Show rows, labels, fingerprint, layout and odd rows of every split.
 
     Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
@@ -68,32 +61,34 @@ def status(
     from mtbench.components.entries import label
     from mtbench.data.status import status as read
     from mtbench.study.resolution import default_data_folder
+    from mtbench.study.setup import Setup
 
-    if data_dir is not None and not isdir(data_dir):  # noqa: PTH112 - it raises nothing
-        raise UsageError(f"--data {data_dir}: there is no such folder")
-    if settings and matrix_path is None:
+    if data is not None and not isdir(data):  # noqa: PTH112 - it raises nothing
+        raise UsageError(f"--data {data}: there is no such folder")
+    if given["set"] and matrix is None:
         raise UsageError("--set: of which matrix? give it as MATRIX")
-    registry = load_registry(plugin_files, blocked)
+    setup = Setup(matrix, data=data, **given)
+    registry = setup.load_plugins(warn)
     entries = [entry for entry in registry.entries if entry.spec.kind in ("task", "encoder")]
     with naming({label(entry): entry for entry in entries}):
-        if matrix_path:
-            given = of_matrix(matrix_path, registry, overrides(settings, (), None, data_dir))
+        if matrix is not None:
+            read_by = of_matrix(matrix, registry, setup.overrides)
         else:
-            given = MatrixData(default_tasks(registry), default_data_folder())
-        folder = data_dir or given.folder
+            read_by = MatrixData(default_tasks(registry), default_data_folder())
+        folder = data or read_by.folder
         statuses: list[SplitStatus] = []
         failed = False
-        for name, task in given.tasks.items():
-            splits = read({name: task}, folder, given.tokenisations)
+        for name, task in read_by.tasks.items():
+            splits = read({name: task}, folder, read_by.tokenisations)
             statuses += splits
             # Where no folder is named, tasks that read one are not there, and none is asked for.
-            if matrix_path or folder:
-                for problem in errors(splits, needed=matrix_path is not None):
+            if matrix or folder:
+                for problem in errors(splits, needed=matrix is not None):
                     say(f"error: {problem}")
                     failed = True
     print_table("", split_records(statuses))
     print_table("tokens", token_records(statuses))
-    print_table("not tokenised", [*given.without_tokenizer, *untokenised_records(statuses)])
+    print_table("not tokenised", [*read_by.without_tokenizer, *untokenised_records(statuses)])
     print_table("rows left out", bad_row_records(statuses))
     print_table("rows in doubt", doubtful_row_records(statuses))
     print_table("not as published", altered_records(folder))

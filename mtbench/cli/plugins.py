@@ -10,20 +10,14 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from mtbench.cli.options import (
-    PathType,
-    data_option,
-    load_registry,
-    open_registry,
-    plugin_option,
-)
-from mtbench.cli.values import read_values
+from mtbench.cli.options import PathType, blocked_option, data_option, plugins_option, table_option
 from mtbench.errors import ExitCode
 from mtbench.rendering.escaping import json_text, visible
 from mtbench.system import console
 
 if TYPE_CHECKING:
     from mtbench.components.entries import Entry
+    from mtbench.components.registry import Registry
     from mtbench.testing.conformance import Outcome
 
 
@@ -32,16 +26,27 @@ def plugins() -> None:
     """List the plugins, show or check one, or begin one."""
 
 
+def _registry(
+    plugins: Sequence[Path], blocked: Sequence[str], warn: Callable[[str], None] | None = None
+) -> Registry:
+    """Load the plugins, with the file of the working directory; no study is needed for that."""
+    from mtbench.components.plugin_files import with_file_beside
+    from mtbench.components.registry import Registry
+
+    return Registry.open(with_file_beside(plugins, Path()), blocked, warn)
+
+
 @plugins.command("list")
-@plugin_option
+@plugins_option
+@blocked_option
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
-def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
+def list_(plugins: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """List what every plugin brings, what is broken, and what is blocked."""
     from mtbench.cli.tables import print_table
     from mtbench.components.catalogue import blocked as left_out
     from mtbench.components.catalogue import components, problems
 
-    registry = open_registry(plugin_files, blocked)
+    registry = _registry(plugins, blocked)
     if form == "json":
         value = {
             "components": components(registry),
@@ -60,14 +65,15 @@ def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> in
 
 @plugins.command("show")
 @click.argument("name")
-@plugin_option
+@plugins_option
+@blocked_option
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
-def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
+def show(name: str, plugins: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """Show the component NAME (or KIND:NAME): parameters, source, provider."""
     from mtbench.cli.tables import print_table
     from mtbench.components.catalogue import details
 
-    entries = details(open_registry(plugin_files, blocked), name)
+    entries = details(_registry(plugins, blocked), name)
     if form == "json":
         console.show_text(json_text(entries))
         return ExitCode.DONE
@@ -100,21 +106,21 @@ def _lines(entry: Mapping[str, Any]) -> Iterator[str]:
 
 @plugins.command("check")
 @click.argument("name")
-@click.option(
+@table_option(
     "--param",
-    "settings",
-    multiple=True,
+    "parameters",
     metavar="KEY=VALUE",
     help="A parameter that it is checked with; may be given again.",
 )
 @data_option
-@plugin_option
+@plugins_option
+@blocked_option
 @click.option("--format", "form", type=click.Choice(("rich", "json")), default="rich")
 def check(
     name: str,
-    settings: Sequence[str],
-    data_dir: Path | None,
-    plugin_files: Sequence[Path],
+    parameters: Mapping[str, Any],
+    data: Path | None,
+    plugins: Sequence[Path],
     blocked: Sequence[str],
     *,
     form: str,
@@ -128,9 +134,8 @@ def check(
     from mtbench.study.resolution import default_data_folder
     from mtbench.testing.reports import Report
 
-    folder = data_dir or default_data_folder()
-    parameters = read_values("--param", settings)
-    entries = load_registry(plugin_files, blocked).lookup(name)
+    folder = data or default_data_folder()
+    entries = _registry(plugins, blocked, console.warn).lookup(name)
     reports = []
     for entry in entries:
         with _progress(entry) as tell:

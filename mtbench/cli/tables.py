@@ -1,10 +1,29 @@
-"""Tables of records on stdout."""
+"""Tables on stdout: of records, and what a study answers."""
+
+from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from mtbench.errors import ExitCode
 from mtbench.rendering import text as plain
-from mtbench.system.console import show, show_text
+from mtbench.system.console import show, show_text, warn
+
+if TYPE_CHECKING:
+    from mtbench.study.view import View
+
+
+def print_view(view: View[Any], form: str, **options: Any) -> int:
+    """Print a view, and raise what it lacks when all is told.
+
+    Args:
+        options: as for ``View.render``.
+    """
+    show_text(view.render(form, colour=True, **options))
+    for remark in view.remarks if form == "csv" else ():
+        warn(remark)
+    view.check()
+    return ExitCode.DONE
 
 
 def print_table(

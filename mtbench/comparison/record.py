@@ -18,7 +18,7 @@ from mtbench.comparison.discrepancies import (
 from mtbench.comparison.flips import Flips, cell_flips, with_texts
 from mtbench.comparison.subjects import Side, Subject
 from mtbench.errors import NothingToCompare
-from mtbench.evidence.outcomes import comparable
+from mtbench.evidence.outcomes import OVERALL, comparable
 
 
 @dataclass(frozen=True)
@@ -242,6 +242,15 @@ def records(comparison: Comparison) -> list[dict[str, Any]]:
     """
     changed = {flip.task: flip for flip in comparison.flips}
     return [_record(comparison, d, changed.get(d.what)) for d in comparison.differences]
+
+
+def all_records(found: Comparisons) -> list[dict[str, Any]]:
+    """Return the records of all pairs; ``p_holm_cells`` is that of an overall over the pairs."""
+    return [
+        record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
+        for pair, adjusted in zip(found.pairs, found.adjusted, strict=True)
+        for record in records(pair)
+    ]
 
 
 def _record(comparison: Comparison, d: Difference, flip: Flips | None) -> dict[str, Any]:

@@ -11,9 +11,8 @@ from mtbench.board.standings import DIGITS
 from mtbench.comparison.differences import Difference
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_rendering import flip_sections
-from mtbench.comparison.record import Comparison, Comparisons, records
+from mtbench.comparison.record import Comparison, Comparisons, all_records, records
 from mtbench.comparison.sections import Row, Section
-from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
 from mtbench.rendering import spreadsheet
 from mtbench.rendering.escaping import json_text, visible
@@ -42,13 +41,8 @@ def as_latex(found: Comparisons, *, details: bool = False) -> str:
 
 
 def as_csv(found: Comparisons) -> str:
-    """Return one row a cell and task, and one for the cell's overall; see ``records``."""
-    rows = [
-        record | {"p_holm_cells": adjusted if record["what"] == OVERALL else None}
-        for pair, adjusted in zip(found.pairs, found.adjusted, strict=True)
-        for record in records(pair)
-    ]
-    return spreadsheet.as_csv(rows)
+    """Return one row a cell and task, and one for the cell's overall; see ``all_records``."""
+    return spreadsheet.as_csv(all_records(found))
 
 
 def as_json(found: Comparisons) -> str:

@@ -60,12 +60,12 @@ def finish(store: Store, key: str, status: str = "done") -> None:
 def test_a_key_repeats_in_another_process(store: Store) -> None:
     script = f"""
 from pathlib import Path
-from mtbench.configuration import overlay
+from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.planning import Planner
+from mtbench.study.planner import Planner
 from mtbench.protocols import Examples, Split, Task
-from mtbench.provenance import source_hash
-from mtbench.registry import Registry
+from mtbench.components.sources import source_hash
+from mtbench.components.registry import Registry
 from mtbench.specs import Target
 from mtbench.store import Store
 planner = Planner(Registry.load(), Store(Path({str(store.root)!r})))
@@ -884,12 +884,11 @@ def test_a_large_grid_is_planned_without_torch(tmp_path: Path) -> None:
 import sys
 from pathlib import Path
 from mtbench.protocols import Examples, Split, Task
-from mtbench.provenance import source_hash
-from mtbench.registry import Registry
+from mtbench.components.sources import source_hash
 from mtbench.specs import Target
-from mtbench.store import Store
-from mtbench.study import make_plan
-plan = make_plan(Path({str(matrix)!r}), Registry.load(), Store(Path({str(tmp_path)!r})))
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
+plan = Session(Setup({str(matrix)!r}, store={str(tmp_path)!r}, device="cpu")).plan()
 print(len(plan.cells), plan.counts()["runs"])
 print(sorted({{"torch", "transformers"}} & set(sys.modules)))
 """
