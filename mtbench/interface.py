@@ -89,7 +89,7 @@ class Study(Setup):
     is asked of it, so an edit counts at once. What it takes is told by ``Setup``.
     """
 
-    def __init__(self, matrix: Any = None, /, **given: Any) -> None:
+    def __init__(self, matrix: Any = None, **given: Any) -> None:
         super().__init__(matrix, **given)  # pydantic's plugin for mypy would give it another one
 
     def plan(self, *, jobs: int | None = None) -> View[Plan]:

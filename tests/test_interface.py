@@ -9,14 +9,12 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
-import numpy as np
 import pytest
 
 import mtbench
 from mtbench.board.rendering import FORMATS as BOARD_FORMATS
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
-from mtbench.store import PREDICTIONS, RESULT, Store
-from mtbench.store.arrays import read_arrays
+from mtbench.store import Store
 from mtbench.study.plan_rendering import PLAN_FORMATS
 
 STUDY: dict[str, Any] = {
@@ -130,16 +128,6 @@ def test_plan_tells_what_is_stored(trained_study: tuple[Path, Any]) -> None:
     assert rejected[["seed", "run"]].isna().all()
     assert "sentence" in rejected["reason"]
     assert view.estimate.runs == 2
-
-
-def test_progress_is_told_on_stderr(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
-    mtbench.ablate(STUDY, store=tmp_path, device="cpu", cells="linear", jobs=1)
-
-    out, err = capfd.readouterr()
-    assert out == ""
-    first, second = err.splitlines()
-    assert first == f"[1/1] {LINEAR} [seed 0] ..."
-    assert second.startswith(f"{LINEAR} [seed 0]: overall 0.")
 
 
 SEARCH: dict[str, Any] = {
@@ -296,15 +284,6 @@ def test_compare_of_two_cells(gated: tuple[Path, dict[str, Any]]) -> None:
     view.check()
 
 
-def test_compare_of_a_matrix_with_itself_is_identical(gated: tuple[Path, dict[str, Any]]) -> None:
-    matrix, given = gated
-
-    frame = mtbench.compare(matrix, matrix, cells="mlp", **given).to_frame()
-
-    assert list(frame["cell_a"]) == list(frame["cell_b"]) == ["heads.sst=mlp"] * 2
-    assert frame["identical"].all()
-
-
 def test_compare_reads_iterators_for_both_sides(
     gated: tuple[Path, dict[str, Any]], tmp_path: Path, new_modules: None
 ) -> None:
@@ -340,21 +319,6 @@ def test_compare_warns_once_and_where_it_is_called(
     assert broken.startswith("broken plugin my_broken_compared ")
     assert missing.startswith("2 of 4 runs have no score (")
     assert {one.filename for one in caught} == {__file__}
-
-
-def test_many_pairs_are_shown_in_full_where_that_is_asked_for(
-    gated: tuple[Path, dict[str, Any]],
-) -> None:
-    matrix, given = gated
-
-    view = mtbench.compare(matrix, matrix, **given)
-
-    plain = ET.fromstring(view._repr_html_())
-    assert (plain.tag, plain.text) == ("pre", repr(view))
-    for form in ("rich", "markdown", "latex"):
-        assert len(view.render(form, details=True)) > 2 * len(view.render(form))
-    for form in ("csv", "json"):
-        assert view.render(form, details=True) == view.render(form)
 
 
 def test_what_cannot_be_compared(gated: tuple[Path, dict[str, Any]], tmp_path: Path) -> None:
@@ -425,35 +389,6 @@ def test_check_needs_a_file_and_its_baseline(
     for name in ("jobs", "extend"):
         with pytest.raises(UsageError, match=rf"^{name}: .* equal to 1 \(given: -2\)"):
             mtbench.check(matrix, **{name: -2}, **given)
-
-
-def test_a_run_that_is_worse_is_a_regression(
-    gated: tuple[Path, dict[str, Any]], tmp_path: Path
-) -> None:
-    """The baseline of a better model: the stored run is worse in its place."""
-    matrix, given = gated
-    baseline = json.loads((matrix.parent / "baseline.json").read_text())
-    text = json.dumps(baseline)
-    assert "heads.sst=mlp" in text
-    store = Store(given["store"])
-    before: list[float] = []
-    for key in store.keys():  # noqa: SIM118 - a store is no mapping
-        result = store.run(key).read(RESULT)
-        assert result is not None
-        before.append(result["overall"])
-        target = Store(tmp_path).create(key)
-        for file in store.run(key).path.iterdir():
-            (target.path / file.name).write_bytes(file.read_bytes())
-        arrays = read_arrays((target.path / PREDICTIONS).read_bytes())
-        arrays["sst.predictions"] = (arrays["sst.labels"] + 1) % 5
-        np.savez(target.path / PREDICTIONS, **arrays)
-        scores = {**result["scores"], "dev": {"sst": {"accuracy": 0.0, "macro_f1": 0.0}}}
-        target.end({**result, "overall": 0.0, "scores": scores})
-
-    view = mtbench.check(matrix, store=tmp_path, device="cpu", progress=False)
-
-    assert (view.report.verdict, view.report.failed) == ("regressed", True)
-    assert sorted(-view.to_frame()["difference"]) == pytest.approx(sorted(before))
 
 
 # --- the package ------------------------------------------------------------------------------

@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -138,10 +137,3 @@ def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
     assert study.store.root == tmp_path / "runs"
     assert study.overrides.set == {"data.dir": str(tmp_path / "sets")}
     assert study.files == [tmp_path / "more.py", tmp_path / "study" / "mtbenchfile.py"]
-
-
-@pytest.mark.parametrize("name", ["seeds", "jobs", "extend"])
-@pytest.mark.parametrize("given", [True, 1.5, -1])
-def test_what_is_counted_is_a_number(checked: Check, name: str, given: Any) -> None:
-    with pytest.raises(pytest.fail.Exception, match=f"{name}: input should be "):
-        checked("matrix.toml", **{name: given})

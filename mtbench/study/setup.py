@@ -103,7 +103,7 @@ class Setup(BaseModel):
     reference: Text | None = None
     warn: Callable[[str], None] | None = None
 
-    def __init__(self, matrix: Any = None, /, **given: Any) -> None:
+    def __init__(self, matrix: Any = None, **given: Any) -> None:
         with in_one_line(type(self)):
             super().__init__(matrix=matrix, **given)
 
@@ -127,7 +127,7 @@ class Setup(BaseModel):
         """Return what a call tells of what is wrong."""
         return self.warn or Warner()
 
-    def load_plugins(self, warn: Callable[[str], None] | None = None) -> Registry:
+    def load_plugins(self, warn: Callable[[str], None]) -> Registry:
         """Load the plugins, anew each time.
 
         Args:

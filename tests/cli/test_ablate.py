@@ -107,32 +107,6 @@ def test_runs_in_turn_and_side_by_side_give_the_same_numbers(
 # --- what options do --------------------------------------------------------------------------
 
 
-def test_the_plan_says_how_long_the_rest_will_take(call: Call, study: Any) -> None:
-    totals = [
-        json.loads((folder / "result.json").read_text())["cost"]["seconds"]["total"]
-        for folder in (study.store / "runs").iterdir()
-    ]
-    given = ("plan", *study.given, "--axis", "train.lr=1e-2,1e-3")
-
-    estimate = json.loads(call(*given, "--format", "json").out)["plan"]["estimate"]
-    everything = json.loads(call("plan", study.matrix, "--format", "json").out)["plan"]
-
-    # The other learning rate costs what the one that was trained did.
-    assert (estimate["runs"], estimate["unknown"]) == (2, 0)
-    assert (estimate["evidence"], estimate["relatives"]) == ({"similar": 2}, [])
-    expected = max(sum(totals) / estimate["jobs"], *totals)
-    assert estimate["seconds"] == pytest.approx(expected)
-    assert re.search(r"^about \d+ s for 2 runs, \w+ at a time$", call(*given).out, re.MULTILINE)
-    assert everything["estimate"] == {
-        "seconds": None,
-        "runs": 0,
-        "unknown": 2,
-        "jobs": estimate["jobs"],
-        "evidence": {},
-        "relatives": [],
-    }
-
-
 def test_a_dry_run_reckons_with_the_jobs_that_it_is_given(call: Call, study: Any) -> None:
     given = (*study.given, "--seeds", 4, "--dry-run", "--format", "json")
     one, three = (

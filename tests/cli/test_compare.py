@@ -81,13 +81,6 @@ def test_two_stores_are_compared_cell_by_cell(call: Call, study: Any, tmp_path: 
     assert full.out.count("scores on dev") == 1
 
 
-def test_a_matrix_and_a_store_of_it(call: Call, study: Any) -> None:
-    answer = call("compare", study.matrix, study.store, "--store", study.store)
-    assert answer.code == 0
-    assert answer.out.count("identical outcomes") == 2
-    assert answer.out.count("not compared: ") == 2  # the rejected cells
-
-
 def test_examples_that_flipped_are_shown(call: Call, study: Any) -> None:
     at = ("--store", study.store, "--examples", 2)
     pair = record(call("compare", cell(study, SUM), f"::{PCGRAD}", *at, "--format", "json"))
@@ -185,26 +178,6 @@ def test_a_broken_plugin_is_6(call: Call, study: Any, tmp_path: Path) -> None:
     answer = call("compare", cell(study, SUM), f"::{PCGRAD}", *given)
     assert answer.code == 6
     assert "no such luck" in answer.err
-
-
-def test_the_plugin_file_beside_each_matrix_is_read(
-    call: Call, study: Any, tmp_path: Path
-) -> None:
-    head = (
-        "from mtbench.api import HeadSpec, hookimpl\n\n\n@hookimpl\ndef mtbench_heads():\n"
-        '    return [HeadSpec(name="{0}", summary="s", target="mtbenchfile:H")]\n\n\n'
-        "class H:\n    pass\n"
-    )
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "mtbenchfile.py").write_text(head.format(name))
-        text = study.matrix.read_text().replace('["linear", "cosine"]', f'["linear", "{name}"]')
-        (folder / "matrix.toml").write_text(text)
-    answer = call("compare", "one", "two", "--store", study.store)
-    sys.modules.pop("mtbenchfile", None)
-    assert answer.out.count("identical outcomes") == 2
-    assert answer.code == 3  # heads one and two were never trained
 
 
 def test_comparing_needs_no_torch(study: Any) -> None:

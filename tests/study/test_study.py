@@ -10,7 +10,7 @@ from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageErro
 from mtbench.executors.process import Job, Observer, default_jobs
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
-from mtbench.matrix.file import Matrix, read_matrix
+from mtbench.matrix.file import Matrix
 from mtbench.store import PREDICTIONS, Store
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan
@@ -84,34 +84,6 @@ def test_a_plan_has_title_cells_and_seeds_of_its_file(planned: Callable[..., Pla
     assert [cell.name for cell in plan.cells] == [SUM, SUM_REJECTED, PCGRAD, PCGRAD_REJECTED]
     assert [len(cell.runs) for cell in plan.cells] == [2, 0, 2, 0]
     assert "sentence" in str(plan.cells[1].rejection)
-
-
-def test_a_matrix_needs_no_file(matrix: Path, store: Store, planned: Callable[..., Plan]) -> None:
-    plan = session(read_matrix(matrix), store).plan()
-
-    assert (plan.title, keys(plan)) == ("a study", keys(planned()))
-
-
-def test_a_folder_means_the_matrix_in_it(
-    matrix: Path, store: Store, planned: Callable[..., Plan]
-) -> None:
-    assert keys(session(matrix.parent, store).plan()) == keys(planned())
-
-
-def test_what_is_laid_over_changes_the_plan(planned: Callable[..., Plan]) -> None:
-    plan = planned(
-        set={"heads.sample-sst": "linear", "train.lr": 0.5},
-        axes={"data.fraction": [0.5, 1.0]},
-        seeds=3,
-    )
-
-    assert [cell.name for cell in plan.cells] == [
-        f"combiner={combiner}, data.fraction={fraction}"
-        for combiner in ("sum", "pcgrad")
-        for fraction in ("0.5", "1.0")
-    ]
-    assert {len(cell.runs) for cell in plan.cells} == {3}
-    assert {cell.config["train"]["lr"] for cell in plan.cells} == {0.5}
 
 
 @pytest.mark.parametrize(
