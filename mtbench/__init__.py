@@ -1,7 +1,7 @@
 """A benchmark harness for multi-task learning of sentence embeddings.
 
-The functions here do what the commands of the same names do, for notebooks and scripts. Each name
-is imported when it is first asked for: ``import mtbench`` itself costs nothing.
+``Study`` does what the commands do, for notebooks and scripts; the functions here are its methods
+for one question. What is heavy is imported when it is asked for: ``import mtbench`` costs nothing.
 """
 
 from importlib import import_module
@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING, Any
 from mtbench.version import __version__
 
 if TYPE_CHECKING:
+    from mtbench.board.standings import Leaderboard
+    from mtbench.comparison.comparison import Comparisons
     from mtbench.errors import (
         MtbenchError,
         NothingToCompare,
@@ -17,9 +19,11 @@ if TYPE_CHECKING:
         RunsMissing,
         UsageError,
     )
+    from mtbench.gate.verdicts import GateReport
+    from mtbench.interface import Study
     from mtbench.matrix.file import Matrix
-    from mtbench.notebook.interface import ablate, leaderboard, plan
-    from mtbench.notebook.judgements import check, compare
+    from mtbench.study.plan import Plan
+    from mtbench.study.view import View
 
 __all__ = [
     "Matrix",
@@ -27,6 +31,7 @@ __all__ = [
     "NothingToCompare",
     "PluginError",
     "RunsMissing",
+    "Study",
     "UsageError",
     "__version__",
     "ablate",
@@ -36,25 +41,46 @@ __all__ = [
     "plan",
 ]
 
-_HOMES = {
-    "Matrix": "mtbench.matrix.file",
-    "MtbenchError": "mtbench.errors",
-    "NothingToCompare": "mtbench.errors",
-    "PluginError": "mtbench.errors",
-    "RunsMissing": "mtbench.errors",
-    "UsageError": "mtbench.errors",
-    "ablate": "mtbench.notebook.interface",
-    "check": "mtbench.notebook.judgements",
-    "compare": "mtbench.notebook.judgements",
-    "leaderboard": "mtbench.notebook.interface",
-    "plan": "mtbench.notebook.interface",
-}
+_HOMES = {"Matrix": "mtbench.matrix.file", "Study": "mtbench.interface"}
+"""Modules of the public names; the errors lie in one."""
+
+
+def plan(matrix: Any, **given: Any) -> "View[Plan]":
+    """Answer ``Study(matrix, ...).plan(...)``; each takes what it knows of ``given``."""
+    return _ask("plan", (), matrix, **given)
+
+
+def ablate(matrix: Any, **given: Any) -> "View[Leaderboard]":
+    """Answer ``Study(matrix, ...).ablate(...)``; each takes what it knows of ``given``."""
+    return _ask("ablate", (), matrix, **given)
+
+
+def leaderboard(matrix: Any, **given: Any) -> "View[Leaderboard]":
+    """Answer ``Study(matrix, ...).leaderboard()``."""
+    return _ask("leaderboard", (), matrix, **given)
+
+
+def check(matrix: Any, **given: Any) -> "View[GateReport]":
+    """Answer ``Study(matrix, ...).check(...)``; each takes what it knows of ``given``."""
+    return _ask("check", (), matrix, **given)
+
+
+def compare(a: Any, b: Any, **given: Any) -> "View[Comparisons]":
+    """Answer ``Study(...).compare(a, b, ...)``; each takes what it knows of ``given``."""
+    return _ask("compare", (a, b), **given)
+
+
+def _ask(method: str, sides: tuple[Any, ...], matrix: Any = None, **given: Any) -> "View[Any]":
+    study = import_module("mtbench.interface").Study
+    about = {name: given.pop(name) for name in [*given] if name in study.model_fields}
+    answer: View[Any] = getattr(study(matrix, **about), method)(*sides, **given)
+    return answer
 
 
 def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
+    if name not in __all__:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    value = globals()[name] = getattr(import_module(_HOMES[name]), name)
+    value = globals()[name] = getattr(import_module(_HOMES.get(name, "mtbench.errors")), name)
     return value
 
 

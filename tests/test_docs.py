@@ -11,11 +11,11 @@ from mtbench.cli.scaffold import write_study
 from mtbench.components.registry import HOOKS, Registry
 from mtbench.hookspecs import NAMESPACE
 from mtbench.matrix.configuration import DataConfig, TrainConfig
-from mtbench.matrix.file import Matrix, Overrides
+from mtbench.matrix.file import Matrix
 from mtbench.matrix.gating import Gate
 from mtbench.specs import API, KINDS, Spec
-from mtbench.store import Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.testing.conformance import check_component
 
 ROOT = Path(__file__).parents[1]
@@ -58,7 +58,8 @@ def test_the_first_plugin_passes_the_kit_and_stands_in_a_study(
     assert len([outcome for outcome in outcomes if outcome.status == "passed"]) >= 12
     study = write_study(tmp_path)
     axes = {"heads.sample-sts": ["relu-cosine", "product"]}
-    plan = make_plan(study, registry, Store(tmp_path / "store"), Overrides(axes=axes))
+    setup = Setup(study, store=tmp_path / "store", device="cpu", axes=axes)
+    plan = Session(setup, registry).plan()
     assert [cell.rejection for cell in plan.cells] == [None] * 4
 
 

@@ -35,7 +35,8 @@ FLOORS = """
     runs comparison gate
     bench
     testing
-    cli __main__ pytest_plugin notebook
+    interface
+    cli __main__ pytest_plugin
 """
 FLOOR_OF = {room: floor for floor, line in enumerate(FLOORS.split("\n")) for room in line.split()}
 FLOOR_OF[""] = max(FLOOR_OF.values())  # the package itself shows what is under the roof

@@ -10,9 +10,8 @@ import pytest
 
 from mtbench.cli.scaffold import write_study
 from mtbench.components.registry import Registry
-from mtbench.matrix.file import Overrides
-from mtbench.store import Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.testing.conformance import CHECKS, check_component
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"
@@ -92,9 +91,8 @@ def test_the_example_passes_the_kit(folder: Path, example: Example) -> None:
 def test_the_example_stands_in_a_plan(folder: Path, example: Example) -> None:
     key, values = example.axis
     study = write_study(folder)
-    plan = make_plan(
-        study, registry_with(example), Store(folder / "store"), Overrides(axes={key: values})
-    )
+    setup = Setup(study, store=folder / "store", device="cpu", axes={key: values})
+    plan = Session(setup, registry_with(example)).plan()
     assert plan.cells
     assert {cell.rejection for cell in plan.cells} == {None}
 
@@ -107,15 +105,14 @@ def test_the_commands_of_the_page_name_the_example(example: Example) -> None:
 
 
 def test_the_head_of_the_page_refuses_what_it_cannot_score(folder: Path) -> None:
-    plan = make_plan(
+    setup = Setup(
         write_study(folder),
-        registry_with(EXAMPLES[0]),
-        Store(folder / "store"),
-        Overrides(
-            axes={"heads.sample-pd": ["distance"]},
-            set={"heads.sample-sts": {"name": "distance", "pair": "joined"}},
-        ),
+        store=folder / "store",
+        device="cpu",
+        axes={"heads.sample-pd": ["distance"]},
+        set={"heads.sample-sts": {"name": "distance", "pair": "joined"}},
     )
+    plan = Session(setup, registry_with(EXAMPLES[0])).plan()
     reasons = {cell.rejection for cell in plan.cells}
     assert len(reasons) == 1
     assert "heads.sample-pd (distance): it predicts a score" in str(reasons)

@@ -10,8 +10,9 @@ import pytest
 from mtbench.components.registry import Registry
 from mtbench.runs.runner import execute
 from mtbench.specs import BalancerSpec, EncoderSpec, TaskSpec
-from mtbench.store import RESULT, Store
-from mtbench.study.study import make_plan
+from mtbench.store import RESULT
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.testing.conformance import CHECKS, check_component
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"
@@ -106,7 +107,8 @@ def test_the_test_of_the_page_runs(
 def plan(tmp_path: Path, files: list[Path], base: str, **given: Any) -> Any:
     matrix = tmp_path / "matrix.toml"
     matrix.write_text(f"seeds = 1\n[base]\n{base}", encoding="utf-8")
-    return make_plan(matrix, Registry.load(files), Store(tmp_path / "store"), **given)
+    setup = Setup(matrix, store=tmp_path / "store", device="cpu", plugins=files, **given)
+    return Session(setup).plan()
 
 
 def test_the_balancer_stands_in_a_plan(example: Callable[[str], Path], tmp_path: Path) -> None:

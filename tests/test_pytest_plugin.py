@@ -3,7 +3,6 @@
 import subprocess
 import sys
 from pathlib import Path
-from typing import Any
 
 import pytest
 
@@ -29,7 +28,7 @@ def test_unchanged(mtbench_check):
 
 def test_changed(mtbench_check):
     mtbench_check(
-        "studies/one/matrix.toml", device="cpu", settings={"train.steps": 4}, train=False
+        "studies/one/matrix.toml", device="cpu", set={"train.steps": 4}, train=False
     )
 
 
@@ -130,20 +129,11 @@ def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
     (tmp_path / "study" / "mtbenchfile.py").write_text("")
     (tmp_path / "more.py").write_text("")
 
-    keeper = Check(tmp_path).keeper(
-        "study", baseline="kept", data="sets", store="runs", plugins=["more.py"], device="cpu"
+    study = Check(tmp_path).study(
+        "study", data="sets", store="runs", plugins=["more.py"], device="cpu"
     )
 
-    assert keeper.matrix == tmp_path / "study"
-    assert keeper.place == tmp_path / "kept"
-    assert keeper.store.root == tmp_path / "runs"
-    assert keeper.overrides.set == {"data.dir": str(tmp_path / "sets")}
-    assert keeper.plugins == [tmp_path / "more.py", tmp_path / "study" / "mtbenchfile.py"]
-    assert Check(tmp_path).keeper("study").place == tmp_path / "study"
-
-
-@pytest.mark.parametrize("name", ["seeds", "jobs", "extend"])
-@pytest.mark.parametrize("given", [True, 1.5, -1])
-def test_what_is_counted_is_a_number(checked: Check, name: str, given: Any) -> None:
-    with pytest.raises(pytest.fail.Exception, match=f"{name}: expected a number from 1"):
-        checked("matrix.toml", **{name: given})
+    assert study.matrix == tmp_path / "study"
+    assert study.store.root == tmp_path / "runs"
+    assert study.overrides.set == {"data.dir": str(tmp_path / "sets")}
+    assert study.files == [tmp_path / "more.py", tmp_path / "study" / "mtbenchfile.py"]

@@ -14,6 +14,7 @@ from mtbench.matrix.file import Matrix
 from mtbench.store import LOG, REQUEST, RunFolder, Store, machine
 from mtbench.study.plan import Plan, PlannedCell, faults
 from mtbench.study.requests import request, versions
+from mtbench.study.setup import Setup
 from mtbench.study.timings import Bench, Footprint, MeasuredCell, Sample, summarise
 from mtbench.system.files import write_json
 from mtbench.system.processes import without_result
@@ -37,24 +38,15 @@ DEFAULT = Matrix(
 """What is measured where no matrix is named; it needs no file."""
 
 
-def bench(
-    plan: Plan,
-    store: Store,
-    plugins: Sequence[Path],
-    steps: int,
-    say: Callable[[str], None],
-    *,
-    blocked: Sequence[str] = (),
-) -> Bench:
+def bench(plan: Plan, setup: Setup, steps: int, say: Callable[[str], None]) -> Bench:
     """Time the steps of a plan's cells, step by step in turn.
 
     A cell is measured with the plan's first seed. One that fails is left out from then on.
     Nothing is stored, so that the numbers can be shown first; see ``timings.store_timings``.
 
     Args:
-        store: where the timings will be kept.
-        plugins: plugin files that the cells' processes load too.
-        blocked: names of plugins that they leave out.
+        setup: has the store where the timings will be kept, and the plugins that the cells'
+            processes load, or leave out.
         steps: to be timed, a cell.
         say: is told what happens, in a line.
 
@@ -70,14 +62,16 @@ def bench(
         )
     if possible:
         require(plan.device)
-        store.check(store.timings)
+        setup.store.check(setup.store.timings)
     with TemporaryDirectory(prefix="mtbench-") as directory:
         processes: list[_CellProcess] = []
         try:
             for number, cell in enumerate(possible):
                 say(f"{cell.name}: starting")
                 folder = Store(Path(directory)).run(str(number))
-                asked = request(cell, cell.runs[0], plugins, device=plan.device, blocked=blocked)
+                asked = request(
+                    cell, cell.runs[0], setup.files, device=plan.device, blocked=setup.blocked
+                )
                 processes.append(_CellProcess(cell, folder, asked, steps + WARM_UP))
                 processes[-1].hear()
             if processes:

@@ -3,66 +3,39 @@
 from __future__ import annotations
 
 import shlex
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 from click.core import ParameterSource
 
 from mtbench.cli.options import (
     format_option,
+    jobs_option,
     matrix_options,
-    read_plan,
     read_study,
+    reference_option,
     seeds_option,
 )
-from mtbench.errors import ExitCode
-from mtbench.system.console import say, show_document
-
-if TYPE_CHECKING:
-    from pathlib import Path
-
-    from mtbench.store import Store
-    from mtbench.study.plan import Plan
-
-reference_option = click.option(
-    "--reference",
-    metavar="CELL",
-    help="The cell that all others are compared with.  [default: what MATRIX says]",
-)
+from mtbench.cli.views import print_view
+from mtbench.system.console import say
 
 
 @click.command()
 @matrix_options
 @seeds_option
 @format_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Runs at a time.  [default: cores/threads; 1 on a CUDA device]",
-)
+@jobs_option
 @click.option("--dry-run", is_flag=True, help="Show what would be trained, and train nothing.")
 @reference_option
-def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **given: Any) -> int:
+def ablate(*, form: str, jobs: int | None, dry_run: bool, **given: Any) -> int:
     """Train what MATRIX lacks and print its leaderboard."""
-    from mtbench.study.progress import observing, watching
-    from mtbench.study.study import ablate as train
-    from mtbench.study.study import make_plan
+    from mtbench.interface import view_plan
+    from mtbench.study.study import Session
 
-    asked = _read_study(reference, **given)
-    store = asked["store"]
+    study = read_study(**given)
     if dry_run:
-        return _print_plan(make_plan(**asked), store, form, jobs)
-    files, blocked = given["plugin_files"], given["blocked"]
-    watch = watching(observing, lambda told: say(f"warning: {told}"), store, jobs)
-    plan = train(**asked, observer=watch, jobs=jobs, plugins=files, blocked=blocked)
-    return _print_board(plan, store, form)
-
-
-def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
-    """Return what the functions of ``study`` are given, the reference among it."""
-    asked = read_study(**given)
-    return asked | {"overrides": replace(asked["overrides"], reference=reference)}
+        return print_view(view_plan(Session(study), jobs), form)
+    return print_view(study.ablate(jobs=jobs), form, _training_call())
 
 
 @click.command()
@@ -71,7 +44,7 @@ def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
 @format_option
 def plan(form: str, **given: Any) -> int:
     """Show the runs of MATRIX: stored, to do, and those that cannot be."""
-    return _print_plan(*read_plan(**given, stored_only=True), form)
+    return print_view(read_study(**given).plan(), form)
 
 
 @click.command()
@@ -80,64 +53,27 @@ def plan(form: str, **given: Any) -> int:
 @format_option
 @click.option("--write", is_flag=True, help="Put the table into the README.md beside MATRIX.")
 @reference_option
-def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> int:
+def leaderboard(*, form: str, write: bool, **given: Any) -> int:
     """Print the leaderboard of what is stored of MATRIX, and train nothing."""
-    from mtbench.study.study import make_plan
-
-    asked = _read_study(reference, **given)
-    beside = given["matrix_path"] if write else None
-    plan = make_plan(**asked, stored_only=True)
-    return _print_board(plan, asked["store"], form, beside)
-
-
-def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
-    from mtbench.study.plan_document import document
-    from mtbench.study.run_states import explained
-    from mtbench.study.study import estimate
-
-    show_document(document(explained(plan, store), estimate(plan, store, jobs)), form)
-    _warn_beside(plan, form)
-    plan.check_sound()
-    return ExitCode.DONE
-
-
-def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None) -> int:
-    """Print the leaderboard, and put it into the README beside a matrix if one is given."""
-    from mtbench.board.document import document
     from mtbench.board.readme import write_table
-    from mtbench.board.standings import leaderboard as read
-    from mtbench.evidence.outcomes import readable
-    from mtbench.rendering import render
 
-    plan = readable(plan, store)
-    board = document(read(plan, store))
-    if beside is not None:
-        plan.check_complete(_training_call())  # a table with holes replaces no good one
-        say(f"wrote {write_table(beside, render(board, 'markdown'))}")
-    show_document(board, form)
-    _warn_beside(plan, form)
-    plan.check_complete(_training_call())
-    return ExitCode.DONE
+    board = read_study(**given).leaderboard()
+    if write:
+        board.check(_training_call())  # a table with holes replaces no good one
+        say(f"wrote {write_table(given['matrix'], board.render('markdown'))}")
+    return print_view(board, form, _training_call())
 
 
 def _training_call() -> str:
     """Return how ``ablate`` is called with what this command was given and it takes too."""
     context = click.get_current_context()
-    known = {parameter.name for parameter in ablate.params}
+    shared = {parameter.name for parameter in ablate.params}
     words = ["mtbench", "ablate"]
     for parameter in context.command.params:
         name = str(parameter.name)
-        if name in known and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
-            given = context.params[name]
+        if name in shared and context.get_parameter_source(name) is ParameterSource.COMMANDLINE:
+            typed = context.meta.get(parameter.opts[0], context.params[name])
             option = parameter.opts[:1] if isinstance(parameter, click.Option) else []
-            for value in given if parameter.multiple else [given]:
+            for value in typed if parameter.multiple else [typed]:
                 words += [*option, str(value)]
     return shlex.join(words)
-
-
-def _warn_beside(plan: Plan, form: str) -> None:
-    """Say on stderr what was not checked, where the rows of a table have no place for it."""
-    from mtbench.study.unchecked import unchecked
-
-    for remark in unchecked(plan.cells) if form == "csv" else ():
-        say(f"warning: {remark}")

@@ -6,7 +6,7 @@ from typing import Any
 
 import click
 
-from mtbench.cli.options import format_option, matrix_options, read_plan
+from mtbench.cli.options import format_option, matrix_options, read_study
 from mtbench.errors import ExitCode
 from mtbench.system.console import say, show_document
 
@@ -21,16 +21,17 @@ from mtbench.system.console import say, show_document
     show_default=True,
     help="Steps that are timed, a cell.",
 )
-def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
+def bench(form: str, steps: int, matrix: Path | None, **given: Any) -> int:
     """Time a training step of each cell of MATRIX; without it, of two small cells."""
     from mtbench.bench.bench import DEFAULT, check_complete
     from mtbench.bench.bench import bench as measure
     from mtbench.bench.document import document
+    from mtbench.study.study import Session
     from mtbench.study.timings import store_timings
 
-    plan, store = read_plan(matrix_path=matrix_path or DEFAULT, **given)
-    files, blocked = given["plugin_files"], given["blocked"]
-    measured = measure(plan, store, files, steps, say, blocked=blocked)
+    study = read_study(matrix=matrix or DEFAULT, **given)
+    plan = Session(study).plan()
+    measured = measure(plan, study, steps, say)
     show_document(document(measured), form)
     for cell in measured.cells:
         if cell.log:
@@ -39,6 +40,6 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
             for line in cell.log.splitlines():
                 say(line.expandtabs())
     # Only now: a full disk takes no numbers away.
-    store_timings(store, measured, [cell.identity for cell in plan.cells])
+    store_timings(study.store, measured, [cell.identity for cell in plan.cells])
     check_complete(measured)
     return ExitCode.DONE

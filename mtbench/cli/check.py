@@ -12,17 +12,15 @@ import click
 from mtbench.cli.options import (
     PathType,
     format_option,
-    load_registry,
+    jobs_option,
     matrix_options,
-    open_store,
-    overrides,
+    read_study,
     seeds_option,
 )
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show_document
+from mtbench.system.console import say, show_document, warn
 
 if TYPE_CHECKING:
-    from mtbench.gate.gatekeeper import Gatekeeper
     from mtbench.gate.verdicts import GateReport
 
 
@@ -50,11 +48,7 @@ if TYPE_CHECKING:
     type=PathType(dir_okay=False),
     help="Write the report as JUnit XML too.",
 )
-@click.option(
-    "--jobs",
-    type=click.IntRange(min=1),
-    help="Runs at a time.  [default: cores/threads; 1 on a CUDA device]",
-)
+@jobs_option
 @click.option("--no-train", is_flag=True, help="Compare what is stored, and train nothing.")
 def check(
     *,
@@ -63,16 +57,20 @@ def check(
     strict: bool,
     extend: int | None,
     junit: Path | None,
+    baseline: Path | None,
+    jobs: int | None,
+    no_train: bool,
     **given: Any,
 ) -> int:
     """Hold MATRIX against its baseline, and fail where it regressed."""
     if update and (strict or extend or junit):
         raise UsageError("--update compares nothing: leave out --strict, --extend and --junit")
-    keeper = _gatekeeper(**given)
+    study = read_study(**given)
+    keeper = study.gatekeeper(baseline=baseline, train=not no_train, jobs=jobs)
     if update:
         written = keeper.update()
         for remark in written.remarks:
-            say(f"warning: {remark}")
+            warn(remark)
         for file in written.files:
             say(f"wrote {file}")
         return ExitCode.DONE
@@ -82,44 +80,8 @@ def check(
 
         check_writable(junit, option=OPTION)  # before the hours of training
     report = keeper.check(strict=strict, extend=extend or 0)
-    _tell(report, form, junit, given["matrix_path"])
+    _tell(report, form, junit, given["matrix"])
     return report.exit_code
-
-
-def _gatekeeper(
-    *,
-    matrix_path: Path,
-    axes: tuple[str, ...],
-    settings: tuple[str, ...],
-    expression: str | None,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: list[Path],
-    blocked: list[str],
-    store_dir: Path,
-    seeds: int | None,
-    baseline: Path | None,
-    jobs: int | None,
-    no_train: bool,
-) -> Gatekeeper:
-    from mtbench.devices import choose
-    from mtbench.gate.gatekeeper import Gatekeeper
-    from mtbench.study.progress import observing
-
-    return Gatekeeper(
-        matrix_path,
-        load_registry(plugin_files, blocked),
-        open_store(store_dir),
-        observing,
-        overrides=overrides(settings, axes, seeds, data_dir),
-        expression=expression,
-        device=choose(device),
-        jobs=jobs,
-        plugins=plugin_files,
-        blocked=blocked,
-        train=not no_train,
-        folder=baseline,
-    )
 
 
 def _tell(report: GateReport, form: str, junit: Path | None, matrix: Path) -> None:
@@ -144,4 +106,4 @@ def _try(write: Callable[[], None]) -> None:
     try:
         write()
     except UsageError as error:
-        say(f"warning: {error}")
+        warn(error)

@@ -2,29 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from functools import partial
 from pathlib import Path
+from typing import Any
 
 import click
 
 from mtbench.cli.options import (
     PathType,
-    address_reader,
     format_option,
-    open_store,
-    overrides,
+    read_study,
     seeds_option,
     study_options,
 )
-from mtbench.errors import ExitCode
-from mtbench.system.console import say, show_document
+from mtbench.cli.views import print_view
 
 
 @click.command()
 @click.argument("a")
 @click.argument("b")
-@partial(study_options, beside=False)
+@study_options
 @seeds_option
 @click.option(
     "--store-b",
@@ -45,19 +41,11 @@ def compare(
     a: str,
     b: str,
     *,
-    axes: Sequence[str],
-    settings: Sequence[str],
-    expression: str | None,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    blocked: Sequence[str],
-    store_dir: Path,
-    seeds: int | None,
     store_b: Path | None,
     examples: int,
     details: bool,
     form: str,
+    **given: Any,
 ) -> int:
     """Tell what differs between A and B: settings, surroundings, scores, examples.
 
@@ -67,23 +55,9 @@ def compare(
     :: is a cell of A's matrix or store.
     """
     from mtbench.comparison.addressed import compare_addresses
-    from mtbench.comparison.document import document
+    from mtbench.interface import view_comparisons
+    from mtbench.store import Store
 
-    laid_over = overrides(settings, axes, seeds, data_dir)
-    reader = address_reader(
-        plugin_files, laid_over, device, expression=expression, blocked=blocked
-    )
-    other = None if store_b is None else open_store(store_b)
-    held = compare_addresses(
-        reader, a, b, open_store(store_dir), other, examples=examples, data_dir=data_dir
-    )
-    show_document(document(held.comparisons, details=details), form)
-    if form == "csv":  # whose rows have no place for them
-        pairs = held.comparisons.pairs
-        for told in dict.fromkeys(side.remark for pair in pairs for side in (pair.a, pair.b)):
-            if told:
-                say(f"warning: {told}")
-    for problem in held.problems:
-        raise problem
-    held.comparisons.check_compared()
-    return ExitCode.DONE
+    other = None if store_b is None else Store(store_b)
+    compared = compare_addresses(read_study(**given), a, b, other, examples=examples)
+    return print_view(view_comparisons(compared), form, details=details)

@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mtbench.cli.options import (
     PathType,
+    blocked_option,
     data_option,
     format_option,
-    load_registry,
-    overrides,
-    plugin_option,
+    plugins_option,
+    table_option,
 )
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show, show_document
+from mtbench.system.console import say, show, show_document, warn
 
 if TYPE_CHECKING:
     from mtbench.data.status import SplitStatus
@@ -29,26 +28,18 @@ def data() -> None:
 
 
 @data.command("status")
-@click.argument("matrix_path", metavar="[MATRIX]", required=False, type=PathType())
-@click.option(
+@click.argument("matrix", required=False, type=PathType())
+@table_option(
     "--set",
-    "settings",
-    multiple=True,
+    "set",
     metavar="KEY=VALUE",
     help="Set a key in every cell of MATRIX; may be given again.",
 )
 @data_option
-@plugin_option
+@plugins_option
+@blocked_option
 @format_option
-def status(
-    *,
-    matrix_path: Path | None,
-    settings: Sequence[str],
-    data_dir: Path | None,
-    plugin_files: Sequence[Path],
-    blocked: Sequence[str],
-    form: str,
-) -> int:
+def status(matrix: Path | None, data: Path | None, form: str, **given: Any) -> int:
     """Show rows, labels, fingerprint, layout and odd rows of every split.
 
     Of the tasks of MATRIX, with what its tokenizers cut and find empty; without it, of all tasks
@@ -60,31 +51,33 @@ def status(
     from mtbench.data import holds_nothing
     from mtbench.data.status import status as read
     from mtbench.study.resolution import default_data_folder
+    from mtbench.study.setup import Setup
 
-    if settings and matrix_path is None:
+    if given["set"] and matrix is None:
         raise UsageError("--set: of which matrix? give it as MATRIX")
-    registry = load_registry(plugin_files, blocked)
+    setup = Setup(matrix, data=data, **given)
+    registry = setup.load_plugins(warn)
     entries = [entry for entry in registry.entries if entry.spec.kind in ("task", "encoder")]
     with naming({label(entry): entry for entry in entries}):
-        if matrix_path:
-            given = of_matrix(matrix_path, registry, overrides(settings, (), None, data_dir))
+        if matrix is not None:
+            read_by = of_matrix(matrix, registry, setup.overrides)
         else:
-            given = MatrixData(default_tasks(registry), default_data_folder())
-        folder = data_dir or given.folder
+            read_by = MatrixData(default_tasks(registry), default_data_folder())
+        folder = data or read_by.folder
         statuses: list[SplitStatus] = []
         failed = False
-        for name, task in given.tasks.items():
-            splits = read({name: task}, folder, given.tokenisations)
+        for name, task in read_by.tasks.items():
+            splits = read({name: task}, folder, read_by.tokenisations)
             statuses += splits
             # Where no folder is named, tasks that read one are not there, and none is asked for.
-            if matrix_path or folder:
-                for problem in errors(splits, needed=matrix_path is not None):
+            if matrix or folder:
+                for problem in errors(splits, needed=matrix is not None):
                     say(f"error: {problem}")
                     failed = True
-        if data_dir is not None and not failed and holds_nothing(data_dir, given.tasks.values()):
-            say(f"error: --data {data_dir}: the folder has no data of any task")
+        if data is not None and not failed and holds_nothing(data, read_by.tasks.values()):
+            say(f"error: --data {data}: the folder has no data of any task")
             failed = True
-    show_document(document(given, folder, statuses), form)
+    show_document(document(read_by, folder, statuses), form)
     return ExitCode.USAGE if failed else ExitCode.DONE
 
 

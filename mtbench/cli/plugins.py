@@ -4,22 +4,21 @@ from __future__ import annotations
 
 import shlex
 import sys
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 
 from mtbench.cli.options import (
     PathType,
+    blocked_option,
     data_option,
     format_option,
-    load_registry,
-    open_registry,
-    plugin_option,
+    plugins_option,
+    table_option,
 )
-from mtbench.cli.values import read_values
 from mtbench.errors import ExitCode, PluginError, UsageError
 from mtbench.system import console
 
@@ -34,48 +33,60 @@ def plugins() -> None:
     """List the plugins, show or check one, or begin one."""
 
 
+def _registry(
+    plugins: Sequence[Path], blocked: Sequence[str], warn: Callable[[str], None] | None = None
+) -> Registry:
+    """Load the plugins, with the file of the working directory; no study is needed for that."""
+    from mtbench.components.plugin_files import with_file_beside
+    from mtbench.components.registry import Registry
+
+    return Registry.open(with_file_beside(plugins, Path()), blocked, warn)
+
+
 @plugins.command("list")
-@plugin_option
+@plugins_option
+@blocked_option
 @format_option
-def list_(plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
+def list_(plugins: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """List what every plugin brings, what is broken, and what is blocked."""
     from mtbench.cli.plugin_documents import list_document
 
-    console.show_document(list_document(open_registry(plugin_files, blocked)), form)
+    console.show_document(list_document(_registry(plugins, blocked)), form)
     return ExitCode.DONE
 
 
 @plugins.command("show")
 @click.argument("name")
-@plugin_option
+@plugins_option
+@blocked_option
 @format_option
-def show(name: str, plugin_files: Sequence[Path], blocked: Sequence[str], form: str) -> int:
+def show(name: str, plugins: Sequence[Path], blocked: Sequence[str], form: str) -> int:
     """Show the component NAME (or KIND:NAME): parameters, source, provider."""
     from mtbench.cli.plugin_documents import component_document
     from mtbench.components.catalogue import details
 
-    entries = details(open_registry(plugin_files, blocked), name)
+    entries = details(_registry(plugins, blocked), name)
     console.show_document(component_document(entries), form)
     return ExitCode.DONE
 
 
 @plugins.command("check")
 @click.argument("name")
-@click.option(
+@table_option(
     "--param",
-    "settings",
-    multiple=True,
+    "parameters",
     metavar="KEY=VALUE",
     help="A parameter that it is checked with; may be given again.",
 )
 @data_option
-@plugin_option
+@plugins_option
+@blocked_option
 @format_option
 def check(
     name: str,
-    settings: Sequence[str],
-    data_dir: Path | None,
-    plugin_files: Sequence[Path],
+    parameters: Mapping[str, Any],
+    data: Path | None,
+    plugins: Sequence[Path],
     blocked: Sequence[str],
     *,
     form: str,
@@ -87,11 +98,10 @@ def check(
     from mtbench.cli.plugin_documents import check_document
     from mtbench.study.resolution import default_data_folder
 
-    folder = data_dir or default_data_folder()
-    parameters = read_values("--param", settings)
+    folder = data or default_data_folder()
     file = Path(name) if name.endswith(".py") else None
-    files = [*plugin_files, file] if file else plugin_files
-    registry = load_registry(files, blocked)
+    files = [*plugins, file] if file else plugins
+    registry = _registry(files, blocked, console.warn)
     entries = _brought_by(file, registry) if file else registry.lookup(name)
 
     from mtbench.testing.isolation import Isolation  # brings torch, for which no mistake waits

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -11,25 +11,24 @@ import click
 
 from mtbench.cli.options import (
     PathType,
-    address_reader,
+    all_of,
+    cells_option,
     data_option,
     device_option,
-    files_option,
     format_option,
-    name_option,
-    open_store,
-    overrides,
+    plugins_option,
     store_option,
 )
 from mtbench.errors import ExitCode, UsageError
-from mtbench.system.console import say, show, show_document
+from mtbench.system.console import show, show_document, warn
 
 if TYPE_CHECKING:
     from mtbench.cli.run_documents import Scores
-    from mtbench.comparison.reader import Models, Reader
+    from mtbench.comparison.reader import Models
     from mtbench.protocols import BadRow, Split
     from mtbench.runs.prediction import Evaluated
     from mtbench.store import RunFolder, State
+    from mtbench.study.setup import Setup
 
 ROWS_TOLD = 20
 """How many rows that are left out of one file a command warns of one by one."""
@@ -41,27 +40,16 @@ split_option = click.option(
 )
 
 
-def address_options(command: Callable[..., Any]) -> Callable[..., Any]:
-    """Add what it takes to find runs by their addresses."""
-    for option in (store_option, partial(files_option, beside=False), device_option, data_option):
-        command = option(command)
-    return command
-
-
-def _reader(
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    expression: str | None = None,
-) -> Reader:
-    laid_over = overrides((), (), None, data_dir)
-    return address_reader(plugin_files, laid_over, device, expression=expression)
+address_options = all_of(
+    data_option, device_option, partial(plugins_option, beside=False), store_option
+)
+"""What it takes to find runs by their addresses."""
 
 
 @click.command()
 @click.argument("address", metavar="[RUN]", required=False)
 @click.option("--log", is_flag=True, help="Print what the run's process printed.")
-@name_option
+@cells_option
 @click.option(
     "--state",
     "states",
@@ -75,13 +63,10 @@ def status(
     address: str | None,
     *,
     log: bool,
-    expression: str | None,
+    cells: str | None,
     states: Sequence[State],
     form: str,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    store_dir: Path,
+    **given: Any,
 ) -> int:
     """List the stored runs, or those of RUN; show a single one in full.
 
@@ -89,16 +74,19 @@ def status(
     will do), a seed of it ('MATRIX::CELL [seed 0]'), or MATRIX; a store folder may stand for it.
     """
     from mtbench.cli.run_documents import run_document, runs, runs_document
+    from mtbench.study.setup import Setup
 
-    store = open_store(store_dir)
+    setup = Setup(**given, cells=cells, warn=warn)
+    store = setup.store
     listed: Sequence[tuple[RunFolder, Mapping[str, Any] | None]]
     alone = False
     if address is None:
         listed = [(store.run(key), None) for key in store.keys()]  # noqa: SIM118 - no dict
     else:
         from mtbench.comparison.addresses import read_address
+        from mtbench.comparison.reader import Reader
 
-        listed = _reader(data_dir, device, plugin_files, expression).listed(address, store)
+        listed = Reader(setup).listed(address)
         alone = len(listed) == 1 and not read_address(address).is_whole
     if log:
         if not alone:
@@ -106,12 +94,12 @@ def status(
         for line in listed[0][0].log().splitlines():
             show(line.expandtabs())
         return ExitCode.DONE
-    if alone and expression is None and not states:
+    if alone and cells is None and not states:
         show_document(run_document(*listed[0]), form)
         return ExitCode.DONE
-    which = " such" if listed and (expression is not None or states) else ""
+    which = " such" if listed and (cells is not None or states) else ""
     none = f"no{which} runs in {address or store.root}"
-    show_document(runs_document(runs(listed, expression, states), none), form)
+    show_document(runs_document(runs(listed, cells, states), none), form)
     return ExitCode.DONE
 
 
@@ -119,32 +107,27 @@ def status(
 @click.argument("address", metavar="RUN")
 @split_option
 @address_options
-def evaluate(
-    address: str,
-    split: str,
-    *,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    store_dir: Path,
-) -> int:
+def evaluate(address: str, split: str, **given: Any) -> int:
     """Score the model of RUN on a split; readings of test labels are logged.
 
     RUN is a run (the start of its key, or its folder) or a cell, each seed of which is scored:
     MATRIX::CELL, or STORE::CELL; a part of its name will do. 'MATRIX::CELL [seed 0]' is one.
     """
     from mtbench.cli.run_documents import mean_table, scores_table
-    from mtbench.devices import choose
     from mtbench.rendering.document import Document
     from mtbench.runs.prediction import evaluate as score
     from mtbench.store.held_out import told, uses_of_study
 
-    models = _models(address, data_dir, device, plugin_files, store_dir)
-    place, warned = choose(device), set[str]()
+    setup, models = _models(address, **given)
+    warned = set[str]()
     scored: list[tuple[Scores, float | None]] = []
     for name, folder in models.folders.items():
         evaluated = score(
-            folder, cast("Split", split), data_dir, device=place, plugins=models.plugins
+            folder,
+            cast("Split", split),
+            setup.data,
+            device=setup.device,
+            plugins=models.plugins,
         )
         title = name if models.seeds else ""
         table = scores_table(title, {split: evaluated.scores}, {split: evaluated.overall})
@@ -157,7 +140,7 @@ def evaluate(
             show(told(uses_of_study(folder)))
         for warning in _warnings(evaluated, split):
             if warning not in warned:  # the seeds of a cell have the same data
-                say(f"warning: {warning}")
+                warn(warning)
         warned.update(_warnings(evaluated, split))
     if len(scored) > 1:
         show("")
@@ -167,17 +150,16 @@ def evaluate(
     return ExitCode.DONE
 
 
-def _models(
-    address: str,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    store_dir: Path,
-) -> Models:
-    models = _reader(data_dir, device, plugin_files).models(address, open_store(store_dir))
+def _models(address: str, **given: Any) -> tuple[Setup, Models]:
+    """Return what the options say, and the runs that an address names."""
+    from mtbench.comparison.reader import Reader
+    from mtbench.study.setup import Setup
+
+    setup = Setup(**given, warn=warn)
+    models = Reader(setup).models(address)
     if models.remark:
-        say(f"warning: {address}: {models.remark}")
-    return models
+        warn(f"{address}: {models.remark}")
+    return setup, models
 
 
 def _warnings(evaluated: Evaluated, split: str) -> Iterator[str]:
@@ -205,38 +187,32 @@ def _warnings(evaluated: Evaluated, split: str) -> Iterator[str]:
     help="Where the files go.",
 )
 @address_options
-def predict(
-    address: str,
-    split: str,
-    out: Path,
-    *,
-    data_dir: Path | None,
-    device: str,
-    plugin_files: Sequence[Path],
-    store_dir: Path,
-) -> int:
+def predict(address: str, split: str, out: Path, **given: Any) -> int:
     """Write the predictions of RUN on a split, in the CS224N leaderboard's format.
 
     RUN is a run (the start of its key, or its folder), a cell of one seed (MATRIX::CELL, or
     STORE::CELL; a part of its name will do), or a seed of a cell: 'MATRIX::CELL [seed 0]'.
     """
-    from mtbench.devices import choose
     from mtbench.runs.prediction import write_predictions
 
-    models = _models(address, data_dir, device, plugin_files, store_dir)
+    setup, models = _models(address, **given)
     if len(models.seeds) > 1:
         raise UsageError(
             f"{address}: of which seed ({', '.join(map(str, models.seeds))})? "
             f"'{address} [seed {models.seeds[0]}]' is one"
         )
     (folder,) = models.folders.values()
-    asked, place = cast("Split", split), choose(device)
     for written in write_predictions(
-        folder, asked, out, data_dir, device=place, plugins=models.plugins
+        folder,
+        cast("Split", split),
+        out,
+        setup.data,
+        device=setup.device,
+        plugins=models.plugins,
     ):
         show(f"{written.file} (replaced)" if written.replaced else written.file)
         for warning in _shortened("no prediction for", written.left_out):
-            say(f"warning: {warning}")
+            warn(warning)
     return ExitCode.DONE
 
 

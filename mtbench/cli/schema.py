@@ -9,20 +9,22 @@ from pathlib import Path
 
 import click
 
-from mtbench.cli.options import load_registry, plugin_option
+from mtbench.cli.options import blocked_option, plugins_option
 from mtbench.errors import ExitCode, PluginError
-from mtbench.system.console import say, show_text
+from mtbench.system.console import show_text, warn
 
 
 @click.command()
-@partial(plugin_option, beside=False)  # an editor asks, who may not know what lies here
-def schema(plugin_files: Sequence[Path], blocked: Sequence[str]) -> int:
+@partial(plugins_option, beside=False)  # an editor asks, who may not know what lies here
+@blocked_option
+def schema(plugins: Sequence[Path], blocked: Sequence[str]) -> int:
     """Print a JSON Schema of matrix files, for editors."""
+    from mtbench.components.registry import Registry
     from mtbench.matrix.schema import matrix_schema
 
-    def warn(error: PluginError) -> None:
-        say(f"warning: {error}; its parameters are not in the schema")
+    def left_out(error: PluginError) -> None:
+        warn(f"{error}; its parameters are not in the schema")
 
-    registry = load_registry(plugin_files, blocked)
-    show_text(json.dumps(matrix_schema(registry, warn), indent=2))
+    registry = Registry.open(plugins, blocked, warn)
+    show_text(json.dumps(matrix_schema(registry, left_out), indent=2))
     return ExitCode.DONE

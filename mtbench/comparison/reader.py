@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
-from functools import partial
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -20,14 +19,14 @@ from mtbench.comparison.subjects import (
     stored_cells,
 )
 from mtbench.components.registry import Registry
-from mtbench.devices import CPU
 from mtbench.errors import MtbenchError, UsageError, unknown
-from mtbench.matrix.file import cells, read_matrix
+from mtbench.matrix.file import cells as cells_of
+from mtbench.matrix.file import read_matrix
 from mtbench.matrix.filtering import name_filter
-from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.store import RunFolder, Store
 from mtbench.study.plan import Plan
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.study.unchecked import unchecked
 from mtbench.system.console import say
 
@@ -57,61 +56,53 @@ class Models(NamedTuple):
     problem: MtbenchError | None = None
 
 
-@dataclass(frozen=True)
 class Reader:
     """Finds what addresses name.
 
-    Attributes:
-        load: loads plugin files, and all plugins that are installed.
-        overrides, expression, device: for matrices; the expression is for stores too.
-        plugins: gives the plugin files for a matrix, or for the working directory.
+    Args:
+        setup: has the store in which runs, and those of a matrix, lie; what is laid over a matrix,
+            and its plugins, beside the file that lies beside it. Its ``cells`` are for stores too.
     """
 
-    load: Callable[[Sequence[Path]], Registry]
-    overrides: Overrides = NO_OVERRIDES
-    expression: str | None = None
-    device: str = CPU
-    plugins: Callable[[Path], Sequence[Path]] = lambda _: ()
-    # What several addresses share is read once, and what is wrong with it told once.
-    _stores: dict[Path, StoredCells] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
-    _registries: dict[tuple[Path, ...], Registry] = field(
-        default_factory=dict, init=False, repr=False, compare=False
-    )
+    def __init__(self, setup: Setup) -> None:
+        self.setup = setup
+        # What several addresses share is read once, and what is wrong with it told once.
+        self._warn = setup.warner()
+        self._stores: dict[Path, StoredCells] = {}
+        self._registries: dict[tuple[Path, ...], Registry] = {}
 
-    def both(
-        self, a: str, b: str, store: Store, store_b: Store | None = None
-    ) -> tuple[Side, Side]:
-        """Return the sides of a comparison; a ``b`` that starts with ``::`` is in ``a``'s place.
+    def both(self, a: str, b: str, store_b: Store | None = None) -> tuple[Side, Side]:
+        """Return the sides of a comparison.
+
+        An ``a`` that starts with ``::`` is in the set-up's matrix, such a ``b`` in ``a``'s place.
 
         Args:
-            store: where runs, and those of a matrix, lie.
-            store_b: the same for ``b``, where it is another one.
+            store_b: where the runs of ``b`` lie, if elsewhere.
 
         Raises:
             UsageError, PluginError, NothingToCompare: as for ``side``; a ``UsageError`` too if
                 there are overrides, and no matrix that they could lie over.
         """
+        if a.startswith(BETWEEN) and isinstance(self.setup.matrix, Path):
+            a = f"{self.setup.matrix}{a}"
         if b.startswith(BETWEEN):
             b = a.partition(BETWEEN)[0] + b
-        laid_over = self.overrides
-        changes = laid_over.set.keys() - {"data.dir"} or laid_over.axes or laid_over.seeds
+        changes = self.setup.set.keys() - {"data.dir"} or self.setup.axes or self.setup.seeds
         if changes and "matrix" not in (read_address(a).kind, read_address(b).kind):
             raise UsageError(
                 "--set, --axis and --seeds change how a matrix is read, and neither "
                 f"{a!r} nor {b!r} names one"
             )
-        return self.side(a, store), self.side(b, store_b or store)
+        return self.side(a), self.side(b, store_b)
 
-    def side(self, text: str, store: Store) -> Side:
+    def side(self, text: str, store: Store | None = None) -> Side:
         """Return what an address names, as a side of a comparison.
 
         Args:
             text: ``MATRIX::CELL`` or ``STORE::CELL``, one cell, or ``[seed N]`` of it; ``MATRIX``
                 (a file, or the folder of a ``matrix.toml``) or ``STORE`` (a folder that holds
                 ``runs/``), all cells; else a run: the start of its key, or its folder.
-            store: where runs, and those of a matrix, lie.
+            store: where runs, and those of a matrix, lie, if not in that of the set-up.
 
         Raises:
             UsageError: if there is no such thing.
@@ -119,11 +110,11 @@ class Reader:
             NothingToCompare: if nothing of that cell or run is stored.
         """
         address = read_address(text)
-        found = self._side(address, store)
+        found = self._side(address, store or self.setup.store)
         plugins = self._plugins(address)
         return replace(found, cells=[replace(cell, plugins=plugins) for cell in found.cells])
 
-    def models(self, text: str, store: Store) -> Models:
+    def models(self, text: str) -> Models:
         """Return the stored runs of the one cell, or the one run, that an address names.
 
         Raises:
@@ -132,30 +123,30 @@ class Reader:
         """
         address = read_address(text)
         if address.is_run:
-            folder = _find(address, store)
+            folder = _find(address, self.setup.store)
             return Models({f"run {folder.key[:12]}": folder}, self._plugins(address))
         if address.is_whole:
             raise UsageError(
                 f"{text}: of which cell? {text}{BETWEEN}CELL ('mtbench status {text}' lists them)"
             )
-        side = self.side(text, store)
+        side = self.side(text)
         (cell,) = side.cells
         folders = {f"{cell.name} [seed {seed}]": folder for seed, folder in cell.runs.items()}
         seeds = sorted([*cell.runs, *cell.missing])
         return Models(folders, cell.plugins, seeds, cell.remark, side.problem)
 
-    def listed(self, text: str, store: Store) -> list[ListedRun]:
+    def listed(self, text: str) -> list[ListedRun]:
         """Return all runs that an address names, whatever became of them.
 
         Raises:
             UsageError: if there is no such thing, or the expression fits no cell of a matrix.
             PluginError: if plugins break every cell of a matrix.
         """
-        address = read_address(text)
+        address, store = read_address(text), self.setup.store
         if address.is_run:
             return [ListedRun(_find(address, store))]
         if address.kind == "matrix":
-            plan, _ = self._plan(address, store, self.expression)
+            plan, _ = self._plan(address, store, self.setup.cells)
             for remark in unchecked(plan.cells):
                 say(f"warning: {remark}")
             return [
@@ -178,13 +169,13 @@ class Reader:
         return [ListedRun(run) for found in chosen.values() for runs in found for run in runs]
 
     def _plugins(self, address: Address) -> Sequence[Path]:
-        return self.plugins(address.path if address.kind == "matrix" else Path())
+        return self.setup.of(address.path if address.kind == "matrix" else None).files
 
     def _side(self, address: Address, store: Store) -> Side:
         if address.is_run:
             return of_run(_find(address, store))
         if address.kind == "matrix":
-            plan, seed = self._plan(address, store, self.expression)
+            plan, seed = self._plan(address, store, self.setup.cells)
             place = address.text.partition(BETWEEN)[0]
             if address.cell is None:
                 return of_plan(plan, store, place)
@@ -193,7 +184,8 @@ class Reader:
         if address.cell is not None:
             chosen, seed = self._stored_cell(held, address.cell)
             return _with_seed(of_store(held, chosen).alone(), seed)
-        fits = name_filter(self.expression) if self.expression is not None else lambda _: True
+        cells = self.setup.cells
+        fits = name_filter(cells) if cells is not None else lambda _: True
         return of_store(held, {n: runs for n, runs in self._cells(held).items() if fits(n)})
 
     def _cells(self, store: Store) -> StoredCells:
@@ -214,17 +206,22 @@ class Reader:
             raise unknown("seed", seed, seeds, where=f"{store.root}{BETWEEN}{name}")
         return {name: [runs for runs in chosen if runs]}, seed
 
-    def _plan(self, address: Address, store: Store, expression: str | None) -> tuple[Plan, str]:
+    def _plan(self, address: Address, store: Store, cells: str | None) -> tuple[Plan, str]:
         """Return the plan of a matrix, or of one cell, and the seed that its runs are reduced to.
 
         That of a cell looks at as few others as can be.
         """
-        files = tuple(self.plugins(address.path))
+        setup = self.setup.of(address.path)
+        files = tuple(setup.files)
         if files not in self._registries:
-            self._registries[files] = self.load(files)
-        plan = partial(self._make_plan, address.path, self._registries[files], store)
+            self._registries[files] = setup.load_plugins(self._warn)
+
+        def plan(cells: str | None) -> Plan:
+            changed = setup.model_copy(update={"store": store, "cells": cells})
+            return _stored_plan(changed, self._registries[files])
+
         if address.cell is None:
-            return plan(expression), ""
+            return plan(cells), ""
         matrix, where = read_matrix(address.path), str(address.path)
         if matrix.design == "staged":  # its stored runs tell what its later cells are
             found = plan(None)
@@ -233,7 +230,7 @@ class Reader:
             known = [cell.name for cell in found.cells]
             name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
         else:
-            known = [cell.name for cell in cells(matrix, self.overrides)]
+            known = [cell.name for cell in cells_of(matrix, setup.overrides)]
             name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
             found = plan(None if '"' in name else f'"{name}"')
         (cell,) = (cell for cell in found.cells if cell.name == name)
@@ -245,30 +242,21 @@ class Reader:
             cell = replace(cell, runs=runs)
         return replace(found, cells=[cell]), seed
 
-    def _make_plan(
-        self, matrix: Path, registry: Registry, store: Store, expression: str | None
-    ) -> Plan:
-        """Return what is stored of a matrix, its data at hand or not."""
-        try:
-            return make_plan(
-                matrix,
-                registry,
-                store,
-                self.overrides,
-                expression,
-                device=self.device,
-                stored_only=True,
-            )
-        except UsageError as error:
-            given = {
-                "--set": self.overrides.set.keys() - {"data.dir"},
-                "--axis": self.overrides.axes,
-                "-k": self.expression,
-            }
-            options = ", ".join(option for option, value in given.items() if value)
-            if not options:
-                raise
-            raise UsageError(f"{matrix} with {options}: {error}") from error
+
+def _stored_plan(setup: Setup, registry: Registry) -> Plan:
+    """Return what is stored of a matrix, its data at hand or not."""
+    try:
+        return Session(setup, registry, stored_only=True).plan()
+    except UsageError as error:
+        given = {
+            "--set": setup.set.keys() - {"data.dir"},
+            "--axis": setup.axes,
+            "-k": setup.cells,
+        }
+        options = ", ".join(option for option, value in given.items() if value)
+        if not options:
+            raise
+        raise UsageError(f"{setup.matrix} with {options}: {error}") from error
 
 
 def _with_seed(side: Side, seed: str) -> Side:

@@ -1,7 +1,8 @@
-"""Coercion: what pydantic takes for a number, and nobody can have meant as one."""
+"""Coercion: what NumPy made as Python has it, and what nobody can have meant as a number."""
 
 import json
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping, Set
 from dataclasses import fields, is_dataclass
 from enum import Enum
@@ -17,6 +18,25 @@ Place = tuple[Any, ...]
 
 NUMBERS = frozenset({"int_type", "float_type", "complex_type", "decimal_type", "time_delta_type"})
 """What pydantic's strict mode calls a boolean where a number belongs."""
+
+
+def plain(value: Any) -> Any:
+    """Return a value with what NumPy made in it as Python has it, so that both are written alike.
+
+    Containers are entered: dicts, lists and tuples; an array is a list.
+    """
+    numpy = sys.modules.get("numpy")  # what is not imported has made nothing
+    if numpy is not None and isinstance(value, numpy.generic | numpy.ndarray):
+        return value.tolist()
+    if isinstance(value, Mapping):
+        return {_plain_key(key): plain(part) for key, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(part) for part in value]
+    return value
+
+
+def _plain_key(key: Any) -> Any:
+    return key if isinstance(key, tuple) else plain(key)  # a list could be none
 
 
 def misread(model: type[BaseModel], written: Mapping[str, Any], made: Any) -> dict[Place, str]:

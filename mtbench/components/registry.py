@@ -15,9 +15,9 @@ from typing import Any
 import pluggy
 
 from mtbench import hookspecs
+from mtbench.components import plugin_files
 from mtbench.components.blocking import Blocking
 from mtbench.components.entries import Entry, Problem, Provider, located, packages_of
-from mtbench.components.plugin_files import check_file, distinct, import_file, make_importable
 from mtbench.errors import MtbenchError, PluginError, UsageError, nearest, unknown
 from mtbench.hookspecs import NAMESPACE
 from mtbench.specs import KINDS, misfit
@@ -27,6 +27,7 @@ BY_THEMSELVES = {"torchjd": "mtl-bench-torchjd"}
 """Distributions that are installed by themselves, by the first word of what they bring."""
 
 HOOKS: Mapping[str, str] = {f"mtbench_{kind}s": kind for kind in KINDS}
+Warn = Callable[[str], None]
 NAME = re.compile(r"[a-z0-9]+(-[a-z0-9]+)*")
 
 
@@ -65,22 +66,35 @@ class Registry:
             provider = _provider(point)
             if registry._lets_in(provider, point.name, provider.distribution):
                 registry._add(provider, point.load)
-        providers = {file: Provider(file.name, "", file.stem) for file in distinct(files)}
+        providers = {f: Provider(f.name, "", f.stem) for f in plugin_files.distinct(files)}
         let_in = [file for file, by in providers.items() if registry._lets_in(by, file.stem)]
         for file in let_in:
-            check_file(file)
-        make_importable(let_in)
+            plugin_files.check_file(file)
+        plugin_files.make_importable(let_in)
         for file in let_in:
-            registry._add(providers[file], partial(import_file, file))
+            registry._add(providers[file], partial(plugin_files.import_file, file))
         return registry
 
-    def check_blocked(self, names: Iterable[str]) -> None:
-        """Make sure that each name by which a plugin is blocked is that of one distribution.
+    @classmethod
+    def open(
+        cls, files: Sequence[Path] = (), blocked: Collection[str] = (), warn: Warn | None = None
+    ) -> Registry:
+        """Load plugins for somebody, who is told of a file that nobody named.
+
+        Args:
+            warn: is told of each plugin that is broken; what is raised then only names it.
 
         Raises:
-            UsageError: if nothing has one of them, or several distributions do.
+            UsageError: as for ``load``, or if a name in ``blocked`` is not that of one plugin.
         """
-        self._blocking.check(names)
+        plugin_files.tell(files, blocked)
+        registry = cls.load(files, blocked)
+        registry._blocking.check(blocked)
+        if warn is not None:
+            for problem in registry.problems:
+                warn(f"broken plugin {problem}")
+            registry._told = True
+        return registry
 
     def _lets_in(self, provider: Provider, point: str, distribution: str = "") -> bool:
         if not self._blocking.blocks(point, distribution):
@@ -99,12 +113,6 @@ class Registry:
                 if len(entries) > 1
             ),
         ]
-
-    def tell(self, say: Callable[[str], None]) -> None:
-        """Say of each broken plugin that it is, and why; what is raised then only names it."""
-        for problem in self.problems:
-            say(f"broken plugin {problem}")
-        self._told = True
 
     def find(self, kind: str, name: str) -> Entry:
         """Return the entry of a name, or of ``distribution/name`` where two share it.

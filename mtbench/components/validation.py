@@ -1,17 +1,23 @@
 """From pydantic's errors to one line that a user can act on."""
 
-from collections.abc import Mapping
-from typing import Any, Self, TypeVar, get_args
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Any, Self, TypeVar, get_args
 
 from pydantic import (
     BaseModel,
+    BeforeValidator,
+    Field,
     ModelWrapValidatorHandler,
+    Strict,
+    TypeAdapter,
     ValidationError,
     ValidationInfo,
     model_validator,
 )
 
-from mtbench.components.coercion import Place, misread, place_of
+from mtbench.components.coercion import Place, misread, place_of, plain
 from mtbench.errors import SEVERAL, Incomplete, UsageError, nearest
 from mtbench.system.bounds import check_value
 
@@ -26,6 +32,28 @@ PARSED = ("int_parsing", "float_parsing")
 
 BY_VALIDATE: Mapping[str, Any] = {}
 """The context of a validation in ``validate``, which looks at the values itself."""
+PATH = f" for {Path}"
+"""Ends what pydantic says of a path, and says nothing to a user."""
+
+
+def within_bounds(given: Any) -> Any:
+    """Return what a script gives as plain Python; what is too large or too deep is no value.
+
+    Raises:
+        ValueError: if it is, so that pydantic tells its place.
+    """
+    try:
+        check_value(given)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return plain(given)
+
+
+Plain = BeforeValidator(within_bounds)
+"""Of a value that a script gives."""
+
+Count = Annotated[int, Plain, Strict(), Field(ge=1)]
+"""A number of seeds, of runs."""
 
 
 class Checked(BaseModel):
@@ -82,6 +110,34 @@ def validate(model: type[Model], written: Mapping[str, Any], *, where: str) -> M
     raise UsageError(message)
 
 
+@contextmanager
+def in_one_line(model: type[BaseModel] = BaseModel, *, where: str = "") -> Iterator[None]:
+    """Have all that pydantic finds wrong in here raised as one ``UsageError`` of one line.
+
+    Args:
+        model: what is made here, whose names an unknown one is held against.
+        where: as for ``validate``; empty for nothing.
+    """
+    try:
+        yield
+    except ValidationError as error:
+        told = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
+        raise UsageError(f"{where}: {told}" if where else told) from None
+
+
+def convert(kind: Any, given: Any, *, where: str) -> Any:
+    """Return what was given to an argument, as a type has it.
+
+    Args:
+        where: the argument's name, which opens the message.
+
+    Raises:
+        UsageError: if it does not fit.
+    """
+    with in_one_line(where=where):
+        return TypeAdapter(kind).validate_python(given)
+
+
 def _told(wrong: Mapping[Place, str]) -> list[str]:
     return [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
 
@@ -98,12 +154,16 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
         )
     if fault["type"] == "missing":
         return f"{path!r} is missing"
-    message = str(fault["msg"]).removeprefix("Value error, ")
+    message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(PATH)
     message += WRITTEN.get(fault["type"], "")
-    value = "" if fault["type"] == "value_error" else f" (given: {fault['input']!r})"
+    value = "" if fault["type"] == "value_error" else f" (given: {_shown(fault['input'])})"
     if fault["type"] in PARSED and "," in fault["input"]:
         value += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + value
+
+
+def _shown(given: Any) -> str:
+    return " ".join(repr(given).split())  # what a script gives may be of several lines
 
 
 def _fields(model: type[BaseModel], path: tuple[Any, ...]) -> set[str]:

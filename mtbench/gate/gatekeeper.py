@@ -9,8 +9,6 @@ from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
 
-from mtbench.components.registry import Registry
-from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
@@ -21,17 +19,16 @@ from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
 from mtbench.gate.regression import compare, gated, unfit_seeds
 from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
-from mtbench.matrix.file import Matrix, read_matrix
 from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import file_of
 from mtbench.matrix.origin import origin, other_matrix
-from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.store import Store, canonical, run_key
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell, planned_run
 from mtbench.study.run_states import refreshed
-from mtbench.study.study import Barring, Study, estimate, train_missing
+from mtbench.study.setup import Setup
+from mtbench.study.study import Barring, Session, estimate, train_missing
 
 Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
 """Gives the progress of runs of which so much is known."""
@@ -46,35 +43,39 @@ class Written(NamedTuple):
 
 @dataclass(frozen=True)
 class Gatekeeper:
-    """A study, the store of its runs, and how to train those that are not there.
+    """Holds a study against its baseline.
 
     Attributes:
-        matrix: the study's file, or the folder of that.
-        overrides, expression, device: as for ``study.make_plan``.
-        jobs, plugins, blocked: as for ``study.train_missing``.
+        setup: the study.
+        observing: gives the observer of the runs that are trained.
+        baseline: its folder; None for that of the matrix.
+        jobs: as for ``train_missing``.
         train: whether what is not stored is trained.
-        folder: of the baseline; None for that of the matrix.
+
+    Raises:
+        UsageError: if the matrix is no file, beside which a baseline could lie.
     """
 
-    matrix: Path
-    registry: Registry
-    store: Store
+    setup: Setup
     observing: Observing
-    overrides: Overrides = NO_OVERRIDES
-    expression: str | None = None
-    device: str = CPU
+    baseline: Path | None = None
     jobs: int | None = None
-    plugins: Sequence[Path] = ()
-    blocked: Sequence[str] = ()
     train: bool = True
-    folder: Path | None = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.setup.matrix, Path):
+            raise UsageError("matrix: a check needs a file, beside which its baseline lies")
+
+    @property
+    def file(self) -> Path:
+        """The matrix file, or the folder of that."""
+        assert isinstance(self.setup.matrix, Path)
+        return self.setup.matrix
 
     @property
     def place(self) -> Path:
         """The folder of the baseline."""
-        if self.folder is not None:
-            return self.folder
-        return file_of(self.matrix).parent
+        return self.baseline or file_of(self.file).parent
 
     def check(self, *, strict: bool = False, extend: int = 0) -> GateReport:
         """Hold the study against its baseline.
@@ -89,26 +90,26 @@ class Gatekeeper:
             NothingToCompare: if there is no baseline, or a gated metric is in no cell.
             PluginError: if plugins break every cell.
         """
-        matrix = read_matrix(self.matrix)
+        session = Session(self.setup)
+        matrix = session.matrix
         if extend and matrix.gate.mode == "exact":
             raise UsageError('--extend: more seeds belong to [gate] mode = "statistical"')
         alpha = ALPHA / 2 if extend else ALPHA
         then = self._chosen(self._baseline())
         before = self._stored()
-        study = self._study(matrix)
-        plan = study.plan()
+        plan = session.plan()
         matrix.gate.check_known(_metrics(plan, then))
         if self.train:
-            plan = self._trained(study, plan, lambda plan: obstacles(plan, then, matrix.gate))
-        found = look(plan, self.store, then, matrix.gate, alpha)
+            plan = self._trained(session, plan, lambda plan: obstacles(plan, then, matrix.gate))
+        found = look(plan, self.setup.store, then, matrix.gate, alpha)
         undecided = {one.cell for one in found if _undecided(one)}
         if extend and undecided:
             plan = self._extended(plan, then, undecided, extend)
-            again = look(plan, self.store, then, matrix.gate, alpha)
+            again = look(plan, self.setup.store, then, matrix.gate, alpha)
             pairs = zip(found, again, strict=True)
             found = [new if _undecided(old) else old for old, new in pairs]
-        other = other_matrix(then.matrix_file, self.matrix, self.place)
-        told = list(remarks(plan, then, matrix.gate, self.store, before, other=other))
+        other = other_matrix(then.matrix_file, self.file, self.place)
+        told = list(remarks(plan, then, matrix.gate, self.setup.store, before, other=other))
         return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
 
     def _baseline(self) -> Baseline:
@@ -116,8 +117,8 @@ class Gatekeeper:
         try:
             return baseline_files.read(self.place)
         except NothingToCompare as error:
-            elsewhere = [] if self.folder is None else ["--baseline", str(self.folder)]
-            command = ["mtbench", "check", str(self.matrix), *elsewhere, "--update"]
+            elsewhere = [] if self.baseline is None else ["--baseline", str(self.baseline)]
+            command = ["mtbench", "check", str(self.file), *elsewhere, "--update"]
             raise NothingToCompare(f"{error} ({shlex.join(command)} writes it)") from None
 
     def update(self) -> Written:
@@ -131,31 +132,30 @@ class Gatekeeper:
             RunsMissing: if a run failed or is missing.
             PluginError: if a plugin is broken.
         """
-        if self.expression is not None:
+        if self.setup.cells is not None:
             raise UsageError(
                 "-k: --update writes all cells of a matrix, or those left out would be lost"
             )
-        laid_over = {*self.overrides.axes, *self.overrides.set} - {"data.dir"}
+        laid_over = {*self.setup.axes, *self.setup.set} - {"data.dir"}
         if laid_over:
             raise UsageError(
                 "--update writes the baseline of the matrix as its file says: leave out "
                 f"--axis and --set ({', '.join(sorted(laid_over))})"
             )
-        matrix = read_matrix(self.matrix)
-        gate = matrix.gate
-        study = self._study(matrix)
-        plan = study.plan()
+        session = Session(self.setup)
+        gate = session.matrix.gate
+        plan = session.plan()
         gate.check_known(_metrics(plan))
         if unfit := unfit_seeds(gate.mode, plan.seeds, plan.seeds):
             raise NothingToCompare(unfit)
-        baseline_files.check_place(self.place, self.matrix)  # before the hours of training
+        baseline_files.check_place(self.place, self.file)  # before the hours of training
         if self.train:
-            plan = self._trained(study, plan)
-        plan = readable(plan, self.store)
+            plan = self._trained(session, plan)
+        plan = readable(plan, self.setup.store)
         plan.check_complete()
         if plan.to_come:
             raise RunsMissing(f"the search is not at its end: {plan.remarks[-1]}")
-        made = current(plan, self.store, gate)
+        made = current(plan, self.setup.store, gate)
         if not any(
             cell.outcomes.samples(metric)
             for cell in made.cells.values()
@@ -163,56 +163,41 @@ class Gatekeeper:
         ):
             raise NothingToCompare("every gated metric is undefined, so there is no baseline")
         told = [*unmeasured(plan, None, gate), *undefined(made)]
-        came_from = origin(self.matrix, self.place)
+        came_from = origin(self.file, self.place)
         files = baseline_files.write(self.place, made, matrix_file=came_from)
         return Written(files, told)
 
     def _stored(self) -> set[str]:
         """Return the keys of the runs that have a score."""
-        keys = self.store.keys()
-        return {key for key in keys if self.store.run(key).state() == "done"}
-
-    def _study(self, matrix: Matrix) -> Study:
-        return Study(
-            matrix,
-            self.registry,
-            self.store,
-            self.overrides,
-            self.expression,
-            device=self.device,
-        )
+        keys = self.setup.store.keys()
+        return {key for key in keys if self.setup.store.run(key).state() == "done"}
 
     def _chosen(self, then: Baseline) -> Baseline:
         """Return the part of a baseline that the expression chooses."""
-        if self.expression is None:
+        if self.setup.cells is None:
             return then
-        fits = name_filter(self.expression)
+        fits = name_filter(self.setup.cells)
         return replace(then, cells={n: cell for n, cell in then.cells.items() if fits(n)})
 
-    def _trained(self, study: Study, plan: Plan, barred: Barring = lambda _: ()) -> Plan:
+    def _trained(self, session: Session, plan: Plan, barred: Barring = lambda _: ()) -> Plan:
         """Train what is missing of the cells that are not barred, all stages of a search."""
-        return study.train(
-            plan,
-            observer=lambda part: self.observing(estimate(part, self.store, self.jobs)),
-            jobs=self.jobs,
-            plugins=self.plugins,
-            blocked=self.blocked,
-            barred=barred,
-        )
+        return session.train(plan, observer=self._watching, jobs=self.jobs, barred=barred)
+
+    def _watching(self, plan: Plan) -> AbstractContextManager[RunProgress]:
+        return self.observing(estimate(plan, self.setup.store, self.jobs))
 
     def _extended(self, plan: Plan, then: Baseline, names: Container[str], count: int) -> Plan:
         """Train some cells of a plan, and no other, with further seeds: the baseline's first."""
         more = further(plan.seeds, then, count)
         wider = [
-            _widened(cell, more, self.store) if cell.name in names else cell for cell in plan.cells
+            _widened(cell, more, self.setup.store) if cell.name in names else cell
+            for cell in plan.cells
         ]
         part = replace(plan, cells=[cell for cell in wider if cell.name in names])
         if self.train and part.to_do():
-            with self.observing(estimate(part, self.store, self.jobs)) as observer:
-                train_missing(
-                    part, self.store, self.plugins, self.jobs, observer, blocked=self.blocked
-                )
-        return refreshed(replace(plan, cells=wider), self.store)
+            with self._watching(part) as observer:
+                train_missing(part, self.setup, observer, self.jobs)
+        return refreshed(replace(plan, cells=wider), self.setup.store)
 
 
 def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:

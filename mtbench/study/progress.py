@@ -11,11 +11,10 @@ from typing import Any
 
 from mtbench.executors.process import WAITING_FOR, Job, RunProgress
 from mtbench.rendering.escaping import visible
-from mtbench.store import Store
 from mtbench.study.durations import Estimate, duration
 from mtbench.study.forecast import Forecast
 from mtbench.study.plan import Plan, faults
-from mtbench.study.study import estimate
+from mtbench.study.study import Session, estimate
 from mtbench.system.console import say
 
 SILENCE_SECONDS = 60
@@ -61,9 +60,8 @@ def silent(expected: Estimate) -> AbstractContextManager[RunProgress]:  # noqa: 
 
 
 def watching(
+    session: Session,
     observing: Callable[[Estimate], AbstractContextManager[RunProgress]],
-    warn: Callable[[str], None],
-    store: Store,
     jobs: int | None,
 ) -> Callable[[Plan], AbstractContextManager[RunProgress]]:
     """Return what gives the progress of the runs that a plan, such as a search's stage, is to do.
@@ -77,8 +75,8 @@ def watching(
 
     def watch(plan: Plan) -> AbstractContextManager[RunProgress]:
         if told := faults([cell.fault for cell in plan.cells]):
-            warn(f"{told}; the others go on")
-        return observing(estimate(plan, store, jobs))
+            session.warn(f"{told}; the others go on")
+        return observing(estimate(plan, session.setup.store, jobs))
 
     return watch
 

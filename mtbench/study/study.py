@@ -1,17 +1,15 @@
-"""A study: a matrix file's plan, the training of what is missing, the table."""
+"""A study at work: its plan, and the training of what is missing."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import replace
-from pathlib import Path
 
 from mtbench.components.registry import Registry
-from mtbench.devices import CPU, require
+from mtbench.devices import require
 from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
 from mtbench.matrix.designs import NamedCell, short
-from mtbench.matrix.file import Matrix, arrange, read_matrix, seeds
+from mtbench.matrix.file import arrange, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
-from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.store import Store
 from mtbench.study.durations import Estimate
 from mtbench.study.durations import estimate as reckon
@@ -20,6 +18,7 @@ from mtbench.study.planner import Planner
 from mtbench.study.requests import request
 from mtbench.study.run_states import checked, refreshed
 from mtbench.study.search import Searcher, remarks, winner
+from mtbench.study.setup import Setup
 from mtbench.study.unchecked import unchecked
 
 Observing = Callable[[Plan], AbstractContextManager[RunProgress]]
@@ -28,76 +27,59 @@ Barring = Callable[[Plan], Collection[str]]
 """Gives the names of the cells of a plan that are not to be trained."""
 
 
-def make_plan(
-    matrix: Path | Matrix,
-    registry: Registry,
-    store: Store,
-    overrides: Overrides = NO_OVERRIDES,
-    expression: str | None = None,
-    *,
-    device: str = CPU,
-    stored_only: bool = False,
-) -> Plan:
-    """Return the plan of a matrix.
+class Session:
+    """A study at work: plugins loaded and matrix read; what its plans share is read once.
 
     Args:
-        matrix: its file, the folder of that, or what such a file holds.
-        expression: keeps the cells whose names it fits; see ``filtering``.
-        device: that the runs are trained on; it need not be there to look runs up.
+        registry: plugins that are loaded already; None to load those of the set-up.
         stored_only: as for ``Planner``.
 
+    Attributes:
+        warn: is told what is wrong and stops nothing.
+
     Raises:
-        UsageError: if something in the file or the overrides does not fit, or no cell is left.
-        PluginError: if a plugin that is needed is broken.
+        UsageError: if something in the set-up or the file does not fit.
     """
-    study = Study(
-        matrix, registry, store, overrides, expression, device=device, stored_only=stored_only
-    )
-    return study.plan()
-
-
-class Study:
-    """A matrix with what is laid over it; what its plans share is read once."""
 
     def __init__(
-        self,
-        matrix: Path | Matrix,
-        registry: Registry,
-        store: Store,
-        overrides: Overrides,
-        expression: str | None,
-        *,
-        device: str,
-        stored_only: bool = False,
+        self, setup: Setup, registry: Registry | None = None, *, stored_only: bool = False
     ) -> None:
-        self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
+        self.setup = setup
+        self.warn = setup.warner()
+        if registry is None:
+            registry = setup.load_plugins(self.warn)
+        self.matrix = setup.read_matrix()
+        self._overrides = setup.overrides
         self._planner = Planner(
             registry,
-            store,
-            device,
+            setup.store,
+            setup.device,
             stored_only=stored_only,
-            named_folder="data.dir" in overrides.set,
+            named_folder="data.dir" in self._overrides.set,
         )
-        self._store = store
-        self._overrides = overrides
-        self._expression = expression
 
     def plan(self) -> Plan:
-        """Return the plan as far as what is stored tells it."""
-        drawn = seeds(self._matrix, self._overrides)
-        searcher = Searcher(self._planner, self._store, drawn)
-        found = arrange(self._matrix, self._overrides, searcher)
+        """Return the plan as far as what is stored tells it.
+
+        Raises:
+            UsageError: if something in the file or what is laid over it does not fit, or no cell
+                is left.
+            PluginError: if a plugin that every cell needs is broken.
+        """
+        drawn = seeds(self.matrix, self._overrides)
+        searcher = Searcher(self._planner, self.setup.store, drawn)
+        found = arrange(self.matrix, self._overrides, searcher)
         won = winner(found.stages, found.to_come)
         cells = [
             replace(cell, note=searcher.verdict()) if cell.name == won else cell
             for cell in found.cells
         ]
-        if self._expression is not None:
-            cells = _fitting(cells, self._expression, found.to_come)
-        planned = self._planner.plan(self._matrix.title, cells, drawn, beside=found.cells)
+        if self.setup.cells is not None:
+            cells = _fitting(cells, self.setup.cells, found.to_come)
+        planned = self._planner.plan(self.matrix.title, cells, drawn, beside=found.cells)
         return replace(
             planned,
-            design=self._matrix.design,
+            design=self.matrix.design,
             stages=found.stages,
             to_come=found.to_come,
             remarks=[
@@ -115,8 +97,8 @@ class Study:
         if chosen:
             written = ", ".join(f"{key}={short(value)}" for key, value in chosen.items())
             yield f"set beside the matrix: {written}"
-        if self._expression is not None and shown < cells:
-            yield f"{shown} of the matrix' {cells} cells: those that -k {self._expression!r} fits"
+        if self.setup.cells is not None and shown < cells:
+            yield f"{shown} of the matrix' {cells} cells: those that -k {self.setup.cells!r} fits"
 
     def train(
         self,
@@ -124,8 +106,6 @@ class Study:
         *,
         observer: RunProgress | Observing,
         jobs: int | None = None,
-        plugins: Sequence[Path] = (),
-        blocked: Sequence[str] = (),
         barred: Barring = lambda _: (),
     ) -> Plan:
         """Train what a plan of this study lacks, stage after stage; return it as it then stands.
@@ -133,20 +113,24 @@ class Study:
         A run that fails is not tried again in one call.
 
         Args:
-            observer, jobs, plugins, blocked: as for ``ablate``.
+            observer: is told what becomes of the runs; or a function that is given the plan of
+                what is about to be trained, a stage of a search or the whole, and gives an
+                observer for it.
+            jobs: as for ``train_missing``.
             barred: asked before each stage which cells are not to be trained.
 
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
-        plan = checked(plan, self._store)
+        store = self.setup.store
+        plan = checked(plan, store)
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
             watching = observer(stage) if callable(observer) else nullcontext(observer)
             with watching as watcher:
-                train_missing(stage, self._store, plugins, jobs, watcher, blocked=blocked)
+                train_missing(stage, self.setup, watcher, jobs)
             tried |= {cell.name for cell in stage.cells}
-            plan = self.plan() if plan.stages else refreshed(plan, self._store)
+            plan = self.plan() if plan.stages else refreshed(plan, store)
         return plan
 
 
@@ -170,39 +154,6 @@ def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
     return reckon(plan, store, jobs or default_jobs(max(threads, default=1), plan.device))
 
 
-def ablate(
-    matrix: Path | Matrix,
-    registry: Registry,
-    store: Store,
-    overrides: Overrides = NO_OVERRIDES,
-    expression: str | None = None,
-    *,
-    observer: RunProgress | Observing,
-    device: str = CPU,
-    jobs: int | None = None,
-    plugins: Sequence[Path] = (),
-    blocked: Sequence[str] = (),
-) -> Plan:
-    """Train every run of a matrix that is not stored, and return the plan as it then stands.
-
-    A search is trained stage after stage; a run that fails is not tried again in one call.
-
-    Args:
-        matrix, overrides, expression, device: as for ``make_plan``.
-        observer: as for ``train_missing``; or a function that is given the plan of what is about
-            to be trained, a stage of a search or the whole, and gives an observer for it.
-        jobs, plugins, blocked: as for ``train_missing``.
-
-    Raises:
-        UsageError: if something does not fit, or the plan's device is not there.
-        PluginError: if a plugin that every cell needs is broken.
-    """
-    study = Study(matrix, registry, store, overrides, expression, device=device)
-    return study.train(
-        study.plan(), observer=observer, jobs=jobs, plugins=plugins, blocked=blocked
-    )
-
-
 def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
     """Return the first stage that has runs to do, or at last all cells; some left out."""
     for names in (*(stage.cells for stage in plan.stages), [cell.name for cell in plan.cells]):
@@ -214,25 +165,19 @@ def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
 
 
 def train_missing(
-    plan: Plan,
-    store: Store,
-    plugins: Sequence[Path],
-    jobs: int | None,
-    observer: RunProgress,
-    *,
-    blocked: Sequence[str] = (),
+    plan: Plan, setup: Setup, observer: RunProgress, jobs: int | None = None
 ) -> None:
     """Train every run of a plan that is not stored, failed ones again.
 
     Args:
-        plugins: plugin files that the runs' processes load too.
-        blocked: names of plugins that they leave out.
+        setup: has the store, and the plugins that the runs' processes load, or leave out.
         jobs: runs at a time; None for as many as the device can take.
 
     Raises:
         UsageError: if there are such runs, and the plan's device is not there, or the store
             cannot be written.
     """
+    store, files = setup.store, setup.files
     waiting = [
         Job(
             name=f"{cell.name} [seed {run.seed}]",
@@ -240,7 +185,7 @@ def train_missing(
             key=run.key,
             threads=cell.config["train"]["threads"],
             request=request(
-                cell, run, plugins, matrix=plan.title, device=plan.device, blocked=blocked
+                cell, run, files, matrix=plan.title, device=plan.device, blocked=setup.blocked
             ),
         )
         for cell, run in plan.to_do()

@@ -22,6 +22,11 @@ def say(line: object) -> None:
     click.echo(text, file=sys.stderr, err=True)
 
 
+def warn(message: object) -> None:
+    """Say that something is not as it should be, and goes on all the same."""
+    say(f"warning: {message}")
+
+
 def show(line: object) -> None:
     """Write a line to stdout; what is hidden in it is shown escaped."""
     show_text(visible(str(line)))

@@ -17,7 +17,8 @@ from mtbench.matrix.file import NamedCell
 from mtbench.store import Store, machine
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.study.timings import Bench, MeasuredCell, store_timings, timing_key
 
 COMBINERS = '''
@@ -96,6 +97,11 @@ def planned(store: Store, plugin: Path, small: dict[str, Any]) -> Callable[..., 
     return plan
 
 
+@pytest.fixture
+def setup(store: Store, plugin: Path) -> Setup:
+    return Setup(store=store, plugins=plugin, device="cpu")
+
+
 def notes(plugin: Path) -> list[list[str]]:
     return [line.split() for line in plugin.with_name("notes").read_text().splitlines()]
 
@@ -104,11 +110,11 @@ def notes(plugin: Path) -> list[list[str]]:
 
 
 def test_two_cells_take_their_steps_in_turn(
-    planned: Callable[..., Plan], store: Store, plugin: Path
+    planned: Callable[..., Plan], setup: Setup, plugin: Path
 ) -> None:
     said: list[str] = []
 
-    result = bench(planned("a", "b"), store, [plugin], 2, said.append)
+    result = bench(planned("a", "b"), setup, 2, said.append)
 
     taken = [(name, int(step)) for name, step, _ in notes(plugin)]
     assert taken == [(name, n) for n in range(1, WARM_UP + 2 + 1) for name in "AB"]
@@ -124,7 +130,7 @@ def test_two_cells_take_their_steps_in_turn(
 
 
 def test_timings_can_be_stored_and_no_runs_are(
-    planned: Callable[..., Plan], store: Store, plugin: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[int] = []
     environment = bench_module.environment
@@ -136,7 +142,7 @@ def test_timings_can_be_stored_and_no_runs_are(
     monkeypatch.setattr(bench_module, "environment", noted)
     plan = planned("a", **{"train.threads": 2})
 
-    result = bench(plan, store, [plugin], 1, lambda line: None)
+    result = bench(plan, setup, 1, lambda line: None)
 
     assert asked == [2]  # the process has the threads of its cell
     assert store.read_timings() == {}  # they are shown first
@@ -150,9 +156,9 @@ def test_timings_can_be_stored_and_no_runs_are(
 
 
 def test_a_failing_cell_fails_alone(
-    planned: Callable[..., Plan], store: Store, plugin: Path
+    planned: Callable[..., Plan], setup: Setup, plugin: Path
 ) -> None:
-    result = bench(planned("wrong", "killed", "a"), store, [plugin], 2, lambda line: None)
+    result = bench(planned("wrong", "killed", "a"), setup, 2, lambda line: None)
 
     wrong, killed, well = result.cells
     assert (wrong.status, killed.status, well.status) == ("failed", "failed", "done")
@@ -167,13 +173,13 @@ def test_a_failing_cell_fails_alone(
 
 
 def test_a_broken_cell_is_listed_and_starts_no_process(
-    planned: Callable[..., Plan], store: Store, plugin: Path
+    planned: Callable[..., Plan], setup: Setup
 ) -> None:
     plan = planned("a")
     broken = replace(plan.cells[0], name="x", config={}, runs=[], fault="combiner 'x' of y: z")
     said: list[str] = []
 
-    result = bench(replace(plan, cells=[broken, *plan.cells]), store, [plugin], 1, said.append)
+    result = bench(replace(plan, cells=[broken, *plan.cells]), setup, 1, said.append)
 
     assert [(cell.name, cell.status) for cell in result.cells] == [("x", "broken"), ("a", "done")]
     assert said[0] == "a: starting"
@@ -182,11 +188,11 @@ def test_a_broken_cell_is_listed_and_starts_no_process(
 
 
 def test_rejected_cells_are_listed_in_their_place(
-    planned: Callable[..., Plan], store: Store, plugin: Path
+    planned: Callable[..., Plan], setup: Setup
 ) -> None:
     plan = planned("pcgrad", "a", **{"encoder.mode": "frozen"})
 
-    result = bench(plan, store, [plugin], 1, lambda line: None)
+    result = bench(plan, setup, 1, lambda line: None)
 
     assert [(cell.name, cell.status) for cell in result.cells] == [
         ("pcgrad", "rejected"),
@@ -197,42 +203,40 @@ def test_rejected_cells_are_listed_in_their_place(
 
 
 def test_where_every_cell_is_rejected_nothing_is_started(
-    planned: Callable[..., Plan], store: Store, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_module, "_CellProcess", None)
 
-    result = bench(
-        planned("pcgrad", **{"encoder.mode": "frozen"}), store, [], 1, lambda line: None
-    )
+    result = bench(planned("pcgrad", **{"encoder.mode": "frozen"}), setup, 1, lambda line: None)
 
     with pytest.raises(NothingToCompare, match="every cell was rejected"):
         check_complete(result)
 
 
 def test_too_many_cells_are_refused(
-    planned: Callable[..., Plan], store: Store, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(bench_module, "MOST", 1)
 
     with pytest.raises(UsageError, match=r"bench: 2 cells.* at most 1 of them with -k"):
-        bench(planned("a", "b"), store, [], 1, lambda line: None)
+        bench(planned("a", "b"), setup, 1, lambda line: None)
 
 
 def test_a_store_that_cannot_be_written_is_told_before_anything_starts(
-    planned: Callable[..., Plan], store: Store, plugin: Path
+    planned: Callable[..., Plan], setup: Setup, store: Store, plugin: Path
 ) -> None:
     plan = planned("a")
     store.root.mkdir(exist_ok=True)
     store.timings.write_text("a file")
 
     with pytest.raises(UsageError, match="cannot be written"):
-        bench(plan, store, [plugin], 1, lambda line: None)
+        bench(plan, setup, 1, lambda line: None)
 
     assert not plugin.with_name("notes").exists()
 
 
 def test_an_interrupt_ends_every_process(
-    planned: Callable[..., Plan], store: Store, plugin: Path, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made: list[subprocess.Popen[str]] = []
     popen = subprocess.Popen
@@ -248,7 +252,7 @@ def test_an_interrupt_ends_every_process(
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
-        bench(planned("a", "b"), store, [plugin], 1, interrupt)
+        bench(planned("a", "b"), setup, 1, interrupt)
 
     assert [process.returncode for process in made] == [-signal.SIGTERM]
     assert store.read_timings() == {}
@@ -258,7 +262,7 @@ def test_an_interrupt_ends_every_process(
 
 
 def test_the_default_is_a_plan_that_needs_no_file(store: Store) -> None:
-    plan = make_plan(DEFAULT, Registry.load(), store)
+    plan = Session(Setup(DEFAULT, store=store, device="cpu")).plan()
 
     assert [cell.name for cell in plan.cells] == ["combiner=sum", "combiner=pcgrad"]
     assert [cell.rejection for cell in plan.cells] == [None, None]

@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 import os
 import re
@@ -65,28 +63,6 @@ def test_a_second_ablate_trains_nothing_and_prints_the_same(
     assert {file: file.stat().st_mtime_ns for file in study.store.rglob("*.*")} == before
 
 
-def test_json_has_the_promised_keys(call: Call, study: Any) -> None:
-    board = json.loads(call("leaderboard", *study.given, "--format", "json").out)
-
-    assert {"matrix", "cells", "plan"} <= set(board)
-    assert board["matrix"] == "a small study"
-    assert (board["plan"]["cells"], board["plan"]["stored"]) == (4, 2)
-    for cell in board["cells"]:
-        assert {"name", "config", "scores", "overall", "status"} <= set(cell)
-        for score in (*cell["scores"].values(), cell["overall"]):
-            assert {"mean", "seeds", "paper"} <= set(score)
-    assert [cell["status"] for cell in board["cells"]] == ["done", "rejected"] * 2
-    assert board["cells"][0]["config"]["combiner"] == {"name": "sum"}
-
-
-def test_a_rejected_cell_has_its_reason_in_every_format(call: Call, study: Any) -> None:
-    reason = "it predicts a score, and pd has classes"
-    for form in FORMS:
-        shown = call("leaderboard", *study.given, "--format", form).out
-        assert shown.count("rejected") >= 2
-        assert shown.count(reason) == 2
-
-
 def test_the_plan_says_what_is_stored(call: Call, study: Any) -> None:
     planned = call("plan", *study.given, "--format", "json")
 
@@ -133,76 +109,6 @@ def test_runs_in_turn_and_side_by_side_give_the_same_numbers(
 # --- what options do --------------------------------------------------------------------------
 
 
-def test_k_chooses_cells(call: Call, study: Any) -> None:
-    chosen = call("leaderboard", *study.given, "-k", "pcgrad and not cosine", "--format", "json")
-
-    assert (chosen.code, list(cells(chosen))) == (0, DONE[1:])
-
-
-def test_k_that_fits_nothing_names_the_cells(call: Call, study: Any) -> None:
-    answer = call("ablate", *study.given, "-k", "cagrad")
-
-    assert answer.code == 2
-    assert answer.err.startswith("error: -k 'cagrad' fits no cell (cells: combiner=sum, ")
-
-
-def test_set_holds_in_every_cell(call: Call, study: Any) -> None:
-    changed = call("plan", *study.given, "--set", "train.lr=5e-3", "--format", "json")
-
-    assert (counts(changed)["cells"], counts(changed)["stored"]) == (4, 0)
-
-
-def test_set_takes_an_axis_off(call: Call, study: Any) -> None:
-    settled = call("plan", *study.given, "--set", "heads.pd=linear", "--format", "csv")
-
-    names = [row["cell"] for row in csv.DictReader(io.StringIO(settled.out))]
-    states = [row["state"] for row in csv.DictReader(io.StringIO(settled.out))]
-    assert (names, states) == (["combiner=sum", "combiner=pcgrad"], ["done", "done"])
-
-
-def test_axis_adds_cells_and_keeps_the_runs(call: Call, study: Any) -> None:
-    wider = call("plan", *study.given, "--axis", "train.lr=1e-2,1e-3", "--format", "json")
-
-    assert counts(wider) == {
-        "cells": 8,
-        "rejected": 4,
-        "broken": 0,
-        "runs": 4,
-        "stored": 2,
-        "failed": 0,
-        "running": 0,
-        "damaged": 0,
-        "missing": 2,
-        "to_do": 2,
-    }
-
-
-def test_the_plan_says_how_long_the_rest_will_take(call: Call, study: Any) -> None:
-    totals = [
-        json.loads((folder / "result.json").read_text())["cost"]["seconds"]["total"]
-        for folder in (study.store / "runs").iterdir()
-    ]
-    given = ("plan", *study.given, "--axis", "train.lr=1e-2,1e-3")
-
-    estimate = json.loads(call(*given, "--format", "json").out)["plan"]["estimate"]
-    everything = json.loads(call("plan", study.matrix, "--format", "json").out)["plan"]
-
-    # The other learning rate costs what the one that was trained did.
-    assert (estimate["runs"], estimate["unknown"]) == (2, 0)
-    assert (estimate["evidence"], estimate["relatives"]) == ({"similar": 2}, [])
-    expected = max(sum(totals) / estimate["jobs"], *totals)
-    assert estimate["seconds"] == pytest.approx(expected)
-    assert re.search(r"^about \d+ s for 2 runs, \w+ at a time$", call(*given).out, re.MULTILINE)
-    assert everything["estimate"] == {
-        "seconds": None,
-        "runs": 0,
-        "unknown": 2,
-        "jobs": estimate["jobs"],
-        "evidence": {},
-        "relatives": [],
-    }
-
-
 def test_a_dry_run_reckons_with_the_jobs_that_it_is_given(call: Call, study: Any) -> None:
     given = (*study.given, "--seeds", 4, "--dry-run", "--format", "json")
     one, three = (
@@ -212,25 +118,6 @@ def test_a_dry_run_reckons_with_the_jobs_that_it_is_given(call: Call, study: Any
 
     assert (one["jobs"], three["jobs"]) == (1, 3)
     assert one["seconds"] == pytest.approx(3 * three["seconds"])
-
-
-def test_an_axis_may_hold_tables(call: Call, study: Any) -> None:
-    axis = 'heads.sts=linear,{name="linear", pair="joined"}'
-    names = call(
-        "plan", *study.given, "--axis", axis, "-k", "sum and pd=linear", "--format", "csv"
-    )
-
-    found = [row["cell"] for row in csv.DictReader(io.StringIO(names.out))]
-    assert [name.rpartition(", ")[2] for name in found] == [
-        "heads.sts=linear",
-        "heads.sts=linear{pair=joined}",
-    ]
-
-
-def test_seeds_says_how_many(call: Call, study: Any) -> None:
-    more = call("plan", *study.given, "--seeds", "3", "--format", "json")
-
-    assert (counts(more)["runs"], counts(more)["stored"]) == (6, 2)
 
 
 def test_a_dry_run_shows_the_plan_and_leaves_nothing(call: Call, study: Any) -> None:
@@ -263,14 +150,6 @@ def test_a_matrix_without_an_encoder_trains_tiny_offline(
     assert (answer.code, cell["status"]) == (0, "done")
     (request,) = Path(".mtbench").rglob("run.json")
     assert json.loads(request.read_text())["config"]["encoder"]["name"] == "tiny"
-
-
-def test_a_matrix_may_be_named_by_its_folder(call: Call, study: Any) -> None:
-    Path("matrix.toml").write_text(study.matrix.read_text())
-
-    answer = call("plan", ".", "--store", study.store, "--format", "json")
-
-    assert counts(answer)["stored"] == 2
 
 
 def test_the_data_folder_comes_from_option_matrix_or_environment(
@@ -332,20 +211,6 @@ def test_the_table_of_a_second_matrix_replaces_no_other(
     ]
     assert (tmp_path / "README.md").read_bytes() == before
     assert call("leaderboard", tmp_path, *at).code == 0
-
-
-def test_the_reference_may_be_named(call: Call, study: Any) -> None:
-    given = ("leaderboard", *study.given, "--format", "json")
-
-    plain, named = cells(call(*given)), cells(call(*given, "--reference", DONE[1]))
-
-    assert {cell["difference"] for cell in plain.values()} == {None}
-    assert named[DONE[1]]["difference"] is None
-    apart = named[DONE[0]]["difference"]
-    scores = [named[name]["overall"]["mean"] for name in DONE]
-    assert (apart["against"], apart["p"]) == (DONE[1], None)  # one seed is not tested
-    assert apart["interval"]["over"] == "examples, this checkpoint only"
-    assert apart["interval"]["estimate"] == pytest.approx(scores[0] - scores[1])
 
 
 @pytest.mark.parametrize("command", ["ablate", "leaderboard"])
@@ -528,18 +393,6 @@ def test_a_search_from_its_plan_to_its_table(call: Call, search: Path) -> None:
     assert json.loads(trained.out)["remarks"][0] == after["remarks"][0]
 
 
-def test_the_mistaken_reference_of_a_search_is_told_before_anything_is_trained(
-    call: Call, search: Path, tmp_path: Path
-) -> None:
-    store = tmp_path / "empty"
-
-    answer = call("ablate", search, "--store", store, "--reference", "heads.pd=linaer")
-
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("error: unknown cell 'heads.pd=linaer' in --reference")
-    assert not store.exists()
-
-
 def test_a_search_without_its_runs_is_what_can_be_told(call: Call, search: Path) -> None:
     answer = call("leaderboard", search, "--format", "json")
     dry = call("ablate", search, "--dry-run", "--format", "json")
@@ -577,12 +430,3 @@ def test_a_device_that_is_not_here_trains_nothing(call: Call, study: Any, tmp_pa
     assert answer.err.startswith("error: there is no device 'cuda:99' (here is cpu")
     assert answer.err.count("\n") == 1
     assert not store.exists()
-
-
-@pytest.mark.parametrize("command", ["ablate", "plan", "leaderboard"])
-def test_what_is_no_device_is_told(call: Call, study: Any, command: str) -> None:
-    answer = call(command, *study.given, "--device", "cuda:x")
-
-    assert (answer.code, answer.out) == (2, "")
-    assert answer.err.startswith("error: unknown device 'cuda:x'; did you mean 'cuda'? (known: ")
-    assert answer.err.count("\n") == 1

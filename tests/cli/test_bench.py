@@ -8,8 +8,6 @@ from typing import Any
 
 import pytest
 
-from mtbench.bench.bench import DEFAULT
-from mtbench.cli.options import read_plan
 from mtbench.study.durations import makespan
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -100,22 +98,11 @@ def test_where_every_cell_is_rejected(call: Call, matrix: Path) -> None:
     assert answer.err == "error: every cell was rejected; the table says why\n"
 
 
-def test_without_a_matrix_it_has_one_of_its_own(
-    call: Call, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[dict[str, Any]] = []
-
-    def noted(**given: Any) -> Any:
-        asked.append(given)
-        return read_plan(**given)
-
-    monkeypatch.setattr(sys.modules["mtbench.cli.bench"], "read_plan", noted)
-
+def test_without_a_matrix_it_has_one_of_its_own(call: Call) -> None:
     answer = call("bench", "-k", "'neither of them'")
 
-    assert asked[0]["matrix_path"] is DEFAULT
     assert (answer.code, answer.out) == (2, "")
-    assert "combiner=sum; combiner=pcgrad" in answer.err
+    assert "(cells: combiner=sum; combiner=pcgrad)" in answer.err
 
 
 @pytest.mark.parametrize("wrong", [("--steps", 0), ("--seeds", 2), ("there-is-none.toml",)])

@@ -79,25 +79,6 @@ def test_a_sabotaged_combiner_is_caught(call: Call, tmp_path: Path) -> None:
     assert "sst of base regressed: " in sabotaged.err
 
 
-SEARCH = """
-title = "search"
-seeds = 1
-design = "staged"
-
-[base]
-encoder = { name = "minbert", layers = 1, width = 16, attention_heads = 2, intermediate = 32 }
-train = { batch_size = 16, steps = 2 }
-tasks = [{ name = "sample-sst", as = "sst", train = 32 }]
-
-[axes]
-"train.lr" = [1e-3, 1e-2]
-"train.dropout" = [0.1, 0.3]
-
-[gate]
-mode = "exact"
-"""
-
-
 def test_a_second_matrix_overwrites_no_baseline(call: Call, study: Any, tmp_path: Path) -> None:
     one, two = tmp_path / "one.toml", tmp_path / "two.toml"
     for matrix in (one, two):  # of the same title
@@ -116,22 +97,6 @@ def test_a_second_matrix_overwrites_no_baseline(call: Call, study: Any, tmp_path
     assert call("check", two, *given, "--baseline", "elsewhere").code == 0
     again = call("check", one, *given, "--baseline", "elsewhere")
     assert (again.code, "holds the baseline of two.toml, " in again.err) == (2, True)
-
-
-def test_a_search_is_measured_to_its_end_from_an_empty_store(call: Call, tmp_path: Path) -> None:
-    folder = tmp_path / "search"
-    folder.mkdir()
-    (folder / "matrix.toml").write_text(SEARCH)
-    given = ("check", folder, "--device", "cpu")
-
-    assert call(*given, "--store", "store", "--update").code == 0
-    again = call(*given, "--store", "another store", "--format", "json")
-
-    names = [cell["name"] for cell in json.loads((folder / "baseline.json").read_text())["cells"]]
-    assert len(names) == 3  # two rates, and the second dropout at the better of them
-    assert again.code == 0
-    found = json.loads(again.out)["comparisons"]
-    assert [(one["cell"], one["reason"]) for one in found] == [(n, "identical") for n in names]
 
 
 # --- a study on a file ------------------------------------------------------------------------

@@ -1,5 +1,3 @@
-import csv
-import io
 import json
 import re
 import shutil
@@ -12,7 +10,6 @@ from typing import Any
 import pytest
 
 from mtbench.data import fingerprint, load
-from mtbench.rendering import FORMS
 from mtbench_builtins.tasks.sst import SST
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -73,39 +70,6 @@ def test_two_cells_of_a_matrix(
         assert score["over"] == "examples, this checkpoint only"
 
 
-@pytest.mark.parametrize("form", FORMS)
-def test_every_format_names_both_sides(call: Call, study: Any, form: str) -> None:
-    at = ("--store", study.store, "--format", form)
-    answer = call("compare", cell(study, SUM), f"::{PCGRAD}", *at)
-    assert answer.code == 0
-    assert "pcgrad" in answer.out
-    assert "checkpoint only" in answer.out
-
-
-def test_runs_cells_of_a_store_and_of_a_matrix_are_the_same(
-    call: Call, study: Any, keys: dict[str, str]
-) -> None:
-    at = ("--store", study.store, "--format", "csv")
-    ways = [
-        (cell(study, SUM), cell(study, PCGRAD)),
-        (keys[SUM][:12], keys[PCGRAD][:12]),
-        (study.store / "runs" / keys[SUM], keys[PCGRAD]),
-        (f"{study.store}::{SUM}", f"::{PCGRAD}"),
-        (keys[SUM][:12], cell(study, PCGRAD)),
-    ]
-    answers = [call("compare", *way, *at) for way in ways]
-    assert {answer.code for answer in answers} == {0}
-    assert len({answer.out for answer in answers}) == 1
-
-
-def test_a_cell_against_itself_has_identical_outcomes(call: Call, study: Any) -> None:
-    one = cell(study, SUM)
-    answer = call("compare", one, one, "--store", study.store)
-    assert answer.code == 0
-    assert "identical outcomes: every example of dev, in every compared seed" in answer.out
-    assert "A and B are the same stored runs" in answer.out
-
-
 def test_two_stores_are_compared_cell_by_cell(call: Call, study: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(study.store, other)
@@ -115,13 +79,6 @@ def test_two_stores_are_compared_cell_by_cell(call: Call, study: Any, tmp_path: 
     assert answer.out.count("identical outcomes") == 2
     full = call("compare", study.store, other, "--details", "-k", "sum")
     assert full.out.count("scores on dev") == 1
-
-
-def test_a_matrix_and_a_store_of_it(call: Call, study: Any) -> None:
-    answer = call("compare", study.matrix, study.store, "--store", study.store)
-    assert answer.code == 0
-    assert answer.out.count("identical outcomes") == 2
-    assert answer.out.count("not compared: ") == 2  # the rejected cells
 
 
 def test_examples_that_flipped_are_shown(call: Call, study: Any) -> None:
@@ -223,91 +180,6 @@ def test_a_broken_plugin_is_6(call: Call, study: Any, tmp_path: Path) -> None:
     assert "no such luck" in answer.err
 
 
-def test_the_plugin_file_beside_each_matrix_is_read(
-    call: Call, study: Any, tmp_path: Path
-) -> None:
-    head = (
-        "from mtbench.api import HeadSpec, hookimpl\n\n\n@hookimpl\ndef mtbench_heads():\n"
-        '    return [HeadSpec(name="{0}", summary="s", target="mtbenchfile:H")]\n\n\n'
-        "class H:\n    pass\n"
-    )
-    for name in ("one", "two"):
-        folder = tmp_path / name
-        folder.mkdir()
-        (folder / "mtbenchfile.py").write_text(head.format(name))
-        text = study.matrix.read_text().replace('["linear", "cosine"]', f'["linear", "{name}"]')
-        (folder / "matrix.toml").write_text(text)
-    answer = call("compare", "one", "two", "--store", study.store)
-    sys.modules.pop("mtbenchfile", None)
-    assert answer.out.count("identical outcomes") == 2
-    assert answer.code == 3  # heads one and two were never trained
-
-
-HEAD = """
-from mtbench.api import HeadSpec, hookimpl
-
-@hookimpl
-def mtbench_heads():
-    return [HeadSpec(name="{0}", summary="s", target="mtbench_builtins.heads.linear:Linear")]
-"""
-
-
-@pytest.mark.parametrize("command", ["compare", "plan"])
-def test_a_plugin_file_that_is_given_counts_whatever_its_name(
-    call: Call, study: Any, tmp_path: Path, new_modules: None, command: str
-) -> None:
-    """Also where the working directory, or the matrix' folder, has one of that name."""
-    for name in ("study", "other"):
-        (tmp_path / name).mkdir()
-    matrix = tmp_path / "study" / "matrix.toml"
-    text = study.matrix.read_text().replace('["linear", "cosine"]', '["linear", "mine"]')
-    matrix.write_text(text)
-    given = (command, matrix, *([matrix] if command == "compare" else []), "--store", study.store)
-    files = [Path("mtbenchfile.py"), Path("other/mtbenchfile.py")]
-
-    answers = []
-    for file in files:
-        file.write_text(HEAD.format("mine"))
-        answers.append(call(*given, "--plugin", file))
-        file.write_text(HEAD.format("another"))
-    (tmp_path / "study" / "mtbenchfile.py").write_text(HEAD.format("another"))
-    files[1].write_text(HEAD.format("mine"))
-    answers.append(call(*given, "--plugin", files[1]))
-
-    code = 3 if command == "compare" else 0  # the head was never trained
-    assert [answer.code for answer in answers] == [code] * 3
-    assert all("error: unknown" not in answer.err for answer in answers)
-
-
-def test_what_is_wrong_with_both_sides_is_said_once(
-    call: Call, study: Any, tmp_path: Path, new_modules: None
-) -> None:
-    store = Path(shutil.copytree(study.store, tmp_path / "copy"))
-    (store / "runs" / ("f" * 64)).mkdir()
-    (store / "runs" / ("f" * 64) / "run.json").write_text("{")
-    Path("broken_head.py").write_text("raise RuntimeError('no such luck')\n")
-
-    stored = call("compare", f"{store}::{SUM}", f"::{PCGRAD}")
-    given = ("--plugin", "broken_head.py", "--store", study.store)
-    planned = call("compare", cell(study, SUM), f"::{PCGRAD}", *given)
-
-    assert (stored.code, planned.code) == (0, 0)
-    assert stored.err.count("warning: ") == stored.err.count("damaged") == 1
-    assert planned.err.count("warning: ") == planned.err.count("no such luck") == 1
-
-
-def test_a_part_of_a_name_and_a_seed_are_compared(call: Call, study: Any) -> None:
-    whole = call("compare", cell(study, SUM), f"::{PCGRAD}", "--store", study.store)
-    parts = call(
-        "compare", cell(study, "sum, heads.pd=lin"), "::PCGrad linear", "--store", study.store
-    )
-    seed = call("compare", f"{study.store}::{SUM} [seed 0]", "::pcgrad, heads.pd=linear [seed 0]")
-
-    assert parts == whole
-    assert seed.code == 0
-    assert f"A: {study.store}::{SUM} [seed 0], seed 0\n" in seed.out
-
-
 def test_comparing_needs_no_torch(study: Any) -> None:
     script = (
         "import sys\nfrom mtbench.cli import cli\n"
@@ -322,9 +194,3 @@ def test_comparing_needs_no_torch(study: Any) -> None:
         check=True,
     )
     assert done.stderr.splitlines()[-1] == "False"
-
-
-def test_csv_has_a_row_a_task_and_one_overall(call: Call, study: Any) -> None:
-    at = ("--store", study.store, "--format", "csv")
-    rows = list(csv.DictReader(io.StringIO(call("compare", study.store, study.store, *at).out)))
-    assert [row["what"] for row in rows] == ["sst", "pd", "sts", "overall"] * 2

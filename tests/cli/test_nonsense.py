@@ -15,8 +15,8 @@ from mtbench.errors import ExitCode, UsageError
 from mtbench.matrix.configuration import SECTIONS, SLOTS
 from mtbench.matrix.file import Matrix
 from mtbench.matrix.gating import Gate
-from mtbench.store import Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.system.console import LONGEST
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -36,7 +36,7 @@ NONSENSE = {
     "a cell": f"m.toml::{'n' * 300}",
 }
 
-FILLERS = {"matrix_path": "m.toml", "a": "m.toml", "b": "m.toml", "kind": "head"}
+FILLERS = {"matrix": "m.toml", "a": "m.toml", "b": "m.toml", "kind": "head"}
 """What stands at the other arguments; where nothing does, a name that there is not."""
 
 BESIDE = {"ablate": ["--dry-run"], "bench": ["--set", "encoder=none"], "check": ["--no-train"]}
@@ -157,4 +157,4 @@ def test_nonsense_in_a_matrix_is_a_mistake_or_a_plan(
         kept = [line for line in LINES if not f"{line} ".startswith((f"{key} ", f"{key}."))]
         file.write_text("\n".join([*kept, f"{key} = {value}"]))
         with suppress(UsageError):
-            make_plan(file, registry, Store(tmp_path / "store"))
+            Session(Setup(file, store=tmp_path / "store", device="cpu"), registry).plan()

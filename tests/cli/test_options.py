@@ -1,100 +1,44 @@
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from mtbench.cli.options import load_registry, overrides
-from mtbench.errors import UsageError
+from mtbench.interface import Study
 
 
-def test_overrides_are_read() -> None:
-    read = overrides(["train.lr=1e-4", "encoder.checkpoint = a=b"], ["combiner=sum"], 2, Path("d"))
+def test_the_options_of_a_study_have_its_names(call: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every command that takes a matrix, and every field of a study."""
+    made: list[Study] = []
+    monkeypatch.setattr(Study, "leaderboard", lambda study: made.append(study) or sys.exit(0))
+    Path("m.toml").touch()
+    given = [
+        "--set",
+        "train.lr=1e-4",
+        "--set",
+        "encoder.checkpoint = a=b",
+        "--axis",
+        "combiner=sum",
+    ]
+    given += ["--cells", "sum", "--seeds", "2", "--data", "d", "--store", "s", "--device", "cpu"]
+    given += ["--plugin", "p.py", "--plugin", "q.py", "-p", "no:a", "-p", "no:b"]
 
-    assert read.set == {"train.lr": 1e-4, "encoder.checkpoint": "a=b", "data.dir": "d"}
-    assert read.axes == {"combiner": ["sum"]}
-    assert read.seeds == 2
+    assert call("leaderboard", "m.toml", *given, "--reference", "sum").code == 0
 
-
-@pytest.mark.parametrize("text", ["train.lr", "train.lr=", "=1e-4", "= ", ""])
-def test_a_key_needs_a_value(text: str) -> None:
-    with pytest.raises(UsageError, match=r"^--set .*: expected KEY=VALUE"):
-        overrides([text], [], None, None)
-    with pytest.raises(UsageError, match=r"^--axis .*: expected KEY=V1,V2$"):
-        overrides([], [text], None, None)
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("train.lr=1\nx=2", "one value is expected, and a key of its own follows it"),
-        ("train.lr=1\r\nx=2", "one value is expected, and a key of its own follows it"),
-        ("train.lr=1\n[x]", "one value is expected, and a key of its own follows it"),
-        ("train.lr=1\nvalue.x=2", "a value of several lines must be TOML"),
-        ("train.lr=1\nvalue=2", "a value of several lines must be TOML"),
-        ("encoder.checkpoint=a\nb", "a value of several lines must be TOML"),
-        ("train.lr=1 # small", "a comment follows the value (quotes make it a text)"),
-        ("train.lr=1\n# small", "a comment follows the value (quotes make it a text)"),
-    ],
-)
-def test_nothing_beside_a_value_is_dropped(text: str, message: str) -> None:
-    for settings, axes, option in (([text], [], "--set"), ([], [text], "--axis")):
-        with pytest.raises(UsageError) as caught:
-            overrides(settings, axes, None, None)
-        assert str(caught.value) == f"{option} {text!r}: {message}"
-        assert "\n" not in str(caught.value)
-
-
-UNPAIRED = "brackets or quotes do not pair up (quotes around a value make it a text)"
-
-
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("combiner=sum,", "a value is missing"),
-        ("combiner=sum,,pcgrad", "a value is missing"),
-        ("combiner=,sum", "a value is missing"),
-        ("tasks=[1,2", UNPAIRED),
-        ("combiner='sum,pcgrad", UNPAIRED),
-        ("combiner=sum,{name='pcgrad'", UNPAIRED),
-        ("combiner=\"sum'", UNPAIRED),
-    ],
-)
-def test_an_axis_has_each_of_its_values(text: str, message: str) -> None:
-    with pytest.raises(UsageError) as caught:
-        overrides([], [text], None, None)
-    assert str(caught.value) == f"--axis {text!r}: {message}"
-
-
-@pytest.mark.parametrize(
-    ("value", "message"),
-    [
-        ("[" * 10_000, "a value is nested more than 64 deep"),
-        ("[" * 65 + "]" * 65, "a value is nested more than 64 deep"),
-        ("{a=" * 400 + "1" + "}" * 400, "a value is nested more than 64 deep"),
-        ("9" * 5000, "a number is too large: it has more than 308 digits"),
-        ("-1" + "0" * 309, "a number is too large: it has more than 308 digits"),
-        (f"[1, 0x{'f' * 5000}]", "a number is too large: it has more than 308 digits"),
-    ],
-    ids=["brackets", "pairs of brackets", "tables", "digits", "no float", "hexadecimal"],
-)
-def test_a_value_beyond_all_bounds_is_refused(value: str, message: str) -> None:
-    for settings, axes, option in (
-        ([f"train.lr={value}"], [], "--set"),
-        ([], [f"train.lr={value}"], "--axis"),
-    ):
-        with pytest.raises(UsageError) as caught:
-            overrides(settings, axes, None, None)
-        assert str(caught.value) in (
-            f"{option} {(settings or axes)[0]!r}: {message}",
-            f"{option} {axes[0]!r}: {UNPAIRED}" if axes else "",
-        )
-
-
-def test_a_key_is_given_once() -> None:
-    with pytest.raises(UsageError, match=r"^--set 'train\.lr = 2': train\.lr is given twice$"):
-        overrides(["train.lr=1", "train.lr = 2"], [], None, None)
-    with pytest.raises(UsageError, match=r"^--axis 'combiner=b': combiner is given twice$"):
-        overrides([], ["combiner=a", "combiner=b"], None, None)
+    (study,) = made
+    assert study.model_dump(exclude={"store", "warn"}) == {
+        "matrix": Path("m.toml"),
+        "set": {"train.lr": 1e-4, "encoder.checkpoint": "a=b"},
+        "axes": {"combiner": ["sum"]},
+        "cells": "sum",
+        "seeds": 2,
+        "data": Path("d"),
+        "device": "cpu",
+        "plugins": (Path("p.py"), Path("q.py")),
+        "blocked": ("a", "b"),
+        "reference": "sum",
+    }
+    assert study.store.root == Path("s")
 
 
 @pytest.mark.parametrize(
@@ -143,21 +87,3 @@ def test_a_path_that_the_system_cannot_follow_is_one_line(
         last = answer.err.splitlines()[-1]
         assert last.startswith("Error: Invalid value for ")
         assert f": {path}: {reason}" in last
-
-
-@pytest.mark.usefixtures("new_modules")
-def test_broken_plugins_are_told_on_stderr(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
-    file = tmp_path / "falls_over.py"
-    file.write_text("import a_module_that_is_nowhere\n")
-
-    registry = load_registry([file])
-
-    out, err = capsys.readouterr()
-    assert registry.find("head", "linear").spec.name == "linear"
-    assert out == ""
-    assert err == (
-        "warning: broken plugin falls_over (falls_over.py): "
-        "ModuleNotFoundError: No module named 'a_module_that_is_nowhere' (falls_over.py:1)\n"
-    )

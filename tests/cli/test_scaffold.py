@@ -15,7 +15,8 @@ from mtbench.errors import UsageError
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.specs import KINDS
 from mtbench.store import Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 
 
 def run(*command: object, folder: Path, site: Path | None = None) -> str:
@@ -44,7 +45,7 @@ def test_a_study_can_be_planned_as_it_is(tmp_path: Path) -> None:
     file = write_study(tmp_path / "new")
 
     assert file == tmp_path / "new" / "matrix.toml"
-    plan = make_plan(file, Registry.load(), Store(tmp_path / "store"))
+    plan = Session(Setup(file, store=Store(tmp_path / "store"), device="cpu")).plan()
     assert [cell.name for cell in plan.cells] == ["combiner=sum", "combiner=pcgrad"]
     assert len(plan.to_do()) == 6  # three seeds, as a matrix that says nothing has
     assert {cell.config["train"]["lr"] for cell in plan.cells} == {3e-4}

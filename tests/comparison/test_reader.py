@@ -8,11 +8,10 @@ import pytest
 from mtbench.comparison.addressed import compare_addresses
 from mtbench.comparison.reader import Reader
 from mtbench.comparison.subjects import Side
-from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
-from mtbench.matrix.file import Overrides
 from mtbench.store import Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 
 Write = Callable[..., Any]
 
@@ -34,8 +33,13 @@ def store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Store:
 
 
 @pytest.fixture
-def reader() -> Reader:
-    return Reader(lambda _: Registry.load())
+def setup(store: Store) -> Setup:
+    return Setup(store=store, device="cpu")
+
+
+@pytest.fixture
+def reader(setup: Setup) -> Reader:
+    return Reader(setup)
 
 
 @pytest.fixture
@@ -49,7 +53,7 @@ def matrix(store: Store) -> Path:
 @pytest.fixture
 def keys(matrix: Path, store: Store) -> dict[str, list[str]]:
     """The keys of the matrix's runs by cell."""
-    plan = make_plan(matrix, Registry.load(), store)
+    plan = Session(Setup(matrix, store=store, device="cpu")).plan()
     return {cell.name: [run.key for run in cell.runs] for cell in plan.cells}
 
 
@@ -59,35 +63,35 @@ def names(side: Side) -> list[str]:
 
 def test_the_start_of_a_key_is_a_run(write_stored: Write, store: Store, reader: Reader) -> None:
     write_stored(TASKS, cell="sum", key="abc123")
-    side = reader.side("abc", store)
+    side = reader.side("abc")
     assert (side.single, names(side)) == (True, ["sum"])
 
 
 def test_the_folder_of_a_run_is_the_run(write_stored: Write, store: Store, reader: Reader) -> None:
     folder = write_stored(TASKS, cell="sum", key="abc123", store="elsewhere")
     for address in (str(folder.path), os.path.relpath(folder.path)):
-        assert reader.side(address, store).cells[0].runs[0].key == "abc123"
+        assert reader.side(address).cells[0].runs[0].key == "abc123"
 
 
 def test_what_is_nothing_tells_what_may_be_given(store: Store, reader: Reader) -> None:
     with pytest.raises(
         UsageError, match=r"no run 'abc' in store .*; besides a run, .*MATRIX::CELL"
     ):
-        reader.side("abc", store)
+        reader.side("abc")
     with pytest.raises(UsageError, match=r"^gone\.toml: there is no such matrix file "):
-        reader.side("gone.toml", store)
+        reader.side("gone.toml")
     with pytest.raises(UsageError, match=r"^gone: there is no such file or folder$"):
-        reader.side("gone::sum", store)
+        reader.side("gone::sum")
 
 
 def test_a_store_is_all_its_cells(write_stored: Write, store: Store, reader: Reader) -> None:
     for cell in ("sum", "pcgrad"):
         write_stored(TASKS, cell=cell, store="elsewhere")
-    assert names(reader.side("elsewhere", store)) == ["pcgrad", "sum"]
-    assert names(reader.side("elsewhere::sum", store)) == ["sum"]
-    assert names(Reader(reader.load, expression="not pcgrad").side("elsewhere", store)) == ["sum"]
+    assert names(reader.side("elsewhere")) == ["pcgrad", "sum"]
+    assert names(reader.side("elsewhere::sum")) == ["sum"]
+    assert names(Reader(Setup(cells="not pcgrad")).side("elsewhere")) == ["sum"]
     with pytest.raises(UsageError, match="did you mean 'pcgrad'"):
-        reader.side("elsewhere::pcgrat", store)
+        reader.side("elsewhere::pcgrat")
 
 
 def test_a_matrix_is_all_its_cells(
@@ -100,7 +104,7 @@ def test_a_matrix_is_all_its_cells(
     write_stored(TASKS, cell="older name", key=keys["combiner=sum"][1], seed=1)
 
     for place in (str(matrix), str(matrix.parent)):
-        side = reader.side(place, store)
+        side = reader.side(place)
         assert names(side) == ["combiner=sum"]
         assert (list(side.cells[0].runs), side.cells[0].missing) == ([1], [0])
         assert side.absent == {
@@ -119,16 +123,16 @@ def test_a_cell_of_a_matrix(
     for seed in (0, 1):
         write_stored(TASKS, key=keys["combiner=sum"][seed], seed=seed)
 
-    side = reader.side(f"{matrix}::combiner=sum", store)
+    side = reader.side(f"{matrix}::combiner=sum")
 
     assert (side.single, names(side), side.problem) == (True, ["combiner=sum"], None)
     assert side.title == f"{matrix}::combiner=sum"
     with pytest.raises(
         NothingToCompare, match="combiner=uncertainty: none of its 2 runs is stored"
     ):
-        reader.side(f"{matrix}::combiner=uncertainty", store)
+        reader.side(f"{matrix}::combiner=uncertainty")
     with pytest.raises(UsageError, match=r"unknown cell 'combiner=sun' in .*did you mean"):
-        reader.side(f"{matrix}::combiner=sun", store)
+        reader.side(f"{matrix}::combiner=sun")
 
 
 def test_a_cell_may_lack_a_task_that_the_base_has_a_head_for(
@@ -146,12 +150,12 @@ set = { tasks = ["sample-sst"], balancer = { name = "single", task = "sample-sst
 name = "together"
 """
     )
-    plan = make_plan(matrix, Registry.load(), store)
+    plan = Session(Setup(matrix, store=store, device="cpu")).plan()
     for cell in plan.cells:
         for run in cell.runs:
             write_stored(TASKS, key=run.key, seed=run.seed)
 
-    a, b = reader.both(f"{matrix}::sst alone", "::together", store)
+    a, b = reader.both(f"{matrix}::sst alone", "::together")
 
     assert (names(a), names(b)) == (["sst alone"], ["together"])
 
@@ -163,7 +167,7 @@ def test_a_rejected_cell_says_why(store: Store, reader: Reader, matrix: Path) ->
     with pytest.raises(
         NothingToCompare, match=r"rejected: .*a cosine needs two sentences, and sst has one"
     ):
-        reader.side(f"{matrix}::heads.sst=cosine", store)
+        reader.side(f"{matrix}::heads.sst=cosine")
 
 
 def test_b_may_be_a_cell_of_the_place_of_a(
@@ -171,32 +175,31 @@ def test_b_may_be_a_cell_of_the_place_of_a(
 ) -> None:
     for cell in ("sum", "pcgrad"):
         write_stored(TASKS, cell=cell)
-    a, b = reader.both("store::sum", "::pcgrad", store)
+    a, b = reader.both("store::sum", "::pcgrad")
     assert (names(a), names(b)) == (["sum"], ["pcgrad"])
 
 
 def test_b_may_have_a_store_of_its_own(write_stored: Write, store: Store, reader: Reader) -> None:
     write_stored(TASKS, key="abc", cell="one")
     write_stored(TASKS, key="abc", cell="other", store="elsewhere")
-    a, b = reader.both("abc", "abc", store, Store(Path("elsewhere")))
+    a, b = reader.both("abc", "abc", Store(Path("elsewhere")))
     assert (names(a), names(b)) == (["one"], ["other"])
 
 
 def test_overrides_need_a_matrix(write_stored: Write, store: Store, reader: Reader) -> None:
     write_stored(TASKS, key="abc")
-    for changes in (Overrides(set={"train.lr": 1}), Overrides(seeds=2)):
+    changes: list[dict[str, Any]] = [{"set": {"train.lr": 1}}, {"seeds": 2}]
+    for given in changes:
         with pytest.raises(UsageError, match="neither 'abc' nor 'store' names one"):
-            Reader(reader.load, changes).both("abc", "store", store)
-    Reader(reader.load, Overrides(set={"data.dir": "x"})).both("abc", "store", store)
+            Reader(Setup(store=store, **given)).both("abc", "store")
+    Reader(Setup(store=store, data="x", set={"data.dir": "y"})).both("abc", "store")
 
 
-def test_a_side_without_a_score_is_nothing_to_compare(
-    write_stored: Write, store: Store, reader: Reader
-) -> None:
+def test_a_side_without_a_score_is_nothing_to_compare(write_stored: Write, setup: Setup) -> None:
     folder = write_stored(TASKS, cell="sum")
     folder.end({"status": "failed", "error": "no memory"})
     with pytest.raises(NothingToCompare, match=r"nothing of store is stored \(sum: none of its"):
-        compare_addresses(reader, "store", "store", store)
+        compare_addresses(setup, "store", "store")
 
 
 # --- seeds, parts of names, searches ------------------------------------------------------------
@@ -213,8 +216,8 @@ def test_a_part_of_a_name_and_a_seed_will_do(
         write_stored(TASKS, cell="combiner=sum", key=keys["combiner=sum"][seed], seed=seed)
 
     for place in (str(matrix), "store"):
-        whole = reader.side(f"{place}::SUM", store)
-        side = reader.side(f"{place}::sum [seed 1]", store)
+        whole = reader.side(f"{place}::SUM")
+        side = reader.side(f"{place}::sum [seed 1]")
 
         assert (whole.title, [*whole.cells[0].runs]) == (f"{place}::combiner=sum", [0, 1])
         (cell,) = side.cells
@@ -225,9 +228,9 @@ def test_a_part_of_a_name_and_a_seed_will_do(
             UsageError,
             match=r"^unknown seed '7' in .*::combiner=sum \(known: 0, 1\)$",
         ):
-            reader.side(f"{place}::sum [seed 7]", store)
+            reader.side(f"{place}::sum [seed 7]")
     with pytest.raises(UsageError, match=r"'combiner' fits 2 cells of .*: combiner=sum; combiner"):
-        reader.side(f"{matrix}::combiner", store)
+        reader.side(f"{matrix}::combiner")
 
 
 def test_of_several_versions_those_with_the_seed_are_looked_at(
@@ -237,7 +240,7 @@ def test_of_several_versions_those_with_the_seed_are_looked_at(
     write_stored(TASKS, cell="sum", key="old", seed=1, request=old)
     write_stored(TASKS, cell="sum", key="new", seed=0)
 
-    (cell,) = reader.side("store::sum [seed 1]", store).cells
+    (cell,) = reader.side("store::sum [seed 1]").cells
 
     assert {seed: run.key for seed, run in cell.runs.items()} == {1: "old"}
 
@@ -250,14 +253,14 @@ def test_cells_that_a_search_adds_later_are_known(
     with pytest.raises(
         UsageError, match=r"unknown cell .* in .* \(its search adds up to 1 more\)"
     ):
-        reader.side(f"{matrix}::{later}", store)
+        reader.side(f"{matrix}::{later}")
     for _ in range(2):
-        for cell in make_plan(matrix, Registry.load(), store).cells:
+        for cell in Session(Setup(matrix, store=store, device="cpu")).plan().cells:
             for run in cell.runs:
                 write_stored(TASKS, cell=cell.name, key=run.key, seed=run.seed)
 
     for text in (later, "0.01"):
-        side = reader.side(f"{matrix}::{text}", store)
+        side = reader.side(f"{matrix}::{text}")
         assert (names(side), side.problem) == ([later], None)
 
 
@@ -270,22 +273,23 @@ def test_models_are_of_one_cell_or_one_run(
     key = keys["combiner=sum"][1]
     folder = write_stored(TASKS, cell="combiner=sum", key=key, seed=1)
 
-    reader = Reader(reader.load, plugins=lambda place: [place / "mtbenchfile.py"])
+    for place in (matrix, Path()):
+        (place if place.is_dir() else place.parent).joinpath("mtbenchfile.py").touch()
 
-    of_matrix = reader.models(f"{matrix}::sum", store)
-    assert of_matrix.plugins == [matrix / "mtbenchfile.py"]
+    of_matrix = reader.models(f"{matrix}::sum")
+    assert of_matrix.plugins == [matrix.parent / "mtbenchfile.py"]
     assert of_matrix.folders == {"combiner=sum [seed 1]": store.run(key)}
     assert of_matrix.seeds == [0, 1]
     assert isinstance(of_matrix.problem, RunsMissing)
-    of_store = reader.models("store::sum", store)
+    of_store = reader.models("store::sum")
     assert (of_store.folders, of_store.problem) == (of_matrix.folders, None)
     assert of_store.plugins == [Path("mtbenchfile.py")]
     for text in (key[:8], str(folder.path)):
-        assert [run.key for run in reader.models(text, store).folders.values()] == [key]
-        assert reader.models(text, store).seeds == ()
+        assert [run.key for run in reader.models(text).folders.values()] == [key]
+        assert reader.models(text).seeds == ()
     for whole in (str(matrix), "store"):
         with pytest.raises(UsageError, match=rf"^{whole}: of which cell\? {whole}::CELL"):
-            reader.models(whole, store)
+            reader.models(whole)
 
 
 def test_a_list_has_every_run_whatever_became_of_it(
@@ -297,14 +301,14 @@ def test_a_list_has_every_run_whatever_became_of_it(
     failed.end({"status": "failed", "error": "no memory"})
 
     def listed(text: str) -> list[str]:
-        return [run.folder.key for run in reader.listed(text, store)]
+        return [run.folder.key for run in reader.listed(text)]
 
     assert listed(str(matrix)) == [key for cell in keys.values() for key in cell]
     assert listed(f"{matrix}::sum") == keys["combiner=sum"]
     assert listed(f"{matrix}::sum [seed 1]") == listed("store::older") == listed(key) == [key]
     assert listed("store::oth") == [failed.key]
     assert listed("store") == sorted([key, failed.key])
-    assert reader.listed(f"{matrix}::sum [seed 1]", store)[0].planned == {
+    assert reader.listed(f"{matrix}::sum [seed 1]")[0].planned == {
         "matrix": "study",
         "cell": "combiner=sum",
         "seed": 1,
@@ -312,6 +316,7 @@ def test_a_list_has_every_run_whatever_became_of_it(
     }
 
 
+@pytest.mark.usefixtures("new_modules")
 def test_what_two_addresses_share_is_read_and_told_once(
     write_stored: Write,
     store: Store,
@@ -322,15 +327,27 @@ def test_what_two_addresses_share_is_read_and_told_once(
     for cell, (key, _) in keys.items():
         write_stored(TASKS, cell=cell, key=key)
     (write_stored(TASKS, cell="lost").path / "run.json").unlink()
-    loaded: list[object] = []
+    broken = Path("my_broken_compared.py")
+    broken.write_text("raise RuntimeError('no')")
+    told: list[str] = []
 
-    def load(files: object) -> Registry:
-        loaded.append(files)
-        return Registry.load()
-
-    reader = Reader(load)
-    reader.both("store::sum", "::uncertainty", store)
-    reader.both(f"{matrix}::sum", "::uncertainty", store)
+    reader = Reader(Setup(store=store, device="cpu", plugins=broken, warn=told.append))
+    reader.both("store::sum", "::uncertainty")
+    reader.both(f"{matrix}::sum", "::uncertainty")
 
     assert capsys.readouterr().err.count("warning: run ") == 1
-    assert loaded == [()]
+    assert [line.startswith("broken plugin my_broken_compared ") for line in told] == [True]
+
+
+def test_a_comparison_goes_on_without_what_is_missing(
+    write_stored: Write, setup: Setup, matrix: Path, keys: dict[str, list[str]]
+) -> None:
+    write_stored(TASKS, cell="combiner=sum", key=keys["combiner=sum"][0])
+    own = setup.of(matrix)
+
+    for a, b in ((f"{matrix}::sum", keys["combiner=sum"][0]), ("::sum", "::combiner=sum")):
+        compared = compare_addresses(own, a, b)
+        assert compared.comparisons.pairs[0].identical
+        assert "1 of 2 runs have no score" in str(compared.problems[0])
+        with pytest.raises(RunsMissing):
+            compared.check()

@@ -22,7 +22,7 @@ from pydantic import (
     model_validator,
 )
 
-from mtbench.components.coercion import misread
+from mtbench.components.coercion import misread, plain
 from mtbench.parameters import Parameters
 
 
@@ -226,3 +226,27 @@ def test_what_a_field_allows_is_left_alone(type_: Any, value: Any, base: type[Ba
 def test_booleans_are_found_beside_other_faults() -> None:
     model = create_model("Model", lr=(float, ...), steps=(int, ...))
     assert list(misread(model, {"lr": True, "steps": "x"}, None)) == [("lr",)]
+
+
+# --- what NumPy made ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("given", "wanted"),
+    [
+        (np.float64(1e-3), 1e-3),
+        (np.int64(3), 3),
+        (np.bool_(True), True),
+        (np.str_("sum"), "sum"),
+        (np.array(2.5), 2.5),
+        (np.array([[1, 2], [3, 4]]), [[1, 2], [3, 4]]),
+        ({"a": [np.int8(1), (np.float64(2.5), "b")]}, {"a": [1, [2.5, "b"]]}),
+        ({("a", 1): (1, 2)}, {("a", 1): [1, 2]}),
+        (None, None),
+        (Path("here"), Path("here")),
+    ],
+)
+def test_numpy_is_plain_python(given: Any, wanted: Any) -> None:
+    made = plain(given)
+    assert made == wanted
+    assert (type(made), repr(made)) == (type(wanted), repr(wanted))

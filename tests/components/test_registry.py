@@ -460,9 +460,9 @@ def test_an_unknown_name_while_a_plugin_is_broken(install: Install) -> None:
 
 def test_what_was_told_of_a_broken_plugin_is_not_told_again(install: Install) -> None:
     install("fake", "import no_such_module")
-    registry, told = Registry.load(), list[str]()
+    told: list[str] = []
 
-    registry.tell(told.append)
+    registry = Registry.open(warn=told.append)
 
     assert told == [f"broken plugin {problem}" for problem in registry.problems]
     assert "no_such_module" in told[0]
@@ -622,12 +622,11 @@ def test_a_file_that_is_given_twice_is_one_plugin(file: Path) -> None:
 def test_a_plugin_is_blocked_by_the_name_of(install: Install, name: str) -> None:
     install("fake-heads", "raise RuntimeError('it is not even imported')")
 
-    registry = Registry.load(blocked=[name])
+    registry = Registry.open(blocked=[name])
 
     assert registry.problems == []
     assert registry.blocked == [Provider("fake-heads", "1.0", "fake_heads")]
     assert registry.find("head", "linear").provider.distribution == BUILTINS
-    registry.check_blocked([name])
 
 
 def test_blocking_one_of_two_plugins_with_one_name_settles_it(install: Install) -> None:
@@ -654,6 +653,13 @@ def test_a_blocked_plugin_is_called_as_it_was_in_the_command(install: Install) -
 
     with pytest.raises(UsageError, match=r"; blocked with -p: mtbench_fake$"):
         registry.find("head", "tall")
+
+
+def test_what_is_blocked_and_is_not_there() -> None:
+    """A run that was stored with a plugin blocked is there when that plugin is gone."""
+    assert Registry.load(blocked=["hedas"]).blocked == []
+    with pytest.raises(UsageError, match=r"^unknown plugin 'hedas' in -p; did you mean 'heads'\?"):
+        Registry.open(blocked=["hedas"])
 
 
 @pytest.mark.parametrize(

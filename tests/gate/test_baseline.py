@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 
-from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import current, environment, measured, rounded
 from mtbench.matrix.gating import Gate
 from mtbench.store import REQUEST, Store
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench.system.files import write_json
 
 
@@ -56,7 +56,7 @@ def test_a_real_run_is_measured(
     file = tmp_path / "matrix.toml"
     lists = {name: toml(small[name]) for name in ("tasks", "encoder", "train")}
     file.write_text(MATRIX.format(**lists))
-    plan = make_plan(file, Registry.load(), store)
+    plan = Session(Setup(file, store=store, device="cpu")).plan()
     (cell,) = plan.cells
     assert [run.key for run in cell.runs] == [folder.key for folder in folders]
 
@@ -93,7 +93,7 @@ def test_without_runs_there_is_no_baseline(tmp_path: Path) -> None:
     file = tmp_path / "matrix.toml"
     file.write_text('[base]\ntasks = ["sample-sst"]\n')
     store = Store(tmp_path / "store")
-    plan = make_plan(file, Registry.load(), store)
+    plan = Session(Setup(file, store=store, device="cpu")).plan()
     assert measured(plan.cells[0], store) is None
     with pytest.raises(NothingToCompare, match="no run is stored"):
         current(plan, store, Gate())

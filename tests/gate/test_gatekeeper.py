@@ -4,24 +4,22 @@ import shlex
 import zlib
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pytest
 
-from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.statistics import ALPHA
 from mtbench.gate import gatekeeper
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.gate.verdicts import GateReport
-from mtbench.matrix.file import Overrides
-from mtbench.store import PREDICTIONS, REQUEST, Store
+from mtbench.store import PREDICTIONS, REQUEST
 from mtbench.study import study
 from mtbench.study.plan import Plan
 from mtbench.study.requests import request, versions
+from mtbench.study.setup import Setup
 from mtbench.system.files import write_json
 
 MATRIX = """
@@ -50,10 +48,10 @@ class Trainer:
         self.luck = 0
         self.version = "1"
 
-    def __call__(self, plan: Plan, store: Store, *_: object, **__: object) -> None:
+    def __call__(self, plan: Plan, setup: Setup, *_: object) -> None:
         for cell, run in plan.to_do():
             self.trained.append((cell.name, run.seed))
-            folder = store.create(run.key)
+            folder = setup.store.create(run.key)
             asked = request(cell, run, [])
             write_json(folder.path / REQUEST, {**asked, "versions": {"torch": self.version}})
             if (cell.name, run.seed) in self.failing:
@@ -98,8 +96,9 @@ def keeper(tmp_path: Path, trainer: Trainer) -> Callable[..., Gatekeeper]:
 
     def make(gate: str = "", matrix: str = MATRIX, **given: Any) -> Gatekeeper:
         (tmp_path / "matrix.toml").write_text(matrix.format(gate=gate))
-        store = given.pop("store", None) or Store(tmp_path / f"store{next(stores)}")
-        return Gatekeeper(tmp_path, Registry.load(), store, observing, **given)
+        own = {key: given.pop(key) for key in ("baseline", "train") if key in given}
+        setup = {"store": tmp_path / f"store{next(stores)}", "device": "cpu", **given}
+        return Gatekeeper(Setup(tmp_path, **setup), observing, **own)
 
     return make
 
@@ -134,7 +133,7 @@ def test_the_baseline_of_another_matrix_of_the_same_title_is_remarked(
     first.update()
     (tmp_path / "two.toml").write_text((tmp_path / "matrix.toml").read_text())
 
-    report = replace(first, matrix=tmp_path / "two.toml").check()
+    report = Gatekeeper(first.setup.of(tmp_path / "two.toml"), observing).check()
 
     told = f"the baseline is that of 'a study' ({tmp_path / 'matrix.toml'}), and this is 'a study'"
     assert report.remarks[0] == told
@@ -164,14 +163,14 @@ def test_a_baseline_may_lie_elsewhere(
     keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
 ) -> None:
     elsewhere = tmp_path / "elsewhere"
-    keeper(folder=elsewhere).update()
-    assert keeper(folder=elsewhere).check().exit_code == 0
+    keeper(baseline=elsewhere).update()
+    assert keeper(baseline=elsewhere).check().exit_code == 0
     with pytest.raises(NothingToCompare, match="there is no baseline") as caught:
         keeper().check()
-    assert str(caught.value).endswith(f"(mtbench check {keeper().matrix} --update writes it)")
+    assert str(caught.value).endswith(f"(mtbench check {keeper().file} --update writes it)")
     place = tmp_path / "with blanks"
     with pytest.raises(NothingToCompare, match="there is no baseline") as caught:
-        keeper(folder=place).check()
+        keeper(baseline=place).check()
     assert f" --baseline {shlex.quote(str(place))} --update writes it)" in str(caught.value)
 
 
@@ -182,7 +181,7 @@ def test_nothing_is_trained_where_that_is_asked(
     first.update()
     report = keeper(train=False).check()
     assert (verdicts(report), report.exit_code) == ({SUM: "missing", UNCERTAINTY: "missing"}, 3)
-    assert keeper(train=False, store=first.store).check().exit_code == 0
+    assert keeper(train=False, store=first.setup.store).check().exit_code == 0
     assert len(trainer.trained) == 6
 
 
@@ -197,7 +196,7 @@ def test_a_failed_run_is_missing(keeper: Callable[..., Gatekeeper], trainer: Tra
 
 def test_some_cells_may_be_chosen(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
     keeper().update()
-    report = keeper(expression="uncertainty").check()
+    report = keeper(cells="uncertainty").check()
     assert verdicts(report) == {UNCERTAINTY: "passed"}
 
 
@@ -225,12 +224,11 @@ def test_a_metric_that_no_cell_has(keeper: Callable[..., Gatekeeper], trainer: T
 
 
 def test_one_seed_is_no_gate(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
-    one = Overrides(seeds=1)
     with pytest.raises(NothingToCompare, match="one seed tells no change from chance"):
-        keeper(overrides=one).update()
+        keeper(seeds=1).update()
     keeper().update()
     trainer.trained.clear()
-    report = keeper(overrides=one).check()
+    report = keeper(seeds=1).check()
     assert (report.exit_code, trainer.trained) == (5, [])
     assert "one seed tells no change from chance" in report.comparisons[0].reason
 
@@ -241,12 +239,12 @@ seeds = 3
 design = "ladder"
 [base]
 tasks = ["sample-sst", "sample-pd"]
-train = { steps = 2 }
+train = {{ steps = 2 }}
 [[steps]]
 name = "both"
 [[steps]]
 name = "pd"
-set = { tasks = ["sample-pd"] }
+set = {{ tasks = ["sample-pd"] }}
 [gate]
 metrics = ["sample-sst"]
 """
@@ -256,14 +254,13 @@ def test_a_cell_without_a_gated_metric_is_named(
     keeper: Callable[..., Gatekeeper], trainer: Trainer, tmp_path: Path
 ) -> None:
     told = "1 cell is not gated, without any metric of [gate] (sample-sst): pd"
-    (tmp_path / "matrix.toml").write_text(TWO_TASKS)
-    first = Gatekeeper(tmp_path, Registry.load(), Store(tmp_path / "s"), observing)
+    first = keeper(matrix=TWO_TASKS)
     assert list(first.update().remarks) == [told]
     report = first.check()
     assert verdicts(report) == {"both": "passed"}
     assert told in report.remarks
     trainer.failing |= {("both", 0), ("pd", 0)}
-    failed = replace(first, store=Store(tmp_path / "other")).check()
+    failed = keeper(matrix=TWO_TASKS).check()
     assert [(one.cell, one.metric, one.verdict) for one in failed.comparisons] == [
         ("both", "sample-sst", "missing")
     ]
@@ -275,10 +272,10 @@ def test_an_update_writes_no_other_study(
 ) -> None:
     (key,) = next(iter(given.values()))
     with pytest.raises(UsageError, match=rf"leave out --axis and --set \({key}\)"):
-        keeper(overrides=Overrides(**given)).update()
+        keeper(**given).update()
     assert trainer.trained == []
     assert not (tmp_path / "baseline.json").exists()
-    keeper(overrides=Overrides(set={"data.dir": str(tmp_path)})).update()  # of --data
+    keeper(data=tmp_path).update()
 
 
 def test_stored_runs_of_other_versions_are_remarked(
@@ -301,7 +298,7 @@ def test_stored_runs_of_other_versions_are_remarked(
 def test_other_keys_are_remarked(keeper: Callable[..., Gatekeeper], trainer: Trainer) -> None:
     keeper().update()
     assert not any("keys" in remark for remark in keeper().check().remarks)
-    other = keeper(matrix=MATRIX.replace("steps = 2", "steps = 3"), overrides=Overrides(seeds=2))
+    other = keeper(matrix=MATRIX.replace("steps = 2", "steps = 3"), seeds=2)
     assert list(other.check().remarks) == [
         "4 of 4 runs have other keys than in the baseline, since settings, data or source "
         f"changed: {SUM}; {UNCERTAINTY}"
@@ -325,11 +322,11 @@ def test_what_differs_beside_the_numbers_is_remarked(
 def test_more_seeds_are_run_once_where_it_is_undecided(
     keeper: Callable[..., Gatekeeper], trainer: Trainer
 ) -> None:
-    keeper("tolerance = 0.02", overrides=Overrides(seeds=8)).update()
+    keeper("tolerance = 0.02", seeds=8).update()
     trainer.trained.clear()
     trainer.accuracies[UNCERTAINTY] = 0.77
 
-    report = keeper("tolerance = 0.01", overrides=Overrides(seeds=2)).check(extend=4)
+    report = keeper("tolerance = 0.01", seeds=2).check(extend=4)
 
     assert verdicts(report)[SUM] == "passed"
     assert trainer.trained == [
@@ -354,7 +351,7 @@ def test_seeds_that_the_baseline_has_not_are_said(
 def test_a_verdict_of_the_first_look_stands(
     keeper: Callable[..., Gatekeeper], trainer: Trainer
 ) -> None:
-    keeper(overrides=Overrides(seeds=4)).update()
+    keeper(seeds=4).update()
     trainer.trained.clear()
     trainer.accuracies[UNCERTAINTY] = 0.6
     trainer.luck = 2
@@ -462,14 +459,14 @@ def test_holes_replace_no_baseline(
     with pytest.raises(RunsMissing, match="1 of 6 runs have no score"):
         keeper().update()
     with pytest.raises(UsageError, match="-k"):
-        keeper(expression="sum").update()
+        keeper(cells="sum").update()
     assert (tmp_path / "baseline.json").read_bytes() == before
 
 
 def test_a_baseline_may_have_more_seeds_than_the_matrix(
     keeper: Callable[..., Gatekeeper], trainer: Trainer
 ) -> None:
-    keeper(overrides=Overrides(seeds=5)).update()
+    keeper(seeds=5).update()
     assert keeper().check().exit_code == 0
     report = keeper('mode = "exact"').check()
     assert report.exit_code == 5

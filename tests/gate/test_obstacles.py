@@ -3,7 +3,6 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.components.registry import Registry
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.baseline_files import read
@@ -12,7 +11,8 @@ from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
 from mtbench.store import Store
 from mtbench.study.plan import Plan
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 
 MATRIX = """
 seeds = 2
@@ -33,7 +33,7 @@ def store(tmp_path: Path) -> Store:
 @pytest.fixture
 def plan(tmp_path: Path, store: Store) -> Plan:
     (tmp_path / "matrix.toml").write_text(MATRIX)
-    return make_plan(tmp_path, Registry.load(), store)
+    return Session(Setup(tmp_path, store=store, device="cpu")).plan()
 
 
 @pytest.fixture
@@ -136,4 +136,4 @@ def test_the_smoke_study_fits_its_baseline(root: Path, store: Store) -> None:
     gate = read_matrix(folder).gate
     found = read(folder)
     assert found.gate == gate
-    assert obstacles(make_plan(folder, Registry.load(), store), found, gate) == {}
+    assert obstacles(Session(Setup(folder, store=store, device="cpu")).plan(), found, gate) == {}

@@ -903,9 +903,9 @@ from mtbench.protocols import Examples, Split, Task
 from mtbench.components.sources import source_hash
 from mtbench.components.registry import Registry
 from mtbench.specs import Target
-from mtbench.store import Store
-from mtbench.study import make_plan
-plan = make_plan(Path({str(matrix)!r}), Registry.load(), Store(Path({str(tmp_path)!r})))
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
+plan = Session(Setup({str(matrix)!r}, store={str(tmp_path)!r}, device="cpu")).plan()
 print(len(plan.cells), plan.counts()["runs"])
 print(sorted({{"torch", "transformers"}} & set(sys.modules)))
 """

@@ -27,6 +27,8 @@ from mtbench.study.progress import (
     silent,
     watching,
 )
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 
 KEY = "0123456789abcdef"
 DONE = {"status": "done", "overall": 0.25}
@@ -331,7 +333,9 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
         told.append((estimate.unknown, estimate.jobs))
         return silent(estimate)
 
-    watch = watching(counted, told.append, Store(tmp_path), 3)
+    matrix = {"base": {"tasks": ["sample-sst"]}}
+    session = Session(Setup(matrix, store=tmp_path, device="cpu", warn=told.append))
+    watch = watching(session, counted, 3)
     with watch(plan) as observer:
         observer.started(job())
     watch(broken)

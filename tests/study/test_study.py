@@ -10,13 +10,13 @@ from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageErro
 from mtbench.executors.process import Job, RunProgress, default_jobs
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
-from mtbench.matrix.file import Matrix, read_matrix
-from mtbench.matrix.overrides import Overrides
+from mtbench.matrix.file import Matrix
 from mtbench.store import PREDICTIONS, Store
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
-from mtbench.study.study import ablate, estimate, make_plan, train_missing
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session, estimate, train_missing
 
 MATRIX = """
 title = "a study"
@@ -52,10 +52,16 @@ def matrix(tmp_path: Path) -> Path:
 def planned(matrix: Path, store: Store) -> Callable[..., Plan]:
     """Give a function that makes the plan of the matrix."""
 
-    def plan(*rest: Any) -> Plan:
-        return make_plan(matrix, Registry.load(), store, *rest)
+    return lambda **given: session(matrix, store, **given).plan()
 
-    return plan
+
+def session(matrix: Any, store: Store, **given: Any) -> Session:
+    return Session(Setup(matrix, store=store, **{"device": "cpu", **given}))
+
+
+def ablate(matrix: Any, store: Store, observer: Any = None, **given: Any) -> Plan:
+    study = session(matrix, store, **given)
+    return study.train(study.plan(), observer=observer or Silent())
 
 
 def keys(plan: Plan) -> list[str]:
@@ -80,36 +86,6 @@ def test_a_plan_has_title_cells_and_seeds_of_its_file(planned: Callable[..., Pla
     assert "sentence" in str(plan.cells[1].rejection)
 
 
-def test_a_matrix_needs_no_file(matrix: Path, store: Store, planned: Callable[..., Plan]) -> None:
-    plan = make_plan(read_matrix(matrix), Registry.load(), store)
-
-    assert (plan.title, keys(plan)) == ("a study", keys(planned()))
-
-
-def test_a_folder_means_the_matrix_in_it(
-    matrix: Path, store: Store, planned: Callable[..., Plan]
-) -> None:
-    assert keys(make_plan(matrix.parent, Registry.load(), store)) == keys(planned())
-
-
-def test_what_is_laid_over_changes_the_plan(planned: Callable[..., Plan]) -> None:
-    laid_over = Overrides(
-        set={"heads.sample-sst": "linear", "train.lr": 0.5},
-        axes={"data.fraction": [0.5, 1.0]},
-        seeds=3,
-    )
-
-    plan = planned(laid_over)
-
-    assert [cell.name for cell in plan.cells] == [
-        f"combiner={combiner}, data.fraction={fraction}"
-        for combiner in ("sum", "pcgrad")
-        for fraction in ("0.5", "1.0")
-    ]
-    assert {len(cell.runs) for cell in plan.cells} == {3}
-    assert {cell.config["train"]["lr"] for cell in plan.cells} == {0.5}
-
-
 @pytest.mark.parametrize(
     ("expression", "names"),
     [
@@ -121,20 +97,20 @@ def test_what_is_laid_over_changes_the_plan(planned: Callable[..., Plan]) -> Non
 def test_an_expression_keeps_the_cells_it_fits(
     planned: Callable[..., Plan], expression: str, names: list[str]
 ) -> None:
-    plan = planned(Overrides(), expression)
+    plan = planned(cells=expression)
 
     assert [cell.name for cell in plan.cells] == names
 
 
 def test_what_the_file_does_not_say_is_a_remark(planned: Callable[..., Plan]) -> None:
-    laid = Overrides(set={"data.fraction": 0.5, "data.dir": "anywhere", "train.lr": 1e-5})
+    laid = {"data.fraction": 0.5, "data.dir": "anywhere", "train.lr": 1e-5}
     cells = len(planned().cells)
 
-    assert planned(laid).remarks == ["set beside the matrix: data.fraction=0.5, train.lr=1e-5"]
-    assert planned(Overrides(), "pcgrad").remarks == [
+    assert planned(set=laid).remarks == ["set beside the matrix: data.fraction=0.5, train.lr=1e-5"]
+    assert planned(cells="pcgrad").remarks == [
         f"2 of the matrix' {cells} cells: those that -k 'pcgrad' fits"
     ]
-    assert planned(Overrides(set={"data.dir": "anywhere"}, seeds=3), "not nothing").remarks == []
+    assert planned(data="anywhere", seeds=3, cells="not nothing").remarks == []
 
 
 def test_a_head_may_be_of_a_task_that_only_other_cells_have(store: Store) -> None:
@@ -144,26 +120,26 @@ def test_a_head_may_be_of_a_task_that_only_other_cells_have(store: Store) -> Non
         include=[{"name": "together"}, {"name": "alone", "set": alone}],
     )
 
-    plan = make_plan(matrix, Registry.load(), store, expression="alone")
+    plan = session(matrix, store, cells="alone").plan()
 
     assert [list(cell.tasks) for cell in plan.cells] == [["sample-sst"]]
     with pytest.raises(UsageError, match="unknown task 'sample-sts' in heads"):
-        make_plan(matrix, Registry.load(), store, Overrides(set={"tasks": ["sample-sst"]}))
+        session(matrix, store, set={"tasks": ["sample-sst"]}).plan()
 
 
 def test_an_expression_that_fits_nothing_names_the_cells(planned: Callable[..., Plan]) -> None:
     with pytest.raises(UsageError) as caught:
-        planned(Overrides(), "cagrad")
+        planned(cells="cagrad")
 
     shown = f"{SUM}; {SUM_REJECTED}; {PCGRAD}; {PCGRAD_REJECTED}"
     assert str(caught.value) == f"-k 'cagrad' fits no cell (cells: {shown})"
 
 
 def test_of_many_cells_ten_are_named(planned: Callable[..., Plan]) -> None:
-    rates = Overrides(axes={"train.lr": [float(i) for i in range(1, 4)]})
+    rates = {"train.lr": [float(i) for i in range(1, 4)]}
 
     with pytest.raises(UsageError) as caught:
-        planned(rates, "cagrad")
+        planned(axes=rates, cells="cagrad")
 
     assert str(caught.value).count("combiner=") == 10
     assert str(caught.value).endswith("; ...)")
@@ -174,7 +150,7 @@ def test_cells_out_of_the_expression_are_not_even_resolved(
 ) -> None:
     matrix.write_text(MATRIX.replace('"pcgrad"', '"no-such-combiner"'))
 
-    assert [cell.name for cell in planned(Overrides(), "sum").cells] == [SUM, SUM_REJECTED]
+    assert [cell.name for cell in planned(cells="sum").cells] == [SUM, SUM_REJECTED]
     with pytest.raises(UsageError, match="no-such-combiner"):
         planned()
 
@@ -184,16 +160,18 @@ def test_a_broken_plugin_is_told_when_it_is_needed(
 ) -> None:
     file = tmp_path / "my_combiners.py"
     file.write_text("raise RuntimeError('on purpose')\n")
-    registry = Registry.load([file])
     matrix.write_text(MATRIX.replace('"pcgrad"', '"mine"'))
 
-    assert len(keys(make_plan(matrix, registry, store, Overrides(), "sum"))) == 2
-    plan = make_plan(matrix, registry, store)
+    told: list[str] = []
+
+    assert len(keys(planned(plugins=file, cells="sum", warn=told.append))) == 2
+    plan = planned(plugins=file, warn=told.append)
     assert [cell.fault is None for cell in plan.cells] == [True, True, False, False]
-    with pytest.raises(PluginError, match=r"^2 of 4 cells are broken: .*'mine'.*on purpose"):
+    with pytest.raises(PluginError, match=r"^2 of 4 cells are broken: .*'mine'.*my_combiners"):
         plan.check_complete()
-    with pytest.raises(PluginError, match=r"^unknown combiner 'mine'.*on purpose"):
-        make_plan(matrix, registry, store, Overrides(), "mine")
+    with pytest.raises(PluginError, match=r"^unknown combiner 'mine'.*my_combiners"):
+        planned(plugins=file, cells="mine", warn=told.append)
+    assert ["on purpose" in line for line in told] == [True] * 3
 
 
 # --- the training of what is missing ----------------------------------------------------------
@@ -229,7 +207,8 @@ def test_every_run_that_is_not_stored_is_requested(
     store_result(store, third.key, status="failed", error="no")
     observer = Silent()
 
-    train_missing(planned(), store, [tmp_path / "my_head.py"], 7, observer)
+    setup = Setup(store=store, plugins=tmp_path / "my_head.py", blocked="another")
+    train_missing(planned(), setup, observer, 7)
 
     ((jobs, at_a_time, seen_by),) = calls
     assert (at_a_time, seen_by) == (7, observer)
@@ -243,6 +222,7 @@ def test_every_run_that_is_not_stored_is_requested(
         assert request["key"] == job.folder.key
         assert f"{request['cell']} [seed {request['seed']}]" == job.name
         assert request["plugins"] == [str(tmp_path / "my_head.py")]
+        assert request["blocked"] == ["another"]
 
 
 def test_where_all_is_stored_nothing_is_done(
@@ -251,7 +231,7 @@ def test_where_all_is_stored_nothing_is_done(
     for _, run in planned().runs():
         store_result(store, run.key, status="done")
 
-    train_missing(planned(), store, [], None, Silent())
+    train_missing(planned(), Setup(store=store), Silent())
 
     assert calls == []
 
@@ -266,7 +246,7 @@ def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     ]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
-    train_missing(plan, store, [], None, Silent())
+    train_missing(plan, Setup(store=store), Silent())
 
     ((jobs, at_a_time, _),) = calls
     assert [job.threads for job in jobs] == [1, 4, 2]
@@ -311,7 +291,7 @@ def test_cells_that_are_one_run_are_trained_once(
     cells = [NamedCell("one", small), NamedCell("the same", small)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
-    train_missing(plan, store, [], 1, Silent())
+    train_missing(plan, Setup(store=store), Silent(), 1)
 
     ((jobs, _, _),) = calls
     assert [job.name for job in jobs] == ["one [seed 0]"]
@@ -324,9 +304,9 @@ def test_runs_are_requested_for_the_device_of_their_plan(
     matrix: Path, store: Store, calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("mtbench.study.study.require", lambda device: None)
-    plan = make_plan(matrix, Registry.load(), store, device="cuda:1")
+    plan = session(matrix, store, device="cuda:1").plan()
 
-    train_missing(plan, store, [], None, Silent())
+    train_missing(plan, Setup(store=store), Silent())
 
     ((jobs, at_a_time, _),) = calls
     assert {job.request["device"] for job in jobs} == {"cuda:1"}
@@ -337,15 +317,13 @@ def test_runs_are_requested_for_the_device_of_their_plan(
 def test_a_device_must_be_there_where_something_is_to_be_trained(
     matrix: Path, store: Store, calls: list[Any]
 ) -> None:
-    plan = make_plan(matrix, Registry.load(), store, device="cuda:99")
+    plan = session(matrix, store, device="cuda:99").plan()
 
     with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
-        train_missing(plan, store, [], None, Silent())
+        train_missing(plan, Setup(store=store), Silent())
     for _, run in plan.runs():
         store_result(store, run.key, status="done")
-    train_missing(
-        make_plan(matrix, Registry.load(), store, device="cuda:99"), store, [], None, Silent()
-    )
+    train_missing(session(matrix, store, device="cuda:99").plan(), Setup(store=store), Silent())
 
     assert calls == []
 
@@ -401,9 +379,9 @@ def test_a_search_trains_stage_after_stage(
     search: Matrix, store: Store, pretended: Callable[..., list[list[str]]]
 ) -> None:
     trained = pretended({name(1e-5, 0.3): 0.5, name(1e-5, 0.4): 0.6, name(1e-4, 0.3): 0.4})
-    before = make_plan(search, Registry.load(), store)
+    before = session(search, store).plan()
 
-    plan = ablate(search, Registry.load(), store, observer=Silent())
+    plan = ablate(search, store)
 
     first = [name(rate, 0.3) for rate in RATES]
     second = [name(1e-5, 0.2), name(1e-5, 0.4)]
@@ -427,7 +405,7 @@ def test_a_search_trains_stage_after_stage(
         name(1e-5, 0.4): "chosen among 5 configurations on dev (10 runs): "
         "its dev score is flattered by the choice"
     }
-    again = ablate(search, Registry.load(), store, observer=Silent())
+    again = ablate(search, store)
     assert (len(trained), keys(again)) == (2, keys(plan))
 
 
@@ -436,7 +414,7 @@ def test_the_first_value_wins_a_tie(
 ) -> None:
     pretended({})
 
-    plan = ablate(search, Registry.load(), store, observer=Silent())
+    plan = ablate(search, store)
 
     assert [stage.value for stage in plan.stages] == ["0.0001", "0.2"]
 
@@ -446,7 +424,7 @@ def test_what_fails_in_a_search_cannot_win_and_is_tried_once_a_call(
 ) -> None:
     broken = pretended({name(1e-4, 0.3): "no", name(1e-6, 0.3): 0.5})
 
-    plan = ablate(search, Registry.load(), store, observer=Silent())
+    plan = ablate(search, store)
 
     assert [len(jobs) for jobs in broken] == [6, 4]
     assert [stage.value for stage in plan.stages] == ["1e-6", "0.3"]
@@ -455,7 +433,7 @@ def test_what_fails_in_a_search_cannot_win_and_is_tried_once_a_call(
         plan.check_complete()
 
     mended = pretended({name(1e-4, 0.3): 0.9})
-    plan = ablate(search, Registry.load(), store, observer=Silent())
+    plan = ablate(search, store)
 
     first = [f"{name(1e-4, 0.3)} [seed {seed}]" for seed in (0, 1)]
     assert (mended[0], len(mended)) == (first, 2)
@@ -468,7 +446,7 @@ def test_a_search_that_finds_nothing_to_keep_ends_with_a_line(
 ) -> None:
     pretended({name(rate, 0.3): None for rate in RATES})
 
-    plan = ablate(search, Registry.load(), store, observer=Silent())
+    plan = ablate(search, store)
 
     assert (len(plan.cells), plan.to_come) == (3, 0)
     problem = "no cell can be kept (3 without a score)"
@@ -483,12 +461,12 @@ def test_an_expression_leaves_a_search_its_candidates(
     trained = pretended({name(1e-4, 0.3): 0.9})
 
     with pytest.raises(UsageError, match=r"; of a search up to 2 are still to come\)$"):
-        make_plan(search, Registry.load(), store, expression="dropout=0.2")
-    some = ablate(search, Registry.load(), store, expression="lr=1e-5", observer=Silent())
+        session(search, store, cells="dropout=0.2").plan()
+    some = ablate(search, store, cells="lr=1e-5")
     assert ([cell.name for cell in some.cells], some.to_come) == ([name(1e-5, 0.3)], 2)
     assert trained == [[f"{name(1e-5, 0.3)} [seed {seed}]" for seed in (0, 1)]]
-    ablate(search, Registry.load(), store, observer=Silent())
-    chosen = make_plan(search, Registry.load(), store, expression="dropout=0.2 or lr=1e-5")
+    ablate(search, store)
+    chosen = session(search, store, cells="dropout=0.2 or lr=1e-5").plan()
 
     assert [cell.name for cell in chosen.cells] == [name(1e-5, 0.3), name(1e-4, 0.2)]
     assert [stage.value for stage in chosen.stages] == ["0.0001", "0.3"]
@@ -498,9 +476,9 @@ def test_more_seeds_open_a_search_again(
     search: Matrix, store: Store, pretended: Callable[..., Any]
 ) -> None:
     pretended({})
-    ablate(search, Registry.load(), store, observer=Silent())
+    ablate(search, store)
 
-    plan = make_plan(search, Registry.load(), store, Overrides(seeds=3))
+    plan = session(search, store, seeds=3).plan()
 
     assert (len(plan.cells), len(plan.to_do()), plan.stages[0].kept) == (3, 3, "")
 
@@ -517,7 +495,7 @@ def test_each_stage_has_an_observer_of_its_own(
         yield Silent()
         seen.append((0, 0))
 
-    ablate(search, Registry.load(), store, observer=observing)
+    ablate(search, store, observing)
 
     assert seen == [(3, 6), (0, 0), (2, 4), (0, 0)]
 
@@ -529,7 +507,7 @@ def test_included_cells_are_trained_and_are_no_candidates(
     matrix = Matrix.model_validate({**search.model_dump(), "include": [change]})
     trained = pretended({"no clipping": 0.9})
 
-    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+    plan = ablate(matrix, store)
 
     assert [len(jobs) for jobs in trained] == [6, 4, 2]
     assert plan.cells[-1].name == "no clipping"
@@ -543,7 +521,7 @@ def test_the_other_designs_are_trained_at_once(
     trained = pretended({})
     matrix = search.model_copy(update={"design": design})
 
-    plan = ablate(matrix, Registry.load(), store, observer=Silent())
+    plan = ablate(matrix, store)
 
     assert [len(jobs) for jobs in trained] == [2 * len(plan.cells)]
     assert (plan.design, plan.stages, plan.remarks) == (design, [], [])

@@ -17,7 +17,8 @@ from mtbench.protocols import SPLITS, Examples
 from mtbench.store import Store
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
-from mtbench.study.study import make_plan
+from mtbench.study.setup import Setup
+from mtbench.study.study import Session
 from mtbench_builtins.tasks.splitting import split_of
 from mtbench_builtins.tasks.table import Table
 from mtbench_builtins.tasks.table_parameters import TableParameters
@@ -430,7 +431,7 @@ def test_a_plan_of_two_tables(
         """.replace(",\n              ", ", ")
     )
 
-    made = make_plan(Path("study.toml"), Registry.load(), Store(tmp_path / "store"))
+    made = Session(Setup(Path("study.toml"), store=Store(tmp_path / "store"), device="cpu")).plan()
 
     assert [cell.rejection for cell in made.cells] == [None, None]
     assert len({run.key for cell in made.cells for run in cell.runs}) == 2

@@ -1,7 +1,7 @@
 import sys
 import warnings
 
-from mtbench.notebook.warner import Warner
+from mtbench.system.warner import Warner
 
 
 def test_a_warning_is_given_once_and_at_the_line_of_the_caller() -> None:

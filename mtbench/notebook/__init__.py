@@ -1,1 +1,0 @@
-"""Notebook: the commands as functions, for notebooks and scripts."""
