@@ -234,7 +234,9 @@ def test_a_module_is_short() -> None:
 
 
 def test_every_room_has_its_tests() -> None:
-    expected = {place_of_tests(name) for name, path in MODULES.items() if not path.name.startswith("__")}
+    expected = {
+        place_of_tests(name) for name, path in MODULES.items() if not path.name.startswith("__")
+    }
     assert [str(place.relative_to(ROOT)) for place in sorted(expected) if not place.exists()] == []
 
 

@@ -174,7 +174,7 @@ def serve(
     except (Exception, SystemExit) as error:
         text = traceback.format_exc()
         sys.stderr.write(text)
-        answer(failure(error, text))
+        answer(failure(error, text).model_dump())
 
 
 def main(folder: str, steps: str, *plugins: str) -> None:

@@ -39,13 +39,13 @@ def differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> list[Differ
     places = {cell.name: place for place, cell in reversed([*enumerate(plan.cells)])}
     found: list[Difference | None] = []
     for planned, cell in zip(plan.cells, cells, strict=True):
-        other = places.get(planned.against)
+        other = places.get(planned.named.against)
         if other is None:
             found.append(None)
             continue
         reference = cells[other]
         apart = difference(cell, reference) if cell and reference else None
-        found.append(Difference(planned.against, apart, None))
+        found.append(Difference(planned.named.against, apart, None))
     return _adjusted(found)
 
 

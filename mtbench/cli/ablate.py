@@ -48,7 +48,7 @@ def ablate(form: str, jobs: int | None, dry_run: bool, reference: str | None, **
     files, blocked = given["plugin_files"], given["blocked"]
     watch = watching(observing, lambda told: say(f"warning: {told}"), store, jobs)
     plan = train(**asked, observer=watch, jobs=jobs, plugins=files, blocked=blocked)
-    return _print_board(plan, store, form)
+    return _print_board(plan, form)
 
 
 def _read_study(reference: str | None, **given: Any) -> dict[str, Any]:
@@ -79,29 +79,32 @@ def leaderboard(form: str, write: bool, reference: str | None, **given: Any) -> 
     asked = _read_study(reference, **given)
     beside = given["matrix_path"] if write else None
     plan = make_plan(**asked, stored_only=True)
-    return _print_board(plan, asked["store"], form, beside)
+    return _print_board(plan, form, beside)
 
 
 def _print_plan(plan: Plan, store: Store, form: str, jobs: int | None = None) -> int:
     from mtbench.study.plan_rendering import PLAN_FORMATS
+    from mtbench.study.relatives import Relatives
     from mtbench.study.run_states import explained
     from mtbench.study.study import estimate
 
-    show_text(PLAN_FORMATS[form](explained(plan, store), estimate(plan, store, jobs)))
+    relatives = Relatives(store)
+    expected = estimate(plan, relatives, jobs)
+    show_text(PLAN_FORMATS[form](explained(plan, relatives), expected))
     _warn_beside(plan, form)
     plan.check_sound()
     return ExitCode.DONE
 
 
-def _print_board(plan: Plan, store: Store, form: str, beside: Path | None = None) -> int:
+def _print_board(plan: Plan, form: str, beside: Path | None = None) -> int:
     """Print the leaderboard, and put it into the README beside a matrix if one is given."""
     from mtbench.board.readme import write_table
     from mtbench.board.rendering import FORMATS, as_markdown
     from mtbench.board.standings import leaderboard as read
     from mtbench.evidence.outcomes import readable
 
-    plan = readable(plan, store)
-    board = read(plan, store)
+    plan = readable(plan)
+    board = read(plan)
     if beside is not None:
         plan.check_complete()  # a table with holes replaces no good one
         say(f"wrote {write_table(beside, as_markdown(board))}")

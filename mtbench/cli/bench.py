@@ -39,6 +39,6 @@ def bench(form: str, steps: int, matrix_path: Path | None, **given: Any) -> int:
             for line in cell.log.splitlines():
                 say(line.expandtabs())
     # Only now: a full disk takes no numbers away.
-    store_timings(store, measured, [cell.identity for cell in plan.cells])
+    store_timings(store, measured, [cell.identified for cell in plan.cells])
     check_complete(measured)
     return ExitCode.DONE

@@ -5,58 +5,57 @@ from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from mtbench.board.standings import DIGITS
+from mtbench.comparison.reader import PlannedFor
 from mtbench.matrix.filtering import name_filter
 from mtbench.rendering import markdown, spreadsheet
 from mtbench.rendering import text as plain
 from mtbench.rendering.escaping import json_text
 from mtbench.rendering.latex import tabular
-from mtbench.store import RunFolder, State
-from mtbench.store.held_out import told_of_run
+from mtbench.store import Record, RunFolder, State, test_uses
 
-Record = dict[str, str]
+Line = dict[str, str]
 Scores = Mapping[str, Mapping[str, float | None]]
-Asked = Mapping[str, Any]
 
 ASKED = ("matrix", "cell", "seed", "device")
 """What a run was asked for, as its request has it, or a plan that it is in."""
 
 
 def runs(
-    listed: Iterable[tuple[RunFolder, Asked | None]],
+    listed: Iterable[tuple[RunFolder | None, PlannedFor | None]],
     expression: str | None = None,
     states: Collection[State] = (),
 ) -> list[dict[str, Any]]:
     """Return a record a run, by matrix, cell and seed; None for what is not known.
 
     Args:
-        listed: runs, and what a plan asks of each; without a plan its request tells.
+        listed: runs, None for one whose key nothing tells, and what a plan asks of each; without
+            a plan its request tells.
         expression: keeps the cells whose names it fits; see ``filtering``.
         states: those to keep; all where there is none.
     """
     fits = name_filter(expression) if expression is not None else lambda _: True
     records = []
     for folder, planned in listed:
-        record = folder.record()
-        result = record.result or {}
+        record = Record("missing") if folder is None else folder.record()
         if (asked := planned or record.request) is None and not record.damage:
             continue  # the folder was made, and nothing was written before it was given up
-        named = dict.fromkeys(ASKED) if asked is None else {part: asked[part] for part in ASKED}
+        named = {part: getattr(asked, part, None) for part in ASKED}
         if (states and record.state not in states) or not fits(named["cell"] or ""):
             continue
         records.append(
             {
-                "run": folder.key,
+                "run": "" if folder is None else folder.key,
                 **named,
                 "state": record.state,
-                "overall": result.get("overall"),
-                "ended": result.get("ended"),
-                "error": record.damage or result.get("error", ""),
+                "overall": record.result and record.result.overall,
+                "ended": record.ending and record.ending.ended,
+                "error": record.damage or (record.failure.error if record.failure else ""),
             }
         )
     return sorted(records, key=lambda r: (r["matrix"] or "", r["cell"] or "", r["seed"] or 0))
 
 
-def _shown(records: Sequence[Mapping[str, Any]]) -> list[Record]:
+def _shown(records: Sequence[Mapping[str, Any]]) -> list[Line]:
     """Return records of runs for people: keys as short as they are given, and times, in UTC."""
     return [
         {name: "-" if value is None else str(value) for name, value in record.items()}
@@ -78,36 +77,40 @@ STATUS_FORMATS: Mapping[str, Callable[[Sequence[Mapping[str, Any]]], str]] = {
 }
 
 
-def run_details(folder: RunFolder, planned: Asked | None = None) -> tuple[Record, list[Record]]:
+def run_details(
+    folder: RunFolder | None, planned: PlannedFor | None = None
+) -> tuple[Line, list[Line]]:
     """Return what is known of a run as lines, and its scores as a table.
 
     Args:
+        folder: None where its data are not at hand, and so nothing tells its key.
         planned: what a plan asks of it, if it is in one.
     """
-    record = folder.record()
+    record = Record("missing") if folder is None else folder.record()
     request, result = record.request, record.result
-    lines: Record = {"run": folder.key, "state": record.state}
+    lines: Line = {"run": "" if folder is None else folder.key, "state": record.state}
     if record.damage:
         lines["damage"] = record.damage
     if (asked := planned or request) is not None:
-        lines["matrix"] = asked["matrix"]
-        lines["cell"] = f"{asked['cell']} [seed {asked['seed']}]"
-        lines["device"] = asked["device"]
+        lines["matrix"] = asked.matrix
+        lines["cell"] = f"{asked.cell} [seed {asked.seed}]"
+        lines["device"] = asked.device
     if request is not None:
-        lines |= {part: _plain(value) for part, value in request["config"].items()}
-        lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
-        lines["versions"] = _plain(request["versions"])
-    if result is None:
-        lines["last event"] = json.dumps(folder.last_event())
+        lines |= {part: _plain(value) for part, value in request.config.items()}
+        lines["plugins"] = ", ".join(sorted(set(request.providers.values())))
+        lines["versions"] = _plain(request.versions)
+    if record.failure is not None:
+        lines["error"] = record.failure.error
         return lines, []
-    if result["status"] == "failed":
-        lines["error"] = result["error"]
+    if folder is None or result is None:
+        lines["last event"] = json.dumps(folder and folder.last_event())
         return lines, []
-    lines |= {f"cost, {part}": _plain(value) for part, value in result["cost"].items()}
-    lines["untrained"] = ", ".join(result["untrained"]) or "none"
-    lines["test labels"] = told_of_run(folder.store.test_uses([folder.key]))
-    scores = result["scores"]
-    return lines, metric_records(scores, {"dev": result["overall"]})
+    cost = result.cost.model_dump()
+    lines |= {f"cost, {part}": _plain(v) for part, v in cost.items() if v is not None}
+    lines["untrained"] = ", ".join(result.untrained) or "none"
+    uses = test_uses.of_runs(folder.store, [folder.key])
+    lines["test labels"] = test_uses.summary_of_run(uses)
+    return lines, metric_records(dict(result.scores), {"dev": result.overall})
 
 
 def _plain(value: Any) -> str:
@@ -121,7 +124,7 @@ def _plain(value: Any) -> str:
 
 def metric_records(
     splits: Mapping[str, Scores], overalls: Mapping[str, float | None]
-) -> list[Record]:
+) -> list[Line]:
     """Return a record a task and metric, one column a split, and one for the overall."""
     first = next(iter(splits.values()))
     records = [

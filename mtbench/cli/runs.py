@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from mtbench.comparison.reader import Models, Reader
     from mtbench.protocols import BadRow, Split
     from mtbench.runs.prediction import Evaluated
-    from mtbench.store import RunFolder, State
+    from mtbench.store import State
 
 SHOWN = 20
 """How many rows that are left out of one file a command warns of one by one."""
@@ -83,12 +83,12 @@ def status(
     will do), a seed of it ('MATRIX::CELL [seed 0]'), or MATRIX; a store folder may stand for it.
     """
     from mtbench.cli.overview import STATUS_FORMATS, run_details, runs
+    from mtbench.comparison.reader import ListedRun
 
     store = open_store(store_dir)
-    listed: Sequence[tuple[RunFolder, Mapping[str, Any] | None]]
     alone = False
     if address is None:
-        listed = [(store.run(key), None) for key in store.keys()]  # noqa: SIM118 - no dict
+        listed = [ListedRun(store.run(key)) for key in store.keys()]  # noqa: SIM118 - no dict
     else:
         from mtbench.comparison.addresses import read_address
 
@@ -97,7 +97,7 @@ def status(
     if log:
         if not alone:
             raise UsageError("--log: of which run? 'mtbench status' lists them")
-        for line in listed[0][0].log().splitlines():
+        for line in (listed[0].folder.log() if listed[0].folder else "").splitlines():
             show(line.expandtabs())
         return ExitCode.DONE
     if alone and form == "rich" and expression is None and not states:
@@ -136,7 +136,7 @@ def evaluate(
     from mtbench.cli.overview import metric_records
     from mtbench.devices import choose
     from mtbench.runs.prediction import evaluate as score
-    from mtbench.store.held_out import told, uses_of_study
+    from mtbench.store import test_uses
 
     models = _models(address, data_dir, device, plugin_files, store_dir)
     place, warned = choose(device), set[str]()
@@ -148,7 +148,7 @@ def evaluate(
         print_table(name if models.seeds else "", records)
         if split == "test":
             show("")
-            show(told(uses_of_study(folder)))
+            show(test_uses.summary(test_uses.of_study(folder)))
         for warning in _warnings(evaluated, split):
             if warning not in warned:  # the seeds of a cell have the same data
                 say(f"warning: {warning}")

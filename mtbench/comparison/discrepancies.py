@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
-from mtbench.comparison.subjects import Record, Subject
-from mtbench.devices import CPU
-from mtbench.store import CHECKPOINT, RunFolder
+from mtbench.comparison.subjects import Subject
+from mtbench.store import CHECKPOINT, Request, RunFolder, StoredResult
 
-Agreement = Literal["same", "different", "other shape", "not recorded"]
+Values = Mapping[str, Any]
+"""Of a run, by key."""
+
+Agreement = Literal["same", "different", "other shape"]
 """Of two hashes; a module of another shape cannot have the same weights."""
 
 
@@ -47,7 +48,8 @@ class Pairing:
 
 def configuration(a: Subject, b: Subject) -> list[Discrepancy]:
     """Return the settings that differ; where the data lie is none of them."""
-    return _differing(a.requests, b.requests, _settings)
+    sides = ([_settings(request) for request in side.requests.values()] for side in (a, b))
+    return _differing(*sides)
 
 
 def environment(a: Subject, b: Subject) -> list[Discrepancy]:
@@ -60,19 +62,18 @@ def environment(a: Subject, b: Subject) -> list[Discrepancy]:
     one, other = (next(iter(side.requests.values())) for side in (a, b))
     parts = [
         part
-        for part in one["providers"]
-        if part in other["providers"] and _name(part, one) == _name(part, other)
+        for part in one.providers
+        if part in other.providers and _name(part, one) == _name(part, other)
     ]
-    return [
-        *_differing(a.requests, b.requests, partial(_surroundings, parts)),
-        *_differing(a.results, b.results, _arithmetic),
-    ]
+    surroundings = (
+        [_surroundings(parts, request) for request in side.requests.values()] for side in (a, b)
+    )
+    arithmetic = ([_arithmetic(result) for result in side.results.values()] for side in (a, b))
+    return [*_differing(*surroundings), *_differing(*arithmetic)]
 
 
-def _differing(
-    a: Mapping[int, Record], b: Mapping[int, Record], read: Callable[[Record], Mapping[str, Any]]
-) -> list[Discrepancy]:
-    left, right = _values(a.values(), read), _values(b.values(), read)
+def _differing(a: Iterable[Values], b: Iterable[Values]) -> list[Discrepancy]:
+    left, right = _gathered(a), _gathered(b)
     return [
         Discrepancy(key, _shown(left.get(key)), _shown(right.get(key)))
         for key in dict.fromkeys([*left, *right])
@@ -80,17 +81,15 @@ def _differing(
     ]
 
 
-def _values(
-    records: Iterable[Record], read: Callable[[Record], Mapping[str, Any]]
-) -> dict[str, list[Any]]:
+def _gathered(runs: Iterable[Values]) -> dict[str, list[Any]]:
     """Return the different values that the runs of a side have under each key, None aside."""
-    found: dict[str, list[Any]] = {}
-    for record in records:
-        for key, value in read(record).items():
-            values = found.setdefault(key, [])
+    gathered: dict[str, list[Any]] = {}
+    for of_run in runs:
+        for key, value in of_run.items():
+            values = gathered.setdefault(key, [])
             if value is not None and value not in values:
                 values.append(value)
-    return {key: sorted(values, key=str) for key, values in found.items() if values}
+    return {key: sorted(values, key=str) for key, values in gathered.items() if values}
 
 
 def _shown(values: Sequence[Any] | None) -> Any:
@@ -99,38 +98,38 @@ def _shown(values: Sequence[Any] | None) -> Any:
     return values[0] if len(values) == 1 else " / ".join(map(str, values))
 
 
-def _settings(request: Record) -> dict[str, Any]:
-    return {key: value for key, value in _flat(request["config"]) if key != "data.dir"}
+def _settings(request: Request) -> dict[str, Any]:
+    return {key: value for key, value in _flat(request.config) if key != "data.dir"}
 
 
-def _surroundings(parts: Sequence[str], request: Record) -> dict[str, Any]:
-    identity = request["identity"]
-    digests = dict(_flat(identity["data"], "tasks."))
+def _surroundings(parts: Sequence[str], request: Request) -> dict[str, Any]:
+    identity = request.identity
+    digests = dict(_flat(identity.data, "tasks."))
     return {
-        **{f"version of {package}": version for package, version in request["versions"].items()},
-        **{f"plugin of {part}": request["providers"].get(part) for part in parts},
-        **{f"source of {part}": identity["code"].get(part) for part in parts},
+        **{f"version of {package}": version for package, version in request.versions.items()},
+        **{f"plugin of {part}": request.providers.get(part) for part in parts},
+        **{f"source of {part}": identity.code.get(part) for part in parts},
         **{
             f"{split} data of {task.removeprefix('tasks.')}": digest
             for task, _, split, digest in ((*key.rpartition("."), d) for key, d in digests.items())
             if task in parts
         },
-        "checkpoint": identity["weights"],
-        "NUMERICS": identity["numerics"],
-        "device": request.get("device", CPU),
-        **{f"machine, {part}": value for part, value in request["machine"].items()},
-        "data.dir": request["config"]["data"]["dir"],
+        "checkpoint": identity.weights,
+        "NUMERICS": identity.numerics,
+        "device": request.device,
+        **{f"machine, {part}": value for part, value in request.machine.items()},
+        "data.dir": request.config["data"]["dir"],
     }
 
 
-def _arithmetic(result: Record) -> dict[str, Any]:
-    return {f"arithmetic, {name}": value for name, value in result["arithmetic"].items()}
+def _arithmetic(result: StoredResult) -> dict[str, Any]:
+    return {f"arithmetic, {name}": value for name, value in result.arithmetic.items()}
 
 
-def _name(part: str, request: Record) -> str:
+def _name(part: str, request: Request) -> str:
     """Return the name of the component in a place, such as ``"heads.sts"``."""
     section, dot, task = part.partition(".")
-    table = request["config"][section]
+    table = request.config[section]
     return str((table[task] if dot else table)["name"])
 
 
@@ -148,16 +147,23 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     Args:
         seeds: of the runs that are compared, A's and B's.
     """
-    pairs = [(a.results[one]["hashes"], b.results[other]["hashes"]) for one, other in seeds]
-    modules = [m for m in _of("initial_weights", a) if m in _of("initial_weights", b)]
+    pairs = [(a.results[one].hashes, b.results[other].hashes) for one, other in seeds]
+    left, right = (next(iter(side.results.values())).hashes for side in (a, b))
+    modules = [module for module in left.initial_weights if module in right.initial_weights]
     tasks = [task for task in a.metrics if task in b.metrics]
     folders = [(a.runs[one], b.runs[other]) for one, other in seeds]
     return Pairing(
         weights={
-            module: _weights(module, [_both("initial_weights", module, p) for p in pairs], folders)
+            module: _weights(
+                module,
+                [(x.initial_weights[module], y.initial_weights[module]) for x, y in pairs],
+                folders,
+            )
             for module in modules
         },
-        order={task: _agreement([_both("order", task, pair) for pair in pairs]) for task in tasks},
+        order={
+            task: _agreement([(x.order[task], y.order[task]) for x, y in pairs]) for task in tasks
+        },
         examples={
             task: "same"
             if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
@@ -167,25 +173,13 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     )
 
 
-def _of(kind: str, subject: Subject) -> Mapping[str, str]:
-    hashes: Mapping[str, str] = next(iter(subject.results.values()))["hashes"].get(kind, {})
-    return hashes
-
-
-def _both(kind: str, name: str, pair: tuple[Record, Record]) -> tuple[str | None, str | None]:
-    one, other = (hashes.get(kind, {}).get(name) for hashes in pair)
-    return one, other
-
-
-def _agreement(pairs: Sequence[tuple[str | None, str | None]]) -> Agreement:
-    if not pairs or any(None in pair for pair in pairs):
-        return "not recorded"
+def _agreement(pairs: Sequence[tuple[str, str]]) -> Agreement:
     return "same" if all(one == other for one, other in pairs) else "different"
 
 
 def _weights(
     module: str,
-    pairs: Sequence[tuple[str | None, str | None]],
+    pairs: Sequence[tuple[str, str]],
     folders: Sequence[tuple[RunFolder, RunFolder]],
 ) -> Agreement:
     found = _agreement(pairs)

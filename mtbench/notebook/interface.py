@@ -11,9 +11,9 @@ from mtbench.evidence.outcomes import readable
 from mtbench.notebook import values
 from mtbench.notebook.arguments import STORE, MatrixLike, Place, read_arguments
 from mtbench.notebook.views import LeaderboardView, PlanView, score_records
-from mtbench.store import Store
 from mtbench.study.plan import Plan
 from mtbench.study.progress import observing, silent, watching
+from mtbench.study.relatives import Relatives
 from mtbench.study.run_states import explained
 from mtbench.study.study import ablate as train
 from mtbench.study.study import estimate
@@ -64,8 +64,8 @@ def plan(
         plugins=plugins,
         blocked=blocked,
     )
-    made = explained(study.plan(), study.store)
-    return PlanView(made, estimate(made, study.store))
+    made, relatives = study.plan(), Relatives(study.store)
+    return PlanView(explained(made, relatives), estimate(made, relatives))
 
 
 def leaderboard(
@@ -101,7 +101,7 @@ def leaderboard(
         blocked=blocked,
         reference=reference,
     )
-    return _view(study.plan(), study.store)
+    return _view(study.plan())
 
 
 def ablate(
@@ -164,9 +164,9 @@ def ablate(
         plugins=study.files,
         blocked=study.blocked,
     )
-    return _view(after, study.store)
+    return _view(after)
 
 
-def _view(made: Plan, store: Store) -> LeaderboardView:
-    made = readable(made, store)
-    return LeaderboardView(read(made, store), made, score_records(made, store))
+def _view(made: Plan) -> LeaderboardView:
+    made = readable(made)
+    return LeaderboardView(read(made), made, score_records(made))

@@ -11,7 +11,6 @@ from mtbench.board.rendering import FORMATS, as_html, flat_records
 from mtbench.board.standings import Leaderboard
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.notebook.formats import framed, rendered
-from mtbench.store import RESULT, Store
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.plan_rendering import PLAN_FORMATS, run_records
@@ -117,25 +116,25 @@ class LeaderboardView:
         return framed(self.records, SCORES).astype({"score": float})
 
 
-def score_records(plan: Plan, store: Store) -> list[dict[str, Any]]:
+def score_records(plan: Plan) -> list[dict[str, Any]]:
     """Return what ``LeaderboardView.scores`` has a row for, unrounded, in the plan's order."""
-    return [record for cell in plan.cells for record in _scores_of(cell, store)]
+    return [record for cell in plan.cells for record in _scores_of(cell)]
 
 
-def _scores_of(cell: PlannedCell, store: Store) -> list[dict[str, Any]]:
+def _scores_of(cell: PlannedCell) -> list[dict[str, Any]]:
     metrics = {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
     records = []
     for run in cell.runs:
-        result = store.run(run.key).read(RESULT) if run.state == "done" else None
-        if result is None:
+        if run.state != "done":
             continue
-        told = {"cell": cell.name, "seed": run.seed, "key": run.key}
+        result = run.folder.result()
+        named = {"cell": cell.name, "seed": run.seed, "key": run.key}
         records += [
-            told
-            | {"task": task, "metric": metric, "score": result["scores"]["dev"][task][metric]}
-            | {"untrained": task in result["untrained"]}
+            named
+            | {"task": task, "metric": metric, "score": result.scores.dev[task][metric]}
+            | {"untrained": task in result.untrained}
             for task, metric in metrics.items()
         ]
-        whole = {"task": OVERALL, "metric": "", "score": result["overall"]}
-        records.append(told | whole | {"untrained": bool(result["untrained"])})
+        whole = {"task": OVERALL, "metric": "", "score": result.overall}
+        records.append(named | whole | {"untrained": bool(result.untrained)})
     return records

@@ -11,7 +11,7 @@ from types import TracebackType
 from typing import TYPE_CHECKING, Any, Self
 
 from mtbench.devices import CUDA
-from mtbench.store import HISTORY
+from mtbench.store.files import HISTORY
 
 if TYPE_CHECKING:
     import torch

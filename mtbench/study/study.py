@@ -18,6 +18,7 @@ from mtbench.study.durations import Estimate
 from mtbench.study.durations import estimate as reckon
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
+from mtbench.study.relatives import Relatives
 from mtbench.study.requests import request
 from mtbench.study.run_states import checked, refreshed
 from mtbench.study.search import Searcher, remarks, winner
@@ -73,14 +74,13 @@ class Study:
     ) -> None:
         self._matrix = matrix if isinstance(matrix, Matrix) else read_matrix(matrix)
         self._planner = Planner(registry, store, device, stored_only=stored_only)
-        self._store = store
         self._overrides = overrides
         self._expression = expression
 
     def plan(self) -> Plan:
         """Return the plan as far as what is stored tells it."""
         drawn = seeds(self._matrix, self._overrides)
-        searcher = Searcher(self._planner, self._store, drawn)
+        searcher = Searcher(self._planner, drawn)
         found = arrange(self._matrix, self._overrides, searcher)
         won = winner(found.stages, found.to_come)
         cells = [
@@ -134,14 +134,14 @@ class Study:
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
-        plan = checked(plan, self._store)
+        plan = checked(plan)
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
             watching = observer(stage) if callable(observer) else nullcontext(observer)
             with watching as watcher:
-                train_missing(stage, self._store, plugins, jobs, watcher, blocked=blocked)
+                train_missing(stage, plugins, jobs, watcher, blocked=blocked)
             tried |= {cell.name for cell in stage.cells}
-            plan = self.plan() if plan.stages else refreshed(plan, self._store)
+            plan = self.plan() if plan.stages else refreshed(plan)
         return plan
 
 
@@ -157,14 +157,15 @@ def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[
     return chosen
 
 
-def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
+def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
     """Return how long the runs of a plan that are to do will take.
 
     Args:
+        relatives: the stored runs of the plan's store.
         jobs: runs at a time; None for as many as the cores can take.
     """
     threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
-    return reckon(plan, store, jobs or default_jobs(max(threads, default=1), plan.device))
+    return reckon(plan, relatives, jobs or default_jobs(max(threads, default=1), plan.device))
 
 
 def ablate(
@@ -212,7 +213,6 @@ def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
 
 def train_missing(
     plan: Plan,
-    store: Store,
     plugins: Sequence[Path],
     jobs: int | None,
     observer: Observer,
@@ -233,8 +233,7 @@ def train_missing(
     waiting = [
         Job(
             name=f"{cell.name} [seed {run.seed}]",
-            store=store,
-            key=run.key,
+            folder=run.folder,
             threads=cell.config["train"]["threads"],
             request=request(
                 cell, run, plugins, matrix=plan.title, device=plan.device, blocked=blocked
@@ -244,6 +243,7 @@ def train_missing(
     ]
     if waiting:
         require(plan.device)
+        store = waiting[0].folder.store
         store.check(store.runs)
         threads = max(job.threads for job in waiting)
         run_all(waiting, jobs or default_jobs(threads, plan.device), observer)

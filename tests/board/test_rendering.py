@@ -5,6 +5,7 @@ import math
 import re
 from collections.abc import Callable
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -26,6 +27,7 @@ from mtbench.board.rendering import (
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.components.registry import NAME
 from mtbench.evidence.statistics import Interval
+from mtbench.store import RunFolder
 from mtbench.study.plan import PlannedRun
 from mtbench.study.resolution import COLUMNS
 
@@ -50,7 +52,7 @@ def score(*seeds: float, paper: float | None = None, untrained: bool = False) ->
     )
 
 
-RUNS = [PlannedRun("f" * 64, 0, "done"), PlannedRun("e" * 64, 1, "done")]
+RUNS = [PlannedRun(RunFolder(Path(n * 64)), seed, "done") for seed, n in enumerate("fe")]
 COST = Cost(1068.0, {"sst": 8544.0, "sts": 0.0}, 0.75, 658.2, None)
 
 ROWS = [

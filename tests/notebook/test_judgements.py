@@ -10,7 +10,7 @@ import mtbench
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.notebook.arguments import read_arguments
-from mtbench.store import PREDICTIONS, RESULT, Store
+from mtbench.store import PREDICTIONS, Store
 from mtbench.store.arrays import read_arrays
 from mtbench.study.progress import silent
 
@@ -209,17 +209,18 @@ def test_a_run_that_is_worse_is_a_regression(
     store = Store(given["store"])
     before: list[float] = []
     for key in store.keys():  # noqa: SIM118 - a store is no mapping
-        result = store.run(key).read(RESULT)
-        assert result is not None
-        before.append(result["overall"])
+        result = store.run(key).result()
+        assert result.overall is not None
+        before.append(result.overall)
         target = Store(tmp_path).create(key)
         for file in store.run(key).path.iterdir():
             (target.path / file.name).write_bytes(file.read_bytes())
         arrays = read_arrays((target.path / PREDICTIONS).read_bytes())
         arrays["sst.predictions"] = (arrays["sst.labels"] + 1) % 5
         np.savez(target.path / PREDICTIONS, **arrays)
-        scores = {**result["scores"], "dev": {"sst": {"accuracy": 0.0, "macro_f1": 0.0}}}
-        target.end({**result, "overall": 0.0, "scores": scores})
+        dev = {"sst": {"accuracy": 0.0, "macro_f1": 0.0}}
+        scores = result.scores.model_copy(update={"dev": dev})
+        target.end(result.model_copy(update={"overall": 0.0, "scores": scores}))
 
     view = mtbench.check(matrix, store=tmp_path, device="cpu", progress=False)
 

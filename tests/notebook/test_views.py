@@ -19,6 +19,7 @@ from mtbench.store import PREDICTIONS, Store
 from mtbench.study.plan import Plan
 from mtbench.study.plan_rendering import PLAN_FORMATS
 from mtbench.study.planner import Planner
+from mtbench.study.relatives import Relatives
 from mtbench.study.study import estimate
 
 NASTY = 'a <b>cell</b> & "more"'
@@ -31,30 +32,28 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
-    """Return what the views read of a result, with all that a leaderboard asks for."""
-    dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
-    return {
-        "status": "done",
-        "scores": {"dev": dev, "train": dev},
-        "overall": None if pearson is None else (accuracy + pearson) / 2,
-        "untrained": ["sts"],
-        "evaluations": 1,
-        "left_out": {},
-        "texts": {},
-        "arithmetic": {},
-        "hashes": {"batches": str(accuracy)},
-        "cost": {
-            "steps": 3,
-            "examples": {"sst": 12, "sts": 0},
-            "seconds": {"total": 60.0},
-            "peak_memory_mb": 100.0,
-        },
-    }
+@pytest.fixture
+def outcome(a_result: Callable[..., Any]) -> Callable[..., Any]:
+    """Give a function that returns a result with these primary metrics."""
+
+    def make(accuracy: float, pearson: float | None) -> Any:
+        dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
+        spent = a_result().cost.model_dump() | {"steps": 3, "peak_memory_mb": 100.0}
+        spent["examples"] = {"sst": 12, "sts": 0}
+        spent["seconds"] |= {"total": 60.0}
+        return a_result(
+            scores={"dev": dev, "train": dev},
+            overall=None if pearson is None else (accuracy + pearson) / 2,
+            untrained=["sts"],
+            hashes={"initial_weights": {}, "batches": str(accuracy), "order": {}},
+            cost=spent,
+        )
+
+    return make
 
 
 @pytest.fixture
-def plan(store: Store) -> Plan:
+def plan(store: Store, outcome: Callable[..., Any]) -> Plan:
     """Three cells: one with two runs of three, one rejected, one with an undefined score."""
     tasks = [
         {"name": f"sample-{name}", "as": name, "train": 8, "dev": 6} for name in ("sst", "sts")
@@ -84,12 +83,12 @@ def plan(store: Store) -> Plan:
 
 @pytest.fixture
 def planned(plan: Plan, store: Store) -> PlanView:
-    return PlanView(plan, estimate(plan, store))
+    return PlanView(plan, estimate(plan, Relatives(store)))
 
 
 @pytest.fixture
 def board(plan: Plan, store: Store) -> LeaderboardView:
-    return LeaderboardView(leaderboard(plan, store), plan, score_records(plan, store))
+    return LeaderboardView(leaderboard(plan), plan, score_records(plan))
 
 
 def test_the_frame_of_a_plan_has_a_row_a_run(planned: PlanView) -> None:
