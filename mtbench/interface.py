@@ -13,6 +13,7 @@ from mtbench.study.plan import Plan
 from mtbench.study.plan_document import document as plan_document
 from mtbench.study.plan_document import run_records
 from mtbench.study.progress import observing, silent, watching
+from mtbench.study.relatives import Relatives
 from mtbench.study.run_states import explained
 from mtbench.study.setup import Place, Setup
 from mtbench.study.study import Session, estimate
@@ -29,9 +30,9 @@ if TYPE_CHECKING:  # imported where they are asked for: a plan needs none of the
 
 def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
     """Return the plan of a study, and how long it will take with so many runs at a time."""
-    store = session.setup.store
-    plan = explained(session.plan(), store)
-    expected = estimate(plan, store, jobs)
+    relatives = Relatives(session.setup.store)
+    plan = explained(session.plan(), relatives)
+    expected = estimate(plan, relatives, jobs)
     return View(
         plan,
         partial(plan_document, plan, expected),
@@ -42,7 +43,7 @@ def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
     )
 
 
-def view_board(plan: Plan, store: Store) -> View[Leaderboard]:
+def view_board(plan: Plan) -> View[Leaderboard]:
     """Return the leaderboard of what is stored of a plan."""
     from mtbench.board.document import document
     from mtbench.board.records import row_records
@@ -50,11 +51,11 @@ def view_board(plan: Plan, store: Store) -> View[Leaderboard]:
     from mtbench.board.standings import leaderboard
     from mtbench.evidence.outcomes import readable
 
-    plan = readable(plan, store)
-    board = leaderboard(plan, store)
+    plan = readable(plan)
+    board = leaderboard(plan)
     tables = {
         "cells": Table(partial(row_records, board)),
-        "scores": Table(partial(score_records, plan, store), SCORES),
+        "scores": Table(partial(score_records, plan), SCORES),
     }
     return View(
         board, partial(document, board), tables, plan.check_complete, unchecked(plan.cells)
@@ -111,7 +112,7 @@ class Study(Setup):
         Errors are those of ``plan``. Runs that failed or are missing raise nothing: the table says
         which, and ``.check()`` of it raises.
         """
-        return view_board(Session(self, stored_only=True).plan(), self.store)
+        return view_board(Session(self, stored_only=True).plan())
 
     def ablate(self, *, jobs: int | None = None, progress: bool = True) -> View[Leaderboard]:
         """Train what is not stored, each run in a process of its own; return the leaderboard.
@@ -131,9 +132,7 @@ class Study(Setup):
         at_a_time = _jobs(jobs)
         session = Session(self)
         watch = watching(session, observing if progress else silent, at_a_time)
-        return view_board(
-            session.train(session.plan(), observer=watch, jobs=at_a_time), self.store
-        )
+        return view_board(session.train(session.plan(), observer=watch, jobs=at_a_time))
 
     def compare(
         self, a: str | Path, b: str | Path, *, store_b: str | Path | None = None, examples: int = 0

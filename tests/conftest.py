@@ -136,8 +136,95 @@ def requested(
     run = cell.runs[0]
     made = store.run(run.key)
     made.path.mkdir(parents=True, exist_ok=True)
-    write_json(made.path / REQUEST, request(cell, run, plugins, device=device))
+    write_json(made.path / REQUEST, request(cell, run, plugins, device=device).model_dump())
     return made
+
+
+def complete_result(**changes: Any) -> Any:
+    """Return the result of a run that was trained, with these fields; what scores are is told."""
+    from mtbench.store import Result
+
+    scores = changes.get("scores", {"dev": {}, "train": {}})
+    tasks = [*scores["dev"]]
+    return Result.model_validate(
+        {
+            "scores": scores,
+            "overall": None,
+            "untrained": [],
+            "selected_step": 1,
+            "evaluations": 1,
+            "left_out": {task: {"train": 0, "dev": 0} for task in tasks},
+            "texts": {},
+            "hashes": {"initial_weights": {}, "batches": "", "order": dict.fromkeys(tasks, "")},
+            "arithmetic": {},
+            "cost": {
+                "steps": 1,
+                "examples": dict.fromkeys(tasks, 1),
+                "tokens": 1,
+                "encoder_passes": 1,
+                "seconds": {"training": 1.0, "computing": 1.0, "evaluation": 1.0, "total": 4.0},
+                "peak_memory_mb": None,
+            },
+            **changes,
+        }
+    )
+
+
+def complete_identity(**changes: Any) -> Any:
+    """Return the identity of a cell without tasks, with these fields."""
+    from mtbench.store import Identity
+
+    parts = ("encoder", "balancer", "combiner", "tasks", "heads")
+    config = {part: {} for part in parts} | {
+        "train": {"batch_size": 8, "steps": 50, "epochs": None, "evaluations": 1},
+        "data": {"fraction": 1.0},
+    }
+    fields = {"numerics": 2, "device": "cpu", "task_order": [], "data": {}, "weights": None}
+    return Identity.model_validate({**fields, "config": config, "code": {}, **changes})
+
+
+def complete_request(**changes: Any) -> Any:
+    """Return the request of a run, with these fields."""
+    from mtbench.store import Request, run_key
+
+    identity, seed = changes.get("identity", complete_identity()), changes.get("seed", 0)
+    parts = ("tasks", "encoder", "heads", "balancer", "combiner", "train")
+    return Request.model_validate(
+        {
+            "format": 1,
+            "matrix": "a study",
+            "key": run_key(identity.text, seed),
+            "cell": "a cell",
+            "seed": seed,
+            "device": "cpu",
+            "config": {**{part: {} for part in parts}, "data": {"dir": None}},
+            "identity": identity,
+            "plugins": [],
+            "blocked": [],
+            "providers": {},
+            "versions": {"mtl-bench": "0.1.0"},
+            "machine": {"cores": 2},
+            **changes,
+        }
+    )
+
+
+@pytest.fixture(scope="session")
+def a_result() -> Callable[..., Any]:
+    """Give a function that returns a complete result, with the fields that a test names."""
+    return complete_result
+
+
+@pytest.fixture(scope="session")
+def an_identity() -> Callable[..., Any]:
+    """Give a function that returns a complete identity, with the fields that a test names."""
+    return complete_identity
+
+
+@pytest.fixture(scope="session")
+def a_request() -> Callable[..., Any]:
+    """Give a function that returns a complete request, with the fields that a test names."""
+    return complete_request
 
 
 @pytest.fixture
@@ -146,7 +233,7 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
     import numpy as np
 
     from mtbench.metrics import METRICS
-    from mtbench.store import PREDICTIONS, REQUEST, Store, canonical, run_key
+    from mtbench.store import PREDICTIONS, REQUEST, Store
     from mtbench.system.files import write_json
 
     def write(
@@ -162,44 +249,35 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
         ids: Sequence[str] = (),
     ) -> Any:
         """Write a run whose tasks have a metric, labels and predictions each."""
-        own = {"matrix": matrix, "cell": cell}
-        identity = {"numerics": 2, "data": {}, "weights": None, "code": {}, "config": own}
-        config = {"tasks": {task: {"name": task} for task in tasks}, "data": {"dir": None}}
-        asked = {
-            "matrix": matrix,
-            "cell": cell,
-            "seed": seed,
-            "device": "cpu",
-            "config": config,
-            "identity": identity,
-            "plugins": [],
-            "blocked": [],
-            "providers": {},
-            "versions": {"mtl-bench": "0.1.0"},
-            "machine": {"cores": 2},
-            **(request or {}),
-        }
+        base = complete_identity()
+        named = {**base.config, "tasks": {task: {"name": task} for task in tasks}}
+        named["encoder"] = {"name": f"{matrix} {cell}"}  # which tells its key from others
+        changed = dict(request or {})
+        given = dict(changed.pop("identity", {}))  # fields of it, or all
+        changed["identity"] = complete_identity(**{"config": named, **given})
+        whole = {**named, "data": {"dir": None, "fraction": 1.0}}
+        changed["config"] = {**whole, **changed.pop("config", {})}
+        asked = complete_request(matrix=matrix, cell=cell, seed=seed, **changed)
         scores = {
             task: {metric: METRICS[metric](predicted, labels)}
             for task, (metric, labels, predicted) in tasks.items()
         }
         values = [value for metrics in scores.values() for value in metrics.values()]
-        known = [value for value in values if value is not None]
-        result = {
-            "status": "done",
-            "scores": {"dev": scores},
-            "overall": sum(known) / len(values) if len(known) == len(values) else None,
-            "hashes": {"initial_weights": {}, **(hashes or {})},
-            "arithmetic": {},
-        }
+        defined = [value for value in values if value is not None]
+        order = {"batches": "", "order": dict.fromkeys(tasks, "")}
+        result = complete_result(
+            scores={"dev": scores, "train": scores},
+            overall=sum(defined) / len(values) if len(defined) == len(values) else None,
+            hashes={"initial_weights": {}, **order, **(hashes or {})},
+        )
         arrays = {}
         for task, (_, labels, predicted) in tasks.items():
             arrays[f"{task}.ids"] = np.array(ids or [f"e{i}" for i in range(len(labels))])
             arrays[f"{task}.labels"] = np.array(labels, float)
             arrays[f"{task}.predictions"] = np.array(predicted, float)
-        key = key or run_key(canonical(asked["identity"]), seed)
+        key = key or asked.key
         folder = Store(tmp_path / store).create(key)
-        write_json(folder.path / REQUEST, {**asked, "key": key})
+        write_json(folder.path / REQUEST, {**asked.model_dump(), "key": key})
         np.savez(folder.path / PREDICTIONS, **arrays)
         folder.end(result)
         return folder

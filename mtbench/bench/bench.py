@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -11,7 +11,7 @@ from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors.process import command, environment
 from mtbench.matrix.file import Matrix
-from mtbench.store import LOG, REQUEST, RunFolder, Store, machine
+from mtbench.store import LOG, REQUEST, Request, RunFolder, Store, machine
 from mtbench.study.plan import Plan, PlannedCell, faults
 from mtbench.study.requests import request, versions
 from mtbench.study.setup import Setup
@@ -84,7 +84,12 @@ def bench(plan: Plan, setup: Setup, steps: int, say: Callable[[str], None]) -> B
     cells = [
         next(measured)
         if cell.obstacle is None
-        else MeasuredCell(cell.name, cell.config, rejection=cell.rejection, fault=cell.fault)
+        else MeasuredCell(
+            cell.name,
+            (cell.resolved or cell.named).config,
+            rejection=cell.rejection,
+            fault=cell.fault,
+        )
         for cell in plan.cells
     ]
     return Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
@@ -119,18 +124,16 @@ def check_complete(measured: Bench) -> None:
 class _CellProcess:
     """A cell's process, which computes only between an order and its answer."""
 
-    def __init__(
-        self, cell: PlannedCell, folder: RunFolder, asked: Mapping[str, Any], steps: int
-    ) -> None:
+    def __init__(self, cell: PlannedCell, folder: RunFolder, asked: Request, steps: int) -> None:
         self._cell = cell
         self._folder = folder
         self._answers: dict[str, list[Any]] = {}
         self._error: str | None = None
         folder.path.mkdir(parents=True)
-        write_json(folder.path / REQUEST, asked)
+        write_json(folder.path / REQUEST, asked.model_dump())
         with (folder.path / LOG).open("wb") as log:
             self._process = subprocess.Popen(
-                command("bench.worker", folder.path, steps, *asked["plugins"]),
+                command("bench.worker", folder.path, steps, *asked.plugins),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

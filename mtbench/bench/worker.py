@@ -180,7 +180,7 @@ def serve(
     except BaseException as error:  # a plugin's exit is no silent end
         text = traceback.format_exc()
         sys.stderr.write(text)
-        answer(failure(error, text))
+        answer(failure(error, text).model_dump())
 
 
 def main(folder: str, steps: str, *plugins: str) -> None:

@@ -5,7 +5,8 @@ from __future__ import annotations
 import statistics
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+
+from mtbench.store import Result
 
 
 @dataclass(frozen=True)
@@ -22,42 +23,36 @@ class Cost:
 
     steps: float
     examples: Mapping[str, float]
-    minutes: float | None
+    minutes: float
     peak_mb: float | None
     peak_device_mb: float | None
 
 
-def cost(results: Sequence[Mapping[str, Any]]) -> Cost | None:
+def cost(results: Sequence[Result]) -> Cost | None:
     """Return the mean cost of stored runs, or None for none."""
     if not results:
         return None
-    costs = [result["cost"] for result in results]
-    seconds = mean([cost["seconds"]["total"] for cost in costs])
+    costs = [result.cost for result in results]
     return Cost(
-        steps=statistics.fmean(cost["steps"] for cost in costs),
+        steps=statistics.fmean(cost.steps for cost in costs),
         examples={
-            task: statistics.fmean(cost["examples"].get(task, 0) for cost in costs)
-            for task in costs[0]["examples"]
+            task: statistics.fmean(cost.examples[task] for cost in costs)
+            for task in costs[0].examples
         },
-        minutes=None if seconds is None else seconds / 60,
-        peak_mb=mean([cost["peak_memory_mb"] for cost in costs]),
-        peak_device_mb=mean([cost.get("peak_device_memory_mb") for cost in costs]),
+        minutes=statistics.fmean(cost.seconds.total for cost in costs) / 60,
+        peak_mb=mean([cost.peak_memory_mb for cost in costs]),
+        peak_device_mb=mean([cost.peak_device_memory_mb for cost in costs]),
     )
 
 
-def trained(results: Sequence[Mapping[str, Any]]) -> set[str]:
+def trained(results: Sequence[Result]) -> set[str]:
     """Return the tasks that any of some runs trained."""
     return {
-        task
-        for result in results
-        for task, examples in result["cost"]["examples"].items()
-        if examples
+        task for result in results for task, examples in result.cost.examples.items() if examples
     }
 
 
-def gaps(
-    results: Sequence[Mapping[str, Any]], metrics: Mapping[str, str]
-) -> dict[str, float | None]:
+def gaps(results: Sequence[Result], metrics: Mapping[str, str]) -> dict[str, float | None]:
     """Return each task's score on the sample of train minus that on dev, a mean over runs.
 
     Args:
@@ -66,9 +61,9 @@ def gaps(
     Returns:
         None for a task that has no run, or one whose score is undefined.
     """
-    scores = [(result["scores"]["train"], result["scores"]["dev"]) for result in results]
+    scores = [result.scores for result in results]
     return {
-        task: mean([_apart(train[task][metric], dev[task][metric]) for train, dev in scores])
+        task: mean([_apart(of.train[task][metric], of.dev[task][metric]) for of in scores])
         for task, metric in metrics.items()
     }
 

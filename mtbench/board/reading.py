@@ -49,7 +49,7 @@ def notes(
             f"minimum detectable difference on the overall: {detectable:.3f} (two typical cells "
             f"of this table, a test at {ALPHA:.0%}, power {POWER:.0%})"
         )
-    if any(cell.against for cell in plan.cells):
+    if any(cell.named.against for cell in plan.cells):
         yield _differences(plan, cells)
     if singles.refusal:
         yield f"no delta-m, the gain over single-task cells: {singles.refusal}"
@@ -116,9 +116,10 @@ def _ranks(plan: Plan, ranked: Mapping[int, tuple[int, int]]) -> str:
 def _differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> str:
     """Say what the column of differences is to, and what its mark means."""
     names = [cell.name for cell in plan.cells]
-    against = [cell.against if cell.against in names else "" for cell in plan.cells]
+    against = [cell.named.against for cell in plan.cells]
+    against = [name if name in names else "" for name in against]
     if not any(against):
-        missing = next(cell.against for cell in plan.cells if cell.against)
+        missing = next(cell.named.against for cell in plan.cells if cell.named.against)
         return f"no differences: {missing!r}, which they would be to, is not in this table"
     seeds = max(len(cell.seeds) for cell in cells if cell is not None)
     test = (

@@ -121,7 +121,10 @@ def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
         "cost": asdict(row.cost) if row.cost else None,
         "levels": dict(row.levels),
         "status": row.status,
-        "runs": [asdict(run) for run in row.runs],
+        "runs": [
+            {"key": run.key, "seed": run.seed, "state": run.state, "damage": run.damage}
+            for run in row.runs
+        ],
         "reason": row.reason,
     }
 

@@ -36,7 +36,7 @@ def differences(plan: Plan, cells: Sequence[CellOutcomes | None]) -> list[Differ
     Returns:
         None for a cell that is compared with none, or with one that is not in the plan.
     """
-    against = [planned.against for planned in plan.cells]
+    against = [planned.named.against for planned in plan.cells]
     by_name = dict(zip((planned.name for planned in plan.cells), cells, strict=True))
     intervals = [
         difference(cell, reference) if cell and (reference := by_name.get(name)) else None

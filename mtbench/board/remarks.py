@@ -1,34 +1,29 @@
 """Remarks: what was odd about the runs behind a table."""
 
 from collections.abc import Iterator, Mapping, Sequence
-from typing import Any
 
 from mtbench.board.reading import UNTRAINED
 from mtbench.data.report import KINDS
 from mtbench.errors import SHOWN
 from mtbench.evidence.outcomes import CellOutcomes
 from mtbench.evidence.pairing import unpaired
+from mtbench.store import Request, Result
 from mtbench.study.plan import Plan
 
 
-def is_done(result: Mapping[str, Any] | None) -> bool:
-    """Whether there is a result, and it has scores."""
-    return result is not None and result["status"] == "done"
-
-
 def remarks(
-    plan: Plan, results: Mapping[str, Any], requests: Sequence[Mapping[str, Any]]
+    plan: Plan, results: Mapping[str, Result], requests: Sequence[Request]
 ) -> Iterator[str]:
     """Yield what a reader must know to read the table right.
 
     Args:
-        results: of the runs that ended, by key.
-        requests: of those that are stored.
+        results: of the runs that are stored, by key.
+        requests: of the same.
     """
-    done = [result for result in results.values() if is_done(result)]
+    done = [*results.values()]
     if not done:
         return
-    if any(result["untrained"] for result in done):
+    if any(result.untrained for result in done):
         yield (
             f"{UNTRAINED} untrained: the task gave no batch, so its head kept its first weights; "
             "the score counts towards overall and rank, as in the paper, but says nothing of the "
@@ -39,10 +34,10 @@ def remarks(
             "one seed: no ranks, since a difference between rows may be the seed's as well as "
             "the cell's"
         )
-    steps = sorted({result["cost"]["steps"] for result in done})
+    steps = sorted({result.cost.steps for result in done})
     if len(steps) > 1:
         yield f"unequal budget: the cells took from {steps[0]} to {steps[-1]} optimiser steps"
-    evaluations = sorted({result["evaluations"] for result in done})
+    evaluations = sorted({result.evaluations for result in done})
     if evaluations[-1] > 1:
         yield "selected on dev: each run is the best of several evaluations on dev"
     if len(evaluations) > 1:
@@ -53,20 +48,20 @@ def remarks(
     yield from _rows_left_out(done)
     yield from _texts(done)
     mixed = _differing(
-        [*(_versions(request) for request in requests), *(r["arithmetic"] for r in done)]
+        [*(_versions(request) for request in requests), *(r.arithmetic for r in done)]
     )
     if mixed:
         yield f"mixed versions: the runs were made with different {', '.join(mixed)}"
-    yield from unpaired(plan.cells, {k: r for k, r in results.items() if is_done(r)})
+    yield from unpaired(plan.cells, results)
     yield from _same_cells(plan)
     yield from _equal_cells(plan, results)
     yield from dict.fromkeys(
         caveat
         for cell in plan.cells
-        if any(is_done(results.get(run.key)) for run in cell.runs)
+        if any(run.key in results for run in cell.runs)
         for caveat in cell.caveats
     )
-    yield from (f"{cell.name}: {cell.note}" for cell in plan.cells if cell.note)
+    yield from (f"{cell.name}: {cell.named.note}" for cell in plan.cells if cell.named.note)
 
 
 def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[str]:
@@ -89,11 +84,11 @@ def one_class(plan: Plan, outcomes: Sequence[CellOutcomes | None]) -> Iterator[s
         yield f"{name} predicts one class only: {'; '.join(cells[:SHOWN])}{more}"
 
 
-def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _rows_left_out(done: Sequence[Result]) -> Iterator[str]:
     """Yield the broken rows that runs did without, the most of any run."""
     most: dict[tuple[str, str], int] = {}
     for result in done:
-        for task, splits in result["left_out"].items():
+        for task, splits in result.left_out.items():
             for split, count in splits.items():
                 most[task, split] = max(count, most.get((task, split), 0))
     for (task, split), count in most.items():
@@ -104,15 +99,15 @@ def _rows_left_out(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             )
 
 
-def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
+def _texts(done: Sequence[Result]) -> Iterator[str]:
     """Yield a remark a kind of text that runs met, with the most of any run."""
     for kind, said in KINDS.items():
         occurring: dict[str, dict[str, set[tuple[int, int]]]] = {}
         for result in done:
-            for task, splits in result["texts"].items():
+            for task, splits in result.texts.items():
                 for split, texts in splits.items():
                     of_split = occurring.setdefault(task, {}).setdefault(split, set())
-                    of_split.add((texts[kind] or 0, texts["examples"]))
+                    of_split.add((texts[kind] or 0, texts["examples"] or 0))
         tasks = {
             task: [
                 f"{split} {'up to ' * (len(runs) > 1)}{number:,} of {examples:,}"
@@ -127,11 +122,11 @@ def _texts(done: Sequence[Mapping[str, Any]]) -> Iterator[str]:
             yield f"examples {said}: {'; '.join(named)}"
 
 
-def _versions(request: Mapping[str, Any]) -> dict[str, str]:
+def _versions(request: Request) -> dict[str, str]:
     """Return the versions of packages and of the plugins' distributions."""
-    providers = (provider.rpartition(" ") for provider in request["providers"].values())
+    providers = (provider.rpartition(" ") for provider in request.providers.values())
     # The harness says its own: that of an editable installation is the one it was installed with.
-    return {**{name: version for name, _, version in providers if name}, **request["versions"]}
+    return {**{name: version for name, _, version in providers if name}, **request.versions}
 
 
 def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
@@ -143,13 +138,13 @@ def _differing(records: Sequence[Mapping[str, str]]) -> list[str]:
     return sorted(key for key, different in values.items() if len(different) > 1)
 
 
-def _equal_cells(plan: Plan, results: Mapping[str, Any]) -> Iterator[str]:
+def _equal_cells(plan: Plan, results: Mapping[str, Result]) -> Iterator[str]:
     """Yield cells that differ, and whose runs gave the same numbers from the same batches."""
     names: dict[str, dict[str, str]] = {}
     for cell in plan.cells:
-        runs = [results[run.key] for run in cell.runs if run.key in results]
-        if runs and all(is_done(result) for result in runs):
-            outcome = repr([(r["hashes"]["batches"], r["scores"]["dev"]) for r in runs])
+        stored = [results[run.key] for run in cell.runs if run.key in results]
+        if stored and not any(run.state == "failed" for run in cell.runs):
+            outcome = repr([(r.hashes.batches, r.scores.dev) for r in stored])
             names.setdefault(outcome, {})[cell.runs[0].key] = cell.name
     for same in names.values():
         if len(same) > 1:
@@ -163,7 +158,7 @@ def _same_cells(plan: Plan) -> Iterator[str]:
     """Yield the names under which one and the same cell stands in the table."""
     names: dict[str, list[str]] = {}
     for cell in plan.cells:
-        if cell.runs:
+        if cell.runs and cell.runs[0].key:
             names.setdefault(cell.runs[0].key, []).append(cell.name)
     for same in names.values():
         if len(same) > 1:

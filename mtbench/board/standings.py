@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from mtbench.board.costs import Cost, cost, gaps, mean, trained
 from mtbench.board.effects import Effect, effects
@@ -13,13 +13,12 @@ from mtbench.board.ranking import detectable, pairwise, peers, ranks
 from mtbench.board.reading import notes
 from mtbench.board.references import Difference, differences
 from mtbench.board.relative_gain import SingleTaskCells, delta_m, single_task_cells
-from mtbench.board.remarks import is_done, one_class, remarks
+from mtbench.board.remarks import one_class, remarks
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import OVERALL, CellOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Interval
 from mtbench.matrix.configuration import Config
-from mtbench.store import Store
-from mtbench.store.held_out import told
+from mtbench.store import Result, test_uses
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
 Status = Literal[
@@ -109,7 +108,7 @@ class Leaderboard:
         return row.scores.keys() == self.metrics.keys()
 
 
-def leaderboard(plan: Plan, store: Store) -> Leaderboard:
+def leaderboard(plan: Plan) -> Leaderboard:
     """Read the stored results of a plan.
 
     A cell whose runs were scored on different examples has means without intervals, and a remark.
@@ -117,28 +116,30 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     Args:
         plan: as ``outcomes.readable`` returns it.
     """
-    records = {run.key: store.run(run.key).record() for _, run in plan.runs("done", "failed")}
-    stored = {key: r.result for key, r in records.items() if r.result is not None}
-    requests = [r.request for r in records.values() if r.request is not None and is_done(r.result)]
+    records = {run.key: run.folder.record() for _, run in plan.runs("done", "failed")}
+    results = {key: of.result for key, of in records.items() if of.result is not None}
+    errors = {key: of.failure.error for key, of in records.items() if of.failure is not None}
+    requests = [of.request for of in records.values() if of.result and of.request]
     metrics: dict[str, str] = {}
     for cell in plan.cells:
         metrics |= {task: m for task, m in _metrics(cell).items() if task not in metrics}
-    outcomes, unread = _outcomes(plan, store)
-    compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
+    outcomes, unread = _outcomes(plan)
+    done = [[results[run.key] for run in cell.runs if run.key in results] for cell in plan.cells]
+    compared = _Comparisons(plan, outcomes, done)
     return Leaderboard(
         title=plan.title,
         metrics=metrics,
         rows=[
-            _row(place, cell, stored, outcomes[place], compared)
+            _row(place, cell, done[place], next(_reasons(cell, errors), ""), compared)
             for place, cell in enumerate(plan.cells)
         ],
         counts=plan.counts(),
         remarks=[
             *plan.remarks,
             *unread,
-            *remarks(plan, stored, requests),
+            *remarks(plan, results, requests),
             *one_class(plan, outcomes),
-            *filter(None, [told(store.test_uses([*stored]), what="these runs")]),
+            *filter(None, [_test_uses(plan)]),
         ],
         notes=list(notes(plan, outcomes, compared.ranked, compared.detectable, compared.singles)),
         detectable=compared.detectable,
@@ -146,17 +147,26 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     )
 
 
-def _outcomes(plan: Plan, store: Store) -> tuple[list[CellOutcomes | None], list[str]]:
+def _outcomes(plan: Plan) -> tuple[list[CellOutcomes | None], list[str]]:
     """Return what each cell made of dev, None where that cannot be told, and why it cannot."""
     outcomes: list[CellOutcomes | None] = []
     unread: list[str] = []
     for cell in plan.cells:
         try:
-            outcomes.append(cell_outcomes(cell, store))
+            outcomes.append(cell_outcomes(cell))
         except NothingToCompare as error:
             outcomes.append(None)
             unread.append(f"no interval and no rank: {cell.name}: {error}")
     return outcomes, unread
+
+
+def _test_uses(plan: Plan) -> str:
+    """Say how often test labels were read for the runs of a plan; empty where they never were."""
+    folders = [run.folder for _, run in plan.runs("done", "failed")]
+    if not folders:
+        return ""
+    uses = test_uses.of_runs(folders[0].store, {folder.key for folder in folders})
+    return test_uses.summary(uses, what="these runs")
 
 
 class _Comparisons:
@@ -166,8 +176,9 @@ class _Comparisons:
         self,
         plan: Plan,
         outcomes: Sequence[CellOutcomes | None],
-        done: Sequence[Sequence[Mapping[str, Any]]],
+        done: Sequence[Sequence[Result]],
     ) -> None:
+        self.outcomes = outcomes
         complete = [
             cell if cell and len(cell.seeds) == len(planned.runs) else None
             for planned, cell in zip(plan.cells, outcomes, strict=True)
@@ -177,13 +188,14 @@ class _Comparisons:
         self.ranked = dict(zip(places, ranks(pairs) or (), strict=False))
         self.detectable = detectable(pairs)
         self.differences = differences(plan, outcomes)
-        self.trained = [trained(results) for results in done]
+        self.trained = [trained(of_cell) for of_cell in done]
         tasks = list(dict.fromkeys(task for cell in plan.cells for task in cell.tasks))
         self.singles: SingleTaskCells = single_task_cells(tasks, outcomes, self.trained)
         # Further cells that a matrix includes stand on no axis.
-        grid = [n for n, cell in enumerate(plan.cells) if cell.levels and plan.design == "grid"]
+        on_axes = [n for n, cell in enumerate(plan.cells) if cell.named.levels]
+        grid = on_axes if plan.design == "grid" else []
         self.effects = effects(
-            [plan.cells[place].levels for place in grid],
+            [plan.cells[place].named.levels for place in grid],
             [complete[place] if place in places else None for place in grid],
             [bool(plan.cells[place].runs) for place in grid],
         )
@@ -193,27 +205,21 @@ def _metrics(cell: PlannedCell) -> dict[str, str]:
     return {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
 
 
-def _done(cell: PlannedCell, results: Mapping[str, Any]) -> list[Mapping[str, Any]]:
-    """Return the results of a cell's runs that are stored."""
-    stored = (results.get(run.key) for run in cell.runs)
-    return [result for result in stored if result is not None and is_done(result)]
-
-
 def _row(
     place: int,
     cell: PlannedCell,
-    results: Mapping[str, Any],
-    outcomes: CellOutcomes | None,
+    done: Sequence[Result],
+    reason: str,
     compared: _Comparisons,
 ) -> Row:
-    done = _done(cell, results)
+    outcomes = compared.outcomes[place]
     metrics = _metrics(cell)
     apart = gaps(done, metrics)
     scores = {
         task: _score(
-            [result["scores"]["dev"][task][metric] for result in done],
-            cell.paper.get(task),
-            untrained=bool(done) and all(task in result["untrained"] for result in done),
+            [result.scores.dev[task][metric] for result in done],
+            cell.named.paper.get(task),
+            untrained=bool(done) and all(task in result.untrained for result in done),
             interval=outcomes.interval(task) if outcomes else None,
             gap=apart[task],
         )
@@ -221,18 +227,18 @@ def _row(
     }
     return Row(
         name=cell.name,
-        config=cell.config,
+        config=(cell.resolved or cell.named).config,
         scores=scores,
         overall=_score(
-            [result["overall"] for result in done],
-            cell.paper.get(OVERALL),
+            [result.overall for result in done],
+            cell.named.paper.get(OVERALL),
             interval=outcomes.interval(OVERALL) if outcomes else None,
             gap=mean(list(apart.values())),
         ),
         status=_status(cell, len(done)),
         runs=cell.runs,
-        reason=next(_reasons(cell, results), ""),
-        levels=cell.levels,
+        reason=reason,
+        levels=cell.named.levels,
         ranks=compared.ranked.get(place),
         difference=compared.differences[place],
         delta_m=delta_m(outcomes, compared.trained[place], compared.singles.cells),
@@ -240,15 +246,15 @@ def _row(
     )
 
 
-def _reasons(cell: PlannedCell, results: Mapping[str, Any]) -> Iterator[str]:
+def _reasons(cell: PlannedCell, errors: Mapping[str, str]) -> Iterator[str]:
     """Yield why a cell has no runs, what is wrong with its damaged ones, what others died of."""
     if cell.obstacle:
         yield cell.obstacle[1]
     for run in cell.runs:
         if run.damage:
             yield f"seed {run.seed}: {run.damage}"
-        elif run.key in results and not is_done(results[run.key]):
-            yield results[run.key]["error"]
+        elif run.key in errors:
+            yield errors[run.key]
 
 
 def _score(

@@ -40,6 +40,6 @@ def bench(form: str, steps: int, matrix: Path | None, **given: Any) -> int:
             for line in cell.log.splitlines():
                 say(line.expandtabs())
     # Only now: a full disk takes no numbers away.
-    store_timings(study.store, measured, [cell.identity for cell in plan.cells])
+    store_timings(study.store, measured, [cell.identified for cell in plan.cells])
     check_complete(measured)
     return ExitCode.DONE

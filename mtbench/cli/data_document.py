@@ -79,7 +79,7 @@ def of_matrix(matrix: Path, registry: Registry, overrides: Overrides = NO_OVERRI
     found: dict[str, TaskEntry] = {}
     for cell in resolved:
         for name, task in cell.tasks.items():
-            if found.setdefault(name, task).component != task.component:
+            if found.setdefault(name, task).table != task.table:
                 raise UsageError(f"{matrix}: {name!r} is not the same task in every cell")
     folder = resolved[0].config["data"]["dir"]
     tokenisations, without_tokenizer = _tokenisations(named, resolved)

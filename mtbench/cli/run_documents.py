@@ -5,28 +5,28 @@ from collections.abc import Collection, Iterable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
+from mtbench.comparison.reader import PlannedFor
 from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.rendering.document import Document, Lines, Styled, Table
 from mtbench.rendering.numbers import MISSING, UNDEFINED, number
-from mtbench.store import Record, RunFolder, State
-from mtbench.store.held_out import told_of_run
+from mtbench.store import Record, RunFolder, State, test_uses
 
 Scores = Mapping[str, Mapping[str, float | None]]
-Asked = Mapping[str, Any]
 
 ASKED = ("matrix", "cell", "seed", "device")
 """What a run was asked for, as its request has it, or a plan that it is in."""
 
 
 def runs(
-    listed: Iterable[tuple[RunFolder, Asked | None]],
+    listed: Iterable[tuple[RunFolder | None, PlannedFor | None]],
     expression: str | None = None,
     states: Collection[State] = (),
 ) -> list[dict[str, Any]]:
     """Return a record a run, by matrix, cell and seed; None for what is not known.
 
     Args:
-        listed: runs, and what a plan asks of each; without a plan its request tells.
+        listed: runs, None for one whose key nothing tells, and what a plan asks of each; without
+            a plan its request tells.
         expression: keeps the cells whose names it fits; see ``filtering``.
         states: those to keep; all where there is none.
 
@@ -37,23 +37,22 @@ def runs(
     records = []
     names: dict[str, bool] = {}
     for folder, planned in listed:
-        record = folder.record()
-        result = record.result or {}
+        record = Record("missing") if folder is None else folder.record()
         if (asked := planned or record.request) is None and not record.damage:
             continue  # the folder was made, and nothing was written before it was given up
-        named = dict.fromkeys(ASKED) if asked is None else {part: asked[part] for part in ASKED}
+        named = {part: getattr(asked, part, None) for part in ASKED}
         cell = named["cell"] or ""
         names[cell] = fits(cell)
         if (states and record.state not in states) or not names[cell]:
             continue
         records.append(
             {
-                "run": folder.key,
+                "run": "" if folder is None else folder.key,
                 **named,
                 "state": record.state,
-                "overall": result.get("overall"),
-                "ended": result.get("ended"),
-                "error": record.damage or result.get("error", ""),
+                "overall": record.result and record.result.overall,
+                "ended": record.ending and record.ending.ended,
+                "error": record.damage or (record.failure.error if record.failure else ""),
             }
         )
     if expression is not None and names and not any(names.values()):
@@ -87,42 +86,45 @@ def _row(record: Mapping[str, Any]) -> dict[str, str | Styled]:
     }
 
 
-def run_document(folder: RunFolder, planned: Asked | None = None) -> Document:
+def run_document(folder: RunFolder | None, planned: PlannedFor | None = None) -> Document:
     """Return what is known of a run as a document; programs get a record of it, as of many.
 
     Args:
+        folder: None where its data are not at hand, and so nothing tells its key.
         planned: what a plan asks of it, if it is in one.
     """
-    record = folder.record()
+    record = Record("missing") if folder is None else folder.record()
     lines = [f"{name}: {text}" for name, text in _details(folder, record, planned).items()]
     parts: list[Lines | Table] = [Lines("", lines)]
-    result = record.result
-    if result is not None and result["status"] == "done":
-        parts.append(scores_table("scores", result["scores"], {"dev": result["overall"]}))
+    if (result := record.result) is not None:
+        parts.append(scores_table("scores", dict(result.scores), {"dev": result.overall}))
     return Document("", parts, lambda: runs([(folder, planned)]))
 
 
-def _details(folder: RunFolder, record: Record, planned: Asked | None) -> dict[str, str]:
+def _details(
+    folder: RunFolder | None, record: Record, planned: PlannedFor | None
+) -> dict[str, str]:
     request, result = record.request, record.result
-    lines: dict[str, str] = {"run": folder.key, "state": record.state}
+    lines = {"run": "" if folder is None else folder.key, "state": record.state}
     if record.damage:
         lines["damage"] = record.damage
     if (asked := planned or request) is not None:
-        lines["matrix"] = asked["matrix"]
-        lines["cell"] = f"{asked['cell']} [seed {asked['seed']}]"
-        lines["device"] = asked["device"]
+        lines["matrix"] = asked.matrix
+        lines["cell"] = f"{asked.cell} [seed {asked.seed}]"
+        lines["device"] = asked.device
     if request is not None:
-        lines |= {part: _plain(value) for part, value in request["config"].items()}
-        lines["plugins"] = ", ".join(sorted(set(request["providers"].values())))
-        lines["versions"] = _plain(request["versions"])
-    if result is None:
-        return lines | {"last event": json.dumps(folder.last_event())}
-    if result["status"] == "failed":
-        return lines | {"error": result["error"]}
-    lines |= {f"cost, {part}": _plain(value) for part, value in result["cost"].items()}
-    lines["untrained"] = ", ".join(result["untrained"]) or "none"
-    lines["test labels"] = told_of_run(folder.store.test_uses([folder.key]))
-    return lines
+        lines |= {part: _plain(value) for part, value in request.config.items()}
+        lines["plugins"] = ", ".join(sorted(set(request.providers.values())))
+        lines["versions"] = _plain(request.versions)
+    if record.failure is not None:
+        return lines | {"error": record.failure.error}
+    if folder is None or result is None:
+        return lines | {"last event": json.dumps(folder and folder.last_event())}
+    cost = result.cost.model_dump()
+    lines |= {f"cost, {part}": _plain(v) for part, v in cost.items() if v is not None}
+    lines["untrained"] = ", ".join(result.untrained) or "none"
+    uses = test_uses.of_runs(folder.store, [folder.key])
+    return lines | {"test labels": test_uses.summary_of_run(uses)}
 
 
 def _plain(value: Any) -> str:

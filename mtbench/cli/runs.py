@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
@@ -27,7 +27,7 @@ if TYPE_CHECKING:
     from mtbench.comparison.reader import Models
     from mtbench.protocols import BadRow, Split
     from mtbench.runs.prediction import Evaluated
-    from mtbench.store import RunFolder, State
+    from mtbench.store import State
     from mtbench.study.setup import Setup
 
 ROWS_TOLD = 20
@@ -74,14 +74,14 @@ def status(
     will do), a seed of it ('MATRIX::CELL [seed 0]'), or MATRIX; a store folder may stand for it.
     """
     from mtbench.cli.run_documents import run_document, runs, runs_document
+    from mtbench.comparison.reader import ListedRun
     from mtbench.study.setup import Setup
 
     setup = Setup(**given, cells=cells, warn=warn)
     store = setup.store
-    listed: Sequence[tuple[RunFolder, Mapping[str, Any] | None]]
     alone = False
     if address is None:
-        listed = [(store.run(key), None) for key in store.keys()]  # noqa: SIM118 - no dict
+        listed = [ListedRun(store.run(key)) for key in store.keys()]  # noqa: SIM118 - no dict
     else:
         from mtbench.comparison.addresses import read_address
         from mtbench.comparison.reader import Reader
@@ -91,7 +91,7 @@ def status(
     if log:
         if not alone:
             raise UsageError("--log: of which run? 'mtbench status' lists them")
-        for line in listed[0][0].log().splitlines():
+        for line in (listed[0].folder.log() if listed[0].folder else "").splitlines():
             show(line.expandtabs())
         return ExitCode.DONE
     if alone and cells is None and not states:
@@ -116,7 +116,7 @@ def evaluate(address: str, split: str, **given: Any) -> int:
     from mtbench.cli.run_documents import mean_table, scores_table
     from mtbench.rendering.document import Document
     from mtbench.runs.prediction import evaluate as score
-    from mtbench.store.held_out import told, uses_of_study
+    from mtbench.store import test_uses
 
     setup, models = _models(address, **given)
     warned = set[str]()
@@ -137,7 +137,7 @@ def evaluate(address: str, split: str, **given: Any) -> int:
         scored.append((evaluated.scores, evaluated.overall))
         if split == "test":
             show("")
-            show(told(uses_of_study(folder)))
+            show(test_uses.summary(test_uses.of_study(folder)))
         for warning in _warnings(evaluated, split):
             if warning not in warned:  # the seeds of a cell have the same data
                 warn(warning)

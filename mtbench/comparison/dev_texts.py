@@ -10,7 +10,7 @@ from mtbench.components.entries import calling
 from mtbench.components.plugin_files import files_of_run, tell
 from mtbench.components.registry import Registry
 from mtbench.errors import PluginError, UsageError, is_not_at_hand, users_mistakes
-from mtbench.store import REQUEST, RunFolder
+from mtbench.store import RunFolder
 from mtbench.study.resolution import Resolver, as_written
 
 Texts = Mapping[str, tuple[str, ...]]
@@ -32,20 +32,18 @@ def dev_texts(
     Raises:
         PluginError: if a plugin that it needs is broken.
     """
-    request = folder.read(REQUEST) or {}
-    config = as_written(request["config"])
+    request = folder.request()
+    config = as_written(request.config)
     # Tasks and data are all that is wanted: an encoder's plugin may be gone.
-    providers = {k: v for k, v in request["providers"].items() if k.startswith("tasks.")}
+    providers = {k: v for k, v in request.providers.items() if k.startswith("tasks.")}
     try:
-        files = files_of_run(
-            {**request, "providers": providers}, plugins, run=f"run {folder.key[:12]}"
-        )
+        files = files_of_run(request.plugins, providers, plugins, run=f"run {folder.key[:12]}")
         tell(files)
-        resolved = Resolver(Registry.load(files, request.get("blocked", ()))).resolve(
+        resolved = Resolver(Registry.load(files, request.blocked)).resolve(
             {"tasks": config["tasks"], "data": config["data"]}
         )
     except UsageError as error:
-        return {}, dict.fromkeys(request["config"]["tasks"], str(error))
+        return {}, dict.fromkeys(request.config["tasks"], str(error))
     place = data_dir or (Path(config["data"]["dir"]) if config["data"]["dir"] else None)
     texts: dict[str, Texts] = {}
     unread: dict[str, str] = {}
@@ -58,7 +56,7 @@ def dev_texts(
                 raise
             unread[name] = str(error)
             continue
-        if data.fingerprint(examples) != request["identity"]["data"][name]["dev"]:
+        if data.fingerprint(examples) != request.identity.data[name]["dev"]:
             unread[name] = f"dev has changed since run {folder.key[:12]} was trained"
             continue
         texts[name] = dict(zip(examples.ids, examples.texts, strict=True))

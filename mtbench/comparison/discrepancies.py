@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from typing import Any, Literal
 
-from mtbench.comparison.subjects import Record, Subject
-from mtbench.devices import CPU
-from mtbench.store import CHECKPOINT, RunFolder
+from mtbench.comparison.subjects import Subject
+from mtbench.store import CHECKPOINT, Request, RunFolder, StoredResult
 
-WEIGHTS = "initial_weights"
-"""Under which a run's result has the digests of its first weights."""
+Values = Mapping[str, Any]
+"""Of a run, by key."""
 
-Agreement = Literal["same", "different", "other shape", "not recorded"]
+Agreement = Literal["same", "different", "other shape"]
 """Of two hashes; a module of another shape cannot have the same weights."""
 
 
@@ -50,7 +48,8 @@ class Pairing:
 
 def configuration(a: Subject, b: Subject) -> list[Discrepancy]:
     """Return the settings that differ; where the data lie is none of them."""
-    return _differing(a.requests, b.requests, _settings)
+    sides = ([_settings(request) for request in side.requests.values()] for side in (a, b))
+    return _differing(*sides)
 
 
 def environment(a: Subject, b: Subject) -> list[Discrepancy]:
@@ -63,19 +62,18 @@ def environment(a: Subject, b: Subject) -> list[Discrepancy]:
     of_a, of_b = (next(iter(side.requests.values())) for side in (a, b))
     parts = [
         part
-        for part in of_a["providers"]
-        if part in of_b["providers"] and _name(part, of_a) == _name(part, of_b)
+        for part in of_a.providers
+        if part in of_b.providers and _name(part, of_a) == _name(part, of_b)
     ]
-    return [
-        *_differing(a.requests, b.requests, partial(_surroundings, parts)),
-        *_differing(a.results, b.results, _arithmetic),
-    ]
+    surroundings = (
+        [_surroundings(parts, request) for request in side.requests.values()] for side in (a, b)
+    )
+    arithmetic = ([_arithmetic(result) for result in side.results.values()] for side in (a, b))
+    return [*_differing(*surroundings), *_differing(*arithmetic)]
 
 
-def _differing(
-    a: Mapping[int, Record], b: Mapping[int, Record], read: Callable[[Record], Mapping[str, Any]]
-) -> list[Discrepancy]:
-    left, right = _values(a.values(), read), _values(b.values(), read)
+def _differing(a: Iterable[Values], b: Iterable[Values]) -> list[Discrepancy]:
+    left, right = _gathered(a), _gathered(b)
     return [
         Discrepancy(key, _shown(left.get(key)), _shown(right.get(key)))
         for key in dict.fromkeys([*left, *right])
@@ -83,17 +81,15 @@ def _differing(
     ]
 
 
-def _values(
-    records: Iterable[Record], read: Callable[[Record], Mapping[str, Any]]
-) -> dict[str, list[Any]]:
+def _gathered(runs: Iterable[Values]) -> dict[str, list[Any]]:
     """Return the different values that the runs of a side have under each key, None aside."""
-    by_key: dict[str, list[Any]] = {}
-    for record in records:
-        for key, value in read(record).items():
-            values = by_key.setdefault(key, [])
+    gathered: dict[str, list[Any]] = {}
+    for of_run in runs:
+        for key, value in of_run.items():
+            values = gathered.setdefault(key, [])
             if value is not None and value not in values:
                 values.append(value)
-    return {key: sorted(values, key=str) for key, values in by_key.items() if values}
+    return {key: sorted(values, key=str) for key, values in gathered.items() if values}
 
 
 def _shown(values: Sequence[Any] | None) -> Any:
@@ -102,38 +98,38 @@ def _shown(values: Sequence[Any] | None) -> Any:
     return values[0] if len(values) == 1 else " / ".join(map(str, values))
 
 
-def _settings(request: Record) -> dict[str, Any]:
-    return {key: value for key, value in _flat(request["config"]) if key != "data.dir"}
+def _settings(request: Request) -> dict[str, Any]:
+    return {key: value for key, value in _flat(request.config) if key != "data.dir"}
 
 
-def _surroundings(parts: Sequence[str], request: Record) -> dict[str, Any]:
-    identity = request["identity"]
-    digests = dict(_flat(identity["data"], "tasks."))
+def _surroundings(parts: Sequence[str], request: Request) -> dict[str, Any]:
+    identity = request.identity
+    digests = dict(_flat(identity.data, "tasks."))
     return {
-        **{f"version of {package}": version for package, version in request["versions"].items()},
-        **{f"plugin of {part}": request["providers"].get(part) for part in parts},
-        **{f"source of {part}": identity["code"].get(part) for part in parts},
+        **{f"version of {package}": version for package, version in request.versions.items()},
+        **{f"plugin of {part}": request.providers.get(part) for part in parts},
+        **{f"source of {part}": identity.code.get(part) for part in parts},
         **{
             f"{split} data of {task.removeprefix('tasks.')}": digest
             for task, _, split, digest in ((*key.rpartition("."), d) for key, d in digests.items())
             if task in parts
         },
-        "checkpoint": identity["weights"],
-        "NUMERICS": identity["numerics"],
-        "device": request.get("device", CPU),
-        **{f"machine, {part}": value for part, value in request["machine"].items()},
-        "data.dir": request["config"]["data"]["dir"],
+        "checkpoint": identity.weights,
+        "NUMERICS": identity.numerics,
+        "device": request.device,
+        **{f"machine, {part}": value for part, value in request.machine.items()},
+        "data.dir": request.config["data"]["dir"],
     }
 
 
-def _arithmetic(result: Record) -> dict[str, Any]:
-    return {f"arithmetic, {name}": value for name, value in result["arithmetic"].items()}
+def _arithmetic(result: StoredResult) -> dict[str, Any]:
+    return {f"arithmetic, {name}": value for name, value in result.arithmetic.items()}
 
 
-def _name(part: str, request: Record) -> str:
+def _name(part: str, request: Request) -> str:
     """Return the name of the component in a place, such as ``"heads.sts"``."""
     section, dot, task = part.partition(".")
-    table = request["config"][section]
+    table = request.config[section]
     return str((table[task] if dot else table)["name"])
 
 
@@ -151,11 +147,16 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     Args:
         seeds: of the runs that are compared, A's and B's.
     """
-    hashes = [(a.results[of_a]["hashes"], b.results[of_b]["hashes"]) for of_a, of_b in seeds]
+    hashes = [(a.results[of_a].hashes, b.results[of_b].hashes) for of_a, of_b in seeds]
+    first_weights = [(x.initial_weights, y.initial_weights) for x, y in hashes]
     modules_a, modules_b = (
-        next(iter(side.results.values()))["hashes"].get(WEIGHTS, {}) for side in (a, b)
+        next(iter(side.results.values())).hashes.initial_weights for side in (a, b)
     )
-    weights = {m: _agreement(hashes, WEIGHTS, m) for m in modules_a if m in modules_b}
+    weights = {
+        module: _agreement([(x[module], y[module]) for x, y in first_weights])
+        for module in modules_a
+        if module in modules_b
+    }
     folders = [(a.runs[of_a], b.runs[of_b]) for of_a, of_b in seeds]
     for module, agreement in weights.items():
         if agreement == "different" and any(
@@ -165,7 +166,9 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     tasks = [task for task in a.metrics if task in b.metrics]
     return Pairing(
         weights=weights,
-        order={task: _agreement(hashes, "order", task) for task in tasks},
+        order={
+            task: _agreement([(x.order[task], y.order[task]) for x, y in hashes]) for task in tasks
+        },
         examples={
             task: "same"
             if a.outcomes.tasks[task].examples == b.outcomes.tasks[task].examples
@@ -175,10 +178,7 @@ def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing
     )
 
 
-def _agreement(hashes: Sequence[tuple[Record, Record]], kind: str, name: str) -> Agreement:
-    digests = [[of_run.get(kind, {}).get(name) for of_run in pair] for pair in hashes]
-    if not digests or any(None in pair for pair in digests):
-        return "not recorded"
+def _agreement(digests: Sequence[tuple[str, str]]) -> Agreement:
     return "same" if all(of_a == of_b for of_a, of_b in digests) else "different"
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from mtbench.comparison.addresses import BETWEEN, Address, pick, pick_planned, read_address
 from mtbench.comparison.subjects import (
@@ -15,7 +15,6 @@ from mtbench.comparison.subjects import (
     of_planned_cell,
     of_run,
     of_store,
-    seed_of,
     stored_cells,
 )
 from mtbench.components.registry import Registry
@@ -31,11 +30,24 @@ from mtbench.study.unchecked import unchecked
 from mtbench.system.console import say
 
 
-class ListedRun(NamedTuple):
-    """A run that may not be there yet, and what a plan calls it, if one does."""
+class PlannedFor(NamedTuple):
+    """What a plan asks of a run, as its request would have it."""
 
-    folder: RunFolder
-    planned: Mapping[str, Any] | None = None
+    matrix: str
+    cell: str
+    seed: int
+    device: str
+
+
+class ListedRun(NamedTuple):
+    """A run that may not be there yet, and what a plan asks of it, if it is in one.
+
+    Attributes:
+        folder: None where its data are not at hand, and so nothing tells its key.
+    """
+
+    folder: RunFolder | None
+    planned: PlannedFor | None = None
 
 
 class Models(NamedTuple):
@@ -150,15 +162,7 @@ class Reader:
             for remark in unchecked(plan.cells):
                 say(f"warning: {remark}")
             return [
-                ListedRun(
-                    store.run(run.key),
-                    {
-                        "matrix": plan.title,
-                        "cell": cell.name,
-                        "seed": run.seed,
-                        "device": plan.device,
-                    },
-                )
+                ListedRun(run.place, PlannedFor(plan.title, cell.name, run.seed, plan.device))
                 for cell in plan.cells
                 for run in cell.runs
             ]
@@ -178,8 +182,8 @@ class Reader:
             plan, seed = self._plan(address, store, self.setup.cells)
             place = address.text.partition(BETWEEN)[0]
             if address.cell is None:
-                return of_plan(plan, store, place)
-            return _with_seed(of_planned_cell(plan, store, place), seed)
+                return of_plan(plan, place)
+            return _with_seed(of_planned_cell(plan, place), seed)
         held = Store(address.path)
         if address.cell is not None:
             chosen, seed = self._stored_cell(held, address.cell)
@@ -200,9 +204,9 @@ class Reader:
         name, seed = pick(text, found, where=str(store.root))
         if not seed:
             return {name: found[name]}, seed
-        chosen = [[run for run in runs if str(seed_of(run)) == seed] for runs in found[name]]
+        chosen = [[run for run in runs if str(run.request().seed) == seed] for runs in found[name]]
         if not any(chosen):
-            seeds = {str(seed_of(run)) for runs in found[name] for run in runs}
+            seeds = {str(run.request().seed) for runs in found[name] for run in runs}
             raise unknown("seed", seed, seeds, where=f"{store.root}{BETWEEN}{name}")
         return {name: [runs for runs in chosen if runs]}, seed
 

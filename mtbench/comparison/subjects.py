@@ -4,19 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
 
 from mtbench.errors import MtbenchError, NothingToCompare, PluginError, RunsMissing, unknown
 from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_predictions
-from mtbench.store import REQUEST, RESULT, Damaged, RunFolder, Store, canonical
+from mtbench.store import Damaged, Request, RunFolder, Store, StoredResult
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.unchecked import unchecked
 from mtbench.system.console import say
-
-Record = dict[str, Any]
 
 StoredCells = Mapping[str, Sequence[Sequence[RunFolder]]]
 """Cells of a store by name, and the runs of each of their versions."""
@@ -43,20 +39,20 @@ class Subject:
     plugins: Sequence[Path] = ()
 
     @cached_property
-    def requests(self) -> Mapping[int, Record]:
+    def requests(self) -> Mapping[int, Request]:
         """What the runs were asked for, by seed."""
-        return {seed: folder.read(REQUEST) or {} for seed, folder in self.runs.items()}
+        return {seed: folder.request() for seed, folder in self.runs.items()}
 
     @cached_property
-    def results(self) -> Mapping[int, Record]:
+    def results(self) -> Mapping[int, StoredResult]:
         """What is stored of the runs, by seed."""
-        return {seed: folder.read(RESULT) or {} for seed, folder in self.runs.items()}
+        return {seed: folder.result() for seed, folder in self.runs.items()}
 
     @cached_property
     def metrics(self) -> Mapping[str, str]:
         """Each task's primary metric, which is the first of those that are stored."""
         result = next(iter(self.results.values()))
-        return {task: next(iter(scores)) for task, scores in result["scores"]["dev"].items()}
+        return {task: next(iter(scores)) for task, scores in result.scores.dev.items()}
 
     @cached_property
     def outcomes(self) -> CellOutcomes:
@@ -117,23 +113,23 @@ def of_run(folder: RunFolder) -> Side:
     request = record.request
     if record.state != "done" or request is None:
         raise NothingToCompare(f"run {folder.key[:12]} is {record.state}, so it has no score")
-    address = f"run {folder.key[:12]} ({request['cell']} [seed {request['seed']}])"
-    return Side(address, [Subject(request["cell"], address, {request["seed"]: folder})], True)
+    address = f"run {folder.key[:12]} ({request.cell} [seed {request.seed}])"
+    return Side(address, [Subject(request.cell, address, {request.seed: folder})], True)
 
 
-def of_plan(plan: Plan, store: Store, title: str) -> Side:
+def of_plan(plan: Plan, title: str) -> Side:
     """Return a side that is all cells of a plan."""
-    plan = readable(plan, store)
+    plan = readable(plan)
     subjects, absent = [], {}
     for cell in plan.cells:
         if any(run.state == "done" for run in cell.runs):
-            subjects.append(_planned(cell, store, f"{title}::{cell.name}"))
+            subjects.append(_planned(cell, f"{title}::{cell.name}"))
         else:
             absent[cell.name] = _reason(cell)
     return Side(title, subjects, absent=absent, problem=_problem(plan))
 
 
-def of_planned_cell(plan: Plan, store: Store, title: str) -> Side:
+def of_planned_cell(plan: Plan, title: str) -> Side:
     """Return a side that is the one cell of a plan.
 
     Raises:
@@ -143,14 +139,14 @@ def of_planned_cell(plan: Plan, store: Store, title: str) -> Side:
     (cell,) = plan.cells
     if cell.fault is not None:
         raise PluginError(cell.fault)
-    return of_plan(plan, store, title).alone()
+    return of_plan(plan, title).alone()
 
 
-def _planned(cell: PlannedCell, store: Store, address: str) -> Subject:
+def _planned(cell: PlannedCell, address: str) -> Subject:
     return Subject(
         name=cell.name,
         address=address,
-        runs={run.seed: store.run(run.key) for run in cell.runs if run.state == "done"},
+        runs={run.seed: run.folder for run in cell.runs if run.state == "done"},
         missing=[run.seed for run in cell.runs if run.state != "done"],
         remark="; ".join(
             filter(None, [_damages({r.seed: r.damage for r in cell.runs}), *unchecked([cell])])
@@ -198,8 +194,8 @@ def stored_cells(store: Store) -> StoredCells:
             if record.damage:
                 say(f"warning: {Damaged(key, record.damage)}")
             continue
-        named = versions.setdefault((request["matrix"], request["cell"]), {})
-        named.setdefault(canonical(request["identity"]), []).append(folder)
+        named = versions.setdefault((request.matrix, request.cell), {})
+        named.setdefault(request.identity.text, []).append(folder)
     names = [cell for _, cell in versions]
     return {
         cell if names.count(cell) == 1 else f"{matrix}::{cell}": list(of_cell.values())
@@ -238,7 +234,7 @@ def _newest(
     """Return the version of a cell whose run ended last, of those that have a score."""
     newest = max(scored, key=_ended)
     chosen = next(version for version in versions if newest in version)
-    seeds = {folder: seed_of(folder) for folder in chosen}
+    seeds = {folder: folder.request().seed for folder in chosen}
     ordered = sorted(chosen, key=seeds.__getitem__)
     remarks = [_damages({seeds[folder]: damages[folder] for folder in ordered})]
     if len(versions) > 1:
@@ -268,10 +264,9 @@ def _damage(folder: RunFolder) -> str:
 
 def seed_of(folder: RunFolder) -> int:
     """Return the seed of a run whose request is sound."""
-    seed: int = (folder.read(REQUEST) or {})["seed"]
-    return seed
+    return folder.request().seed
 
 
-def _ended(folder: RunFolder) -> datetime:
+def _ended(folder: RunFolder) -> str:
     """Return when a run got its score."""
-    return datetime.fromisoformat((folder.read(RESULT) or {})["ended"])
+    return folder.result().ended

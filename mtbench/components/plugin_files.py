@@ -9,7 +9,6 @@ from importlib.metadata import entry_points
 from importlib.util import find_spec, module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
-from typing import Any
 
 from mtbench.components.blocking import Blocking
 from mtbench.components.imports import HARNESS, imported, spec_of, top
@@ -76,22 +75,24 @@ def tell(files: Iterable[Path], blocked: Collection[str] = ()) -> None:
             say(f"loading {file}, which is code (-p no:{file.stem} leaves it out)")
 
 
-def files_of_run(request: Mapping[str, Any], given: Iterable[Path], *, run: str) -> list[Path]:
-    """Return the plugin files of a stored run among those that somebody gave, by name.
+def files_of_run(
+    files: Iterable[str], providers: Mapping[str, str], offered: Iterable[Path], *, run: str
+) -> list[Path]:
+    """Return the plugin files of a stored run among those that are offered, by name.
 
     What a store says of where they lie is not followed: whoever wrote it may be a stranger.
 
     Args:
-        request: of the run, as it is stored.
+        files: that its request names.
+        providers: which of them brought which component, by their names.
         run: how the message calls it.
 
     Raises:
         UsageError: if one is missing that brought a component of the run, and no distribution
             has become the plugin.
     """
-    by_name = {file.name: file for file in distinct(given)}
-    providers = request["providers"].values()
-    needed = [file for file in map(Path, request["plugins"]) if file.name in providers]
+    by_name = {file.name: file for file in distinct(offered)}
+    needed = [file for file in map(Path, files) if file.name in providers.values()]
     installed = {point.module for point in entry_points(group=NAMESPACE)}
     missing = [
         str(file) for file in needed if file.name not in by_name and file.stem not in installed

@@ -15,7 +15,7 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.pseudo_values import pseudo_values
 from mtbench.evidence.statistics import Interval, Sample, interval
 from mtbench.metrics import METRICS
-from mtbench.store import PREDICTIONS, RESULT, RunFolder, Store
+from mtbench.store import PREDICTIONS, RunFolder
 from mtbench.store.arrays import read_arrays
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.run_states import without_damaged
@@ -113,14 +113,14 @@ class CellOutcomes:
         )
 
 
-def readable(plan: Plan, store: Store) -> Plan:
+def readable(plan: Plan) -> Plan:
     """Return the plan after its stored runs' predictions were read: what is damaged says so."""
-    return without_damaged(plan, store, sound_predictions)
+    return without_damaged(plan, sound_predictions)
 
 
-def cell_outcomes(cell: PlannedCell, store: Store) -> CellOutcomes | None:
+def cell_outcomes(cell: PlannedCell) -> CellOutcomes | None:
     """Return what the stored runs of a planned cell made of dev, or None where none is stored."""
-    folders = {run.seed: store.run(run.key) for run in cell.runs if run.state == "done"}
+    folders = {run.seed: run.folder for run in cell.runs if run.state == "done"}
     metrics = {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
     return outcomes(cell.name, folders, metrics) if folders else None
 
@@ -140,7 +140,7 @@ def outcomes(
         Damaged: if the predictions of one are not what was written.
     """
     predicted = {seed: predictions(folder) for seed, folder in folders.items()}
-    results = {seed: folder.read(RESULT) or {} for seed, folder in folders.items()}
+    dev_scores = [folder.result().scores.dev for folder in folders.values()]
     return CellOutcomes(
         name,
         list(folders),
@@ -148,8 +148,8 @@ def outcomes(
             task: _task(
                 f"{task} of {name}",
                 metric,
-                [result["scores"]["dev"][task][metric] for result in results.values()],
-                {seed: of_run[task] for seed, of_run in predicted.items()},
+                [scores[task][metric] for scores in dev_scores],
+                {seed: of_tasks[task] for seed, of_tasks in predicted.items()},
             )
             for task, metric in metrics.items()
         },
@@ -178,7 +178,7 @@ def sound_predictions(folder: RunFolder) -> dict[str, Predictions]:
         Damaged: if a file is not what was written, or they do not agree.
     """
     predicted = predictions(folder)
-    for task, metrics in (folder.read(RESULT) or {})["scores"]["dev"].items():
+    for task, metrics in folder.result().scores.dev.items():
         if task not in predicted:
             raise folder.damaged(f"{PREDICTIONS}: nothing of {task}")
         for metric, stored in metrics.items():

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from mtbench.store import canonical
+from mtbench.store import Identity, Result, canonical
 from mtbench.study.plan import PlannedCell
 
 
@@ -26,9 +26,7 @@ class _Digest:
     digest: str
 
 
-def unpaired(
-    cells: Sequence[PlannedCell], results: Mapping[str, Mapping[str, Any]]
-) -> Iterator[str]:
+def unpaired(cells: Sequence[PlannedCell], results: Mapping[str, Result]) -> Iterator[str]:
     """Yield what keeps the cells of a table from being paired by their seeds, as remarks.
 
     The same seed gives each module the same first weights wherever its configuration is the same
@@ -38,23 +36,18 @@ def unpaired(
 
     Args:
         cells: of the plan.
-        results: of the stored runs, by key. Those of versions that recorded no digests are left
-            out; where no run recorded an order, a remark says that it was not checked.
+        results: of the stored runs, by key.
     """
     weights: list[_Digest] = []
     orders: list[_Digest] = []
     for cell in cells:
         for run in cell.runs:
-            hashes = results.get(run.key, {}).get("hashes", {})
-            weights += _weights(cell, run.seed, hashes.get("initial_weights", {}))
-            orders += _orders(cell, run.seed, hashes.get("order", {}))
+            if run.key in results:
+                hashes = results[run.key].hashes
+                weights += _weights(cell, run.seed, hashes.initial_weights)
+                orders += _orders(cell, run.seed, hashes.order)
     yield from _differences(weights)
     yield from _differences(orders)
-    if not orders and len({digest.cell for digest in weights}) > 1:
-        yield (
-            "pairing: the runs are from before the order of their data was recorded, "
-            "so that it was the same is not checked"
-        )
 
 
 def _weights(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
@@ -63,10 +56,10 @@ def _weights(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterat
         yield _Digest(f"the first weights of {module}", origin, cell.name, seed, digest)
 
 
-def _making(identity: Mapping[str, Any], module: str) -> list[Any]:
+def _making(identity: Identity, module: str) -> list[Any]:
     """Return what decides a module's first weights, seed aside."""
-    config, code = identity["config"], identity["code"]
-    parts: list[Any] = [identity["weights"], _shape(config["encoder"]), code["encoder"]]
+    config, code = identity.config, identity.code
+    parts: list[Any] = [identity.weights, _shape(config["encoder"]), code["encoder"]]
     _, _, task = module.partition(".")
     if task:
         parts += [_shape(config["heads"][task]), code[module]]
@@ -81,9 +74,7 @@ def _shape(component: Mapping[str, Any]) -> dict[str, Any]:
 def _orders(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
     identity = cell.identity
     for task, digest in digests.items():
-        origin = canonical(
-            [identity["data"][task]["train"], identity["config"]["data"]["fraction"]]
-        )
+        origin = canonical([identity.data[task]["train"], identity.config["data"]["fraction"]])
         yield _Digest(f"the order of the data of {task}", origin, cell.name, seed, digest)
 
 

@@ -5,7 +5,7 @@ import os
 import subprocess
 import sys
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -14,7 +14,16 @@ from filelock import Timeout
 
 from mtbench.devices import CPU, DETERMINISTIC
 from mtbench.errors import UsageError
-from mtbench.store import LOG, REQUEST, Damaged, RunFolder, Store, attempt_name
+from mtbench.store import (
+    LOG,
+    REQUEST,
+    Damaged,
+    Failure,
+    Request,
+    Result,
+    RunFolder,
+    attempt_name,
+)
 from mtbench.store.owners import owner_of
 from mtbench.system.files import write_json
 from mtbench.system.processes import without_result
@@ -40,22 +49,20 @@ class Job:
 
     Attributes:
         name: for people.
-        store: where its files go.
-        key: the run's.
+        folder: where its files go.
         threads: that it computes with.
         request: all that its process needs to know; see ``requests``.
     """
 
     name: str
-    store: Store
-    key: str
+    folder: RunFolder
     threads: int
-    request: Mapping[str, Any]
+    request: Request
 
     @property
-    def folder(self) -> RunFolder:
-        """The run's folder."""
-        return self.store.run(self.key)
+    def key(self) -> str:
+        """The run's."""
+        return self.folder.key
 
 
 class RunProgress(Protocol):
@@ -65,7 +72,7 @@ class RunProgress(Protocol):
 
     def progressed(self, job: Job, event: dict[str, Any]) -> None: ...
 
-    def finished(self, job: Job, result: dict[str, Any]) -> None: ...
+    def finished(self, job: Job, result: Result | Failure) -> None: ...
 
 
 def default_jobs(threads: int, device: str) -> int:
@@ -119,7 +126,7 @@ def run_all(jobs: Iterable[Job], at_a_time: int, progress: RunProgress) -> None:
                     active.append(_Attempt(job))
                 except (OSError, UsageError) as error:
                     problem = f"its process cannot be started: {error}"
-                    progress.finished(job, _failed(problem, traceback=""))
+                    progress.finished(job, Failure(error=problem, traceback=""))
             time.sleep(POLL_SECONDS)
             still = []
             for attempt in active:
@@ -153,19 +160,20 @@ class _Attempt:
 
     def __init__(self, job: Job) -> None:
         self.job = job
-        folder = job.store.create(job.key)
-        self._before = folder.record().result
+        store = job.folder.store
+        folder = store.create(job.key)
+        self._before = folder.record().ending
         number = next(self._count)
         self._request = folder.path / attempt_name(REQUEST, number)
         self._output = folder.path / attempt_name(LOG, number)
         try:
-            with job.store.writing():
-                write_json(self._request, job.request)
+            with store.writing():
+                write_json(self._request, job.request.model_dump())
                 output = self._output.open("wb")
             with output:
                 self.process = subprocess.Popen(
                     # Code is named here, and not by a file that lies in a store.
-                    command("runs.worker", folder.path, self._request, *job.request["plugins"]),
+                    command("runs.worker", folder.path, self._request, *job.request.plugins),
                     stdin=subprocess.PIPE,  # it ends when that closes; see ``processes.orders``
                     stdout=output,
                     stderr=subprocess.STDOUT,
@@ -190,17 +198,17 @@ class _Attempt:
         event = event or {"event": "phase", "phase": "waiting"}
         return {**event, WAITING_FOR: f"{owner.host}, process {owner.pid}"}
 
-    def result(self) -> dict[str, Any]:
+    def result(self) -> Result | Failure:
         """Return the run's result; that of a process that died without a word is a failure."""
         printed = ""
         with suppress(OSError):
             printed = self._output.read_text(encoding="utf-8", errors="replace")
         self._let_go()
         self.tidy()
-        result = self.job.folder.record().result
+        ending = self.job.folder.record().ending
         # It may have died on its way out, with its result written.
-        if result is not None and (self.process.returncode == 0 or result != self._before):
-            return {**result}
+        if ending is not None and (self.process.returncode == 0 or ending != self._before):
+            return ending
         return self._failure(printed)
 
     def tidy(self) -> None:
@@ -213,21 +221,18 @@ class _Attempt:
         assert self.process.stdin is not None
         self.process.stdin.close()
 
-    def _failure(self, printed: str) -> dict[str, Any]:
+    def _failure(self, printed: str) -> Failure:
         folder = self.job.folder
         with suppress(Damaged):
             printed = printed or folder.log()
-        failed = _failed(without_result("the run's process", self.process.returncode), printed)
+        error = without_result("the run's process", self.process.returncode)
+        failed = Failure(error=error, traceback=printed)
         try:
             # Where another process trains the run, its result will count.
-            with self.job.store.writing(), suppress(Timeout), folder.lock(timeout=0):
+            with folder.store.writing(), suppress(Timeout), folder.lock(timeout=0):
                 if folder.state() != "done":
                     folder.clear()
                     folder.end(failed)
-        except UsageError as error:
-            failed["error"] += f"; {error}"
+        except UsageError as unwritten:
+            return failed.model_copy(update={"error": f"{error}; {unwritten}"})
         return failed
-
-
-def _failed(error: str, traceback: str) -> dict[str, Any]:
-    return {"status": "failed", "error": error, "traceback": traceback}

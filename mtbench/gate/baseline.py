@@ -13,7 +13,6 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes, cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.matrix.gating import Gate
-from mtbench.store import Store
 from mtbench.study.plan import Plan, PlannedCell
 
 
@@ -55,20 +54,20 @@ class Baseline:
     matrix_file: str = ""
 
 
-def measured(cell: PlannedCell, store: Store) -> Measured | None:
+def measured(cell: PlannedCell) -> Measured | None:
     """Return what the stored runs of a cell measured, or None where none is stored.
 
     Outcomes are rounded as the file rounds them, so that what did not change is equal to it.
     """
-    found = cell_outcomes(cell, store)
-    if found is None:
+    of_dev = cell_outcomes(cell)
+    if of_dev is None:
         return None
     tasks = {
         name: TaskOutcomes(task.metric, task.examples, task.sample and rounded(task.sample))
-        for name, task in found.tasks.items()
+        for name, task in of_dev.tasks.items()
     }
     keys = [run.key for run in cell.runs if run.state == "done"]
-    return Measured(CellOutcomes(found.name, found.seeds, tasks), keys, cell.identity["data"])
+    return Measured(CellOutcomes(of_dev.name, of_dev.seeds, tasks), keys, cell.identity.data)
 
 
 def rounded(sample: Sample) -> Sample:
@@ -76,27 +75,28 @@ def rounded(sample: Sample) -> Sample:
     return Sample(sample.scores, sample.outcomes.astype(np.float32).astype(np.float64))
 
 
-def current(plan: Plan, store: Store, gate: Gate) -> Baseline:
+def current(plan: Plan, gate: Gate) -> Baseline:
     """Return what the stored runs of a plan make a baseline of; cells without runs are left out.
 
     Raises:
         NothingToCompare: if no cell has runs.
     """
-    found = {cell.name: measured(cell, store) for cell in plan.cells}
-    cells = {name: cell for name, cell in found.items() if cell is not None}
+    made = {cell.name: measured(cell) for cell in plan.cells}
+    cells = {name: cell for name, cell in made.items() if cell is not None}
     if not cells:
         raise NothingToCompare("no run is stored, so there is no baseline")
-    keys = [key for cell in cells.values() for key in cell.keys]
     today = datetime.now(UTC).date().isoformat()
-    return Baseline(plan.title, today, type_of(plan.device), environment(keys, store), gate, cells)
+    return Baseline(plan.title, today, type_of(plan.device), environment(plan), gate, cells)
 
 
-def environment(keys: Sequence[str], store: Store) -> dict[str, str]:
-    """Return what stored runs were trained with: versions, machine, and its arithmetic."""
-    found: dict[str, set[str]] = {}
-    for record in (store.run(key).record() for key in keys):
-        request, result = record.request or {}, record.result or {}
-        parts = [request.get("versions"), request.get("machine"), result.get("arithmetic")]
-        for name, value in [pair for part in parts if part for pair in part.items()]:
-            found.setdefault(name, set()).add(str(value))
-    return {name: " or ".join(sorted(values)) for name, values in sorted(found.items())}
+def environment(plan: Plan) -> dict[str, str]:
+    """Return what the stored runs of a plan were trained with: versions, machine, arithmetic."""
+    values: dict[str, set[str]] = {}
+    for _, run in plan.runs("done"):
+        record = run.folder.record()
+        if record.request is None or record.result is None:
+            continue  # it has been found to be damaged
+        for part in (record.request.versions, record.request.machine, record.result.arithmetic):
+            for name, value in part.items():
+                values.setdefault(name, set()).add(str(value))
+    return {name: " or ".join(sorted(several)) for name, several in sorted(values.items())}

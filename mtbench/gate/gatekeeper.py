@@ -23,9 +23,9 @@ from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import file_of
 from mtbench.matrix.origin import origin, other_matrix
-from mtbench.store import Store, canonical, run_key
 from mtbench.study.durations import Estimate
-from mtbench.study.plan import Plan, PlannedCell, planned_run
+from mtbench.study.plan import Plan, PlannedCell, planned_runs
+from mtbench.study.relatives import Relatives
 from mtbench.study.run_states import refreshed
 from mtbench.study.setup import Setup
 from mtbench.study.study import Barring, Session, estimate, train_missing
@@ -101,15 +101,15 @@ class Gatekeeper:
         matrix.gate.check_known(_metrics(plan, then))
         if self.train:
             plan = self._trained(session, plan, lambda plan: obstacles(plan, then, matrix.gate))
-        found = look(plan, self.setup.store, then, matrix.gate, alpha)
+        found = look(plan, then, matrix.gate, alpha)
         undecided = {one.cell for one in found if _undecided(one)}
         if extend and undecided:
             plan = self._extended(plan, then, undecided, extend)
-            again = look(plan, self.setup.store, then, matrix.gate, alpha)
+            again = look(plan, then, matrix.gate, alpha)
             pairs = zip(found, again, strict=True)
             found = [new if _undecided(old) else old for old, new in pairs]
         other = other_matrix(then.matrix_file, self.file, self.place)
-        told = list(remarks(plan, then, matrix.gate, self.setup.store, before, other=other))
+        told = list(remarks(plan, then, matrix.gate, before, other=other))
         return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
 
     def _baseline(self) -> Baseline:
@@ -151,11 +151,11 @@ class Gatekeeper:
         baseline_files.check_place(self.place, self.file)  # before the hours of training
         if self.train:
             plan = self._trained(session, plan)
-        plan = readable(plan, self.setup.store)
+        plan = readable(plan)
         plan.check_complete()
         if plan.to_come:
             raise RunsMissing(f"the search is not at its end: {plan.remarks[-1]}")
-        made = current(plan, self.setup.store, gate)
+        made = current(plan, gate)
         if not any(
             cell.outcomes.samples(metric)
             for cell in made.cells.values()
@@ -184,31 +184,27 @@ class Gatekeeper:
         return session.train(plan, observer=self._watching, jobs=self.jobs, barred=barred)
 
     def _watching(self, plan: Plan) -> AbstractContextManager[RunProgress]:
-        return self.observing(estimate(plan, self.setup.store, self.jobs))
+        return self.observing(estimate(plan, Relatives(self.setup.store), self.jobs))
 
     def _extended(self, plan: Plan, then: Baseline, names: Container[str], count: int) -> Plan:
         """Train some cells of a plan, and no other, with further seeds: the baseline's first."""
         more = further(plan.seeds, then, count)
-        wider = [
-            _widened(cell, more, self.setup.store) if cell.name in names else cell
-            for cell in plan.cells
-        ]
+        wider = [_widened(cell, more) if cell.name in names else cell for cell in plan.cells]
         part = replace(plan, cells=[cell for cell in wider if cell.name in names])
         if self.train and part.to_do():
             with self._watching(part) as observer:
                 train_missing(part, self.setup, observer, self.jobs)
-        return refreshed(replace(plan, cells=wider), self.setup.store)
+        return refreshed(replace(plan, cells=wider))
 
 
-def look(plan: Plan, store: Store, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:
+def look(plan: Plan, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:
     """Hold what is stored of a plan against a baseline, every gated metric of every cell."""
-    plan = readable(plan, store)
-    barred = obstacles(plan, then, gate)
-    barred |= {name: found for name, found in missing(plan, store).items() if name not in barred}
+    plan = readable(plan)
+    barred = missing(plan) | obstacles(plan, then, gate)
     now = {
-        cell.name: found
+        cell.name: outcomes
         for cell in plan.cells
-        if cell.name not in barred and (found := measured(cell, store)) is not None
+        if cell.name not in barred and (outcomes := measured(cell)) is not None
     }
     compared: dict[str, list[Comparison]] = {}
     for one in compare(now, then.cells, gate, alpha):
@@ -236,11 +232,10 @@ def further(used: Sequence[int], then: Baseline, count: int) -> list[int]:
     return [*fresh, *range(first, first + count)][:count]
 
 
-def _widened(cell: PlannedCell, seeds: Sequence[int], store: Store) -> PlannedCell:
+def _widened(cell: PlannedCell, seeds: Sequence[int]) -> PlannedCell:
     """Return a cell that can be trained with runs of further seeds."""
-    text = canonical(cell.identity)
-    keys = {seed: run_key(text, seed) for seed in seeds}
-    more = [planned_run(store, key, seed) for seed, key in keys.items()]
+    store = cell.runs[0].folder.store
+    more = planned_runs(store, cell.identity.text, seeds, store.keys())
     return replace(cell, runs=[*cell.runs, *more])
 
 

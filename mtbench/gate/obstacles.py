@@ -9,7 +9,6 @@ from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.regression import unfit_seeds
 from mtbench.gate.verdicts import Verdict
 from mtbench.matrix.gating import Gate
-from mtbench.store import RESULT, Store
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.resolution import task_name
 
@@ -39,8 +38,8 @@ def obstacles(plan: Plan, then: Baseline, gate: Gate) -> dict[str, Obstacle]:
 def own_metrics(cell: PlannedCell | None, was: Measured | None, gate: Gate) -> list[str]:
     """Return the gated metrics that a cell has or had, measured or not."""
     tasks = set(was.outcomes.tasks) if was else set()
-    if cell is not None:  # the tasks of a broken one are as they were written
-        tasks |= {task_name(task) for task in cell.config["tasks"]}
+    if cell is not None:  # a broken one too
+        tasks |= {task_name(task) for task in cell.named.config["tasks"]}
     return [metric for metric in gate.metrics if metric == OVERALL or metric in tasks]
 
 
@@ -54,22 +53,21 @@ def ungated(plan: Plan, then: Mapping[str, Measured], gate: Gate) -> list[str]:
     ]
 
 
-def missing(plan: Plan, store: Store) -> dict[str, Obstacle]:
+def missing(plan: Plan) -> dict[str, Obstacle]:
     """Return the cells that have not all their runs, by name."""
-    found = {}
+    incomplete = {}
     for cell in plan.cells:
         waiting = [run for run in cell.runs if run.state != "done"]
         if waiting:
             run = waiting[0]
             words = f"is {run.state}"
-            if run.state == "failed":
-                error = (store.run(run.key).read(RESULT) or {}).get("error", "")
-                words = f"failed: {error}"
+            if run.state == "failed" and (failure := run.folder.record().failure):
+                words = f"failed: {failure.error}"
             elif run.damage:
                 words += f": {run.damage}"
-            others = f"; {len(waiting)} of {len(cell.runs)} runs have no score"
-            found[cell.name] = Obstacle("missing", f"seed {run.seed} {words}{others}")
-    return found
+            unscored = f"; {len(waiting)} of {len(cell.runs)} runs have no score"
+            incomplete[cell.name] = Obstacle("missing", f"seed {run.seed} {words}{unscored}")
+    return incomplete
 
 
 def _obstacle(
@@ -97,7 +95,7 @@ def _reasons(
     """Yield what keeps two measurements of a cell from being compared."""
     if type_of(plan.device) != then.device:
         yield f"measured on {plan.device} now, on {then.device} in the baseline"
-    if changed := _changed(cell.identity["data"], was.data):
+    if changed := _changed(cell.identity.data, was.data):
         yield f"the data changed: {changed}"
     if unfit := unfit_seeds(gate.mode, [run.seed for run in cell.runs], was.outcomes.seeds):
         yield unfit

@@ -8,22 +8,16 @@ from mtbench.gate.baseline import Baseline, environment
 from mtbench.gate.obstacles import ungated
 from mtbench.gate.regression import gated
 from mtbench.matrix.gating import Gate
-from mtbench.store import REQUEST, Store
+from mtbench.store import Request
 from mtbench.study.plan import Plan
-from mtbench.study.requests import versions
+from mtbench.study.requests import versions as installed_versions
 
 TOLD = 3
 """Cells that a remark names."""
 
 
 def remarks(
-    plan: Plan,
-    then: Baseline,
-    gate: Gate,
-    store: Store,
-    before: Container[str],
-    *,
-    other: str | None = None,
+    plan: Plan, then: Baseline, gate: Gate, before: Container[str], *, other: str | None = None
 ) -> Iterator[str]:
     """Yield what differs from the baseline, and what is not measured.
 
@@ -36,7 +30,7 @@ def remarks(
         yield f"the baseline is that of {then.title!r}{file}, and this is {plan.title!r}"
     if gate != then.gate:
         yield "[gate] is not what it was when the baseline was written; today's is used"
-    now = environment([run.key for _, run in plan.runs("done")], store)
+    now = environment(plan)
     # Of two measurements that must agree in every digit, what is not known is to be told too.
     unknown = "unknown" if gate.mode == "exact" else None
     changed = [
@@ -47,7 +41,7 @@ def remarks(
     if changed:
         yield f"environment: {'; '.join(changed)}"
     yield from _other_keys(plan, then)
-    yield from _stored_before(plan, store, before)
+    yield from _stored_before(plan, before)
     yield from unmeasured(plan, then, gate)
 
 
@@ -78,8 +72,8 @@ def _other_keys(plan: Plan, then: Baseline) -> Iterator[str]:
     for cell in plan.cells:
         if (was := then.cells.get(cell.name)) is None:
             continue
-        known = dict(zip(was.outcomes.seeds, was.keys, strict=False))
-        keys = [(run.key, known[run.seed]) for run in cell.runs if run.seed in known]
+        earlier = dict(zip(was.outcomes.seeds, was.keys, strict=False))
+        keys = [(run.key, earlier[run.seed]) for run in cell.runs if run.seed in earlier]
         total += len(keys)
         if count := sum(now != once for now, once in keys):
             other[cell.name] = count
@@ -90,29 +84,28 @@ def _other_keys(plan: Plan, then: Baseline) -> Iterator[str]:
         )
 
 
-def _stored_before(plan: Plan, store: Store, before: Container[str]) -> Iterator[str]:
+def _stored_before(plan: Plan, before: Container[str]) -> Iterator[str]:
     """Say how many runs were not trained now, and with other versions than are installed."""
     runs = plan.runs("done")
-    installed = versions()
-    found = [
-        different
+    installed = installed_versions()
+    different = [
+        versions
         for _, run in runs
-        if run.key in before and (different := _different(run.key, store, installed))
+        if run.key in before and (versions := _different(run.folder.request(), installed))
     ]
-    if found:
-        told = list(dict.fromkeys(text for texts in found for text in texts))
+    if different:
+        listed = list(dict.fromkeys(text for texts in different for text in texts))
         yield (
-            f"{len(found)} of {len(runs)} runs were stored before this call, by other versions "
-            f"than are installed, of which they tell nothing: {_shortened(told)}"
+            f"{len(different)} of {len(runs)} runs were stored before this call, by other "
+            f"versions than are installed, of which they tell nothing: {_shortened(listed)}"
         )
 
 
-def _different(key: str, store: Store, installed: Mapping[str, str]) -> list[str]:
+def _different(request: Request, installed: Mapping[str, str]) -> list[str]:
     """Return the versions of a stored run that are not those installed, in words."""
-    request = store.run(key).read(REQUEST) or {}
     return [
         f"{name} {value} stored, {installed.get(name, 'none')} installed"
-        for name, value in request.get("versions", {}).items()
+        for name, value in request.versions.items()
         if installed.get(name) != value
     ]
 

@@ -18,7 +18,7 @@ from mtbench.devices import CPU
 from mtbench.errors import RunsMissing, UsageError
 from mtbench.protocols import BadRow, Examples, Split, Submission, TaskInfo
 from mtbench.runs.runner import Run, prepare
-from mtbench.store import CHECKPOINT, Damaged, RunFolder, held_out
+from mtbench.store import CHECKPOINT, Damaged, RunFolder, test_uses
 from mtbench.study.identity import Identifier, check_unchanged
 from mtbench.system.outputs import check_writable, write_files
 from mtbench.training.evaluation import (
@@ -56,12 +56,12 @@ def restore(
     if record.state != "done":
         raise RunsMissing(f"run {folder.key[:12]} is {record.state}, so it has no model")
     folder.check(CHECKPOINT)
-    assert record.request is not None  # it is done
-    files = files_of_run(record.request, plugins, run=f"run {folder.key[:12]}")
+    request = folder.request()
+    files = files_of_run(request.plugins, request.providers, plugins, run=f"run {folder.key[:12]}")
     tell(files)
     run = prepare(folder, data_dir, device=device, plugins=files)
     now = Identifier().components(run.resolved)
-    check_unchanged(run.identity, now, since=f"run {folder.key[:12]} was trained")
+    check_unchanged(dict(run.identity), now, since=f"run {folder.key[:12]} was trained")
     model = run.assembled.model
     try:
         stored = load_file(folder.path / CHECKPOINT)
@@ -125,7 +125,7 @@ def evaluate(
             store cannot be written.
     """
     if split == "test":
-        held_out.check_log(folder)
+        test_uses.check(folder.store)
     run = restore(folder, data_dir, device=device, plugins=plugins)
     tasks = run.resolved.cell.tasks
     with naming(run.entries), _finite(folder, split):
@@ -139,7 +139,7 @@ def evaluate(
     left_out = {task: examples.bad_rows for task, examples in loaded.items()}
     evaluated = Evaluated(scores, overall(tasks, scores), left_out, texts)
     if split == "test":
-        held_out.log_use(folder, scores, evaluated.overall)
+        test_uses.log(folder, scores, evaluated.overall)
     return evaluated
 
 

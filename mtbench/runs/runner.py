@@ -24,9 +24,9 @@ from mtbench.data.token_column import TokenColumn
 from mtbench.errors import users_mistakes
 from mtbench.gradients.oracle import BrokenCombiner
 from mtbench.protocols import Examples, Split
-from mtbench.store import CHECKPOINT, PREDICTIONS, REQUEST, RunFolder
+from mtbench.store import CHECKPOINT, PREDICTIONS, Identity, Result, RunFolder
 from mtbench.store.history import History, cost_of_device, peak_memory_mb
-from mtbench.study.identity import Identifier, all_entries, check_unchanged
+from mtbench.study.identity import Identifier, check_unchanged
 from mtbench.study.resolution import Resolved, Resolver, as_written
 from mtbench.system.files import renamed
 from mtbench.training.assembly import Assembled, assemble
@@ -43,7 +43,7 @@ class Run:
     """A run that is ready to be trained or to predict."""
 
     seed: int
-    identity: Mapping[str, Any]
+    identity: Identity
     resolved: Resolved
     assembled: Assembled
     data_dir: Path | None
@@ -52,7 +52,7 @@ class Run:
     @property
     def entries(self) -> Mapping[str, Entry]:
         """Who brings each part of the cell."""
-        return all_entries(self.resolved)
+        return self.resolved.all_entries
 
     def tokenised(
         self, task: str, examples: Examples, share: Examples | None = None
@@ -88,21 +88,20 @@ def prepare(
         UsageError: if what it names is not there any more, or the device is not there.
         PluginError: if a plugin that it needs is broken.
     """
-    request = folder.read(REQUEST)
-    assert request is not None  # whoever asks for a run has written its request
-    device = device or request["device"]
+    request = folder.request()
+    device = device or request.device
     devices.require(device)
-    resolver = Resolver(Registry.load(plugins, request.get("blocked", ())))
-    resolved = resolver.resolve(as_written(request["config"]))
+    resolver = Resolver(Registry.load(plugins, request.blocked))
+    resolved = resolver.resolve(as_written(request.config))
     _set_up_torch(resolved.cell.train["threads"])
-    with naming(all_entries(resolved)):
-        assembled = assemble(resolved, request["seed"])
+    with naming(resolved.all_entries):
+        assembled = assemble(resolved, request.seed)
         assembled.model.to(device)
     stored = resolved.config["data"]["dir"]
     digest = assembled.tokenizer_digest
     return Run(
-        seed=request["seed"],
-        identity=request["identity"],
+        seed=request.seed,
+        identity=request.identity,
         resolved=resolved,
         assembled=assembled,
         data_dir=data_dir or (Path(stored) if stored else None),
@@ -163,8 +162,8 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         stack.enter_context(naming(run.entries))
         # Hours may lie between the plan and this moment; the key must not lie.
         model = run.assembled.model
-        now = Identifier().identity(run.resolved, model.device.type)
-        check_unchanged(run.identity, now, since="the plan was made")
+        now, _ = Identifier().identity(run.resolved, model.device.type)
+        check_unchanged(dict(run.identity), dict(now), since="the plan was made")
         loaded = load_data(run)
         of_data = report(loaded.splits, loaded.tokenised)
         initial = model.digests()
@@ -185,7 +184,6 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
             "total": before + ended - started,
         }
         result = {
-            "status": "done",
             "scores": {"dev": selection.scores, "train": train_scores},
             "overall": overall(run.resolved.cell.tasks, selection.scores),
             "untrained": [task for task, n in record.examples.items() if n == 0],
@@ -201,7 +199,7 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
             "cost": _cost(record, history, seconds, model.device),
             **state_of(run.assembled.combiner),
         }
-        folder.end(result)
+        folder.end(Result.model_validate(result))
 
 
 def load_data(run: Run) -> RunData:

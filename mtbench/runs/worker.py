@@ -8,7 +8,7 @@ from pathlib import Path
 
 from mtbench.errors import MtbenchError
 from mtbench.runs.runner import execute
-from mtbench.store import LOG, REQUEST, RunFolder
+from mtbench.store import LOG, REQUEST, Failure, RunFolder
 from mtbench.store.owners import seconds_alive
 from mtbench.system.processes import UNWRITTEN, orders
 from mtbench.system.tracebacks import MEMORY_HELP, is_out_of_memory, summary
@@ -47,15 +47,15 @@ def main(folder: str, request: str, *plugins: str) -> None:
             _end_failed(run, failure(error, text))
 
 
-def failure(error: BaseException, text: str) -> dict[str, object]:
+def failure(error: BaseException, text: str) -> Failure:
     """Return the result of a run that failed: its error in one line, and the traceback."""
     message = " ".join(str(error).split()) if isinstance(error, MtbenchError) else ""
     if is_out_of_memory(error):
         message = f"{summary(error)}; {MEMORY_HELP}"
-    return {"status": "failed", "error": message or summary(error), "traceback": text}
+    return Failure(error=message or summary(error), traceback=text)
 
 
-def _end_failed(run: RunFolder, failed: dict[str, object]) -> None:
+def _end_failed(run: RunFolder, failed: Failure) -> None:
     try:
         run.end(failed)
     except OSError:

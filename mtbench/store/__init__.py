@@ -1,10 +1,6 @@
 """The store: a folder a run, a file a timing, a folder a set of token ids, all written whole."""
 
-from mtbench.store.keys import canonical, digest_without, run_key
-from mtbench.store.leftovers import attempt_name
-from mtbench.store.machines import machine
-from mtbench.store.owners import OWNER
-from mtbench.store.records import (
+from mtbench.store.files import (
     CHECKPOINT,
     DAMAGE,
     HISTORY,
@@ -14,11 +10,23 @@ from mtbench.store.records import (
     REQUEST,
     RESULT,
     Damaged,
+)
+from mtbench.store.keys import canonical, digest_without, run_key
+from mtbench.store.leftovers import attempt_name
+from mtbench.store.machines import machine
+from mtbench.store.owners import OWNER
+from mtbench.store.records import (
+    Failure,
+    Identity,
     Record,
+    Request,
+    Result,
     State,
+    StoredFailure,
+    StoredResult,
 )
 from mtbench.store.runs import TAIL, RunFolder, Store
-from mtbench.store.test_uses import TEST_USES
+from mtbench.store.timings import StoredTiming, TimedRun
 
 __all__ = [
     "CHECKPOINT",
@@ -31,12 +39,19 @@ __all__ = [
     "REQUEST",
     "RESULT",
     "TAIL",
-    "TEST_USES",
     "Damaged",
+    "Failure",
+    "Identity",
     "Record",
+    "Request",
+    "Result",
     "RunFolder",
     "State",
     "Store",
+    "StoredFailure",
+    "StoredResult",
+    "StoredTiming",
+    "TimedRun",
     "attempt_name",
     "canonical",
     "digest_without",

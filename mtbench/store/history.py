@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtbench.devices import CUDA
-from mtbench.store import HISTORY
+from mtbench.store.files import HISTORY
 
 if TYPE_CHECKING:
     import torch

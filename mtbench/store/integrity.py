@@ -8,17 +8,18 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from mtbench.store.keys import canonical, run_key
+from mtbench.store.fields import FORMAT
+from mtbench.store.files import DAMAGE, FILES, REQUEST, RESULT, SEALED
 from mtbench.store.owners import OWNER, is_owned
 from mtbench.store.records import (
-    DAMAGE,
-    FILES,
-    REQUEST,
-    RESULT,
-    SEALED,
+    Failure,
     Record,
-    check_request,
-    check_result,
+    Request,
+    Result,
+    SealedFile,
+    StoredFailure,
+    StoredResult,
+    read_result,
 )
 from mtbench.system.files import (
     as_text,
@@ -82,39 +83,34 @@ def _ended(folder: Path, sizes: Mapping[str, int]) -> Record:
         ValueError: if it does not fit together; it names the file.
     """
     content = _content(folder, RESULT)
-    result = _parsed(RESULT, content)
-    digest = result.get("digest")
-    if not isinstance(digest, str) or "status" not in result:
-        raise ValueError(
-            f"{RESULT}: it holds no digests, so mtbench did not write it, or long ago"
-        )
-    if digest != hashlib.sha256(content.replace(digest.encode(), BLANK.encode())).hexdigest():
+    result = read_result(_parsed(RESULT, content))
+    unsealed = content.replace(result.digest.encode(), BLANK.encode())
+    if result.digest != hashlib.sha256(unsealed).hexdigest():
         raise ValueError(f"{RESULT}: not as it was written")
-    if result.get("key") != folder.name:
-        raise ValueError(f"{RESULT}: of another run, {str(result.get('key'))[:12]}")
+    if result.key != folder.name:
+        raise ValueError(f"{RESULT}: of another run, {result.key[:12]}")
     request = _content(folder, REQUEST) if REQUEST in sizes else None
-    if result["status"] == "failed":
+    if isinstance(result, StoredFailure):
         if request is not None:
             _check_request(folder, request)
-        return Record("failed", "", request, result)
-    check_result(result)
-    _check_sizes(sizes, result["files"])
+        return Record("failed", "", request, failure=result)
+    _check_sizes(sizes, result.files)
     if request is not None:
         _compare(REQUEST, hashlib.sha256(request).hexdigest(), result)
     if DAMAGE in sizes:
         damage = read_json(folder, DAMAGE)
-        if damage.get("result") == digest:
+        if damage.get("result") == result.digest:
             raise ValueError(str(damage.get("reason")))
     return Record("done", "", request, result)
 
 
-def _check_sizes(sizes: Mapping[str, int], files: Mapping[str, Mapping[str, Any]]) -> None:
+def _check_sizes(sizes: Mapping[str, int], files: Mapping[str, SealedFile]) -> None:
     """Make sure that the files are there that a result is sealed with, in their size."""
     for name, sealed in files.items():
         if name not in sizes:
             raise ValueError(f"{name}: not there")
-        if sizes[name] != sealed["bytes"]:
-            raise ValueError(f"{name}: {sizes[name]} bytes, and {sealed['bytes']} were written")
+        if sizes[name] != sealed.bytes:
+            raise ValueError(f"{name}: {sizes[name]} bytes, and {sealed.bytes} were written")
 
 
 def _sound_request(folder: Path) -> bytes | None:
@@ -133,12 +129,7 @@ def _check_request(folder: Path, content: bytes) -> None:
     Raises:
         ValueError: if it is not.
     """
-    request = _parsed(REQUEST, content)
-    check_request(request)
-    if request["key"] != folder.name:
-        raise ValueError(f"{REQUEST}: of another run, {request['key'][:12]}")
-    if run_key(canonical(request["identity"]), request["seed"]) != folder.name:
-        raise ValueError(f"{REQUEST}: its identity and seed give another key")
+    Request.read(_parsed(REQUEST, content), REQUEST).check_key(folder.name)
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:
@@ -164,10 +155,15 @@ def _parsed(name: str, content: bytes) -> dict[str, Any]:
         raise ValueError(f"{name}: {error}") from None
 
 
-def write_result(folder: Path, result: Mapping[str, Any]) -> None:
-    """Write the result of a run, with digests of itself and, if it has scores, of its files."""
-    sealed = {**result, "key": folder.name, "digest": BLANK}
-    if result["status"] == "done":
+def write_result(folder: Path, result: Result | Failure, ended: str) -> None:
+    """Write the result of a run, with digests of itself and, if it has scores, of its files.
+
+    Args:
+        ended: when it did, in UTC.
+    """
+    sealed: dict[str, Any] = {"format": FORMAT, "status": result.status, "ended": ended}
+    sealed |= {**result.model_dump(), "key": folder.name, "digest": BLANK}
+    if isinstance(result, Result):
         files = {name: folder / name for name in SEALED}
         sealed["files"] = {n: _sealed(file) for n, file in files.items() if file.is_file()}
     text = as_text(sealed)
@@ -180,7 +176,7 @@ def _sealed(file: Path) -> dict[str, Any]:
     return {"bytes": file.stat().st_size, "sha256": digest_of(file)}
 
 
-def content_of(folder: Path, name: str, result: Mapping[str, Any]) -> bytes:
+def content_of(folder: Path, name: str, result: StoredResult) -> bytes:
     """Return a large file's content.
 
     Raises:
@@ -191,7 +187,7 @@ def content_of(folder: Path, name: str, result: Mapping[str, Any]) -> bytes:
     return content
 
 
-def check_content(folder: Path, name: str, result: Mapping[str, Any]) -> None:
+def check_content(folder: Path, name: str, result: StoredResult) -> None:
     """Make sure, without reading it into memory, that a file is what its result says.
 
     Raises:
@@ -204,17 +200,17 @@ def check_content(folder: Path, name: str, result: Mapping[str, Any]) -> None:
     _compare(name, digest, result)
 
 
-def _compare(name: str, digest: str, result: Mapping[str, Any]) -> None:
-    if name not in result["files"]:
+def _compare(name: str, digest: str, result: StoredResult) -> None:
+    if name not in result.files:
         raise ValueError(f"{name}: {RESULT} holds no digest of it")
-    if digest != result["files"][name]["sha256"]:
+    if digest != result.files[name].sha256:
         raise ValueError(f"{name}: not what {RESULT} was written with")
 
 
-def note_damage(folder: Path, result: Mapping[str, Any], reason: str) -> None:
+def note_damage(folder: Path, result: StoredResult, reason: str) -> None:
     """Have the next look at a run know what a reader found.
 
     Raises:
         OSError: if that cannot be written.
     """
-    write_json(folder / DAMAGE, {"result": result["digest"], "reason": reason})
+    write_json(folder / DAMAGE, {"result": result.digest, "reason": reason})

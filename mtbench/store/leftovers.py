@@ -9,7 +9,7 @@ import time
 from contextlib import suppress
 from pathlib import Path
 
-from mtbench.store.records import LOG, REQUEST
+from mtbench.store.files import LOG, REQUEST
 
 HALF_WRITTEN_SECONDS = 300
 """Age from which a half-written file counts as left: its process may be on another machine."""

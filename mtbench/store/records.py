@@ -1,4 +1,4 @@
-"""Records: the files of a run, and the fields of them that are read."""
+"""Records: what ``run.json`` and ``result.json`` hold."""
 
 from __future__ import annotations
 
@@ -7,159 +7,222 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal
 
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Field,
-    PositiveFloat,
-    PositiveInt,
-    TypeAdapter,
-    ValidationError,
-)
+from pydantic import AfterValidator, Field
 
-from mtbench.errors import UsageError
-from mtbench.store.owners import OWNER
+from mtbench.store.fields import Fields, Time, Versioned
+from mtbench.store.files import REQUEST, RESULT
+from mtbench.store.keys import canonical, run_key
 from mtbench.system.files import parse_object
+
+Scores = dict[str, dict[str, float | None]]
+"""Of each task by metric; None where one is undefined."""
 
 State = Literal["done", "failed", "running", "missing", "damaged"]
 
-RESULT = "result.json"
-REQUEST = "run.json"
-HISTORY = "history.jsonl"
-LOG = "log.txt"
-PREDICTIONS = "predictions.npz"
-CHECKPOINT = "checkpoint.safetensors"
-LOCK = "lock"
 
-DAMAGE = "damage.json"
-"""What a reader found to be wrong with a large file, which is not read each time."""
-
-FILES = (RESULT, REQUEST, HISTORY, LOG, PREDICTIONS, CHECKPOINT, LOCK, OWNER, DAMAGE)
-"""All files of a run's folder."""
-
-SEALED = (REQUEST, PREDICTIONS, CHECKPOINT)
-"""Files of which the result of a run holds size and digest."""
+def _with_sections(config: dict[str, Any]) -> dict[str, Any]:
+    for section in ("tasks", "encoder", "heads", "balancer", "combiner", "train", "data"):
+        if not isinstance(config.get(section), dict):
+            raise ValueError(f"{section} is missing or no table")
+    return config
 
 
-class Damaged(UsageError):
-    """What is stored of a run is not what was written.
+ResolvedConfig = Annotated[dict[str, Any], AfterValidator(_with_sections)]
+"""A configuration with every choice and default; see ``study.resolution``."""
+
+
+# --- what a run was asked for -----------------------------------------------------------------
+
+
+class Identity(Fields):
+    """Everything that decides a cell's numbers, seed aside, and nothing else.
 
     Attributes:
-        reason: which file it is, and what is wrong with it.
+        config: the resolved configuration, without what moves no number.
+        data: fingerprints of its tasks' splits; tasks whose data are not at hand have none.
+        weights: digest of the encoder's first weights, where it has a fingerprint.
+        code: digests of all code that the components bring, by their places.
     """
 
-    def __init__(self, key: str, reason: str) -> None:
-        super().__init__(f"run {key[:12]} is damaged: {reason}; 'mtbench ablate' trains it anew")
-        self.reason = reason
-
-
-class _Fields(BaseModel):
-    model_config = ConfigDict(strict=True, allow_inf_nan=False)
-
-
-class _Config(_Fields):
-    tasks: dict[str, dict[str, Any]]
-    data: dict[str, Any]
-
-
-class _Identity(_Fields):
     numerics: int
+    device: str
+    config: ResolvedConfig
+    task_order: list[str]
     data: dict[str, dict[str, str]]
     weights: str | None
     code: dict[str, str]
 
+    @property
+    def text(self) -> str:
+        """It in the one way that a key is made from."""
+        return canonical(dict(self))
 
-class _Request(_Fields):
-    """The fields of ``run.json`` that are read."""
+    def without_data(self, tasks: frozenset[str]) -> Identity:
+        """Return it without the fingerprints of some tasks' data."""
+        kept = {task: splits for task, splits in self.data.items() if task not in tasks}
+        return self.model_copy(update={"data": kept})
+
+
+class Request(Versioned):
+    """``run.json``: all that a fresh process needs to train a run, and what made it.
+
+    Attributes:
+        matrix: title of the one for which it is trained.
+        plugins: plugin files that were loaded.
+        blocked: names of plugins that were left out.
+        providers: distribution and version behind each component.
+    """
 
     matrix: str
     key: str
     cell: str
     seed: int
     device: str
-    config: _Config
-    identity: _Identity
+    config: ResolvedConfig
+    identity: Identity
     plugins: list[str]
     blocked: list[str]
     providers: dict[str, str]
     versions: dict[str, str]
     machine: dict[str, Any]
 
+    def check_key(self, key: str) -> None:
+        """Make sure that it is the request of the run of a key.
 
-class _Sealed(_Fields):
+        Raises:
+            ValueError: if it is not.
+        """
+        if self.key != key:
+            raise ValueError(f"{REQUEST}: of another run, {self.key[:12]}")
+        if run_key(self.identity.text, self.seed) != key:
+            raise ValueError(f"{REQUEST}: its identity and seed give another key")
+
+
+# --- what became of it ------------------------------------------------------------------------
+
+
+class Seconds(Fields):
+    """What the parts of a run took; the rest of the total is what comes before the first step.
+
+    Attributes:
+        computing: of the training, inside gradients, combiner and optimiser.
+    """
+
+    training: float
+    computing: float
+    evaluation: float
+    total: float
+
+
+class Spent(Fields):
+    """What a run cost.
+
+    Attributes:
+        examples: of each task that were trained on, one that came again counted again.
+        tokens: of these examples.
+        peak_memory_mb: largest resident size of its process; None where the system does not tell.
+        device, peak_device_memory_mb: which CUDA device, and most that tensors took there.
+    """
+
+    steps: int
+    examples: dict[str, int]
+    tokens: int
+    encoder_passes: int
+    seconds: Seconds
+    peak_memory_mb: float | None
+    device: str | None = None
+    peak_device_memory_mb: float | None = None
+
+
+class Hashes(Fields):
+    """What tells whether two runs saw the same: batches, order by task, weights by module."""
+
+    batches: str
+    order: dict[str, str]
+    initial_weights: dict[str, str]
+
+
+class Splits(Fields):
+    """The scores of a run: on dev, and on a sample of its share of train."""
+
+    dev: Scores
+    train: Scores
+
+
+class Result(Fields):
+    """What came of a run that was trained.
+
+    Attributes:
+        overall: mean of the tasks' primary metrics on dev; None where one is undefined.
+        untrained: tasks that gave no batch.
+        selected_step: after which the model was the best on dev.
+        evaluations: how many it is the best of.
+        left_out: rows that could not be read, by task and split.
+        texts: counts of the texts, by task and split; see ``data.tokenisation.TextCounts``.
+        arithmetic: what decides the last digits of its numbers; see ``devices.arithmetic``.
+        combiner: what the combiner remembers, where it has a state.
+    """
+
+    status: Literal["done"] = "done"
+    scores: Splits
+    overall: float | None
+    untrained: list[str]
+    selected_step: int
+    evaluations: int
+    left_out: dict[str, dict[str, int]]
+    texts: dict[str, dict[str, dict[str, int | None]]]
+    hashes: Hashes
+    arithmetic: dict[str, str]
+    cost: Spent
+    combiner: Any = None
+
+
+class Failure(Fields):
+    """What came of a run that failed: its error in one line, and the traceback."""
+
+    status: Literal["failed"] = "failed"
+    error: str
+    traceback: str
+
+
+class SealedFile(Fields):
+    """What a large file of a run was when it was written."""
+
     bytes: int
     sha256: str
 
 
-class _Result(_Fields):
-    """The fields of ``result.json`` by which a run with scores is held against its files."""
+class Seal(Versioned):
+    """What every ``result.json`` holds besides: when and of what it was written.
 
-    ended: AwareDatetime = Field(strict=False)
-    overall: float | None = None
-    files: dict[str, _Sealed]
+    Attributes:
+        ended: when the run did.
+        digest: of the file, with ``integrity.BLANK`` in its own place.
+        files: that lay beside it, and belong to it.
+    """
 
-
-class _Train(_Fields):
-    batch_size: PositiveInt | dict[str, PositiveInt]
-    epochs: PositiveFloat | None = None
-    evaluations: PositiveInt = 1
-
-
-class _Costly(_Fields):
-    train: _Train
-    tasks: dict[str, dict[str, Any]] = {}
-    encoder: dict[str, Any] = {}
-    balancer: dict[str, Any] = {}
-    combiner: dict[str, Any] = {}
-    data: dict[str, Any] = {}
+    ended: Time
+    key: str
+    digest: str
+    files: dict[str, SealedFile] = Field(default_factory=dict)
 
 
-class _Timed(_Fields):
-    config: _Costly
-    data: dict[str, dict[str, str]] = {}
+class StoredResult(Result, Seal):
+    """``result.json`` of a run that was trained."""
 
 
-class _Seconds(_Fields):
-    run_s: float
-    run_steps: PositiveInt
-    loading_s: float
-    evaluation_s: float
+class StoredFailure(Failure, Seal):
+    """``result.json`` of a run that failed."""
 
 
-class _Timing(_Fields):
-    """The fields of the file of a timing that are read."""
+def read_result(value: Mapping[str, Any]) -> StoredResult | StoredFailure:
+    """Return what ``result.json`` holds.
 
-    cell: str
-    identity: _Timed
-    machine: dict[str, Any]
-    device: dict[str, str]
-    timing: _Seconds
-
-
-class _Noted(_Fields):
-    seconds: float = 0
-
-
-class _Phase(_Noted):
-    event: Literal["phase"]
-    phase: str
-
-
-class _Step(_Noted):
-    event: Literal["step"]
-    step: PositiveInt
-    total: PositiveInt
-
-
-class _Evaluation(_Noted):
-    event: Literal["evaluation"]
-    step: int
-
-
-_EVENT: TypeAdapter[Any] = TypeAdapter(
-    Annotated[_Phase | _Step | _Evaluation, Field(discriminator="event")]
-)
+    Raises:
+        ValueError: as for ``Versioned.read``.
+    """
+    kind = StoredFailure if value.get("status") == "failed" else StoredResult
+    return kind.read(value, RESULT)
 
 
 @dataclass(frozen=True)
@@ -169,62 +232,21 @@ class Record:
     Attributes:
         damage: what is wrong with it; empty where nothing is.
         asked: the content of ``run.json``; None where it is not there, or damaged.
-        result: what ``result.json`` holds; None where the run has not ended, or is damaged.
+        result, failure: what came of it; None where the run has not ended so, or is damaged.
     """
 
     state: State
     damage: str = ""
     asked: bytes | None = None
-    result: Mapping[str, Any] | None = None
+    result: StoredResult | None = None
+    failure: StoredFailure | None = None
+
+    @property
+    def ending(self) -> StoredResult | StoredFailure | None:
+        """What came of a run that has ended."""
+        return self.result or self.failure
 
     @cached_property
-    def request(self) -> Mapping[str, Any] | None:
+    def request(self) -> Request | None:
         """What ``run.json`` holds; None where it is not there, or damaged."""
-        return None if self.asked is None else parse_object(self.asked)
-
-
-def check_request(request: Mapping[str, Any]) -> None:
-    """Make sure that ``run.json`` has its fields.
-
-    Raises:
-        ValueError: naming the first that is missing or of another type.
-    """
-    _check(_Request, request, REQUEST)
-
-
-def check_result(result: Mapping[str, Any]) -> None:
-    """Make sure that the ``result.json`` of a run with scores says what it is sealed with.
-
-    Raises:
-        ValueError: naming the first field that is missing or of another type.
-    """
-    _check(_Result, result, RESULT)
-
-
-def check_timing(timing: Mapping[str, Any]) -> None:
-    """Make sure that the file of a timing has its fields.
-
-    Raises:
-        ValueError: naming the first that is missing or of another type.
-    """
-    _check(_Timing, timing, "timing")
-
-
-def parse_event(line: bytes) -> dict[str, Any]:
-    """Return the event that a line of the history holds.
-
-    Raises:
-        ValueError: if it holds none that a run writes.
-    """
-    event = parse_object(line)
-    _EVENT.validate_python(event)
-    return event
-
-
-def _check(fields: type[_Fields], value: Mapping[str, Any], name: str) -> None:
-    try:
-        fields.model_validate(value)
-    except ValidationError as error:
-        fault = error.errors(include_url=False)[0]
-        path = ".".join(str(part) for part in fault["loc"])
-        raise ValueError(f"{name}: {path}: {fault['msg'].lower()}") from None
+        return None if self.asked is None else Request.read(parse_object(self.asked), REQUEST)

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from functools import cached_property
 from pathlib import Path
 from tempfile import TemporaryFile
 from typing import Any
@@ -14,10 +15,9 @@ from typing import Any
 from filelock import FileLock
 
 from mtbench.errors import UsageError
-from mtbench.store import integrity, test_uses, timings
-from mtbench.store.leftovers import sweep
-from mtbench.store.owners import owning
-from mtbench.store.records import (
+from mtbench.store import integrity, timings
+from mtbench.store.events import parse_event
+from mtbench.store.files import (
     CHECKPOINT,
     DAMAGE,
     FILES,
@@ -25,12 +25,21 @@ from mtbench.store.records import (
     LOCK,
     LOG,
     PREDICTIONS,
+    REQUEST,
     RESULT,
     Damaged,
-    Record,
-    State,
-    parse_event,
 )
+from mtbench.store.leftovers import sweep
+from mtbench.store.owners import owning
+from mtbench.store.records import (
+    Failure,
+    Record,
+    Request,
+    Result,
+    State,
+    StoredResult,
+)
+from mtbench.store.timings import StoredTiming
 from mtbench.system.files import (
     open_file,
     read_file,
@@ -50,7 +59,7 @@ class RunFolder:
 
     path: Path
 
-    @property
+    @cached_property
     def key(self) -> str:
         return self.path.name
 
@@ -58,20 +67,6 @@ class RunFolder:
     def store(self) -> Store:
         """The store that it is in."""
         return Store(self.path.parent.parent)
-
-    def read(self, name: str) -> dict[str, Any] | None:
-        """Return one of the JSON files, or None where it is not there.
-
-        Raises:
-            Damaged: if it cannot be read.
-        """
-        file = self.path / name
-        if not (file.exists() or file.is_symlink()):
-            return None
-        try:
-            return integrity.read_json(self.path, name)
-        except ValueError as error:
-            raise Damaged(self.key, str(error)) from None
 
     def record(self) -> Record:
         """Return all that is known of the run without reading its large files."""
@@ -87,7 +82,7 @@ class RunFolder:
         Raises:
             Damaged: if it is not what was written, or the run is damaged otherwise.
         """
-        result = self._stored_result()
+        result = self.result()
         try:
             return integrity.content_of(self.path, name, result)
         except ValueError as error:
@@ -99,7 +94,7 @@ class RunFolder:
         Raises:
             Damaged: if it is not, or the run is damaged otherwise.
         """
-        result = self._stored_result()
+        result = self.result()
         try:
             integrity.check_content(self.path, name, result)
         except ValueError as error:
@@ -111,24 +106,38 @@ class RunFolder:
         So the next plan knows. Where the store cannot be written, it could not train either.
         """
         with suppress(OSError):
-            integrity.note_damage(self.path, self._stored_result(), reason)
+            integrity.note_damage(self.path, self.result(), reason)
         return Damaged(self.key, reason)
 
-    def _stored_result(self) -> Mapping[str, Any]:
+    def result(self) -> StoredResult:
+        """Return what came of a run that was trained.
+
+        Raises:
+            Damaged: if it has no score.
+        """
         record = self.record()
-        if record.state != "done":
+        if record.result is None:
             raise Damaged(self.key, record.damage or f"it is {record.state}")
-        assert record.result is not None
         return record.result
 
-    def end(self, result: Mapping[str, Any]) -> None:
+    def request(self) -> Request:
+        """Return what the run was asked for, whatever has become of it.
+
+        Raises:
+            Damaged: if that is not there, or is none.
+        """
+        try:
+            return Request.read(integrity.read_json(self.path, REQUEST), REQUEST)
+        except ValueError as error:
+            raise Damaged(self.key, str(error)) from None
+
+    def end(self, result: Result | Failure) -> None:
         """Write the result of the run, and when that was (``ended``, UTC) beside its status.
 
         It gets digests of itself and, where it has scores, of the files beside it.
         """
         ended = datetime.now(UTC).isoformat(timespec="milliseconds")
-        whole = {"status": result["status"], "ended": ended, **result}
-        integrity.write_result(self.path, whole)
+        integrity.write_result(self.path, result, ended)
 
     def last_event(self) -> dict[str, Any] | None:
         """Return the newest event of the history, or None; only the end of the file is read."""
@@ -205,7 +214,7 @@ class Store:
         self._make(folder.path)
         return folder
 
-    def write_timing(self, key: str, timing: Mapping[str, Any]) -> None:
+    def write_timing(self, timing: StoredTiming) -> None:
         """Store what a cell's steps took, in the place of an older timing of it.
 
         Raises:
@@ -213,9 +222,9 @@ class Store:
         """
         self._make(self.timings)
         with self.writing():
-            timings.write(self.timings, key, timing)
+            timings.write(self.timings, timing)
 
-    def read_timings(self) -> dict[str, dict[str, Any]]:
+    def read_timings(self) -> dict[str, StoredTiming]:
         """Return all timings by key; those that are torn or older are named on stderr."""
         return timings.read(self.timings)
 
@@ -228,25 +237,6 @@ class Store:
         self._make(folder)
         with self.writing(), TemporaryFile(dir=folder, buffering=0) as file:
             file.write(b"\n")  # a full disk may still take a name
-
-    def log_test_use(self, use: Mapping[str, Any]) -> None:
-        """Add a line to ``test_uses.jsonl``, one process at a time; see ``held_out``.
-
-        Raises:
-            UsageError: if the store cannot be written.
-        """
-        self._make(self.root)
-        with self.writing():
-            test_uses.add(self.root, use)
-
-    def test_uses(self, keys: Collection[str] | None = None) -> list[dict[str, Any]]:
-        """Return the lines of ``test_uses.jsonl``, oldest first; torn ones are named on stderr.
-
-        Args:
-            keys: of the runs that are asked for; None for all.
-        """
-        uses = test_uses.read(self.root)
-        return [use for use in uses if keys is None or use["run"] in keys]
 
     def _make(self, folder: Path) -> None:
         ignore = self.root / ".gitignore"

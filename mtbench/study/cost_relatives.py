@@ -7,7 +7,8 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal
 
-from mtbench.matrix.configuration import SLOTS
+from mtbench.matrix.configuration import SECTIONS, SLOTS
+from mtbench.store import Identity, Result, StoredTiming
 from mtbench.study.schedule import batch_sizes
 from mtbench.study.timings import CHEAP
 
@@ -37,22 +38,21 @@ class Breakdown:
     evaluations: float
 
     @classmethod
-    def of_result(cls, result: Mapping[str, Any]) -> Breakdown:
+    def of_result(cls, result: Result) -> Breakdown:
         """Return that of a stored run, from its result."""
-        cost = result["cost"]
-        seconds = cost["seconds"]
-        training, evaluation = seconds["training"], seconds["evaluation"]
-        starting = seconds["total"] - training - evaluation
-        return cls(starting, training, evaluation, cost["steps"], result["evaluations"])
+        seconds = result.cost.seconds
+        starting = seconds.total - seconds.training - seconds.evaluation
+        parts = starting, seconds.training, seconds.evaluation
+        return cls(*parts, result.cost.steps, result.evaluations)
 
     @classmethod
-    def of_timing(cls, stored: Mapping[str, Any]) -> Breakdown:
+    def of_timing(cls, stored: StoredTiming) -> Breakdown:
         """Return that of a run as a stored timing reckons it."""
-        timing, train = stored["timing"], stored["identity"]["config"]["train"]
-        steps = timing["run_steps"]
-        training = timing["run_s"] - timing["loading_s"] - timing["evaluation_s"]
-        evaluations = min(train.get("evaluations", 1), steps)
-        return cls(timing["loading_s"], training, timing["evaluation_s"], steps, evaluations)
+        timing = stored.timing
+        training = timing.run_s - timing.loading_s - timing.evaluation_s
+        evaluations = min(stored.identity.config["train"]["evaluations"], timing.run_steps)
+        parts = timing.loading_s, training, timing.evaluation_s
+        return cls(*parts, timing.run_steps, evaluations)
 
     @property
     def seconds(self) -> float:
@@ -78,12 +78,12 @@ class Breakdown:
             now: that of the run that it shall be of, whose budget is of the same kind or steps.
         """
         larger = _batch_size(now) / _batch_size(then)
-        steps = now["train"].get("steps")
+        steps = now["train"]["steps"]
         if steps is None:
             data = _fraction(now) / _fraction(then)
             epochs = now["train"]["epochs"] / then["train"]["epochs"]
             steps = self.steps * data * epochs / larger
-        evaluations = min(now["train"].get("evaluations", 1), steps)
+        evaluations = min(now["train"]["evaluations"], steps)
         return Breakdown(
             self.starting,
             self.training / self.steps * steps * larger,
@@ -100,12 +100,11 @@ def mean(breakdowns: Iterable[Breakdown]) -> Breakdown:
 
 
 def _batch_size(config: Mapping[str, Any]) -> float:
-    tasks = config.get("tasks") or {"": None}
-    return statistics.fmean(batch_sizes(config["train"], tasks).values())
+    return statistics.fmean(batch_sizes(config["train"], config["tasks"]).values())
 
 
 def _fraction(config: Mapping[str, Any]) -> float:
-    return float(config.get("data", {}).get("fraction", 1))
+    return float(config["data"]["fraction"])
 
 
 @dataclass
@@ -113,7 +112,7 @@ class Family:
     """Cells that cost about the same: what was measured of them, and the first one's identity."""
 
     cell: str
-    identity: Mapping[str, Any]
+    identity: Identity
     runs: list[Breakdown] = field(default_factory=list)
     timings: list[Breakdown] = field(default_factory=list)
 
@@ -149,11 +148,11 @@ class CostRelatives:
         self._families = families
         leaves = [dict(_leaves(family.identity)) for family in families]
         # A row a parameter, and one a part for parameters that no family has; a column a family.
-        paths = {path for found in leaves for path in found}
+        paths = {path for family in leaves for path in family}
         ordered = sorted(paths | {(part, "") for part, _ in paths})
         self._rows = {path: number for number, path in enumerate(ordered)}
         self._codes: dict[Any, int] = {}
-        rows = [[self._code(found.get(path)) for found in leaves] for path in ordered]
+        rows = [[self._code(family.get(path)) for family in leaves] for path in ordered]
         self._table = np.array(rows, dtype=np.int32)
         parts = [part for part, _ in ordered]
         self._parts = [
@@ -164,7 +163,7 @@ class CostRelatives:
         self._epochs = np.array([_epochs(family.identity) is not None for family in families])
         self._timed = np.array([not family.runs for family in families], dtype=np.int64)
 
-    def nearest(self, identity: Mapping[str, Any]) -> CostRelative | None:
+    def nearest(self, identity: Identity) -> CostRelative | None:
         """Return the family that differs in the fewest parts, and in them the least.
 
         What can be reckoned with counts less than what cannot. None where no family has a budget
@@ -188,30 +187,30 @@ class CostRelatives:
         nearest = self._families[np.where(usable, distance, distance.max() + 1).argmin()]
         theirs = dict(_leaves(nearest.identity))
         differing = [p for p in {**theirs, **leaves} if theirs.get(p) != leaves.get(p)]
-        took = nearest.took.scaled(nearest.identity["config"], identity["config"])
+        took = nearest.took.scaled(nearest.identity.config, identity.config)
         return CostRelative(nearest.cell, list(dict.fromkeys(part for part, _ in differing)), took)
 
     def _code(self, value: str | None) -> int:
         return self._codes.setdefault(value, len(self._codes))
 
 
-def _leaves(identity: Mapping[str, Any]) -> Iterator[tuple[tuple[str, str], str]]:
+def _leaves(identity: Identity) -> Iterator[tuple[tuple[str, str], str]]:
     """Yield what decides the cost of a cell's runs for the most part: part, parameter, value."""
-    config = identity["config"]
+    config = identity.config
     for slot in SLOTS:
-        for key, value in config.get(slot, {}).items():
+        for key, value in config[slot].items():
             yield (slot, key), repr(value)
-    yield ("encoder", "weights"), repr(identity.get("weights"))
-    for task, parameters in config.get("tasks", {}).items():
+    yield ("encoder", "weights"), repr(identity.weights)
+    for task, parameters in config["tasks"].items():
         for key, value in parameters.items():
             yield ("tasks", f"{task}.{key}"), repr(value)
-    for task, fingerprints in identity.get("data", {}).items():
+    for task, fingerprints in identity.data.items():
         yield ("tasks", f"{task} data"), repr(sorted(fingerprints.items()))
-    for section in ("train", "data"):
-        for key, value in config.get(section, {}).items():
+    for section in SECTIONS:
+        for key, value in config[section].items():
             if value is not None and not (section == "train" and key in CHEAP):
                 yield (f"{section}.{key}", "value"), repr(value)
 
 
-def _epochs(identity: Mapping[str, Any]) -> Any:
-    return identity["config"]["train"].get("epochs")
+def _epochs(identity: Identity) -> Any:
+    return identity.config["train"]["epochs"]

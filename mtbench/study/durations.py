@@ -4,10 +4,11 @@ import heapq
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
-from typing import Any
+from typing import Any, NamedTuple
 
-from mtbench.devices import CPU, hardware
-from mtbench.store import Store, canonical, machine
+from mtbench.devices import hardware
+from mtbench.store import Identity, Request, StoredResult, StoredTiming, machine
+from mtbench.store.timings import comparable, timing_key
 from mtbench.study.cost_relatives import (
     Breakdown,
     CostRelative,
@@ -17,7 +18,8 @@ from mtbench.study.cost_relatives import (
     mean,
 )
 from mtbench.study.plan import Plan, PlannedCell
-from mtbench.study.timings import comparable, cost_signature, timing_key
+from mtbench.study.relatives import Relatives
+from mtbench.study.timings import cost_signature
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -25,8 +27,7 @@ NAMED = 3
 """Relatives that the line for people names."""
 
 
-@dataclass(frozen=True)
-class Expectation:
+class Expectation(NamedTuple):
     """What is known of a run before it is trained.
 
     Attributes:
@@ -107,7 +108,7 @@ class Estimate:
         return f"{known}; {hint}" if self.unknown else known
 
 
-def estimate(plan: Plan, store: Store, jobs: int) -> Estimate:
+def estimate(plan: Plan, relatives: Relatives, jobs: int) -> Estimate:
     """Return how long the runs of a plan that are to do will take, so many at a time.
 
     The best evidence from a machine like this one counts, a run: stored runs of its cell with
@@ -117,18 +118,18 @@ def estimate(plan: Plan, store: Store, jobs: int) -> Estimate:
     runs = plan.to_do()
     if not runs:
         return Estimate(0.0, 0, 0, jobs)
-    evidence = _Evidence.read(store, plan.device, runs[0][0].identity)
+    evidence = _Evidence.read(relatives, plan.device, runs[0][0].identity)
     cells = {id(cell): cell for cell, _ in runs}
     by_cell = {key: evidence.of(cell) for key, cell in cells.items()}
     expected = [_expectation(cell, run.key, by_cell[id(cell)]) for cell, run in runs]
-    known = [(run, run.took.seconds) for run in expected if run.took is not None]
+    seconds = [run.took.seconds for run in expected if run.took is not None]
     return Estimate(
-        makespan([], [seconds for _, seconds in known], jobs) if known else None,
-        len(known),
-        len(expected) - len(known),
+        makespan([], seconds, jobs) if seconds else None,
+        len(seconds),
+        len(expected) - len(seconds),
         jobs,
-        dict(Counter(run.grade for run, _ in known if run.grade is not None)),
-        _kin(run.relative for run, _ in known if run.relative is not None),
+        dict(Counter(run.grade for run in expected if run.grade is not None)),
+        _kin(run.relative for run in expected if run.relative is not None),
         expected,
     )
 
@@ -151,12 +152,12 @@ def makespan(under_way: Iterable[float], waiting: Iterable[float], jobs: int) ->
     return end
 
 
-_Known = tuple[Breakdown, Grade, CostRelative | None]
+_Evident = tuple[Breakdown, Grade, CostRelative | None]
 
 
-def _expectation(cell: PlannedCell, key: str, known: _Known | None) -> Expectation:
-    evaluations = cell.identity["config"]["train"].get("evaluations", 1)
-    return Expectation(key, cell.name, evaluations, *(known or ()))
+def _expectation(cell: PlannedCell, key: str, evident: _Evident | None) -> Expectation:
+    evaluations = cell.identity.config["train"]["evaluations"]
+    return Expectation(key, cell.name, evaluations, *(evident or ()))
 
 
 @dataclass
@@ -172,43 +173,36 @@ class _Evidence:
     relatives: CostRelatives | None = None
 
     @classmethod
-    def read(cls, store: Store, device: str, identity: Mapping[str, Any]) -> "_Evidence":
+    def read(cls, relatives: Relatives, device: str, identity: Identity) -> "_Evidence":
         """Read what is stored of cells of the same engine as one."""
         evidence = cls(machine(), hardware(device))
         like_here = comparable(evidence.machine, evidence.device)
-        for key in sorted(store.keys()):
-            record = store.run(key).record()
-            result, request = record.result, record.request
-            if record.state != "done" or result is None or request is None:
-                continue
-            if "cost" not in result:
-                continue  # it has scores and says not what they cost
-            if comparable(request["machine"], _hardware_of(request, result)) == like_here:
+        for request, result in relatives.runs:
+            if comparable(request.machine, _hardware_of(request, result)) == like_here:
                 took = Breakdown.of_result(result)
-                evidence.cells.setdefault(canonical(request["identity"]), []).append(took)
+                evidence.cells.setdefault(request.identity.text, []).append(took)
                 evidence._family(request).runs.append(took)
-        for key, stored in store.read_timings().items():
-            if comparable(stored["machine"], stored["device"]) == like_here:
+        for key, stored in relatives.store.read_timings().items():
+            if comparable(stored.machine, stored.device) == like_here:
                 took = evidence.timings[key] = Breakdown.of_timing(stored)
                 evidence._family(stored).timings.append(took)
         same = [
             family
             for family in evidence.families.values()
-            if family.identity.get("numerics") == identity.get("numerics")
+            if family.identity.numerics == identity.numerics
         ]
         evidence.relatives = CostRelatives(same) if same else None
         return evidence
 
-    def _family(self, stored: Mapping[str, Any]) -> Family:
-        identity = stored["identity"]
-        family = Family(stored["cell"], identity)
-        return self.families.setdefault(cost_signature(identity), family)
+    def _family(self, stored: Request | StoredTiming) -> Family:
+        family = Family(stored.cell, stored.identity)
+        return self.families.setdefault(cost_signature(stored.identity), family)
 
-    def of(self, cell: PlannedCell) -> _Known | None:
+    def of(self, cell: PlannedCell) -> _Evident | None:
         """Return what a run of a cell takes, by the best evidence, or None without any."""
         if self.relatives is None:
             return None  # thousands of cells need not be written out to find nothing
-        text = canonical(cell.identity)
+        text = cell.identity.text
         if text in self.cells:
             return mean(self.cells[text]), "runs", None
         if self.timings:
@@ -220,23 +214,23 @@ class _Evidence:
             return self.families[signature].took, "similar", None
         if signature not in self.nearest:
             self.nearest[signature] = self.relatives.nearest(cell.identity)
-        found = self.nearest[signature]
-        return None if found is None else (found.took, found.grade, found)
+        relative = self.nearest[signature]
+        return None if relative is None else (relative.took, relative.grade, relative)
 
 
-def _hardware_of(request: Mapping[str, Any], result: Mapping[str, Any]) -> dict[str, str]:
+def _hardware_of(request: Request, result: StoredResult) -> dict[str, str]:
     """Return what a stored run was trained on, as ``devices.hardware`` tells it."""
-    described = {"type": request["identity"].get("device", CPU)}
-    name = result["cost"].get("device")
+    described = {"type": request.identity.device}
+    name = result.cost.device
     return described if name is None else {**described, "name": name}
 
 
 def _kin(relatives: Iterable[CostRelative]) -> tuple[Kin, ...]:
     """Return relatives with the runs that are reckoned by them, most runs first."""
-    told = Counter((r.cell, tuple(r.differs), r.grade) for r in relatives)
+    counts = Counter((r.cell, tuple(r.differs), r.grade) for r in relatives)
     return tuple(
         Kin(cell, runs, differs, grade == "rough")
-        for (cell, differs, grade), runs in told.most_common()
+        for (cell, differs, grade), runs in counts.most_common()
     )
 
 

@@ -4,6 +4,7 @@ import statistics
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from mtbench.store import Failure, Result
 from mtbench.study.cost_relatives import Breakdown, mean
 from mtbench.study.durations import Estimate, Expectation, makespan
 from mtbench.study.schedule import evaluation_steps
@@ -38,10 +39,10 @@ class Forecast:
         """Take in the newest event of a run's history, which may be the one before again."""
         self._under_way[key].see(event, self._clock())
 
-    def finished(self, key: str, result: Mapping[str, Any]) -> None:
+    def finished(self, key: str, result: Result | Failure) -> None:
         """Take in how a run ended; of one that failed, nothing is learnt."""
         run = self._under_way.pop(key).run
-        if "cost" in result:
+        if isinstance(result, Result):
             took = Breakdown.of_result(result)
             self._done.setdefault(run.cell, []).append(took)
             if run.took is not None:

@@ -3,20 +3,48 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Container, Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 from mtbench import data, devices
 from mtbench.components.entries import Entry, build_parameters, calling, label, load_target
 from mtbench.components.sources import source_hash, sources_hash
 from mtbench.errors import MtbenchError, PluginError, UsageError, is_not_at_hand, users_mistakes
+from mtbench.matrix.configuration import SLOTS, Config
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
-from mtbench.store.keys import canonical
+from mtbench.store import Identity, canonical
 from mtbench.study.resolution import Resolved, TaskEntry
 
 NUMERICS = 2
 """Raised by hand when a change of the harness moves numbers; a pinned run in the tests notices."""
+
+
+@dataclass(frozen=True)
+class _Alike:
+    """Cells that differ in nothing but ``train``: their identity, and its text around that.
+
+    Attributes:
+        resolved: one of them. The others share its tables, whose ids stand for them, so that
+            these have to stay.
+    """
+
+    resolved: Resolved
+    identity: Identity
+    before: str
+    after: str
+
+    @classmethod
+    def of(cls, resolved: Resolved, identity: Identity) -> Self:
+        # The canonical form is ASCII without control characters.
+        marked = {**identity.config, "train": HOLE}
+        before, after = identity.model_copy(update={"config": marked}).text.split(WRITTEN_HOLE)
+        return cls(resolved, identity, before, after)
+
+
+HOLE = "\0"
+WRITTEN_HOLE = canonical(HOLE)
 
 
 class Identifier:
@@ -28,11 +56,15 @@ class Identifier:
         self._weights: dict[str, str | None] = {}
         self._sources: dict[str | int, str] = {}
         self._code: dict[int, str] = {}
+        self._alike: dict[tuple[Any, ...], _Alike] = {}
+        self._trains: dict[str, tuple[Config, str]] = {}
 
     def identity(
-        self, resolved: Resolved, device: str, *, without: Container[str] = ()
-    ) -> dict[str, Any]:
+        self, resolved: Resolved, device: str, *, without: Collection[str] = ()
+    ) -> tuple[Identity, str]:
         """Return everything that decides a cell's numbers, seed aside, and nothing else.
+
+        It comes with its text, from which keys are made.
 
         Args:
             device: that the cell is trained on; its type counts, its index does not.
@@ -42,32 +74,54 @@ class Identifier:
             UsageError: if data or a checkpoint are not where they should be.
             PluginError: if a component's source cannot be found.
         """
-        encoder = resolved.entries["encoder"].spec
-        assert isinstance(encoder, EncoderSpec)
-        # A name as it was written may have a distribution; the sources tell them apart.
-        config = _with_bare_names(resolved)
-        config["encoder"] = {
-            key: value for key, value in config["encoder"].items() if key not in encoder.locations
+        config = resolved.config
+        tables = [config[part] for part in (*SLOTS, "data")]
+        tables += [*config["tasks"].values(), *config["heads"].values()]
+        memo = device, tuple(config["tasks"]), tuple(without), *map(id, tables)
+        if memo not in self._alike:
+            identity = self._identity(resolved, device, without)
+            self._alike[memo] = _Alike.of(resolved, identity)
+        alike = self._alike[memo]
+        train, written = self._train(config["train"])
+        config = {**alike.identity.config, "train": train}
+        identity = Identity.model_construct(**{**dict(alike.identity), "config": config})
+        return identity, f"{alike.before}{written}{alike.after}"
+
+    def _train(self, section: Config) -> tuple[Config, str]:
+        """Return what counts of a section ``train``, and its text."""
+        memo = repr(section)
+        if memo not in self._trains:
+            # Its dropout is resolved into every head that names none of its own.
+            counting = _without(section, "dropout")
+            self._trains[memo] = counting, canonical(counting)
+        return self._trains[memo]
+
+    def _identity(self, resolved: Resolved, device: str, without: Collection[str]) -> Identity:
+        config, entries = resolved.config, resolved.all_entries
+        named = {
+            section: {
+                name: _bare(table, entries[f"{section}.{name}"].spec)
+                for name, table in config[section].items()
+            }
+            for section in ("tasks", "heads")
         }
-        config["tasks"] = {
-            name: _without_locations(config["tasks"][name], task.entry.spec)
-            for name, task in resolved.tasks.items()
-        }
-        config["data"] = {key: value for key, value in config["data"].items() if key != "dir"}
-        # Resolved into every head that names no dropout of its own.
-        config["train"] = {k: value for k, value in config["train"].items() if k != "dropout"}
-        return {
-            "numerics": NUMERICS,
-            "device": devices.type_of(device),
-            "config": config,
-            "task_order": list(resolved.tasks),
-            "data": {
-                name: self._data_fingerprints(name, task, resolved.config["data"]["dir"])
+        return Identity(
+            numerics=NUMERICS,
+            device=devices.type_of(device),
+            config={
+                **named,
+                **{slot: _bare(config[slot], entries[slot].spec) for slot in SLOTS},
+                "train": self._train(config["train"])[0],
+                "data": _without(config["data"], "dir"),
+            },
+            task_order=list(resolved.tasks),
+            data={
+                name: self._data_fingerprints(name, task, config["data"]["dir"])
                 for name, task in resolved.tasks.items()
                 if name not in without
             },
             **self.components(resolved),
-        }
+        )
 
     def absent_data(self, resolved: Resolved) -> dict[str, str]:
         """Return the tasks whose data are not at hand, and why.
@@ -103,7 +157,7 @@ class Identifier:
             UsageError: if a checkpoint is not where it should be.
             PluginError: if a component's source cannot be found.
         """
-        code = {part: self._code_of(entry) for part, entry in all_entries(resolved).items()}
+        code = {part: self._code_of(entry) for part, entry in resolved.all_entries.items()}
         return {"weights": self._weights_digest(resolved), "code": code}
 
     def _code_of(self, entry: Entry) -> str:
@@ -142,17 +196,15 @@ class Identifier:
         return self._fingerprints[memo]
 
     def _weights_digest(self, resolved: Resolved) -> str | None:
-        entry = resolved.entries["encoder"]
+        """Return the fingerprint of a cell's encoder, if it has one."""
+        entry, table = resolved.entries["encoder"], resolved.config["encoder"]
         spec = entry.spec
         assert isinstance(spec, EncoderSpec)
         if spec.fingerprint is None:
             return None
-        memo = repr(resolved.config["encoder"])
+        memo = repr(table)
         if memo not in self._weights:
-            given = {
-                key: value for key, value in resolved.config["encoder"].items() if key != "name"
-            }
-            parameters = build_parameters(entry, given, where="encoder")
+            parameters = build_parameters(entry, _without(table, "name"), where="encoder")
             fingerprint = load_target(entry, spec.fingerprint)
             with calling(entry, "fingerprint"), users_mistakes():
                 digest = fingerprint(parameters)
@@ -163,28 +215,19 @@ class Identifier:
         return self._weights[memo]
 
 
-def all_entries(resolved: Resolved) -> dict[str, Entry]:
-    """Return who brings each component of a cell, its tasks among them."""
-    tasks = {f"tasks.{name}": task.entry for name, task in resolved.tasks.items()}
-    return tasks | dict(resolved.entries)
+def _bare(table: Config, spec: Spec) -> Config:
+    """Return name and parameters of a component without what moves no number.
+
+    That are its locations, since what lies there has a fingerprint, and a distribution before the
+    name, since the sources tell components apart.
+    """
+    locations = spec.locations if isinstance(spec, EncoderSpec | TaskSpec) else ()
+    kept = {key: value for key, value in table.items() if key not in locations}
+    return {**kept, "name": spec.name}
 
 
-def _with_bare_names(resolved: Resolved) -> dict[str, Any]:
-    """Return the configuration with ``name`` where ``distribution/name`` was written."""
-    config = dict(resolved.config)
-    for part, entry in all_entries(resolved).items():
-        section, dot, task = part.partition(".")
-        written = config[section][task] if dot else config[section]
-        if written["name"] != entry.spec.name:
-            bare = {**written, "name": entry.spec.name}
-            config[section] = {**config[section], task: bare} if dot else bare
-    return config
-
-
-def _without_locations(component: Mapping[str, Any], spec: Spec) -> dict[str, Any]:
-    """Return a task's parameters without its paths: what lies there has a fingerprint."""
-    assert isinstance(spec, TaskSpec)
-    return {key: value for key, value in component.items() if key not in spec.locations}
+def _without(table: Config, name: str) -> Config:
+    return {key: value for key, value in table.items() if key != name}
 
 
 def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any], *, since: str) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Container, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Literal
+from dataclasses import dataclass, field, replace
+from typing import Literal
 
 from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing
 from mtbench.matrix.configuration import Config
-from mtbench.matrix.designs import Stage
-from mtbench.store import State, Store, canonical, run_key
+from mtbench.matrix.designs import NamedCell, Stage
+from mtbench.store import Identity, RunFolder, State, Store, run_key
 from mtbench.study.relatives import Moved
-from mtbench.study.resolution import TaskEntry
+from mtbench.study.resolution import Resolved, TaskEntry
 
 TOLD = 3
 """Faults of cells that the last line of a command tells; the table has all."""
@@ -26,13 +26,33 @@ class PlannedRun:
     """A cell with a seed.
 
     Attributes:
+        place: its folder, which need not be there; None where its data are not at hand, and so
+            nothing tells its key.
         damage: what is wrong with what is stored of it; empty where nothing is.
     """
 
-    key: str
+    place: RunFolder | None
     seed: int
     state: State
     damage: str = ""
+
+    @property
+    def key(self) -> str:
+        """Its key; empty where nothing tells it."""
+        return "" if self.place is None else self.place.key
+
+    @property
+    def folder(self) -> RunFolder:
+        """The folder of a run whose data are at hand, or that is stored."""
+        assert self.place is not None
+        return self.place
+
+    def look(self) -> PlannedRun:
+        """Return it with the state that it has by now."""
+        if self.place is None:
+            return self
+        record = self.place.record()
+        return replace(self, state=record.state, damage=record.damage)
 
 
 @dataclass(frozen=True)
@@ -40,16 +60,12 @@ class PlannedCell:
     """A cell of the plan.
 
     Attributes:
-        config: the resolved configuration; as it was written where the cell is broken.
-        tasks: by name; none where the cell is broken.
+        named: the cell as the matrix has it.
+        resolved: all that it is made of; None where it is broken.
         runs: one a seed; none where the cell is rejected or broken.
-        rejection: why the cell cannot be, or None.
-        caveats: what a reader of its scores must know.
-        identity: what the runs' keys were made from, seed aside.
-        providers: distribution and version behind each component.
         fault: which plugin broke the cell, and how, or which parameter it lacks; or None.
-        against: name of the cell that it is compared with; empty for none.
-        levels: its place on each axis, by the axis's key; none where it comes of no axes.
+        caveats: what a reader of its scores must know.
+        identified: the identity of a cell that has runs.
         unread: tasks whose data are not at hand, and why. Its runs and identity are then those
             that are stored and agree in all else; without any, nothing is known of their data.
         dispute: why none of the stored runs that agree was taken; empty where there is no
@@ -57,22 +73,41 @@ class PlannedCell:
         moved: of runs that are missing, by seed, the nearest stored one of this cell's name.
     """
 
-    name: str
-    note: str
-    paper: Mapping[str, float]
-    config: Config
-    tasks: Mapping[str, TaskEntry]
+    named: NamedCell
+    resolved: Resolved | None
     runs: Sequence[PlannedRun]
-    rejection: str | None
-    caveats: Sequence[str]
-    identity: Mapping[str, Any]
-    providers: Mapping[str, str]
     fault: str | None = None
-    against: str = ""
-    levels: Mapping[str, str] = field(default_factory=dict)
+    caveats: Sequence[str] = ()
+    identified: Identity | None = None
     unread: Mapping[str, str] = field(default_factory=dict)
     dispute: str = ""
     moved: Mapping[int, Moved] = field(default_factory=dict)
+
+    @property
+    def name(self) -> str:
+        return self.named.name
+
+    @property
+    def config(self) -> Config:
+        """The resolved configuration of a cell that is not broken."""
+        assert self.resolved is not None
+        return self.resolved.config
+
+    @property
+    def tasks(self) -> Mapping[str, TaskEntry]:
+        """The tasks by name; none where the cell is broken."""
+        return {} if self.resolved is None else self.resolved.tasks
+
+    @property
+    def identity(self) -> Identity:
+        """What the runs' keys were made from, seed aside, of a cell that has runs."""
+        assert self.identified is not None
+        return self.identified
+
+    @property
+    def rejection(self) -> str | None:
+        """Why the cell cannot be, or None."""
+        return None if self.resolved is None else self.resolved.rejection
 
     @property
     def obstacle(self) -> tuple[Literal["rejected", "broken"], str] | None:
@@ -104,12 +139,15 @@ class Plan:
     remarks: Sequence[str] = ()
 
     def runs(self, *states: State) -> list[tuple[PlannedCell, PlannedRun]]:
-        """Return the runs in one of the states, each key once, in the plan's order."""
-        seen: dict[str, tuple[PlannedCell, PlannedRun]] = {}
+        """Return the runs in one of the states, each key once, in the plan's order.
+
+        Runs without a key may be one and the same, and nothing tells.
+        """
+        seen: dict[str | int, tuple[PlannedCell, PlannedRun]] = {}
         for cell in self.cells:
             for run in cell.runs:
                 if not states or run.state in states:
-                    seen.setdefault(run.key, (cell, run))
+                    seen.setdefault(run.key or id(run), (cell, run))
         return list(seen.values())
 
     def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
@@ -190,22 +228,13 @@ def faults(found: Sequence[str | None]) -> str:
 
 
 def planned_runs(
-    store: Store, identity: Mapping[str, Any], seeds: Sequence[int], keys: Container[str]
+    store: Store, identity: str, seeds: Sequence[int], keys: Container[str]
 ) -> list[PlannedRun]:
     """Look up the runs of a cell.
 
     Args:
+        identity: the cell's, as text.
         keys: that have a folder in the store.
     """
-    text = canonical(identity)
-    wanted = [(seed, run_key(text, seed)) for seed in seeds]
-    return [
-        planned_run(store, key, seed) if key in keys else PlannedRun(key, seed, "missing")
-        for seed, key in wanted
-    ]
-
-
-def planned_run(store: Store, key: str, seed: int) -> PlannedRun:
-    """Look up a run."""
-    record = store.run(key).record()
-    return PlannedRun(key, seed, record.state, record.damage)
+    runs = [PlannedRun(store.run(run_key(identity, seed)), seed, "missing") for seed in seeds]
+    return [run.look() if run.key in keys else run for run in runs]

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
 
 from mtbench.components.attribution import naming
 from mtbench.components.registry import Registry
@@ -14,10 +13,10 @@ from mtbench.devices import CPU
 from mtbench.errors import Incomplete, MtbenchError, PluginError, UsageError, unknown
 from mtbench.matrix.designs import NamedCell
 from mtbench.store import Store
-from mtbench.study.identity import Identifier, all_entries
-from mtbench.study.plan import Plan, PlannedCell, planned_runs
+from mtbench.study.identity import Identifier
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun, planned_runs
 from mtbench.study.relatives import Relatives
-from mtbench.study.resolution import Resolved, Resolver, task_name
+from mtbench.study.resolution import Resolver, task_name
 from mtbench.study.unchecked import nearest, with_stored_data
 from mtbench.system.tracebacks import show
 
@@ -51,7 +50,7 @@ class Planner:
         self._identifier = Identifier()
         self._device = device
         self._relatives = Relatives(store) if stored_only else None
-        self._found_relatives = False
+        self._took_stored_data = False
         self._named_folder = named_folder
 
     def plan(self, title: str, cells: Cells, seeds: Sequence[int], *, beside: Cells = ()) -> Plan:
@@ -91,14 +90,14 @@ class Planner:
         if unread := [cell for cell in planned if cell.unread]:
             if self._named_folder and _lie_elsewhere(unread):
                 return self._plan_cells(cells, seeds)
-            others = self._others(cells, seeds, beside)
-            planned = with_stored_data(planned, seeds, self._store, self._relatives, others)
-            self._found_relatives |= any(
+            besides = self._plan_others(cells, seeds, beside)
+            planned = with_stored_data(planned, seeds, self._relatives, besides)
+            self._took_stored_data |= any(
                 cell.dispute or any(run.state != "missing" for run in cell.runs)
                 for cell in planned
                 if cell.unread
             )
-            if not self._found_relatives:
+            if not self._took_stored_data:
                 try:
                     return self._plan_cells(cells, seeds)
                 except UsageError as error:
@@ -106,16 +105,16 @@ class Planner:
                     raise UsageError(f"{error}{near}") from error
         return planned, errors
 
-    def _others(self, cells: Cells, seeds: Sequence[int], beside: Cells) -> list[PlannedCell]:
+    def _plan_others(self, cells: Cells, seeds: Sequence[int], beside: Cells) -> list[PlannedCell]:
         """Return the cells beside some, as far as they can be planned."""
         names = {cell.name for cell in cells}
         stored = self._store.keys()
-        others = []
+        planned = []
         for cell in beside:
             if cell.name not in names:
                 with suppress(MtbenchError):
-                    others.append(self._plan_cell(cell, seeds, stored, without_data=True))
-        return others
+                    planned.append(self._plan_cell(cell, seeds, stored, without_data=True))
+        return planned
 
     def _plan_cells(
         self, cells: Cells, seeds: Sequence[int], *, without_data: bool = False
@@ -128,41 +127,34 @@ class Planner:
                 planned.append(self._plan_cell(cell, seeds, stored, without_data=without_data))
             except (PluginError, Incomplete) as error:
                 errors.append(error)
-                planned.append(_broken(cell, error))
+                planned.append(PlannedCell(cell, None, [], str(error)))
         return planned, errors
 
     def _plan_cell(
         self, cell: NamedCell, seeds: Sequence[int], stored: set[str], *, without_data: bool
     ) -> PlannedCell:
-        identity: dict[str, Any] = {}
-        unread: dict[str, str] = {}
+        unread: Mapping[str, str] = {}
         try:
             resolved = self._resolver.resolve(cell.config)
-            with naming(all_entries(resolved)):
-                if not resolved.rejection:
-                    unread = self._identifier.absent_data(resolved)
-                    identity = self._identifier.identity(
-                        resolved, self._device, without=unread if without_data else ()
-                    )
+            if resolved.rejection:
+                return PlannedCell(cell, resolved, [])
+            with naming(resolved.all_entries):
+                unread = self._identifier.absent_data(resolved)
+                identity, text = self._identifier.identity(
+                    resolved, self._device, without=unread if without_data else ()
+                )
         except Incomplete:
             raise
         except UsageError as error:
             hint = STORED if unread and stored and self._relatives is None else ""
             raise UsageError(f"cell {cell.name!r}: {error}{hint}") from error
+        if unread:  # what the keys are made from is not known
+            runs = [PlannedRun(None, seed, "missing") for seed in seeds]
+        else:
+            runs = planned_runs(self._store, text, seeds, stored)
+        caveats = resolved.caveats()
         return PlannedCell(
-            name=cell.name,
-            note=cell.note,
-            paper=cell.paper,
-            config=resolved.config,
-            tasks=resolved.tasks,
-            runs=planned_runs(self._store, identity, seeds, stored) if identity else [],
-            rejection=resolved.rejection,
-            caveats=resolved.caveats(),
-            identity=identity,
-            providers=_providers(resolved),
-            against=cell.against,
-            levels=cell.levels,
-            unread=unread,
+            cell, resolved, runs, caveats=caveats, identified=identity, unread=unread
         )
 
 
@@ -171,25 +163,6 @@ def _lie_elsewhere(cells: Sequence[PlannedCell]) -> bool:
     tasks = [task.task for cell in cells for task in cell.tasks.values()]
     folder = cells[0].config["data"]["dir"]
     return folder is not None and holds_nothing(Path(folder), tasks)
-
-
-def _broken(cell: NamedCell, error: PluginError | Incomplete) -> PlannedCell:
-    """Return a cell that cannot be planned, because a part of it is broken."""
-    return PlannedCell(
-        name=cell.name,
-        note=cell.note,
-        paper=cell.paper,
-        config=cell.config,
-        tasks={},
-        runs=[],
-        rejection=None,
-        caveats=[],
-        identity={},
-        providers={},
-        fault=str(error),
-        against=cell.against,
-        levels=cell.levels,
-    )
 
 
 def _check_task_names(cells: Cells, beside: Cells) -> None:
@@ -202,10 +175,3 @@ def _check_task_names(cells: Cells, beside: Cells) -> None:
         for name in cell.paper:
             if name not in {*tasks, "overall"}:
                 raise unknown("task", name, {*tasks, "overall"}, where=f"paper of {cell.name!r}")
-
-
-def _providers(resolved: Resolved) -> dict[str, str]:
-    return {
-        part: f"{entry.provider.distribution} {entry.provider.version}".rstrip()
-        for part, entry in all_entries(resolved).items()
-    }

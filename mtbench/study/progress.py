@@ -11,9 +11,11 @@ from typing import Any
 
 from mtbench.executors.process import WAITING_FOR, Job, RunProgress
 from mtbench.rendering.escaping import visible
+from mtbench.store import Failure, Result
 from mtbench.study.durations import Estimate, duration
 from mtbench.study.forecast import Forecast
 from mtbench.study.plan import Plan, faults
+from mtbench.study.relatives import Relatives
 from mtbench.study.study import Session, estimate
 from mtbench.system.console import say
 
@@ -76,7 +78,7 @@ def watching(
     def watch(plan: Plan) -> AbstractContextManager[RunProgress]:
         if told := faults([cell.fault for cell in plan.cells]):
             session.warn(f"{told}; the others go on")
-        return observing(estimate(plan, session.setup.store, jobs))
+        return observing(estimate(plan, Relatives(session.setup.store), jobs))
 
     return watch
 
@@ -97,7 +99,7 @@ class Silence:
 
     def progressed(self, job: Job, event: dict[str, Any]) -> None: ...
 
-    def finished(self, job: Job, result: dict[str, Any]) -> None: ...
+    def finished(self, job: Job, result: Result | Failure) -> None: ...
 
 
 class Lines:
@@ -131,7 +133,7 @@ class Lines:
         told = waiting(event) or step or event.get("phase", "evaluating")
         say(f"{job.name}: {told}{self._to_go()}")
 
-    def finished(self, job: Job, result: dict[str, Any]) -> None:
+    def finished(self, job: Job, result: Result | Failure) -> None:
         """Say how a run ended, and after how long."""
         self._forecast.finished(job.key, result)
         self._ended += 1
@@ -178,12 +180,12 @@ class Bars:
         self._progress.update(bar, **changes)
         self._progress.update(self._all, left=clock(self._forecast.seconds()))
 
-    def finished(self, job: Job, result: dict[str, Any]) -> None:
+    def finished(self, job: Job, result: Result | Failure) -> None:
         """Take the bar away; say how the run ended if it failed."""
         self._forecast.finished(job.key, result)
         self._progress.remove_task(self._bars.pop(job.key))
         self._progress.update(self._all, advance=1, left=clock(self._forecast.seconds()))
-        if result["status"] == "failed":
+        if isinstance(result, Failure):
             told = visible(f"{job.name}: {outcome(job, result)}")
             self._progress.console.print(told, markup=False)
 
@@ -200,9 +202,9 @@ def clock(seconds: float | None) -> str:
     return "-:--:--" if seconds is None else str(timedelta(seconds=math.ceil(seconds)))
 
 
-def outcome(job: Job, result: dict[str, Any]) -> str:
+def outcome(job: Job, result: Result | Failure) -> str:
     """Say in a few words how a run ended."""
-    if result["status"] == "failed":
-        return f"failed: {result['error']} (mtbench status {job.folder.key[:12]} --log)"
-    overall = result["overall"]
+    if isinstance(result, Failure):
+        return f"failed: {result.error} (mtbench status {job.key[:12]} --log)"
+    overall = result.overall
     return f"overall {'undefined' if overall is None else f'{overall:.3f}'}"

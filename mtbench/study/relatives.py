@@ -4,32 +4,21 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
+from typing import NamedTuple
 
 from mtbench.errors import SHOWN
-from mtbench.store import Store, canonical
+from mtbench.store import Identity, Request, Store, StoredResult
 from mtbench.study.identity import differing
 
 
-@dataclass(frozen=True)
-class Relative:
-    """A stored run.
+class ScoredRun(NamedTuple):
+    """A stored run."""
 
-    Attributes:
-        matrix, cell, seed: that it was trained for.
-        ended: when, in UTC.
-        identity: what its key was made from, seed aside.
-    """
-
-    key: str
-    matrix: str
-    cell: str
-    seed: int
-    ended: str
-    identity: Mapping[str, Any]
+    request: Request
+    result: StoredResult
 
 
 @dataclass(frozen=True)
@@ -55,52 +44,43 @@ class Relatives:
     """The stored runs of a store; they are read when first asked for, and once."""
 
     def __init__(self, store: Store) -> None:
-        self._store = store
-        self._by_rest: dict[tuple[frozenset[str], frozenset[str]], dict[str, list[Relative]]] = {}
+        self.store = store
+        self._by_rest: dict[tuple[frozenset[str], frozenset[str]], dict[str, list[ScoredRun]]] = {}
 
     @cached_property
-    def _all(self) -> list[Relative]:
-        found = []
-        for key in sorted(self._store.keys()):
-            record = self._store.run(key).record()
-            asked, result = record.request, record.result
-            if record.state == "done" and asked is not None and result is not None:
-                found.append(
-                    Relative(
-                        key,
-                        asked["matrix"],
-                        asked["cell"],
-                        asked["seed"],
-                        result["ended"],
-                        asked["identity"],
-                    )
-                )
-        return found
+    def runs(self) -> list[ScoredRun]:
+        """All runs that have a score, in the order of their keys."""
+        records = (self.store.run(key).record() for key in sorted(self.store.keys()))
+        return [
+            ScoredRun(record.request, record.result)
+            for record in records
+            if record.result is not None and record.request is not None
+        ]
 
     @cached_property
-    def _by_name(self) -> Mapping[tuple[str, int], list[Relative]]:
-        found = defaultdict(list)
-        for run in sorted(self._all, key=lambda run: run.ended, reverse=True):
-            found[run.cell, run.seed].append(run)
-        return found
+    def _by_name(self) -> Mapping[tuple[str, int], list[ScoredRun]]:
+        named = defaultdict(list)
+        for run in sorted(self.runs, key=ended, reverse=True):
+            named[run.request.cell, run.request.seed].append(run)
+        return named
 
-    def but_for_data(self, identity: Mapping[str, Any], unread: Container[str]) -> list[Relative]:
+    def but_for_data(self, identity: Identity, unread: Iterable[str]) -> list[ScoredRun]:
         """Return the runs that agree with an identity in all but the data of some tasks.
 
         Args:
             identity: without fingerprints of these tasks.
         """
-        tasks = frozenset(identity["task_order"])
-        left_out = frozenset(task for task in tasks if task in unread)
+        tasks, left_out = frozenset(identity.task_order), frozenset(unread)
         if (tasks, left_out) not in self._by_rest:
-            found = self._by_rest.setdefault((tasks, left_out), defaultdict(list))
-            for run in self._all:
-                if run.identity["data"].keys() == tasks:
-                    found[canonical(without_data(run.identity, left_out))].append(run)
-        return self._by_rest[tasks, left_out].get(canonical(identity), [])
+            by_rest = self._by_rest.setdefault((tasks, left_out), defaultdict(list))
+            for run in self.runs:
+                theirs = run.request.identity
+                if theirs.data.keys() == tasks:
+                    by_rest[theirs.without_data(left_out).text].append(run)
+        return self._by_rest[tasks, left_out].get(identity.text, [])
 
     def nearest(
-        self, cell: str, seed: int, identity: Mapping[str, Any], *, matrix: str | None = None
+        self, cell: str, seed: int, identity: Identity, *, matrix: str | None = None
     ) -> Moved | None:
         """Return the run of a cell's name that differs in the fewest parts from an identity.
 
@@ -110,24 +90,23 @@ class Relatives:
         Args:
             matrix: title of the one that it was trained for; None for any.
         """
-        found = [
-            Moved(run.key, _differing(run.identity, identity))
+        moved = [
+            Moved(run.request.key, _differing(run.request.identity, identity))
             for run in self._by_name.get((cell, seed), ())
-            if matrix in (None, run.matrix)
+            if matrix in (None, run.request.matrix)
         ]
-        return min((moved for moved in found if moved.parts), key=_distance, default=None)
+        return min((run for run in moved if run.parts), key=_distance, default=None)
 
 
-def _differing(then: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
-    unread = {*now["task_order"]} - now["data"].keys()
-    return list(differing(without_data(then, unread), now))
+def ended(run: ScoredRun) -> str:
+    """Return when a run did."""
+    return run.result.ended
+
+
+def _differing(then: Identity, now: Identity) -> list[str]:
+    unread = frozenset(now.task_order) - now.data.keys()
+    return list(differing(dict(then.without_data(unread)), dict(now)))
 
 
 def _distance(moved: Moved) -> int:
     return len(moved.parts)
-
-
-def without_data(identity: Mapping[str, Any], tasks: Container[str]) -> dict[str, Any]:
-    """Return an identity without the fingerprints of some tasks' data."""
-    data = {task: splits for task, splits in identity["data"].items() if task not in tasks}
-    return {**identity, "data": data}

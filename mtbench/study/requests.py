@@ -3,10 +3,9 @@
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
-from typing import Any
 
 from mtbench.devices import CPU
-from mtbench.store import machine
+from mtbench.store import Request, machine
 from mtbench.study.plan import PlannedCell, PlannedRun
 from mtbench.version import __version__
 
@@ -22,7 +21,7 @@ def request(
     matrix: str = "",
     device: str = CPU,
     blocked: Sequence[str] = (),
-) -> dict[str, Any]:
+) -> Request:
     """Return the request of a run, which its process stores as ``run.json``.
 
     Args:
@@ -31,28 +30,32 @@ def request(
         matrix: title of the matrix for which the run is trained.
         device: that it is trained on.
     """
-    return {
-        "matrix": matrix,
-        "key": run.key,
-        "cell": cell.name,
-        "seed": run.seed,
-        "device": device,
-        "config": cell.config,
-        "identity": cell.identity,
-        "plugins": [str(file.resolve()) for file in plugins],
-        "blocked": list(blocked),
-        "providers": cell.providers,
-        "versions": versions(),
-        "machine": machine(),
-    }
+    assert cell.resolved is not None  # it has a run
+    return Request(
+        matrix=matrix,
+        key=run.key,
+        cell=cell.name,
+        seed=run.seed,
+        device=device,
+        config=cell.config,
+        identity=cell.identity,
+        plugins=[str(file.resolve()) for file in plugins],
+        blocked=list(blocked),
+        providers={
+            part: f"{entry.provider.distribution} {entry.provider.version}".rstrip()
+            for part, entry in cell.resolved.all_entries.items()
+        },
+        versions=versions(),
+        machine=machine(),
+    )
 
 
 def versions() -> dict[str, str]:
     """Return the versions of the harness and of the packages that numbers pass through."""
-    found = {"mtl-bench": __version__}
+    installed = {"mtl-bench": __version__}
     for package in PACKAGES:
         try:
-            found[package] = version(package)
+            installed[package] = version(package)
         except PackageNotFoundError:
             continue  # a plugin-only set-up may do without one of them
-    return found
+    return installed

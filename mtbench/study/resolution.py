@@ -5,9 +5,10 @@ from __future__ import annotations
 import os
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from shlex import quote
-from typing import Any
+from typing import Any, Self
 
 from mtbench.components.entries import Entry, build_parameters, build_task, calling, label
 from mtbench.components.refusals import caveats, rejection
@@ -16,13 +17,7 @@ from mtbench.components.validation import validate
 from mtbench.errors import Incomplete, PluginError, UsageError, unknown
 from mtbench.matrix.configuration import DEFAULT_HEAD, DEFAULTS, SECTIONS, SLOTS, Config, as_table
 from mtbench.protocols import Task, TaskInfo
-from mtbench.specs import (
-    Cell,
-    CombinerSpec,
-    Component,
-    EncoderSpec,
-    TaskSpec,
-)
+from mtbench.specs import Cell, CombinerSpec, Component, EncoderSpec, TaskSpec
 from mtbench.system.bounds import check_path, user_path
 
 DATA_VARIABLE = "MTBENCH_DATA"
@@ -43,12 +38,25 @@ def default_data_folder() -> Path | None:
 
 @dataclass(frozen=True)
 class TaskEntry:
-    """A task of a cell: who brings it, as what it is named, the object and what it tells."""
+    """A task of a cell: who brings it, name and parameters, the object and what it tells."""
+
+    entry: Entry
+    table: Config
+    task: Task
+    info: TaskInfo
+
+
+@dataclass(frozen=True)
+class _Part:
+    """A component of cells: who brings it, name and parameters, as an object and as a table."""
 
     entry: Entry
     component: Component
-    task: Task
-    info: TaskInfo
+    table: Config
+
+    @classmethod
+    def of(cls, entry: Entry, name: str, parameters: Config) -> Self:
+        return cls(entry, Component(name, parameters), {"name": name, **parameters})
 
 
 @dataclass(frozen=True)
@@ -69,6 +77,12 @@ class Resolved:
     entries: Mapping[str, Entry]
     rejection: str | None
 
+    @cached_property
+    def all_entries(self) -> Mapping[str, Entry]:
+        """Who brings each component, the tasks among them: ``"tasks.sst"``, ..."""
+        tasks = {f"tasks.{name}": task.entry for name, task in self.tasks.items()}
+        return tasks | dict(self.entries)
+
     def caveats(self) -> list[str]:
         """Return what a reader of its scores must know; of a cell that can have some.
 
@@ -84,8 +98,9 @@ class Resolver:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._default_folder = default_data_folder()
-        self._components: dict[str, tuple[Entry, Component]] = {}
+        self._parts: dict[str, _Part] = {}
         self._tasks: dict[str, TaskEntry] = {}
+        self._lists: dict[str, dict[str, TaskEntry]] = {}
         self._sections: dict[str, Config] = {}
 
     def resolve(self, config: Config) -> Resolved:
@@ -97,49 +112,53 @@ class Resolver:
             PluginError: if a plugin that it needs is broken.
         """
         tasks = self._resolve_tasks(config.get("tasks"))
-        train = self._section("train", config)
-        data = self._section("data", config)
-        folder = Path(data["dir"]) if data["dir"] is not None else self._default_folder
-        if folder is not None:  # as it lies, so that the run finds it from wherever it starts
-            data = {**data, "dir": str(user_path(str(folder)).absolute())}
+        train, data = self._section("train", config), self._section("data", config)
         self._check_batch_sizes(train, tasks)
-        parts = {slot: config.get(slot, DEFAULTS[slot]) for slot in SLOTS}
         heads = config.get("heads", {})
         self._check_task_names(heads, tasks, where="heads")
-        parts |= {f"heads.{name}": heads.get(name, DEFAULT_HEAD) for name in tasks}
-        found = {
-            part: self._component(part.partition(".")[0].removesuffix("s"), given, part)
-            for part, given in parts.items()
-        }
-        components = {
-            part: _with_dropout(component, train) if part.startswith("heads.") else component
-            for part, (_, component) in found.items()
-        }
-        entries = {part: entry for part, (entry, _) in found.items()}
+        parts = {slot: self._part(slot, config.get(slot, DEFAULTS[slot]), slot) for slot in SLOTS}
+        for name in tasks:
+            head = self._part("head", heads.get(name, DEFAULT_HEAD), f"heads.{name}")
+            parts[f"heads.{name}"] = self._with_dropout(head, train["dropout"])
+        entries = {place: part.entry for place, part in parts.items()}
         combiner = entries["combiner"].spec
         assert isinstance(combiner, CombinerSpec)  # the registry keeps kinds apart
         cell = Cell(
             tasks={name: task.info for name, task in tasks.items()},
-            encoder=components["encoder"],
-            heads={name: components[f"heads.{name}"] for name in tasks},
-            balancer=components["balancer"],
-            combiner=components["combiner"],
+            encoder=parts["encoder"].component,
+            heads={name: parts[f"heads.{name}"].component for name in tasks},
+            balancer=parts["balancer"].component,
+            combiner=parts["combiner"].component,
             train=train,
             combiner_needs=combiner.needs,
         )
         return Resolved(
-            config=_as_config(cell, tasks, data),
+            config={
+                "tasks": {name: task.table for name, task in tasks.items()},
+                "encoder": parts["encoder"].table,
+                "heads": {name: parts[f"heads.{name}"].table for name in tasks},
+                "balancer": parts["balancer"].table,
+                "combiner": parts["combiner"].table,
+                "train": train,
+                "data": data,
+            },
             cell=cell,
             tasks=tasks,
             entries=entries,
             rejection=rejection(cell, entries),
         )
 
-    def _resolve_tasks(self, given: Any) -> dict[str, TaskEntry]:
-        if not isinstance(given, list) or not given:
+    def _resolve_tasks(self, references: Any) -> dict[str, TaskEntry]:
+        memo = repr(references)
+        if memo not in self._lists:
+            self._lists[memo] = {**self._named_tasks(references)}
+        return self._lists[memo]
+
+    def _named_tasks(self, references: Any) -> dict[str, TaskEntry]:
+        if not isinstance(references, list) or not references:
             raise UsageError('tasks: expected a list of one or more, such as ["sst", "pd"]')
         tasks: dict[str, TaskEntry] = {}
-        for reference in given:
+        for reference in references:
             table = _task_table(reference)
             name = task_name(reference)
             table.pop("as", None)
@@ -156,24 +175,24 @@ class Resolver:
     def _task(self, table: Config) -> TaskEntry:
         memo = repr(table)
         if memo not in self._tasks:
-            entry, component = self._component("task", table, "tasks")
-            parameters = build_parameters(entry, component.parameters, where="tasks")
-            task = build_task(entry, parameters)
-            with calling(entry, "describe"):
+            part = self._part("task", table, "tasks")
+            parameters = build_parameters(part.entry, part.component.parameters, where="tasks")
+            task = build_task(part.entry, parameters)
+            with calling(part.entry, "describe"):
                 info: Any = task.describe()
                 if not isinstance(info, TaskInfo):
                     told = f"describe returned {info!r}, not a TaskInfo"
-                    raise PluginError(f"{label(entry)}: {told}")
-            self._tasks[memo] = TaskEntry(entry, component, task, info)
+                    raise PluginError(f"{label(part.entry)}: {told}")
+            self._tasks[memo] = TaskEntry(part.entry, part.table, task, info)
         return self._tasks[memo]
 
-    def _component(self, kind: str, given: Config, where: str) -> tuple[Entry, Component]:
-        memo = f"{kind} {given!r}"
-        if memo not in self._components:
-            parameters = dict(given)
+    def _part(self, kind: str, table: Config, where: str) -> _Part:
+        memo = f"{kind} {table!r}"
+        if memo not in self._parts:
+            parameters = dict(table)
             name = parameters.pop("name", None)
             if not isinstance(name, str):
-                raise UsageError(f"{where}: expected a name in {given!r}")
+                raise UsageError(f"{where}: expected a name in {table!r}")
             entry = self._registry.find(kind, name)
             try:
                 model = build_parameters(entry, parameters, where=f"{where} ({name})")
@@ -186,9 +205,18 @@ class Resolver:
                 values |= _absolute(locations, entry.spec.shipped)
             if isinstance(entry.spec, TaskSpec):
                 values |= _from_anywhere(values, entry.spec.locations)
-            component = Component(name, values)
-            self._components[memo] = (entry, component)
-        return self._components[memo]
+            self._parts[memo] = _Part.of(entry, name, values)
+        return self._parts[memo]
+
+    def _with_dropout(self, head: _Part, dropout: float) -> _Part:
+        """Return a head with the dropout of ``train`` where it names none of its own."""
+        if head.component.parameters["dropout"] is not None:
+            return head
+        memo = f"{id(head)} {dropout!r}"
+        if memo not in self._parts:
+            values = {**head.component.parameters, "dropout": dropout}
+            self._parts[memo] = _Part.of(head.entry, head.component.name, values)
+        return self._parts[memo]
 
     def _with_example(self, error: Incomplete, entry: Entry, where: str) -> Incomplete:
         """Return the error of parameters that are missing, with how they could be given."""
@@ -207,8 +235,11 @@ class Resolver:
             given["epochs"] = 1
         memo = f"{name} {given!r}"
         if memo not in self._sections:
-            section = validate(SECTIONS[name], given, where=name)
-            self._sections[memo] = section.model_dump(mode="json")
+            section = validate(SECTIONS[name], given, where=name).model_dump(mode="json")
+            if name == "data":  # as it lies, so that the run finds it from wherever it starts
+                folder = self._default_folder if section["dir"] is None else Path(section["dir"])
+                section["dir"] = folder and str(user_path(str(folder)).absolute())
+            self._sections[memo] = section
         return self._sections[memo]
 
     def _check_task_names(
@@ -256,27 +287,6 @@ def _from_anywhere(values: Config, locations: Container[str]) -> dict[str, str]:
         key: str(user_path(value).absolute())
         for key, value in values.items()
         if key in locations and isinstance(value, str)
-    }
-
-
-def _with_dropout(component: Component, train: Config) -> Component:
-    if component.parameters["dropout"] is not None:
-        return component
-    return Component(component.name, {**component.parameters, "dropout": train["dropout"]})
-
-
-def _as_config(cell: Cell, tasks: Mapping[str, TaskEntry], data: Config) -> Config:
-    def table(component: Component) -> Config:
-        return {"name": component.name, **component.parameters}
-
-    return {
-        "tasks": {name: table(task.component) for name, task in tasks.items()},
-        "encoder": table(cell.encoder),
-        "heads": {name: table(head) for name, head in cell.heads.items()},
-        "balancer": table(cell.balancer),
-        "combiner": table(cell.combiner),
-        "train": dict(cell.train),
-        "data": data,
     }
 
 

@@ -3,28 +3,28 @@
 from collections.abc import Callable
 from dataclasses import replace
 
-from mtbench.store import PREDICTIONS, Damaged, RunFolder, Store
-from mtbench.study.plan import Plan, PlannedCell, PlannedRun, planned_run
+from mtbench.store import PREDICTIONS, Damaged, RunFolder
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 from mtbench.study.relatives import Relatives
 
 
-def refreshed(plan: Plan, store: Store) -> Plan:
+def refreshed(plan: Plan) -> Plan:
     """Return the plan with the states that its runs have by now."""
-    return _with_runs(plan, lambda run: planned_run(store, run.key, run.seed))
+    return _with_runs(plan, PlannedRun.look)
 
 
-def checked(plan: Plan, store: Store) -> Plan:
+def checked(plan: Plan) -> Plan:
     """Return the plan after the predictions of its stored runs were held against their digests."""
-    return without_damaged(plan, store, lambda folder: folder.check(PREDICTIONS))
+    return without_damaged(plan, lambda folder: folder.check(PREDICTIONS))
 
 
-def without_damaged(plan: Plan, store: Store, look: Callable[[RunFolder], object]) -> Plan:
+def without_damaged(plan: Plan, look: Callable[[RunFolder], object]) -> Plan:
     """Return the plan with the stored runs as damaged for which a look raises ``Damaged``."""
 
     def settle(run: PlannedRun) -> PlannedRun:
         if run.state == "done":
             try:
-                look(store.run(run.key))
+                look(run.folder)
             except Damaged as error:
                 return replace(run, state="damaged", damage=error.reason)
         return run
@@ -32,9 +32,8 @@ def without_damaged(plan: Plan, store: Store, look: Callable[[RunFolder], object
     return _with_runs(plan, settle)
 
 
-def explained(plan: Plan, store: Store) -> Plan:
+def explained(plan: Plan, relatives: Relatives) -> Plan:
     """Return the plan with what is stored under other keys of the runs that are missing."""
-    relatives = Relatives(store)
 
     def explain(cell: PlannedCell) -> PlannedCell:
         moved = {

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 from mtbench.matrix.designs import Choice, NamedCell, Stage
-from mtbench.store import RESULT, State, Store
+from mtbench.store import State
 from mtbench.study.plan import PlannedCell
 from mtbench.study.planner import Planner
 
@@ -26,9 +26,9 @@ class Candidate:
     @property
     def mean(self) -> float | None:
         """The mean over all seeds; None where a run has no score, so that it cannot win."""
-        known = [score for score in self.scores if score is not None]
-        complete = known and len(known) == len(self.states)
-        return statistics.fmean(known) if complete else None
+        defined = [score for score in self.scores if score is not None]
+        complete = defined and len(defined) == len(self.states)
+        return statistics.fmean(defined) if complete else None
 
     @property
     def lacks(self) -> str:
@@ -43,17 +43,16 @@ def best(candidates: Sequence[Candidate]) -> Choice:
 
     It is not known before every run is stored or has failed.
     """
-    if any(
-        state in ("missing", "running", "damaged") for one in candidates for state in one.states
-    ):
+    states = {state for candidate in candidates for state in candidate.states}
+    if states & {"missing", "running", "damaged"}:
         return Choice()
-    means = {i: one.mean for i, one in enumerate(candidates)}
+    means = {i: candidate.mean for i, candidate in enumerate(candidates)}
     scored = {i: mean for i, mean in means.items() if mean is not None}
     if scored:
         return Choice(max(scored, key=scored.__getitem__))
-    lacks = Counter(one.lacks for one in candidates)
-    told = ", ".join(f"{count} {why}" for why, count in lacks.items())
-    return Choice(problem=f"no cell can be kept ({told})")
+    lacks = Counter(candidate.lacks for candidate in candidates)
+    reasons = ", ".join(f"{count} {why}" for why, count in lacks.items())
+    return Choice(problem=f"no cell can be kept ({reasons})")
 
 
 @dataclass
@@ -65,32 +64,31 @@ class Searcher:
     """
 
     planner: Planner
-    store: Store
     seeds: Sequence[int]
     seen: dict[str, Candidate] = field(default_factory=dict)
 
     def __call__(self, cells: Sequence[NamedCell]) -> Choice:
         """Choose among the cells of a stage."""
         planned, _ = self.planner.look_up(cells, self.seeds)
-        candidates = [candidate(cell, self.store) for cell in planned]
-        self.seen |= {cell.name: one for cell, one in zip(cells, candidates, strict=True)}
+        candidates = [candidate(cell) for cell in planned]
+        names = [cell.name for cell in cells]
+        self.seen |= dict(zip(names, candidates, strict=True))
         return best(candidates)
 
     def verdict(self) -> str:
         """Say what the winner was chosen among; its own score is not to be read without."""
-        tried = [one for one in self.seen.values() if one.scores]
-        runs = sum(len(one.scores) for one in tried)
+        tried = [candidate for candidate in self.seen.values() if candidate.scores]
+        runs = sum(len(candidate.scores) for candidate in tried)
         return (
             f"chosen among {len(tried)} configurations on dev ({runs} runs): "
             "its dev score is flattered by the choice"
         )
 
 
-def candidate(cell: PlannedCell, store: Store) -> Candidate:
+def candidate(cell: PlannedCell) -> Candidate:
     """Read what the stored runs of a cell scored on dev."""
-    done = [run for run in cell.runs if run.state == "done"]
-    results = [store.run(run.key).read(RESULT) or {} for run in done]
-    return Candidate([run.state for run in cell.runs], [result["overall"] for result in results])
+    scores = [run.folder.result().overall for run in cell.runs if run.state == "done"]
+    return Candidate([run.state for run in cell.runs], scores)
 
 
 def winner(stages: Sequence[Stage], to_come: int) -> str:

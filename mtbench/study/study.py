@@ -10,11 +10,11 @@ from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import arrange, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
-from mtbench.store import Store
 from mtbench.study.durations import Estimate
 from mtbench.study.durations import estimate as reckon
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
+from mtbench.study.relatives import Relatives
 from mtbench.study.requests import request
 from mtbench.study.run_states import checked, refreshed
 from mtbench.study.search import Searcher, remarks, winner
@@ -67,7 +67,7 @@ class Session:
             PluginError: if a plugin that every cell needs is broken.
         """
         drawn = seeds(self.matrix, self._overrides)
-        searcher = Searcher(self._planner, self.setup.store, drawn)
+        searcher = Searcher(self._planner, drawn)
         found = arrange(self.matrix, self._overrides, searcher)
         won = winner(found.stages, found.to_come)
         cells = [
@@ -122,15 +122,14 @@ class Session:
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
-        store = self.setup.store
-        plan = checked(plan, store)
+        plan = checked(plan)
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
             watching = observer(stage) if callable(observer) else nullcontext(observer)
             with watching as watcher:
                 train_missing(stage, self.setup, watcher, jobs)
             tried |= {cell.name for cell in stage.cells}
-            plan = self.plan() if plan.stages else refreshed(plan, store)
+            plan = self.plan() if plan.stages else refreshed(plan)
         return plan
 
 
@@ -144,14 +143,15 @@ def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[
     return chosen
 
 
-def estimate(plan: Plan, store: Store, jobs: int | None = None) -> Estimate:
+def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
     """Return how long the runs of a plan that are to do will take.
 
     Args:
+        relatives: the stored runs of the plan's store.
         jobs: runs at a time; None for as many as the cores can take.
     """
     threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
-    return reckon(plan, store, jobs or default_jobs(max(threads, default=1), plan.device))
+    return reckon(plan, relatives, jobs or default_jobs(max(threads, default=1), plan.device))
 
 
 def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
@@ -181,8 +181,7 @@ def train_missing(
     waiting = [
         Job(
             name=f"{cell.name} [seed {run.seed}]",
-            store=store,
-            key=run.key,
+            folder=run.folder,
             threads=cell.config["train"]["threads"],
             request=request(
                 cell, run, files, matrix=plan.title, device=plan.device, blocked=setup.blocked
@@ -192,6 +191,7 @@ def train_missing(
     ]
     if waiting:
         require(plan.device)
+        store = waiting[0].folder.store
         store.check(store.runs)
         threads = max(job.threads for job in waiting)
         run_all(waiting, jobs or default_jobs(threads, plan.device), observer)

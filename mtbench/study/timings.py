@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
 import statistics
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
 from mtbench.matrix.configuration import Config
-from mtbench.store import Store, canonical
+from mtbench.store import Identity, Store, StoredTiming, TimedRun, canonical
 
 CHEAP = frozenset({"lr", "warmup", "decay", "weight_decay", "clip_norm"})
 """Keys of ``train`` that hardly change what a run costs."""
@@ -152,58 +151,37 @@ def _interquartile_range(values: Sequence[float]) -> float:
     return upper - lower
 
 
-def timing_key(
-    identity: Mapping[str, Any], machine: Mapping[str, Any], device: Mapping[str, str]
-) -> str:
-    """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine.
-
-    Args:
-        device: as ``devices.hardware`` tells it.
-    """
-    text = canonical([identity, comparable(machine, device)])
-    return hashlib.sha256(text.encode()).hexdigest()
-
-
-def comparable(machine: Mapping[str, Any], device: Mapping[str, str]) -> dict[str, Any]:
-    """Return what decides how fast a machine is, with one of its devices."""
-    kept = {key: value for key, value in machine.items() if key != "python"}
-    return {**kept, "device": dict(device)}
-
-
-def cost_signature(identity: Mapping[str, Any]) -> str:
+def cost_signature(identity: Identity) -> str:
     """Return as text what decides the cost of a cell's runs for the most part.
 
     That is encoder, tasks and their data, batch sizes, budget, evaluations, combiner, balancer,
     device, threads and the engine; heads and the likes of a learning rate are left out.
     """
-    config = dict(identity["config"])
-    config.pop("heads", None)
+    config = {part: of for part, of in identity.config.items() if part != "heads"}
     config["train"] = {k: v for k, v in config["train"].items() if k not in CHEAP}
-    # A store may hold runs of versions whose identity had other parts.
-    rest = {key: identity.get(key) for key in ("numerics", "device", "data", "weights")}
-    return canonical([config, rest])
+    return canonical([config, identity.numerics, identity.device, identity.data, identity.weights])
 
 
-def store_timings(store: Store, bench: Bench, identities: Iterable[Mapping[str, Any]]) -> None:
+def store_timings(store: Store, bench: Bench, identities: Iterable[Identity | None]) -> None:
     """Store the timings of a bench, one file a cell, under keys without a seed.
 
     Args:
-        identities: of the bench's cells, in their order.
+        identities: of the bench's cells, in their order; None of one that was not measured.
 
     Raises:
         UsageError: if the store cannot be written.
     """
     for cell, identity in zip(bench.cells, identities, strict=True):
-        if cell.timing is None:
+        if cell.timing is None or identity is None:
             continue
-        timing = {
-            "cell": cell.name,
-            "config": cell.config,
-            "identity": identity,
-            "machine": bench.machine,
-            "device": bench.device,
-            "versions": bench.versions,
-            "steps": bench.steps,
-            "timing": asdict(cell.timing),
-        }
-        store.write_timing(timing_key(identity, bench.machine, bench.device), timing)
+        timing = StoredTiming(
+            cell=cell.name,
+            config=cell.config,
+            identity=identity,
+            machine=dict(bench.machine),
+            device=dict(bench.device),
+            versions=dict(bench.versions),
+            steps=bench.steps,
+            timing=TimedRun(**asdict(cell.timing)),
+        )
+        store.write_timing(timing)

@@ -7,17 +7,16 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from mtbench.errors import SHOWN
-from mtbench.store import Store, canonical
+from mtbench.store import canonical
 from mtbench.study.plan import PlannedCell, planned_runs
-from mtbench.study.relatives import Relative, Relatives
+from mtbench.study.relatives import Relatives, ScoredRun, ended
 
 
 def with_stored_data(
     cells: Sequence[PlannedCell],
     seeds: Sequence[int],
-    store: Store,
     relatives: Relatives,
-    others: Sequence[PlannedCell] = (),
+    besides: Sequence[PlannedCell] = (),
 ) -> list[PlannedCell]:
     """Return the cells, those whose data are not at hand with the stored runs that agree.
 
@@ -26,47 +25,46 @@ def with_stored_data(
     where their data lie, so that the runs may be another cell's.
 
     Args:
-        others: cells of the matrix that are not asked for.
+        besides: cells of the matrix that are not asked for.
     """
-    keys = store.keys()
-    everything = [*cells, *others]
-    checked = {run.key for cell in everything if not cell.unread for run in cell.runs}
+    keys = relatives.store.keys()
+    everything = [*cells, *besides]
+    checked = {run.key for cell in everything for run in cell.runs}
     places = defaultdict(set)
     for cell in everything:
         if cell.unread:
-            places[canonical(cell.identity)].add(_place(cell))
+            places[cell.identity.text].add(_place(cell))
 
-    def fitting(cell: PlannedCell) -> list[Relative]:
-        found = relatives.but_for_data(cell.identity, cell.unread) if cell.unread else []
-        kept = [run for run in found if run.seed in seeds and run.key not in checked]
-        return sorted(kept, key=_ended)
+    def fitting(cell: PlannedCell) -> list[ScoredRun]:
+        agreeing = relatives.but_for_data(cell.identity, cell.unread) if cell.unread else []
+        kept = [
+            run for run in agreeing if run.request.seed in seeds and run.request.key not in checked
+        ]
+        return sorted(kept, key=ended)
 
     runs = [fitting(cell) for cell in cells]
-    versions: dict[str, dict[str, Relative]] = defaultdict(dict)
-    for cell, found in zip(cells, runs, strict=True):
-        for run in found:
+    versions: dict[str, dict[str, ScoredRun]] = defaultdict(dict)
+    for cell, of_cell in zip(cells, runs, strict=True):
+        for run in of_cell:
             for task in cell.unread:
                 newest = versions[_place(cell, task)]
-                version = canonical(run.identity["data"][task])
-                newest[version] = max(newest.get(version, run), run, key=_ended)
+                version = canonical(run.request.identity.data[task])
+                newest[version] = max(newest.get(version, run), run, key=ended)
 
-    def settled(cell: PlannedCell, found: Sequence[Relative]) -> PlannedCell:
-        if not found:
+    def settled(cell: PlannedCell, of_cell: Sequence[ScoredRun]) -> PlannedCell:
+        if not of_cell:
             return cell
-        rivals = len(places[canonical(cell.identity)])
+        rivals = len(places[cell.identity.text])
         several = {
             task: newest for task in cell.unread if len(newest := versions[_place(cell, task)]) > 1
         }
         if several or rivals > 1:
-            return replace(cell, dispute=_dispute(cell, found, several, rivals))
-        identity = found[0].identity
-        return replace(cell, identity=identity, runs=planned_runs(store, identity, seeds, keys))
+            return replace(cell, dispute=_dispute(cell, of_cell, several, rivals))
+        identity = of_cell[0].request.identity
+        stored = planned_runs(relatives.store, identity.text, seeds, keys)
+        return replace(cell, identified=identity, runs=stored)
 
-    return [settled(cell, found) for cell, found in zip(cells, runs, strict=True)]
-
-
-def _ended(run: Relative) -> str:
-    return run.ended
+    return [settled(cell, of_cell) for cell, of_cell in zip(cells, runs, strict=True)]
 
 
 def _place(cell: PlannedCell, *tasks: str) -> str:
@@ -79,31 +77,32 @@ def _place(cell: PlannedCell, *tasks: str) -> str:
 
 def _dispute(
     cell: PlannedCell,
-    found: Sequence[Relative],
-    several: Mapping[str, Mapping[str, Relative]],
+    runs: Sequence[ScoredRun],
+    several: Mapping[str, Mapping[str, ScoredRun]],
     rivals: int,
 ) -> str:
     """Say why no stored run was taken.
 
     Args:
-        found: the runs that agree in all else, the one that ended last at the end.
+        runs: that agree in all else, the one that ended last at the end.
         several: of tasks whose data are of several versions, the run of each that ended last.
         rivals: places of the data of the cells that agree in all else.
     """
     data = f"the data of {', '.join(several or cell.unread)}"
-    named = {run.key: run for newest in several.values() for run in newest.values()}
+    named = {run.request.key: run for newest in several.values() for run in newest.values()}
     what = (
         f"stored runs of {max(map(len, several.values()))} versions of {data} fit"
         if several
         else f"{rivals} cells differ in nothing but where {data} lie"
     )
-    runs = "; ".join(
-        f"run {run.key[:12]} of {run.cell!r} in {run.matrix!r}, ended {run.ended}"
-        for run in [*(named.values() or found[-1:])][:SHOWN]
+    listed = "; ".join(
+        f"run {run.request.key[:12]} of {run.request.cell!r} in {run.request.matrix!r}, "
+        f"ended {run.result.ended}"
+        for run in [*(named.values() or runs[-1:])][:SHOWN]
     )
     return (
-        f"{what}, and these are not there to tell: none is taken ({runs}); put the data in their "
-        "place, or give --data DIR"
+        f"{what}, and these are not there to tell: none is taken ({listed}); put the data in "
+        "their place, or give --data DIR"
     )
 
 

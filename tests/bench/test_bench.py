@@ -15,11 +15,12 @@ from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageErro
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
 from mtbench.store import Store, machine
-from mtbench.study.plan import Plan
+from mtbench.store.timings import timing_key
+from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.planner import Planner
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
-from mtbench.study.timings import Bench, MeasuredCell, store_timings, timing_key
+from mtbench.study.timings import Bench, MeasuredCell, store_timings
 
 COMBINERS = '''
 """Combiners that note when they are asked, and one that goes wrong in a certain step."""
@@ -146,12 +147,12 @@ def test_timings_can_be_stored_and_no_runs_are(
 
     assert asked == [2]  # the process has the threads of its cell
     assert store.read_timings() == {}  # they are shown first
-    store_timings(store, result, [cell.identity for cell in plan.cells])
+    store_timings(store, result, [cell.identified for cell in plan.cells])
     (cell,) = result.cells
     ((key, stored),) = store.read_timings().items()
     assert key == timing_key(plan.cells[0].identity, machine(), {"type": "cpu"})
     assert cell.timing is not None
-    assert stored["timing"] == vars(cell.timing)
+    assert stored.timing.model_dump() == vars(cell.timing)
     assert store.keys() == set()
 
 
@@ -176,7 +177,7 @@ def test_a_broken_cell_is_listed_and_starts_no_process(
     planned: Callable[..., Plan], setup: Setup
 ) -> None:
     plan = planned("a")
-    broken = replace(plan.cells[0], name="x", config={}, runs=[], fault="combiner 'x' of y: z")
+    broken = PlannedCell(NamedCell("x", {}), None, [], "combiner 'x' of y: z")
     said: list[str] = []
 
     result = bench(replace(plan, cells=[broken, *plan.cells]), setup, 1, said.append)

@@ -1,5 +1,7 @@
 from collections.abc import Sequence
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -9,6 +11,8 @@ from mtbench.board.reading import compared_with, notes
 from mtbench.board.relative_gain import SingleTaskCells
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
+from mtbench.matrix.designs import NamedCell
+from mtbench.store import RunFolder
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 
 
@@ -19,10 +23,10 @@ def cell(seeds: int, examples: int = 1200) -> CellOutcomes:
 
 
 def plan(*against: str) -> Plan:
-    run = PlannedRun("k", 0, "done")
-    tasks: Any = {"sst": None}
+    run = PlannedRun(RunFolder(Path("k")), 0, "done")
+    resolved: Any = SimpleNamespace(tasks={"sst": None})
     cells = [
-        PlannedCell(f"c{i}", "", {}, {}, tasks, [run], None, None, {}, {}, against=other)
+        PlannedCell(NamedCell(f"c{i}", {}, against=other), resolved, [run])
         for i, other in enumerate(against)
     ]
     return Plan("t", [0, 1], cells)
@@ -62,8 +66,8 @@ def test_what_intervals_are_over(cells: Sequence[CellOutcomes], said: str) -> No
 @pytest.mark.parametrize("seeds", [1, 2])
 def test_an_overall_of_fewer_tasks_is_told(seeds: int) -> None:
     found = plan("", "")
-    tasks: Any = {"sst": None, "sts": None}
-    found = replace(found, cells=[found.cells[0], replace(found.cells[1], tasks=tasks)])
+    tasks: Any = SimpleNamespace(tasks={"sst": None, "sts": None})
+    found = replace(found, cells=[found.cells[0], replace(found.cells[1], resolved=tasks)])
 
     _, told, _ = notes(found, [cell(seeds)] * 2, ranked={}, detectable=None, singles=REFUSED)
 

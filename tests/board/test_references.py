@@ -6,13 +6,14 @@ import pytest
 from mtbench.board.references import differences
 from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
+from mtbench.matrix.designs import NamedCell
 from mtbench.study.plan import Plan, PlannedCell
 
 
 def plan(**against: str) -> Plan:
     """Return a plan of cells, each with what it is compared with."""
     cells = [
-        PlannedCell(name, "", {}, {}, {}, [], None, None, {}, {}, against=other)
+        PlannedCell(NamedCell(name, {}, against=other), None, [])
         for name, other in against.items()
     ]
     return Plan("a study", [0, 1], cells)

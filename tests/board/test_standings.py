@@ -13,7 +13,16 @@ from mtbench.board.standings import Leaderboard, Row, Score, leaderboard
 from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.store import PREDICTIONS, REQUEST, RESULT, RunFolder, Store
+from mtbench.store import (
+    PREDICTIONS,
+    REQUEST,
+    RESULT,
+    Failure,
+    Result,
+    RunFolder,
+    Store,
+    test_uses,
+)
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 from mtbench.study.planner import Planner
 from mtbench.study.requests import request
@@ -27,7 +36,7 @@ BASE = {
     "train": {"steps": 1},
 }
 
-FAILED = {"status": "failed", "error": "NonFiniteLoss: no", "traceback": "Traceback ..."}
+FAILED = Failure(error="NonFiniteLoss: no", traceback="Traceback ...")
 
 
 class Study:
@@ -47,7 +56,7 @@ class Study:
         self,
         cell: int,
         seed: int,
-        result: Mapping[str, Any],
+        result: Result | Failure,
         of_dev: Mapping[str, Sequence[float]] | None = None,
         **changed: Mapping[str, str],
     ) -> RunFolder:
@@ -56,18 +65,18 @@ class Study:
         run: PlannedRun = next(run for run in planned.runs if run.seed == seed)
         folder = self.store.run(run.key)
         folder.path.mkdir(parents=True, exist_ok=True)
-        wanted = request(planned, run, [])
+        wanted = request(planned, run, []).model_dump()
         write_json(
             folder.path / REQUEST,
             wanted | {name: wanted[name] | dict(values) for name, values in changed.items()},
         )
-        if result["status"] == "done":
+        if isinstance(result, Result):
             np.savez(folder.path / PREDICTIONS, **predicted(**(of_dev or {})))
         folder.end(result)
         return folder
 
     def read(self) -> Leaderboard:
-        return leaderboard(self.plan(), self.store)
+        return leaderboard(self.plan())
 
 
 LABELS = {"sst": [1.0, 0.0, 1.0, 0.0], "sts": [0.0, 1.0, 2.0, 5.0]}
@@ -109,32 +118,44 @@ def done(
     texts: Mapping[str, Mapping[str, Mapping[str, int | None]]] | None = None,
     batches: str | None = None,
     capability: str = "AVX2",
-) -> dict[str, Any]:
+) -> Result:
     """Return a result with these primary metrics."""
     complete = sst is not None and sts is not None
-    return {
-        "status": "done",
-        "scores": {
-            "dev": {
-                "sst": {"accuracy": sst, "macro_f1": 0.9},
-                "sts": {"pearson": sts, "spearman": 0.9},
-            },
-            "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
-        },
-        "overall": (sst + sts) / 2 if complete else None,
-        "untrained": list(untrained),
-        "evaluations": evaluations,
-        "hashes": {"batches": batches or f"batches {next(COUNT)}"},
-        "cost": {
-            "steps": steps,
-            "examples": {task: 0 if task in untrained else 4 * steps for task in ("sst", "sts")},
-            "seconds": {"total": 30.0 * steps},
-            "peak_memory_mb": 100.0 + steps,
-        },
-        "arithmetic": {"cpu_capability": capability},
-        "left_out": left_out or {"sst": {"train": 0, "dev": 0}, "sts": {"train": 0, "dev": 0}},
-        "texts": texts or {},
+    dev: Any = {
+        "sst": {"accuracy": sst, "macro_f1": 0.9},
+        "sts": {"pearson": sts, "spearman": 0.9},
     }
+    return Result.model_validate(
+        {
+            "scores": {
+                "dev": dev,
+                "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
+            },
+            "overall": (sst + sts) / 2 if complete else None,
+            "untrained": list(untrained),
+            "selected_step": steps,
+            "evaluations": evaluations,
+            "hashes": {
+                "initial_weights": {},
+                "batches": batches or f"batches {next(COUNT)}",
+                "order": {},
+            },
+            "cost": {
+                "steps": steps,
+                "examples": {task: 0 if task in untrained else 4 * steps for task in dev},
+                "tokens": 1,
+                "encoder_passes": 1,
+                "seconds": {
+                    **dict.fromkeys(("training", "computing", "evaluation"), 1.0),
+                    "total": 30.0 * steps,
+                },
+                "peak_memory_mb": 100.0 + steps,
+            },
+            "arithmetic": {"cpu_capability": capability},
+            "left_out": left_out or {task: {"train": 0, "dev": 0} for task in dev},
+            "texts": texts or {},
+        }
+    )
 
 
 def texts(examples: int, cut: int = 0, empty: int = 0, shared: int = 0) -> dict[str, int | None]:
@@ -261,7 +282,7 @@ def test_status(
     row = only(study.read())
 
     assert (row.status, row.reason) == (status, reason)
-    good = [result for result in results if result and result["status"] == "done"]
+    good = [result for result in results if isinstance(result, Result)]
     assert len(row.overall.seeds) == len(good)
     assert (row.overall.mean is None) == (not good)
 
@@ -269,9 +290,9 @@ def test_status(
 def test_a_broken_cell_has_its_fault_and_no_score(make: Callable[..., Study]) -> None:
     study = make()
     plan = study.plan()
-    broken = replace(plan.cells[0], name="x", tasks={}, runs=[], fault="head 'a' of b: c")
+    broken = PlannedCell(NamedCell("x", {}), None, [], "head 'a' of b: c")
 
-    board = leaderboard(replace(plan, cells=[*plan.cells, broken]), study.store)
+    board = leaderboard(replace(plan, cells=[*plan.cells, broken]))
 
     assert list(board.metrics) == ["sst", "sts"]
     row = board.rows[1]
@@ -281,7 +302,7 @@ def test_a_broken_cell_has_its_fault_and_no_score(make: Callable[..., Study]) ->
 
 def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
     study = make()
-    folder = study.store_result(0, 0, {"status": "done"})
+    folder = study.store_result(0, 0, done(0.5, 0.5))
     (folder.path / RESULT).unlink()
 
     with folder.owned():
@@ -570,18 +591,17 @@ def test_the_scores_of_a_run_that_was_trained(
     trained: Callable[..., RunFolder], small: dict[str, Any], tmp_path: Path
 ) -> None:
     folder = trained()
-    result = folder.read(RESULT)
-    assert result is not None
+    result = folder.result()
     store = Store(tmp_path / "store")
     shutil.copytree(folder.path, store.run(folder.key).path)
 
     plan = Planner(Registry.load(), store).plan("", [NamedCell("one", small)], [0])
-    row = only(leaderboard(plan, store))
+    row = only(leaderboard(plan))
 
     assert row.status == "done"
-    assert row.overall.seeds == [result["overall"]]
+    assert row.overall.seeds == [result.overall]
     assert {task: score.mean for task, score in row.scores.items()} == {
-        task: next(iter(metrics.values())) for task, metrics in result["scores"]["dev"].items()
+        task: next(iter(metrics.values())) for task, metrics in result.scores.dev.items()
     }
 
 
@@ -765,11 +785,13 @@ def test_a_search_has_no_main_effects(make: Callable[..., Study]) -> None:
         study.store_result(0, seed, done(0.0, 0.8))
         study.store_result(1, seed, done(1.0, 0.8))
     plan = study.plan()
-    cells = [replace(cell, levels={"x": str(n)}) for n, cell in enumerate(plan.cells)]
+    cells = [
+        replace(cell, named=replace(cell.named, levels={"x": str(n)}))
+        for n, cell in enumerate(plan.cells)
+    ]
 
     boards = [
-        leaderboard(replace(plan, cells=cells, design=design), study.store)
-        for design in ("grid", "staged")
+        leaderboard(replace(plan, cells=cells, design=design)) for design in ("grid", "staged")
     ]
 
     assert [len(board.effects) for board in boards] == [2, 0]
@@ -780,8 +802,10 @@ def test_readings_of_test_labels_stand_under_the_table(make: Callable[..., Study
     folder = study.store_result(0, 0, done(0.5, 0.5))
     assert not any("test labels" in remark for remark in study.read().remarks)
 
-    for run in (folder.key, folder.key, "another study's"):
-        study.store.log_test_use({"time": "2026-01-02", "run": run, "matrix": "a study"})
+    other = study.store_result(0, 1, done(0.5, 0.5))
+    for run in (folder, folder, other):
+        test_uses.log(run, {}, None)
+    study.seeds = (0,)
 
     assert study.read().remarks[-1] == ("test labels of these runs read 2 times so far (1 run)")
 

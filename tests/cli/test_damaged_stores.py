@@ -18,10 +18,10 @@ from mtbench.store import (
     PREDICTIONS,
     REQUEST,
     RESULT,
-    TEST_USES,
     RunFolder,
     Store,
 )
+from mtbench.store.test_uses import TEST_USES
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -40,7 +40,7 @@ def runs(place: Path) -> dict[str, RunFolder]:
     """The runs of the store by their cells."""
     store = Store(place)
     folders = [store.run(key) for key in store.keys()]  # noqa: SIM118 - a store is no mapping
-    return {(folder.read(REQUEST) or {})["cell"]: folder for folder in folders}
+    return {folder.request().cell: folder for folder in folders}
 
 
 def flip(file: Path) -> None:
@@ -160,7 +160,7 @@ def test_the_next_call_trains_it_anew_and_touches_no_other(
     before = {
         cell: (folder.path / RESULT).read_bytes() for cell, folder in runs.items() if cell != CELL
     }
-    scores = (runs[CELL].read(RESULT) or {})["scores"]
+    scores = runs[CELL].result().scores
     damage(runs[CELL].path / name)
 
     answer = call("ablate", study.matrix, "--store", place)
@@ -168,7 +168,7 @@ def test_the_next_call_trains_it_anew_and_touches_no_other(
     assert answer.code == 0
     assert f"[1/1] {CELL} [seed 0] ..." in answer.err.splitlines()
     assert runs[CELL].state() == "done"
-    assert (runs[CELL].read(RESULT) or {})["scores"] == scores
+    assert runs[CELL].result().scores == scores
     assert before == {cell: (runs[cell].path / RESULT).read_bytes() for cell in before}
     modes = {file.stat().st_mode for file in runs[CELL].path.iterdir() if file.name != LOCK}
     assert len(modes) == 1  # the checkpoint's among them

@@ -11,7 +11,7 @@ from mtbench.cli.runs import STATES
 from mtbench.data.tokenisation import TextCounts
 from mtbench.protocols import BadRow
 from mtbench.runs.prediction import Evaluated, Written
-from mtbench.store import State, Store
+from mtbench.store import State, Store, test_uses
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
 
@@ -314,9 +314,9 @@ def test_each_reading_of_test_labels_is_logged_and_told(
         f"test labels of runs trained for {title!r} read 2 times so far (1 run)",
         f"test labels of runs trained for {title!r} read 3 times so far (2 runs)",
     ]
-    uses = Store(store).test_uses()
-    assert [use["run"] for use in uses] == [key, key, other]
-    line = f"test labels: read 2 times, last at {uses[1]['time']}\n"
+    uses = [*test_uses.read(Store(store))]
+    assert [use.run for use in uses] == [key, key, other]
+    line = f"test labels: read 2 times, last at {uses[1].time}\n"
     assert line in call("status", key, *at).out
 
 
@@ -329,7 +329,7 @@ def test_dev_and_predictions_of_test_are_no_use_of_test_labels(
     assert "test labels" not in call("evaluate", key, *at).out
     call("predict", key, "--split", "test", "--out", "out", *at)
 
-    assert Store(store).test_uses() == []
+    assert [*test_uses.read(Store(store))] == []
     assert "test labels: never read\n" in call("status", key, *at).out
 
 

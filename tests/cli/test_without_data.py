@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.store import REQUEST, RESULT, Store, canonical, run_key
+from mtbench.store import REQUEST, Store, canonical, run_key
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -238,7 +238,7 @@ def of_other_data(store: Store) -> None:
         other = store.run(run_key(canonical(identity), request["seed"]))
         shutil.copytree(store.run(key).path, other.path)
         (other.path / REQUEST).write_text(json.dumps({**request, "key": other.key}))
-        other.end(json.loads((other.path / RESULT).read_text()))
+        other.end(store.run(key).result())
 
 
 def test_of_two_versions_both_are_named_and_none_is_taken(

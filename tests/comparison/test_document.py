@@ -23,12 +23,7 @@ def cell(write_stored: Write) -> Callable[..., Subject]:
                 "combiner": {"name": combiner},
                 "data": {"dir": None},
             },
-            "identity": {
-                "numerics": 2,
-                "data": {},
-                "weights": {"sum": "a" * 64, "pcgrad": "b" * 64}[combiner],
-                "code": {},
-            },
+            "identity": {"weights": {"sum": "a" * 64, "pcgrad": "b" * 64}[combiner]},
         }
         hashes = {"initial_weights": {"encoder": "e"}}
         runs = {
@@ -83,7 +78,7 @@ def test_two_cells_are_told_in_sections(pair: Comparisons) -> None:
         "",
         "pairing",
         "first weights: same (encoder)",
-        "order of the training examples: not recorded (pd)",
+        "order of the training examples: same (pd)",
         "dev examples: same (pd)",
         "",
         "scores on dev, over seeds and examples",

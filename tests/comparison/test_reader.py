@@ -9,7 +9,7 @@ from mtbench.comparison.addressed import compare_addresses
 from mtbench.comparison.reader import Reader
 from mtbench.comparison.subjects import Side
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
-from mtbench.store import Store
+from mtbench.store import Failure, Store
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 
@@ -197,7 +197,7 @@ def test_overrides_need_a_matrix(write_stored: Write, store: Store, reader: Read
 
 def test_a_side_without_a_score_is_nothing_to_compare(write_stored: Write, setup: Setup) -> None:
     folder = write_stored(TASKS, cell="sum")
-    folder.end({"status": "failed", "error": "no memory"})
+    folder.end(Failure(error="no memory", traceback=""))
     with pytest.raises(NothingToCompare, match=r"nothing of store is stored \(sum: none of its"):
         compare_addresses(setup, "store", "store")
 
@@ -298,22 +298,18 @@ def test_a_list_has_every_run_whatever_became_of_it(
     key = keys["combiner=sum"][1]
     write_stored(TASKS, cell="older name", key=key, seed=1)
     failed = write_stored(TASKS, cell="other", seed=3)
-    failed.end({"status": "failed", "error": "no memory"})
+    failed.end(Failure(error="no memory", traceback=""))
 
     def listed(text: str) -> list[str]:
-        return [run.folder.key for run in reader.listed(text)]
+        return [run.folder.key for run in reader.listed(text) if run.folder]
 
     assert listed(str(matrix)) == [key for cell in keys.values() for key in cell]
     assert listed(f"{matrix}::sum") == keys["combiner=sum"]
     assert listed(f"{matrix}::sum [seed 1]") == listed("store::older") == listed(key) == [key]
     assert listed("store::oth") == [failed.key]
     assert listed("store") == sorted([key, failed.key])
-    assert reader.listed(f"{matrix}::sum [seed 1]")[0].planned == {
-        "matrix": "study",
-        "cell": "combiner=sum",
-        "seed": 1,
-        "device": "cpu",
-    }
+    planned = reader.listed(f"{matrix}::sum [seed 1]")[0].planned
+    assert planned == ("study", "combiner=sum", 1, "cpu")
 
 
 @pytest.mark.usefixtures("new_modules")

@@ -13,7 +13,7 @@ from mtbench.comparison.subjects import (
     stored_cells,
 )
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
-from mtbench.store import RESULT, Store
+from mtbench.store import RESULT, Failure, Store
 
 Write = Callable[..., Any]
 
@@ -30,11 +30,12 @@ def identity(**code: str) -> dict[str, Any]:
 
 
 def end_at(folder: Any, time: str) -> None:
-    folder.end({**folder.read(RESULT), "ended": f"2026-01-02T{time}+00:00"})
+    ended = {"ended": f"2026-01-02T{time}+00:00"}
+    folder.end(folder.result().model_copy(update=ended))
 
 
 def fail(folder: Any) -> None:
-    folder.end({"status": "failed", "error": "no memory"})
+    folder.end(Failure(error="no memory", traceback=""))
 
 
 def test_a_run_is_a_side_of_one_seed(write_stored: Write) -> None:

@@ -329,15 +329,13 @@ def test_a_file_that_is_left_out_is_not_named(
 
 
 def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
-    request = {
-        "plugins": ["/far/head.py", "/far/mtbenchfile.py", "/far/unneeded.py", "/far/moved.py"],
-        "providers": {"heads.sst": "head.py", "tasks.sst": "mtbenchfile.py", "encoder": "x 1.0"},
-    }
+    files = ["/far/head.py", "/far/mtbenchfile.py", "/far/unneeded.py", "/far/moved.py"]
+    providers = {"heads.sst": "head.py", "tasks.sst": "mtbenchfile.py", "encoder": "x 1.0"}
     given = [tmp_path / "mtbenchfile.py", tmp_path / "head.py", tmp_path / "other.py"]
 
-    assert files_of_run(request, given, run="run 1") == [given[1], given[0]]
+    assert files_of_run(files, providers, given, run="run 1") == [given[1], given[0]]
     with pytest.raises(UsageError) as caught:
-        files_of_run(request, given[2:], run="run 1")
+        files_of_run(files, providers, given[2:], run="run 1")
     assert str(caught.value) == (
         "run 1 was trained with the plugin file /far/head.py, /far/mtbenchfile.py: give it with "
         "--plugin FILE (code is not run because a store names it)"
@@ -346,6 +344,6 @@ def test_the_files_of_a_stored_run(tmp_path: Path) -> None:
 
 def test_a_file_that_became_a_distribution_is_not_asked_for(install: Callable[..., Path]) -> None:
     install("my-head", "")
-    request = {"plugins": ["/far/my_head.py"], "providers": {"heads.sst": "my_head.py"}}
+    providers = {"heads.sst": "my_head.py"}
 
-    assert files_of_run(request, (), run="run 1") == []
+    assert files_of_run(["/far/my_head.py"], providers, (), run="run 1") == []

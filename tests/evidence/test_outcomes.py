@@ -19,14 +19,14 @@ from mtbench.evidence.outcomes import (
 )
 from mtbench.evidence.statistics import Sample, interval
 from mtbench.metrics import pearson
-from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
+from mtbench.store import PREDICTIONS, Damaged, RunFolder, Store
 from mtbench.store.arrays import read_arrays
 
 METRICS = {"sst": "accuracy", "sts": "pearson"}
 
 
 @pytest.fixture
-def store(tmp_path: Path) -> Callable[..., RunFolder]:
+def store(tmp_path: Path, a_result: Callable[..., Any]) -> Callable[..., RunFolder]:
     """Give a function that stores what a run predicted, by hand."""
 
     def write(
@@ -54,7 +54,7 @@ def store(tmp_path: Path) -> Callable[..., RunFolder]:
             "sst": {"accuracy": float(np.equal(sst, labels).mean())},
             "sts": {"pearson": pearson},
         }
-        folder.end({"status": "done", "scores": {"dev": scores}})
+        folder.end(a_result(scores={"dev": scores, "train": scores}))
         return folder
 
     return write
@@ -99,17 +99,17 @@ def test_a_real_run(trained: Callable[..., Any]) -> None:
     found = outcomes("a cell", folders, metrics)
 
     for row, folder in enumerate(folders.values()):
-        result = folder.read(RESULT)
+        result = folder.result()
         for task, metric in metrics.items():
             sample = found.tasks[task].sample
             assert sample is not None
-            assert sample.scores[row] == result["scores"]["dev"][task][metric]
+            assert sample.scores[row] == result.scores.dev[task][metric]
             assert sample.outcomes.shape == (2, 12)
             if metric == "accuracy":
                 assert sample.outcomes[row].mean() == pytest.approx(sample.scores[row])
     overall = found.interval(OVERALL)
     assert overall is not None
-    mean = np.mean([folder.read(RESULT)["overall"] for folder in folders.values()])
+    mean = np.mean([folder.result().overall for folder in folders.values()])
     assert (overall.estimate, overall.examples) == (pytest.approx(mean), 36)
 
 
@@ -245,13 +245,17 @@ def test_only_the_same_metrics_on_the_same_examples_are_compared() -> None:
     ],
 )
 def test_crafted_predictions_are_damaged(
-    store: Callable[..., RunFolder], changes: Mapping[str, Any], why: str
+    store: Callable[..., RunFolder],
+    changes: Mapping[str, Any],
+    why: str,
+    a_result: Callable[..., Any],
 ) -> None:
     """Their digest is right: who crafts them can write that too."""
     folder = store("0")
     arrays = {**read_arrays((folder.path / PREDICTIONS).read_bytes()), **changes}
     np.savez(folder.path / PREDICTIONS, **{k: v for k, v in arrays.items() if v is not None})
-    folder.end(folder.read(RESULT) or {})
+    scores = {"sst": {"accuracy": 0.75}}
+    folder.end(a_result(scores={"dev": scores, "train": scores}))
 
     with pytest.raises(Damaged, match=f"predictions.npz: {why}"):
         predictions(folder)
@@ -260,13 +264,13 @@ def test_crafted_predictions_are_damaged(
 
 @pytest.mark.parametrize("score", [0.76, 0.7500001, None, 1.0])
 def test_scores_that_are_not_those_of_the_predictions_are_damage(
-    store: Callable[..., RunFolder], score: float | None
+    store: Callable[..., RunFolder], score: float | None, a_result: Callable[..., Any]
 ) -> None:
     folder = store("0", pearson=pearson((0.1, 2, 3.5, 4), (0, 2, 3, 5)))
     assert sound_predictions(folder).keys() == {"sst", "sts"}
-    result = folder.read(RESULT) or {}
-    dev = {**result["scores"]["dev"], "sst": {"accuracy": score}}
-    folder.end({**result, "scores": {"dev": dev}})
+    result = folder.result()
+    dev = {**result.scores.dev, "sst": {"accuracy": score}}
+    folder.end(a_result(scores={"dev": dev, "train": {}}))
 
     with pytest.raises(Damaged, match=f"sst: accuracy {score}, and 0.75 by predictions.npz"):
         sound_predictions(folder)
@@ -274,9 +278,9 @@ def test_scores_that_are_not_those_of_the_predictions_are_damage(
 
 
 def test_scores_of_a_task_without_predictions_are_damage(
-    store: Callable[..., RunFolder],
+    store: Callable[..., RunFolder], a_result: Callable[..., Any]
 ) -> None:
     folder = store("0")
-    folder.end({"status": "done", "scores": {"dev": {"pd": {"accuracy": 0.5}}}})
+    folder.end(a_result(scores={"dev": {"pd": {"accuracy": 0.5}}, "train": {}}))
     with pytest.raises(Damaged, match=r"predictions.npz: nothing of pd"):
         sound_predictions(folder)

@@ -10,7 +10,8 @@ from mtbench.evidence.pairing import unpaired
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
 from mtbench.runs.runner import execute
-from mtbench.store import REQUEST, RESULT, Store
+from mtbench.store import REQUEST, Result, Store
+from mtbench.store.records import Hashes
 from mtbench.study.plan import PlannedCell
 from mtbench.study.planner import Planner
 from mtbench.study.requests import request
@@ -25,7 +26,7 @@ CHANGES: Mapping[str, Mapping[str, Any]] = {
     "wider": {"encoder.width": 8},
 }
 
-Results = dict[str, dict[str, Any]]
+Results = dict[str, Result]
 
 
 @pytest.fixture(scope="module")
@@ -40,11 +41,9 @@ def grid(
     results: Results = {}
     for cell, run in plan.to_do():
         folder = store.create(run.key)
-        write_json(folder.path / REQUEST, request(cell, run, []))
+        write_json(folder.path / REQUEST, request(cell, run, []).model_dump())
         execute(folder)
-        result = folder.read(RESULT)
-        assert result is not None
-        results[run.key] = result
+        results[run.key] = folder.result()
     return plan.cells, results
 
 
@@ -58,9 +57,9 @@ def results(grid: tuple[Sequence[PlannedCell], Results]) -> Results:
     return deepcopy(grid[1])
 
 
-def hashes(results: Results, cells: Sequence[PlannedCell], name: str, seed: int) -> Any:
+def hashes(results: Results, cells: Sequence[PlannedCell], name: str, seed: int) -> Hashes:
     (cell,) = (cell for cell in cells if cell.name == name)
-    return results[cell.runs[SEEDS.index(seed)].key]["hashes"]
+    return results[cell.runs[SEEDS.index(seed)].key].hashes
 
 
 def test_a_grid_is_paired(cells: Sequence[PlannedCell], results: Results) -> None:
@@ -74,12 +73,12 @@ def test_where_nothing_else_differs_the_digests_are_equal(
     """What the check compares is there, and a seed is not the other."""
     plain = hashes(results, cells, "plain", 0)
     other = hashes(results, cells, "other balancer", 0)
-    assert plain["initial_weights"] == other["initial_weights"]
-    assert plain["order"] == other["order"]
-    assert set(plain["order"]) == {"sst", "pd", "sts"}
+    assert plain.initial_weights == other.initial_weights
+    assert plain.order == other.order
+    assert set(plain.order) == {"sst", "pd", "sts"}
     again = hashes(results, cells, "plain", 1)
-    assert plain["initial_weights"]["encoder"] != again["initial_weights"]["encoder"]
-    assert plain["order"]["sst"] != again["order"]["sst"]
+    assert plain.initial_weights["encoder"] != again.initial_weights["encoder"]
+    assert plain.order["sst"] != again.order["sst"]
 
 
 def test_what_differs_by_its_configuration_is_not_compared(
@@ -89,15 +88,15 @@ def test_what_differs_by_its_configuration_is_not_compared(
     head, data, wide = (
         hashes(results, cells, name, 0) for name in ("other head", "less data", "wider")
     )
-    assert head["initial_weights"]["heads.sts"] != plain["initial_weights"]["heads.sts"]
-    assert data["order"] != plain["order"]
-    assert wide["initial_weights"]["encoder"] != plain["initial_weights"]["encoder"]
-    assert wide["initial_weights"]["heads.sst"] != plain["initial_weights"]["heads.sst"]
+    assert head.initial_weights["heads.sts"] != plain.initial_weights["heads.sts"]
+    assert data.order != plain.order
+    assert wide.initial_weights["encoder"] != plain.initial_weights["encoder"]
+    assert wide.initial_weights["heads.sst"] != plain.initial_weights["heads.sst"]
     assert list(unpaired(cells, results)) == []
 
 
 def test_other_first_weights_are_found(cells: Sequence[PlannedCell], results: Results) -> None:
-    hashes(results, cells, "less data", 1)["initial_weights"]["encoder"] = "tampered"
+    hashes(results, cells, "less data", 1).initial_weights["encoder"] = "tampered"
 
     assert list(unpaired(cells, results)) == [
         "not paired: less data differs from plain in the first weights of encoder (seed 1)"
@@ -107,7 +106,7 @@ def test_other_first_weights_are_found(cells: Sequence[PlannedCell], results: Re
 def test_another_order_is_found(cells: Sequence[PlannedCell], results: Results) -> None:
     for seed in SEEDS:
         for name in ("other head", "wider"):
-            hashes(results, cells, name, seed)["order"]["pd"] = f"tampered {seed}"
+            hashes(results, cells, name, seed).order["pd"] = f"tampered {seed}"
 
     assert list(unpaired(cells, results)) == [
         "not paired: other head; wider differ from plain in the order of the data of pd "
@@ -118,7 +117,7 @@ def test_another_order_is_found(cells: Sequence[PlannedCell], results: Results) 
 def test_dropout_does_not_excuse_other_first_weights(
     cells: Sequence[PlannedCell], results: Results
 ) -> None:
-    hashes(results, cells, "other balancer", 0)["initial_weights"]["heads.sst"] = "tampered"
+    hashes(results, cells, "other balancer", 0).initial_weights["heads.sst"] = "tampered"
 
     (remark,) = unpaired(cells, results)
     assert "other balancer differs from plain in the first weights of heads.sst" in remark
@@ -128,40 +127,9 @@ def test_a_head_is_held_against_its_like_only(
     cells: Sequence[PlannedCell], results: Results
 ) -> None:
     for name in ("other head", "wider"):
-        hashes(results, cells, name, 0)["initial_weights"]["heads.sts"] = "tampered"
+        hashes(results, cells, name, 0).initial_weights["heads.sts"] = "tampered"
 
     assert list(unpaired(cells, results)) == []
-
-
-def test_a_failed_run_says_nothing(cells: Sequence[PlannedCell], results: Results) -> None:
-    (plain, *_) = cells
-    results[plain.runs[0].key] = {"status": "failed", "error": "no", "traceback": ""}
-    del results[plain.runs[1].key]
-
-    assert list(unpaired(cells, results)) == []
-
-
-def test_an_order_that_was_never_recorded_is_said_once(
-    cells: Sequence[PlannedCell], results: Results
-) -> None:
-    for result in results.values():
-        del result["hashes"]["order"]
-
-    (remark,) = unpaired(cells, results)
-    assert remark.startswith("pairing: the runs are from before the order of their data")
-    # One cell has nobody to be paired with.
-    assert list(unpaired(cells[:1], results)) == []
-
-
-def test_runs_that_recorded_an_order_are_compared_beside_older_ones(
-    cells: Sequence[PlannedCell], results: Results
-) -> None:
-    del hashes(results, cells, "plain", 0)["order"]
-    assert list(unpaired(cells, results)) == []
-
-    hashes(results, cells, "wider", 0)["order"]["sst"] = "tampered"
-    (remark,) = unpaired(cells, results)
-    assert "wider differs from other head in the order of the data of sst (seed 0)" in remark
 
 
 def test_a_rejected_cell_is_passed_over(

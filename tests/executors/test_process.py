@@ -26,6 +26,8 @@ from mtbench.store import (
     PREDICTIONS,
     REQUEST,
     RESULT,
+    Failure,
+    Result,
     RunFolder,
     Store,
 )
@@ -33,7 +35,7 @@ from mtbench.study.planner import Planner
 from mtbench.study.requests import request
 from mtbench.system.processes import UNWRITTEN
 
-DONE = {"status": "done"}
+FAILED = Failure(error="of today", traceback="...")
 
 
 @dataclass
@@ -43,7 +45,7 @@ class Recorder:
     interrupt: Callable[[Job], bool] = lambda job: False
     came: list[str] = field(default_factory=list)
     events: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
-    results: dict[str, dict[str, Any]] = field(default_factory=dict)
+    results: dict[str, Result | Failure] = field(default_factory=dict)
 
     def started(self, job: Job) -> None:
         self.came.append(f"{job.name} started")
@@ -53,9 +55,15 @@ class Recorder:
         if self.interrupt(job):
             raise KeyboardInterrupt
 
-    def finished(self, job: Job, result: dict[str, Any]) -> None:
+    def finished(self, job: Job, result: Result | Failure) -> None:
         self.came.append(f"{job.name} finished")
         self.results[job.name] = result
+
+
+def error_of(recorder: Recorder, name: str) -> str:
+    result = recorder.results[name]
+    assert isinstance(result, Failure)
+    return result.error
 
 
 # --- processes that are none ------------------------------------------------------------------
@@ -72,7 +80,7 @@ class Process:
 
     made: ClassVar[list["Process"]] = []
     status: ClassVar[int] = 0
-    result: ClassVar[dict[str, Any] | None] = DONE
+    result: ClassVar[Result | Failure | None] = None
     prints: ClassVar[bytes] = b""
 
     def __init__(self, command: list[Any], *, stdout: BinaryIO, **options: Any) -> None:
@@ -104,22 +112,20 @@ class Process:
 
 
 @pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch) -> list[Process]:
+def processes(monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]) -> list[Process]:
     """Let runs be such processes; the list has those that were started."""
     made: list[Process] = []
     monkeypatch.setattr(Process, "made", made)
+    monkeypatch.setattr(Process, "result", a_result())
     monkeypatch.setattr(executors.subprocess, "Popen", Process)
     monkeypatch.setattr(executors, "POLL_SECONDS", 0)
     return made
 
 
 @pytest.fixture
-def jobs(tmp_path: Path) -> list[Job]:
-    store = Store(tmp_path)
-    return [
-        Job(name, store, name, threads=3, request={"of": name, "plugins": ["a.py"]})
-        for name in "abc"
-    ]
+def jobs(tmp_path: Path, a_request: Callable[..., Any]) -> list[Job]:
+    store, asked = Store(tmp_path), a_request(plugins=["a.py"])
+    return [Job(name, store.run(name), threads=3, request=asked) for name in "abc"]
 
 
 def note_event(job: Job, *lines: str) -> None:
@@ -143,7 +149,7 @@ def test_runs_come_in_order_and_so_many_at_a_time(
     run_all(jobs, at_a_time, recorder)
 
     assert recorder.came == came.split("|")
-    assert {name: result["status"] for name, result in recorder.results.items()} == {
+    assert {name: result.status for name, result in recorder.results.items()} == {
         "a": "done",
         "b": "done",
         "c": "done",
@@ -157,7 +163,7 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
     (process,) = processes
     assert process.command == [sys.executable, "-P", "-m", "mtbench.runs.worker"]
     assert process.folder == jobs[0].folder
-    assert process.request == {"of": "a", "plugins": ["a.py"]}
+    assert process.request == jobs[0].request.model_dump()
     assert process.plugin == "a.py"
     assert process.options["stderr"] == subprocess.STDOUT
     assert process.options["stdin"] == subprocess.PIPE
@@ -220,62 +226,60 @@ def test_a_process_that_dies_without_a_word_is_a_failed_run(
     run_all(jobs, 2, recorder)
 
     for job in jobs:
-        result = job.folder.read(RESULT)
-        assert result is not None
-        assert result.pop("ended").endswith("+00:00")
-        del result["key"], result["digest"]
-        assert result == recorder.results[job.name]
-        assert result == {
-            "status": "failed",
-            "error": f"the run's process {how} and left no result",
-            "traceback": traceback,
-        }
+        error = f"the run's process {how} and left no result"
+        assert recorder.results[job.name] == Failure(error=error, traceback=traceback)
+        stored = job.folder.record().failure
+        assert stored is not None
+        assert (stored.error, stored.traceback) == (error, traceback)
 
 
 def test_a_failure_is_reported_as_it_is(
     processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    failed = {"status": "failed", "error": "of today", "traceback": "..."}
-    monkeypatch.setattr(Process, "result", failed)
+    monkeypatch.setattr(Process, "result", FAILED)
     recorder = Recorder()
 
     run_all(jobs[:1], 1, recorder)
 
-    assert failed.items() <= recorder.results["a"].items()
+    assert error_of(recorder, "a") == "of today"
 
 
 def test_the_failure_before_is_not_taken_for_this_one(
     processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     jobs[0].folder.path.mkdir(parents=True)
-    jobs[0].folder.end({"status": "failed", "error": "of yesterday"})
+    jobs[0].folder.end(Failure(error="of yesterday", traceback=""))
     monkeypatch.setattr(Process, "status", -15)
     monkeypatch.setattr(Process, "result", None)
     recorder = Recorder()
 
     run_all(jobs[:1], 1, recorder)
 
-    assert recorder.results["a"]["error"].startswith("the run's process was ended by signal 15")
-    stored = jobs[0].folder.read(RESULT)
+    error = error_of(recorder, "a")
+    assert error.startswith("the run's process was ended by signal 15")
+    stored = jobs[0].folder.record().failure
     assert stored is not None
-    assert stored["error"] == recorder.results["a"]["error"]
+    assert stored.error == error
 
 
 def test_a_process_that_dies_spoils_no_score_and_no_run_of_another(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+    processes: list[Process],
+    jobs: list[Job],
+    monkeypatch: pytest.MonkeyPatch,
+    a_result: Callable[..., Any],
 ) -> None:
     monkeypatch.setattr(Process, "status", -15)
     monkeypatch.setattr(Process, "result", None)
     stored, under_way = jobs[:2]
     for job in (stored, under_way):
         job.folder.path.mkdir(parents=True)
-    stored.folder.end(DONE)  # by another process, at the last moment
+    stored.folder.end(a_result())  # by another process, at the last moment
 
     with under_way.folder.lock():
         run_all([stored, under_way], 2, Recorder())
 
     assert stored.folder.state() == "done"
-    assert under_way.folder.read(RESULT) is None
+    assert under_way.folder.state() == "missing"
 
 
 def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
@@ -284,14 +288,14 @@ def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
     """While the first two are tried, a file lies in the place of all runs."""
     monkeypatch.setattr(Process, "status", UNWRITTEN)
     monkeypatch.setattr(Process, "result", None)
-    runs = jobs[0].store.runs
+    runs = jobs[0].folder.store.runs
 
     class Spoiling(Recorder):
         def progressed(self, job: Job, event: dict[str, Any]) -> None:
             shutil.rmtree(runs)
             runs.write_text("")
 
-        def finished(self, job: Job, result: dict[str, Any]) -> None:
+        def finished(self, job: Job, result: Result | Failure) -> None:
             super().finished(job, result)
             if job.name == "b":
                 runs.unlink()
@@ -301,7 +305,7 @@ def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
 
     run_all(jobs, 1, recorder)
 
-    told = {name: result["error"] for name, result in recorder.results.items()}
+    told = {name: error_of(recorder, name) for name in recorder.results}
     cannot = f"the store {tmp_path} cannot be written: "
     unwritten = "the run's process could not write to the store and left no result"
     assert list(told) == ["a", "b", "c"]
@@ -322,7 +326,7 @@ def test_a_run_for_which_the_system_has_no_process_fails_and_leaves_nothing(
 
     run_all(jobs, 2, recorder)
 
-    assert {result["error"] for result in recorder.results.values()} == {
+    assert {error_of(recorder, name) for name in recorder.results} == {
         "its process cannot be started: [Errno 11] Resource temporarily unavailable"
     }
     assert [list(job.folder.path.iterdir()) for job in jobs] == [[], [], []]
@@ -338,7 +342,7 @@ def test_a_log_that_cannot_be_read_hides_no_failure(
 
     run_all(jobs[:1], 1, recorder)
 
-    assert recorder.results["a"]["status"] == jobs[0].folder.state() == "failed"
+    assert recorder.results["a"].status == jobs[0].folder.state() == "failed"
 
 
 @pytest.mark.parametrize("status", [120, -11])
@@ -346,7 +350,7 @@ def test_a_process_that_dies_on_its_way_out_leaves_its_result(
     processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     """As Python does with 120 where a full disk does not take the last of the log."""
-    failed = {"status": "failed", "error": "no space left", "traceback": "..."}
+    failed = Failure(error="no space left", traceback="...")
     monkeypatch.setattr(Process, "status", status)
     recorder = Recorder()
 
@@ -354,8 +358,8 @@ def test_a_process_that_dies_on_its_way_out_leaves_its_result(
     monkeypatch.setattr(Process, "result", failed)
     run_all(jobs[1:2], 1, recorder)
 
-    assert recorder.results["a"]["status"] == "done"
-    assert recorder.results["b"]["error"] == "no space left"
+    assert recorder.results["a"].status == "done"
+    assert error_of(recorder, "b") == "no space left"
 
 
 def test_an_interrupt_ends_what_is_under_way_and_begins_nothing(
@@ -443,7 +447,7 @@ def asked_for(
     cells = [NamedCell(name, overlay(small, CELLS[name])) for name in names]
     plan = Planner(Registry.load([plugin]), store).plan("", cells, [0])
     return [
-        Job(cell.name, store, run.key, threads=1, request=request(cell, run, [plugin]))
+        Job(cell.name, run.folder, threads=1, request=request(cell, run, [plugin]))
         for cell, run in plan.runs()
     ]
 
@@ -476,14 +480,13 @@ def test_nothing_of_the_working_directory_is_imported(
 
     run_all([job], 1, Recorder())
 
-    assert (job.folder.read(RESULT) or {})["status"] == "done"
+    assert job.folder.state() == "done"
     assert not list(tmp_path.glob("*was imported"))
 
 
 def assert_same_numbers(one: RunFolder, other: RunFolder) -> None:
-    results = [folder.read(RESULT) for folder in (one, other)]
+    results = [folder.result().model_dump() for folder in (one, other)]
     for result in results:
-        assert result is not None
         # The last two are of when and of what was asked, such as the plugin files, too.
         del result["cost"], result["ended"], result["digest"], result["files"][REQUEST]
     assert results[0] == results[1]
@@ -498,15 +501,14 @@ def test_a_run_that_is_killed_fails_and_the_others_go_on(
 
     states = {name: folder.state() for name, folder in folders.items()}
     assert states == {"killed": "failed", "pcgrad": "done"}
-    result = folders["killed"].read(RESULT)
-    assert result is not None
-    assert result["error"] == (
+    failure = folders["killed"].record().failure
+    assert failure is not None
+    assert failure.error == (
         "the run's process was ended by signal 9 (SIGKILL) and left no result; was it the "
         "system's out-of-memory killer? fewer --jobs, a smaller train.micro_batch_size or more "
         "memory help"
     )
-    assert "about to go" in result["traceback"]
-    assert "overall" not in result
+    assert "about to go" in failure.traceback
     assert set(recorder.results) == set(CELLS)
 
 
@@ -526,7 +528,7 @@ def test_a_process_that_waits_for_anothers_run_says_so_and_goes_on(
     small: dict[str, Any], plugin: Path, tmp_path: Path
 ) -> None:
     (job,) = asked_for(Store(tmp_path), small, plugin, ["pcgrad"])
-    job.store.create(job.key)
+    job.folder.store.create(job.key)
     (job.folder.path / HISTORY).write_text('{"event": "step", "step": 2, "total": 3}\n')
     another = ExitStack()
     another.enter_context(job.folder.owned())  # by this process
@@ -545,7 +547,7 @@ def test_a_process_that_waits_for_anothers_run_says_so_and_goes_on(
     who = f"{platform.node()}, process {os.getpid()}"
     assert waits == [{"event": "step", "step": 2, "total": 3, WAITING_FOR: who}] * len(waits)
     assert waits
-    assert recorder.results[job.name]["status"] == "done"
+    assert recorder.results[job.name].status == "done"
     assert job.folder.state() == "done"
 
 

@@ -10,8 +10,10 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import cell_outcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import current, environment, measured, rounded
+from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.gating import Gate
 from mtbench.store import REQUEST, Store
+from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 from mtbench.system.files import write_json
@@ -23,14 +25,19 @@ def test_outcomes_are_rounded_as_their_file_rounds_them() -> None:
     assert found.outcomes.tolist() == [[float(np.float32(1 / 3)), 1.0, 0.0]]
 
 
-def test_the_environment_joins_what_differs(tmp_path: Path) -> None:
+def test_the_environment_joins_what_differs(
+    tmp_path: Path, a_request: Callable[..., Any], a_result: Callable[..., Any]
+) -> None:
     store = Store(tmp_path)
-    for key, torch, cpu in (("a", "2.7", "AVX2"), ("b", "2.6", "AVX512"), ("c", "2.7", "AVX2")):
-        folder = store.create(key)
-        request = {"versions": {"torch": torch, "numpy": "2.0"}, "machine": {"cores": 2}}
-        write_json(folder.path / REQUEST, request)
-        folder.end({"status": "done", "arithmetic": {"cpu_capability": cpu}})
-    assert environment(["a", "b", "c", "gone"], store) == {
+    told = (("2.7", "AVX2"), ("2.6", "AVX512"), ("2.7", "AVX2"))
+    for seed, (torch, cpu) in enumerate(told):
+        asked = a_request(seed=seed, versions={"torch": torch, "numpy": "2.0"})
+        folder = store.create(asked.key)
+        write_json(folder.path / REQUEST, asked.model_dump())
+        folder.end(a_result(arithmetic={"cpu_capability": cpu}))
+    runs = [PlannedRun(store.run(key), 0, "done") for key in (*store.keys(), "gone")]
+    cell = PlannedCell(NamedCell("a", {}), None, runs)
+    assert environment(Plan("", [0], [cell])) == {
         "cores": "2",
         "cpu_capability": "AVX2 or AVX512",
         "numpy": "2.0",
@@ -60,14 +67,14 @@ def test_a_real_run_is_measured(
     (cell,) = plan.cells
     assert [run.key for run in cell.runs] == [folder.key for folder in folders]
 
-    found = measured(cell, store)
-    everything = current(plan, store, Gate())
+    found = measured(cell)
+    everything = current(plan, Gate())
 
     assert found is not None
     assert list(found.keys) == [folder.key for folder in folders]
-    assert found.data == cell.identity["data"]
+    assert found.data == cell.identity.data
     assert set(found.data["sst"]) == {"train", "dev"}
-    exact = cell_outcomes(cell, store)
+    exact = cell_outcomes(cell)
     assert exact is not None
     for task, outcomes in exact.tasks.items():
         kept = found.outcomes.tasks[task]
@@ -94,6 +101,6 @@ def test_without_runs_there_is_no_baseline(tmp_path: Path) -> None:
     file.write_text('[base]\ntasks = ["sample-sst"]\n')
     store = Store(tmp_path / "store")
     plan = Session(Setup(file, store=store, device="cpu")).plan()
-    assert measured(plan.cells[0], store) is None
+    assert measured(plan.cells[0]) is None
     with pytest.raises(NothingToCompare, match="no run is stored"):
-        current(plan, store, Gate())
+        current(plan, Gate())

@@ -15,7 +15,7 @@ from mtbench.evidence.statistics import ALPHA
 from mtbench.gate import gatekeeper
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.gate.verdicts import GateReport
-from mtbench.store import PREDICTIONS, REQUEST
+from mtbench.store import PREDICTIONS, REQUEST, Failure
 from mtbench.study import study
 from mtbench.study.plan import Plan
 from mtbench.study.requests import request, versions
@@ -41,21 +41,22 @@ LABELS = np.arange(EXAMPLES) % 2
 class Trainer:
     """In the place of training: runs of cells with an accuracy each, .8 where none is said."""
 
-    def __init__(self) -> None:
+    def __init__(self, result: Callable[..., Any]) -> None:
+        self.result = result
         self.accuracies: dict[str, float] = {}
         self.failing: set[tuple[str, int]] = set()
         self.trained: list[tuple[str, int]] = []
         self.luck = 0
         self.version = "1"
 
-    def __call__(self, plan: Plan, setup: Setup, *_: object) -> None:
+    def __call__(self, plan: Plan, *_: object) -> None:
         for cell, run in plan.to_do():
             self.trained.append((cell.name, run.seed))
-            folder = setup.store.create(run.key)
-            asked = request(cell, run, [])
+            folder = run.folder.store.create(run.key)
+            asked = request(cell, run, []).model_dump()
             write_json(folder.path / REQUEST, {**asked, "versions": {"torch": self.version}})
             if (cell.name, run.seed) in self.failing:
-                folder.end({"status": "failed", "error": "NaN"})
+                folder.end(Failure(error="NaN", traceback=""))
                 continue
             generator = np.random.default_rng(
                 [zlib.crc32(cell.name.encode()), run.seed, self.luck]
@@ -71,14 +72,13 @@ class Trainer:
                 }
             np.savez(folder.path / PREDICTIONS, **arrays)
             overall = float(right.mean())
-            scores = {"dev": {task: {"accuracy": overall} for task in cell.tasks}}
-            result = {"status": "done", "overall": overall, "scores": scores}
-            folder.end(result)
+            dev = {task: {"accuracy": overall} for task in cell.tasks}
+            folder.end(self.result(overall=overall, scores={"dev": dev, "train": dev}))
 
 
 @pytest.fixture
-def trainer(monkeypatch: pytest.MonkeyPatch) -> Trainer:
-    made = Trainer()
+def trainer(monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]) -> Trainer:
+    made = Trainer(a_result)
     for module in (study, gatekeeper):
         monkeypatch.setattr(module, "train_missing", made)
     return made

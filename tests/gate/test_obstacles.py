@@ -7,10 +7,11 @@ from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.baseline_files import read
 from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics, ungated
+from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import read_matrix
 from mtbench.matrix.gating import Gate
-from mtbench.store import Store
-from mtbench.study.plan import Plan
+from mtbench.store import Failure, Store
+from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 
@@ -39,7 +40,7 @@ def plan(tmp_path: Path, store: Store) -> Plan:
 @pytest.fixture
 def then(plan: Plan) -> Baseline:
     """The baseline of the plan: the cell that is not rejected, with its two seeds."""
-    cell = Measured(CellOutcomes(LINEAR, [0, 1], {}), [], plan.cells[0].identity["data"])
+    cell = Measured(CellOutcomes(LINEAR, [0, 1], {}), [], plan.cells[0].identity.data)
     return Baseline("a study", "2026-01-02", "cpu", {}, Gate(), {LINEAR: cell})
 
 
@@ -95,7 +96,7 @@ def test_a_cell_has_the_metrics_of_its_tasks_then_and_now(plan: Plan, then: Base
     cell, was = plan.cells[0], then.cells[LINEAR]
     gate = Gate(metrics=["sample-sts", "overall", "other"])
     assert own_metrics(cell, None, gate) == ["sample-sts", "overall"]
-    broken = replace(cell, tasks={}, fault="no", config={"tasks": ["sample-sts"]})
+    broken = PlannedCell(NamedCell("a", {"tasks": ["sample-sts"]}), None, [], "no")
     assert own_metrics(broken, None, gate) == ["sample-sts", "overall"]
     other = TaskOutcomes("accuracy", "0", None)
     had = replace(was, outcomes=replace(was.outcomes, tasks={"other": other}))
@@ -119,14 +120,12 @@ def test_seeds_that_do_not_fit(plan: Plan, then: Baseline) -> None:
 
 
 def test_runs_that_are_missing(plan: Plan, store: Store) -> None:
-    assert missing(plan, store) == {
-        LINEAR: ("missing", "seed 0 is missing; 2 of 2 runs have no score")
-    }
+    assert missing(plan) == {LINEAR: ("missing", "seed 0 is missing; 2 of 2 runs have no score")}
     first, second = plan.cells[0].runs
-    store.create(second.key).end({"status": "failed", "error": "NaN"})
+    store.create(second.key).end(Failure(error="NaN", traceback=""))
     runs = [replace(first, state="done"), replace(second, state="failed")]
     partly = replace(plan, cells=[replace(plan.cells[0], runs=runs)])
-    assert missing(partly, store) == {
+    assert missing(partly) == {
         LINEAR: ("missing", "seed 1 failed: NaN; 1 of 2 runs have no score")
     }
 

@@ -1,5 +1,7 @@
+from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,6 +10,7 @@ from mtbench.evidence.outcomes import CellOutcomes, TaskOutcomes
 from mtbench.evidence.statistics import Sample
 from mtbench.gate.baseline import Baseline, Measured
 from mtbench.gate.remarks import remarks, undefined
+from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.gating import Gate, Mode
 from mtbench.store import REQUEST, Store
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
@@ -30,13 +33,14 @@ def baseline(count: int, **defined: bool) -> Baseline:
     return Baseline("a study", "2026-01-02", "cpu", {}, gate, cells)
 
 
-def run_with(store: Store, capability: str) -> Plan:
-    """Return a plan of one run that is stored."""
-    folder = store.create("a")
-    write_json(folder.path / REQUEST, {"versions": versions(), "machine": {}})
-    folder.end({"status": "done", "arithmetic": {"cpu_capability": capability}})
-    run = PlannedRun("a", 0, "done")
-    cell = PlannedCell("cell 0", "", {}, {"tasks": {}}, {}, [run], None, None, {}, {})
+@pytest.fixture
+def plan(tmp_path: Path, a_request: Callable[..., Any], a_result: Callable[..., Any]) -> Plan:
+    """A plan of one run that is stored."""
+    asked = a_request(versions=versions(), machine={})
+    folder = Store(tmp_path).create(asked.key)
+    write_json(folder.path / REQUEST, asked.model_dump())
+    folder.end(a_result(arithmetic={"cpu_capability": "AVX512"}))
+    cell = PlannedCell(NamedCell("cell 0", {"tasks": []}), None, [PlannedRun(folder, 0, "done")])
     return Plan("a study", [0], [cell])
 
 
@@ -51,24 +55,20 @@ def run_with(store: Store, capability: str) -> Plan:
     ],
 )
 def test_another_arithmetic_is_named(
-    tmp_path: Path, mode: Mode, then: dict[str, str], told: str
+    plan: Plan, mode: Mode, then: dict[str, str], told: str
 ) -> None:
-    store = Store(tmp_path)
-    plan = run_with(store, "AVX512")
     before = replace(baseline(1), environment={**versions(), **then}, gate=Gate(mode=mode))
 
-    lines = [line for line in remarks(plan, before, Gate(mode=mode), store, ()) if "cpu" in line]
+    lines = [line for line in remarks(plan, before, Gate(mode=mode), ()) if "cpu" in line]
 
     assert lines == ([f"environment: {told}"] if told else [])
 
 
-def test_the_baseline_of_another_matrix_is_named(tmp_path: Path) -> None:
-    store = Store(tmp_path)
-    plan = run_with(store, "AVX512")
+def test_the_baseline_of_another_matrix_is_named(plan: Plan) -> None:
     told = "the baseline is that of 'a study', and this is 'another'"
 
     for title, expected in (("a study", False), ("another", True)):
-        lines = remarks(replace(plan, title=title), baseline(1), Gate(), store, ())
+        lines = remarks(replace(plan, title=title), baseline(1), Gate(), ())
         assert (told in lines) == expected
 
 

@@ -3,7 +3,7 @@ import math
 import re
 import shutil
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -25,12 +25,13 @@ from mtbench.store import (
     CHECKPOINT,
     PREDICTIONS,
     REQUEST,
-    RESULT,
-    TEST_USES,
     Damaged,
+    Failure,
     RunFolder,
     Store,
+    test_uses,
 )
+from mtbench.store.test_uses import TEST_USES
 from mtbench.system.files import write_json
 from mtbench.training.evaluation import predict
 from mtbench_builtins.tasks.quora import Quora
@@ -247,11 +248,10 @@ def test_scores_of_dev_are_those_that_were_stored(
     trained: Callable[..., RunFolder], file_run: tuple[RunFolder, Path]
 ) -> None:
     for folder in (trained(), trained({"heads.sts.pooling": "attention"}), file_run[0]):
-        result = folder.read(RESULT)
-        assert result is not None
+        result = folder.result()
         evaluated = evaluate(folder, "dev")
-        assert evaluated.scores == result["scores"]["dev"]
-        assert evaluated.overall == result["overall"]
+        assert evaluated.scores == result.scores.dev
+        assert evaluated.overall == result.overall
         assert not any(evaluated.left_out.values())
 
 
@@ -298,34 +298,36 @@ def test_files_without_labels_have_no_scores(file_run: tuple[RunFolder, Path]) -
     with pytest.raises(UsageError, match=r"^sst: its test split has no labels; 'mtbench predict'"):
         evaluate(file_run[0], "test")
 
-    assert file_run[0].store.test_uses([file_run[0].key]) == []  # nothing was read
+    assert test_uses.of_runs(file_run[0].store, [file_run[0].key]) == []  # nothing was read
 
 
 def test_scores_of_test_are_logged_before_anybody_sees_them(
     trained: Callable[..., RunFolder], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = trained()
-    request = folder.read(REQUEST)
-    assert request is not None
-    before = len(folder.store.test_uses())
+    request = folder.request()
+    before = [*test_uses.read(folder.store)]
 
     evaluated = evaluate(folder, "test")
 
-    *_, use = folder.store.test_uses()
-    assert len(folder.store.test_uses()) == before + 1
-    age = datetime.now(UTC) - datetime.fromisoformat(use.pop("time"))
+    *earlier, use = test_uses.read(folder.store)
+    assert earlier == before
+    age = datetime.now(UTC) - datetime.fromisoformat(use.time)
     assert timedelta(0) <= age + timedelta(seconds=1) < timedelta(minutes=5)
-    assert use == {
-        "run": folder.key,
-        **{part: request[part] for part in ("matrix", "cell", "seed")},
-        "scores": evaluated.scores,
-        "overall": evaluated.overall,
-    }
+    assert use == test_uses.Use(
+        time=use.time,
+        run=folder.key,
+        matrix=request.matrix,
+        cell=request.cell,
+        seed=request.seed,
+        scores=evaluated.scores,
+        overall=evaluated.overall,
+    )
 
     def full(*_: Any) -> None:
         raise UsageError("the store cannot be written")
 
-    monkeypatch.setattr(Store, "log_test_use", full)
+    monkeypatch.setattr(test_uses, "log", full)
     with pytest.raises(UsageError, match="cannot be written"):
         evaluate(folder, "test")
 
@@ -384,11 +386,10 @@ def test_a_checkpoint_of_another_model_is_refused(
     trained: Callable[..., RunFolder], tmp_path: Path, change: str
 ) -> None:
     folder = copied(trained(), tmp_path)
+    result = folder.result()
     state = load_file(folder.path / CHECKPOINT)
     state |= CHANGES[change](state.pop(LAST))
     save_file(state, folder.path / CHECKPOINT)
-    result = folder.read(RESULT)
-    assert result is not None
 
     with pytest.raises(Damaged, match=r"^run \w{12} is damaged: checkpoint.safetensors: "):
         restore(folder)
@@ -407,8 +408,9 @@ def test_weights_that_predict_no_numbers_end_in_one_line(
     """Sealed, so that nothing but the predictions tells it."""
     folder = copied(trained(), tmp_path)
     state = load_file(folder.path / CHECKPOINT)
+    result = folder.result()
     save_file({**state, LAST: state[LAST] * math.nan}, folder.path / CHECKPOINT)
-    folder.end(folder.read(RESULT) or {})
+    folder.end(result)
 
     for asked in (
         lambda: evaluate(folder, "dev"),
@@ -424,8 +426,7 @@ def test_a_crafted_checkpoint_is_damaged(
     trained: Callable[..., RunFolder], tmp_path: Path
 ) -> None:
     folder = copied(trained(), tmp_path)
-    result = folder.read(RESULT)
-    assert result is not None
+    result = folder.result()
     for content in (b"", b"\xff" * 8 + b"{", b"\x02" + bytes(7) + b"[]"):
         (folder.path / CHECKPOINT).write_bytes(content)
         folder.end(result)
@@ -434,15 +435,13 @@ def test_a_crafted_checkpoint_is_damaged(
         assert "\n" not in str(caught.value)
 
 
-@pytest.mark.parametrize(
-    ("result", "state"), [({}, "missing"), ({"status": "failed", "error": "no"}, "failed")]
-)
+@pytest.mark.parametrize("state", ["missing", "failed"])
 def test_a_run_without_a_score_has_no_model(
-    request_run: Callable[..., RunFolder], result: Mapping[str, Any], state: str
+    request_run: Callable[..., RunFolder], state: str
 ) -> None:
     folder = request_run()
-    if result:
-        folder.end(result)
+    if state == "failed":
+        folder.end(Failure(error="no", traceback=""))
 
     with pytest.raises(RunsMissing, match=rf"^run {folder.key[:12]} is {state}, so it has no"):
         restore(folder)
@@ -542,11 +541,10 @@ def test_a_run_of_another_device_predicts_here(
     trained: Callable[..., RunFolder], tmp_path: Path
 ) -> None:
     folder = copied(trained(), tmp_path)
-    request = folder.read(REQUEST)
-    assert request is not None
+    request, result = folder.request().model_dump(), folder.result()
     identity = {**request["identity"], "device": "cuda"}
     write_json(folder.path / REQUEST, {**request, "device": "cuda:99", "identity": identity})
-    folder.end(folder.read(RESULT) or {})
+    folder.end(result)
 
     assert evaluate(folder, "dev") == evaluate(trained(), "dev")
     for one, other in zip(

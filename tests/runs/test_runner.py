@@ -21,7 +21,7 @@ from mtbench.protocols import Step
 from mtbench.randomness import derive, stream
 from mtbench.runs import runner
 from mtbench.runs.runner import execute, prepare, state_of
-from mtbench.store import CHECKPOINT, HISTORY, PREDICTIONS, REQUEST, RESULT, RunFolder
+from mtbench.store import CHECKPOINT, HISTORY, PREDICTIONS, REQUEST, RunFolder
 from mtbench.system.files import write_json
 from mtbench.training import selection, training
 from mtbench.training.evaluation import predict
@@ -32,9 +32,7 @@ QUIET = {"train.dropout": 0.0, "encoder.dropout": 0.0}
 
 
 def result_of(folder: RunFolder) -> dict[str, Any]:
-    result = folder.read(RESULT)
-    assert result is not None
-    return result
+    return folder.result().model_dump()
 
 
 def numbers_of(folder: RunFolder) -> dict[str, Any]:
@@ -174,7 +172,7 @@ def test_what_a_result_holds(trained: Request) -> None:
     assert cost["steps"] == cost["encoder_passes"] == 3
     assert cost["examples"] == {"sst": 12, "pd": 12, "sts": 12}
     assert cost["tokens"] > 36
-    assert "peak_device_memory_mb" not in cost  # of the CPU there is none
+    assert cost["peak_device_memory_mb"] is None  # of the CPU there is none
     seconds = cost["seconds"]
     assert 0 < seconds["computing"] < seconds["training"] < seconds["total"]
     assert 0 < seconds["evaluation"] < seconds["total"]
@@ -511,7 +509,7 @@ def test_data_that_changed_since_the_plan_fail_the_run(
     with pytest.raises(UsageError, match=r"^data\.sst changed since the plan was made$"):
         execute(folder)
 
-    assert folder.read(RESULT) is None
+    assert folder.state() == "missing"
 
 
 # --- token ids that are kept -------------------------------------------------------------------
@@ -619,7 +617,7 @@ def test_a_loss_that_is_not_finite_never_scores(request_run: Request, combiner: 
     with pytest.raises(NonFiniteLoss, match=r"^the loss of task '\w+' is (nan|inf) at step 2$"):
         execute(folder)
 
-    assert folder.read(RESULT) is None
+    assert folder.state() == "missing"
     assert not (folder.path / PREDICTIONS).exists()
     assert not (folder.path / CHECKPOINT).exists()
     assert len(losses_of(folder)) == 1
@@ -674,7 +672,7 @@ def test_a_run_is_prepared_on_its_device(
 
 def test_a_run_on_another_device_than_its_key_says_fails(request_run: Request) -> None:
     folder = request_run(device="cuda:99")
-    request = folder.read(REQUEST)
+    request = folder.request().model_dump()
     assert request is not None
     write_json(folder.path / REQUEST, {**request, "device": "cpu"})
 

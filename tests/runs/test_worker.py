@@ -20,11 +20,9 @@ from mtbench.store import (
     OWNER,
     PREDICTIONS,
     REQUEST,
-    RESULT,
+    Failure,
     RunFolder,
 )
-
-DONE = {"status": "done"}
 
 
 @pytest.fixture
@@ -52,13 +50,13 @@ def work(folder: RunFolder, request_file: Path) -> str:
 
 
 @pytest.fixture
-def tries(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+def tries(monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]) -> list[str]:
     """Let a run be done at once; the list has the state of the folder at every try."""
     states: list[str] = []
 
     def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         states.append(folder.state())
-        folder.end(DONE)
+        folder.end(a_result())
 
     monkeypatch.setattr(worker, "execute", execute)
     return states
@@ -78,7 +76,7 @@ def test_a_run_is_trained_under_its_lock(
 
     assert tries == ["running"]
     assert folder.state() == "done"
-    assert (folder.read(REQUEST) or {})["key"] == folder.key
+    assert folder.request().key == folder.key
     assert not request_file.exists()
 
 
@@ -106,25 +104,29 @@ def test_a_run_takes_what_its_process_took_to_start_and_not_the_wait_for_another
 
 
 def test_a_run_that_is_stored_is_left_alone(
-    folder: RunFolder, request_file: Path, tries: list[str]
+    folder: RunFolder, request_file: Path, tries: list[str], a_result: Callable[..., Any]
 ) -> None:
-    folder.end({**DONE, "overall": 0.5})
+    folder.end(a_result(overall=0.5))
     (folder.path / LOG).write_text("of the one that trained it")
 
     work(folder, request_file)
 
     assert tries == []
-    assert (folder.read(RESULT) or {})["overall"] == 0.5
+    assert folder.result().overall == 0.5
     assert folder.log() == "of the one that trained it"
-    assert folder.read(REQUEST) is None
+    assert not (folder.path / REQUEST).exists()
 
 
 def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
-    folder: RunFolder, request_file: Path, tries: list[str], monkeypatch: pytest.MonkeyPatch
+    folder: RunFolder,
+    request_file: Path,
+    tries: list[str],
+    monkeypatch: pytest.MonkeyPatch,
+    a_result: Callable[..., Any],
 ) -> None:
     @contextlib.contextmanager
     def lock(self: RunFolder) -> Iterator[None]:
-        folder.end(DONE)  # what the other one wrote while we waited
+        folder.end(a_result())  # what the other one wrote while we waited
         yield
 
     monkeypatch.setattr(RunFolder, "lock", lock)
@@ -137,7 +139,7 @@ def test_a_run_that_another_process_trained_meanwhile_is_left_alone(
 def test_a_failed_run_is_tried_again_with_nothing_left_of_the_try_before(
     folder: RunFolder, request_file: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    folder.end({"status": "failed"})
+    folder.end(Failure(error="", traceback=""))
     for name in (REQUEST, LOG, HISTORY, PREDICTIONS, CHECKPOINT):
         (folder.path / name).write_text("before")
     found: dict[str, str] = {}
@@ -179,13 +181,13 @@ def test_a_failure_is_a_result_with_its_traceback(
     work(folder, request_file)
 
     assert folder.state() == "failed"
-    result = folder.read(RESULT)
-    assert result is not None
-    assert result["error"] == "ArithmeticError: the loss of task 'pd' is nan at step 2"
-    assert datetime.now(UTC) - datetime.fromisoformat(result["ended"]) < timedelta(minutes=5)
-    assert result["traceback"].startswith("Traceback (most recent call last):")
-    assert "in execute" in result["traceback"]
-    assert folder.log() == result["traceback"]
+    failed = folder.record().failure
+    assert failed is not None
+    assert failed.error == "ArithmeticError: the loss of task 'pd' is nan at step 2"
+    assert datetime.now(UTC) - datetime.fromisoformat(failed.ended) < timedelta(minutes=5)
+    assert failed.traceback.startswith("Traceback (most recent call last):")
+    assert "in execute" in failed.traceback
+    assert folder.log() == failed.traceback
 
 
 def test_an_interrupted_run_has_no_result_and_no_lock(
@@ -207,9 +209,9 @@ def test_a_run_that_ends_its_process_is_a_failure(
 
     work(folder, request_file)
 
-    result = folder.read(RESULT)
-    assert result is not None
-    assert (result["status"], result["error"]) == ("failed", f"{type(error).__name__}: {error}")
+    failed = folder.record().failure
+    assert failed is not None
+    assert failed.error == f"{type(error).__name__}: {error}"
 
 
 class Wordless(Exception):
@@ -235,11 +237,7 @@ class Wordless(Exception):
     ids=repr,
 )
 def test_the_reason_is_one_line(error: Exception, reason: str) -> None:
-    assert failure(error, "a traceback") == {
-        "status": "failed",
-        "error": reason,
-        "traceback": "a traceback",
-    }
+    assert failure(error, "a traceback") == Failure(error=reason, traceback="a traceback")
 
 
 # --- processes --------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ from mtbench.store import (
     REQUEST,
     RESULT,
     Damaged,
+    Failure,
     RunFolder,
 )
 from mtbench.store.integrity import BLANK
@@ -52,11 +53,11 @@ def samples(length: int) -> list[int]:
 def test_what_was_trained_is_sound_and_sealed(run: RunFolder) -> None:
     record = run.record()
     assert (record.state, record.damage) == ("done", "")
-    assert record.request == json.loads((run.path / REQUEST).read_text())
-    result = run.read(RESULT)
-    assert record.result == result
-    assert result is not None
-    assert list(result["files"]) == [REQUEST, PREDICTIONS, CHECKPOINT]
+    assert record.request == run.request()
+    assert record.request.model_dump() == json.loads((run.path / REQUEST).read_text())
+    assert record.result is not None
+    assert record.result == run.result()
+    assert list(record.result.files) == [REQUEST, PREDICTIONS, CHECKPOINT]
     for name in LARGE:
         run.check(name)
         assert run.content(name) == (run.path / name).read_bytes()
@@ -139,25 +140,28 @@ def test_files_that_were_exchanged(
     assert damage_of(run).startswith(f"{name}: ")
 
 
-def test_a_result_of_an_older_version_has_no_digests(run: RunFolder) -> None:
-    result = run.read(RESULT) or {}
-    del result["digest"], result["files"]
+def test_a_result_of_an_older_version_is_refused(run: RunFolder) -> None:
+    result = run.result().model_dump()
+    del result["format"]
     write_json(run.path / RESULT, result)
-    assert damage_of(run) == (
-        "result.json: it holds no digests, so mtbench did not write it, or long ago"
-    )
+    assert damage_of(run) == "result.json: format None, and this mtbench reads 1"
 
 
 @pytest.mark.parametrize(
-    "files", [None, [], {"run.json": 1}, {"run.json": {"bytes": "9", "sha256": ""}}]
+    ("field", "value"),
+    [
+        *(("files", files) for files in (None, [], {"a": 1}, {"a": {"bytes": "9", "sha256": ""}})),
+        *(("ended", time) for time in (None, "", {})),
+    ],
 )
-def test_a_result_that_tells_nothing_of_its_files(run: RunFolder, files: object) -> None:
+def test_a_result_that_is_sealed_and_of_another_form(
+    run: RunFolder, field: str, value: object
+) -> None:
     """Its own digest fits, as whoever writes a result can make it."""
-    text = json.dumps({**(run.read(RESULT) or {}), "files": files, "digest": "0" * 64})
+    text = as_text({**run.result().model_dump(), field: value, "digest": BLANK})
     digest = hashlib.sha256(text.encode()).hexdigest()
-    (run.path / RESULT).write_text(text.replace("0" * 64, digest))
-
-    assert damage_of(run).startswith("result.json: files")
+    (run.path / RESULT).write_text(text.replace(BLANK, digest), encoding="utf-8")
+    assert damage_of(run).startswith(f"{RESULT}: {field}")
 
 
 @pytest.mark.parametrize("name", LARGE)
@@ -184,22 +188,9 @@ def test_damage_of_a_result_before_says_nothing_of_this_one(run: RunFolder) -> N
     assert run.state() == "done"
 
 
-@pytest.mark.parametrize("field", ["files", "ended"])
-@pytest.mark.parametrize("value", [None, "", {PREDICTIONS: {}}])
-def test_a_result_that_is_sealed_and_of_another_form(
-    run: RunFolder, field: str, value: object
-) -> None:
-    """As another version may write it: a reader must not stumble over what it does not find."""
-    result = run.read(RESULT) or {}
-    text = as_text({**result, field: value, "digest": BLANK})
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    (run.path / RESULT).write_text(text.replace(BLANK, digest), encoding="utf-8")
-    assert damage_of(run).startswith(f"{RESULT}: {field}")
-
-
 def test_a_request_under_another_key(request_run: Callable[..., RunFolder]) -> None:
     run = request_run()
-    request = run.read(REQUEST) or {}
+    request = run.request().model_dump()
     assert run.state() == "missing"
     write_json(run.path / REQUEST, {**request, "seed": 1})
     assert damage_of(run) == "run.json: its identity and seed give another key"
@@ -209,10 +200,10 @@ def test_a_request_under_another_key(request_run: Callable[..., RunFolder]) -> N
 
 def test_a_failure_is_sealed_too(request_run: Callable[..., RunFolder]) -> None:
     run = request_run()
-    run.end({"status": "failed", "error": "no", "traceback": "..."})
+    run.end(Failure(error="no", traceback="..."))
     assert run.state() == "failed"
-    result = run.read(RESULT) or {}
-    write_json(run.path / RESULT, {**result, "status": "done"})
+    result = json.loads((run.path / RESULT).read_text())
+    write_json(run.path / RESULT, {**result, "error": "another"})
     assert damage_of(run) == "result.json: not as it was written"
 
 

@@ -1,10 +1,14 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from mtbench.store import REQUEST, Damaged, RunFolder
-from mtbench.store.records import check_request
+from mtbench.store import REQUEST, Damaged, Identity, Request, RunFolder, canonical, run_key
+from mtbench.store.records import read_result
+from mtbench.system.files import write_json
+
+Make = Callable[..., Any]
 
 
 def test_damage_is_one_line_that_says_what_next() -> None:
@@ -15,22 +19,65 @@ def test_damage_is_one_line_that_says_what_next() -> None:
     assert error.reason == "run.json: empty"
 
 
-def test_a_real_request_has_its_fields(request_run: Callable[..., RunFolder]) -> None:
-    request = request_run().read(REQUEST)
-    assert request is not None
-    check_request(request)
-    for name in ("matrix", "cell", "seed", "config", "identity", "plugins", "machine"):
-        with pytest.raises(ValueError, match=f"^run.json: {name}: field required$"):
-            check_request({key: value for key, value in request.items() if key != name})
+@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+def test_a_record_of_another_format_is_refused_in_a_line(
+    request_run: Callable[..., RunFolder], version: object
+) -> None:
+    """Such as one of before records had a format."""
+    run = request_run()
+    content = {**run.request().model_dump(), "format": version}
+    write_json(run.path / REQUEST, content)
+    why = f"run.json: format {version!r}, and this mtbench reads 1"
+
+    assert (run.record().state, run.record().damage) == ("damaged", why)
+    with pytest.raises(Damaged, match=r"'mtbench ablate' trains it anew$"):
+        run.request()
+
+
+@pytest.mark.parametrize("name", Request.model_fields)
+def test_a_request_has_all_its_fields(a_request: Make, name: str) -> None:
+    fields = a_request().model_dump()
+    assert Request.read(fields, REQUEST) == a_request()
+    del fields[name]
+    with pytest.raises(ValueError, match=rf"^run\.json: ({name}: field required|format None, )"):
+        Request.read(fields, REQUEST)
 
 
 @pytest.mark.parametrize(
-    "change",
-    [{"seed": "0"}, {"seed": True}, {"plugins": "x"}, {"config": []}],
+    "change", [{"seed": "0"}, {"seed": True}, {"plugins": "x"}, {"config": []}, {"config": {}}]
 )
-def test_a_field_of_another_type_is_refused(
-    request_run: Callable[..., RunFolder], change: dict[str, Any]
-) -> None:
-    request = request_run().read(REQUEST) or {}
+def test_a_field_of_another_type_is_refused(a_request: Make, change: dict[str, Any]) -> None:
     with pytest.raises(ValueError, match=f"^run.json: {next(iter(change))}: "):
-        check_request({**request, **change})
+        Request.read({**a_request().model_dump(), **change}, REQUEST)
+
+
+@pytest.mark.parametrize("name", ["ended", "key", "digest", "scores", "overall", "cost", "texts"])
+def test_a_result_has_all_its_fields(run_of_result: RunFolder, name: str) -> None:
+    fields = run_of_result.result().model_dump()
+    assert read_result(fields) == run_of_result.result()
+    del fields[name]
+    with pytest.raises(ValueError, match=f"^result.json: {name}: field required$"):
+        read_result(fields)
+
+
+@pytest.fixture
+def run_of_result(write_stored: Make) -> RunFolder:
+    made: RunFolder = write_stored({"sst": ("accuracy", [0, 1], [0, 0])})
+    return made
+
+
+def test_a_time_has_a_zone(run_of_result: RunFolder) -> None:
+    fields = run_of_result.result().model_dump()
+    for time in ("2026-01-02T03:04:05", "yesterday"):
+        with pytest.raises(ValueError, match=r"^result\.json: ended: "):
+            read_result({**fields, "ended": time})
+
+
+def test_an_identity_is_written_in_the_one_way_that_keys_are_made_from(
+    an_identity: Make, a_request: Make
+) -> None:
+    identity: Identity = an_identity(data={"sst": {"train": "a", "dev": "b"}, "pd": {}})
+
+    assert identity.text == canonical(json.loads(json.dumps(identity.model_dump())))
+    assert a_request(identity=identity, seed=3).key == run_key(identity.text, 3)
+    assert identity.without_data(frozenset({"sst"})).data == {"pd": {}}

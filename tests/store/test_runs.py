@@ -3,7 +3,7 @@ import json
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -21,19 +21,16 @@ from mtbench.store import (
     REQUEST,
     RESULT,
     TAIL,
+    Failure,
     RunFolder,
     Store,
+    StoredTiming,
+    TimedRun,
+    test_uses,
     timings,
 )
-from mtbench.system.files import write_json
 
-TIMING = {
-    "cell": "a cell",
-    "identity": {"config": {"train": {"batch_size": 8}}},
-    "machine": {},
-    "device": {},
-    "timing": {"run_s": 1.5, "run_steps": 3, "loading_s": 0.5, "evaluation_s": 0.25},
-}
+Make = Callable[..., Any]
 
 
 @pytest.fixture
@@ -66,45 +63,37 @@ with RunFolder(Path({str(run.path)!r})).owned():
         process.communicate()
 
 
-def test_json_is_written_and_read(run: RunFolder) -> None:
-    value = {"b": [1.5, None], "a": "é"}
-
-    write_json(run.path / REQUEST, value)
-
-    assert run.read(REQUEST) == value
-    text = (run.path / REQUEST).read_bytes()
-    assert text.decode("utf-8") == json.dumps(value, indent=1, ensure_ascii=False) + "\n"
+@pytest.fixture
+def failure() -> Failure:
+    return Failure(error="no", traceback="...")
 
 
 @pytest.mark.parametrize("value", [float("nan"), float("inf"), -float("inf")])
-def test_what_is_no_number_is_refused(run: RunFolder, value: float) -> None:
-    run.end({"status": "done"})
+def test_what_is_no_number_is_refused(run: RunFolder, a_result: Make, value: float) -> None:
+    run.end(a_result())
 
     with pytest.raises(ValueError, match="not JSON compliant"):
-        run.end({"status": "done", "overall": [value]})
+        run.end(a_result(combiner=[value]))
+    with pytest.raises(ValueError, match="finite number"):
+        a_result(overall=value)
 
     assert run.state() == "done"
     assert [path.name for path in run.path.iterdir()] == [RESULT]
 
 
-def test_what_is_not_there_is_none(store: Store, run: RunFolder) -> None:
-    assert run.read(RESULT) is None
-    assert store.run("nothing").read(RESULT) is None
-
-
 # --- a run ------------------------------------------------------------------------------------
 
 
-def test_the_states_of_a_run(store: Store) -> None:
+def test_the_states_of_a_run(store: Store, a_result: Make, failure: Failure) -> None:
     run = store.run("abc123")
     assert run.state() == "missing"
     store.create("abc123")
     assert run.state() == "missing"
-    run.end({"status": "failed"})
+    run.end(failure)
     assert run.state() == "failed"
     run.clear()
     assert run.state() == "missing"
-    run.end({"status": "done"})
+    run.end(a_result())
     assert run.state() == "done"
 
 
@@ -116,8 +105,8 @@ def test_a_run_is_running_while_another_process_holds_its_lock(run: RunFolder) -
     assert run.state() == "missing"
 
 
-def test_a_stored_run_is_done_though_its_lock_is_held(run: RunFolder) -> None:
-    run.end({"status": "done"})
+def test_a_stored_run_is_done_though_its_lock_is_held(run: RunFolder, a_result: Make) -> None:
+    run.end(a_result())
 
     with trained_elsewhere(run):
         assert run.state() == "done"
@@ -323,21 +312,71 @@ def test_more_than_one_run_has_the_prefix(store: Store) -> None:
         store.find("ab")
 
 
-def test_timings_are_written_and_read(store: Store) -> None:
+# --- timings ----------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def timing(an_identity: Make) -> StoredTiming:
+    return StoredTiming(
+        cell="é",
+        config={},
+        identity=an_identity(),
+        machine={},
+        device={},
+        versions={},
+        steps=2,
+        timing=TimedRun(run_s=1.5, run_steps=3, loading_s=0.5, evaluation_s=0.25),
+    )
+
+
+def test_timings_are_written_and_read(store: Store, timing: StoredTiming) -> None:
     assert store.read_timings() == {}
 
-    old, new = ({**TIMING, "cell": cell} for cell in ("old", "é"))
-    store.write_timing("b", new)
-    store.write_timing("a", old)
-    store.write_timing("a", new)
+    store.write_timing(timing.model_copy(update={"cell": "old"}))
+    store.write_timing(timing)
     (store.timings / ".c.json.1").write_text("half")
 
-    assert list(store.read_timings().items()) == [("a", new), ("b", new)]
+    assert store.read_timings() == {timing.key: timing}
     assert store.keys() == set()
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"format": None},
+        {"format": 0},
+        {"format": 2},
+        {"timing": {}},
+        {"identity": {}},
+        None,
+        "torn",
+    ],
+    ids=["older", "other", "newer", "timing", "identity", "folder", "torn"],
+)
+def test_a_timing_that_is_none_is_left_out(
+    store: Store,
+    timing: StoredTiming,
+    change: dict[str, Any] | str | None,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    store.write_timing(timing)
+    for name in ("0", "1"):
+        file = store.timings / f"{name}.json"
+        if change is None:
+            file.mkdir()
+        elif change == "torn":
+            file.write_text('{"format": 1, "ce')
+        else:
+            file.write_text(json.dumps({**timing.model_dump(), **change}))
+
+    assert store.read_timings() == {timing.key: timing}
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"warning: {store.timings / '0.json'} and 1 more left out: torn, or ")
+    assert line.endswith("('mtbench bench MATRIX' measures anew)")
+
+
 def test_a_timing_that_does_not_fit_on_the_disk(
-    store: Store, monkeypatch: pytest.MonkeyPatch
+    store: Store, timing: StoredTiming, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def full(*_: Any) -> None:
         raise OSError(errno.ENOSPC, "No space left on device")
@@ -346,7 +385,7 @@ def test_a_timing_that_does_not_fit_on_the_disk(
     monkeypatch.setattr(timings, "write_json", full)
 
     with pytest.raises(UsageError, match=r"store .* cannot be written: .*No space left"):
-        store.write_timing("a", {})
+        store.write_timing(timing)
 
 
 def test_checking_leaves_nothing_behind(store: Store) -> None:
@@ -355,15 +394,15 @@ def test_checking_leaves_nothing_behind(store: Store) -> None:
     assert list(store.timings.iterdir()) == []
 
 
-def test_a_store_that_cannot_be_written(tmp_path: Path) -> None:
+def test_a_store_that_cannot_be_written(tmp_path: Path, timing: StoredTiming) -> None:
     (tmp_path / "file").write_text("")
     store = Store(tmp_path / "file")
 
     with pytest.raises(UsageError, match="cannot be written"):
-        store.write_timing("a", {})
+        store.write_timing(timing)
     with pytest.raises(UsageError, match="cannot be written"):
         store.check(store.timings)
     with pytest.raises(UsageError, match="cannot be written"):
         store.create("a")
     with pytest.raises(UsageError, match="cannot be written"):
-        store.log_test_use({"run": "a"})
+        test_uses.check(store)

@@ -1,15 +1,20 @@
 import subprocess
 import sys
+from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from mtbench.store import Identity, StoredTiming, TimedRun
 from mtbench.study.cost_relatives import Breakdown, CostRelatives, Family, mean
+
+Make = Callable[..., Any]
 
 RUN = Breakdown(starting=2.0, training=50.0, evaluation=8.0, steps=100, evaluations=4)
 
 
-def identity(**changes: Any) -> dict[str, Any]:
+def identity(**changes: Any) -> Identity:
     """Return an identity with some of its settings changed, named as in a matrix."""
     config: dict[str, Any] = {
         "encoder": {"name": "minbert", "layers": 2, "width": 64},
@@ -26,7 +31,11 @@ def identity(**changes: Any) -> dict[str, Any]:
             config[section] = {**config[section], name: value}
         else:
             config[section] = value
-    return {"config": config, "weights": "w", "data": {"sst": {"train": "a", "dev": "b"}}}
+    data = {"sst": {"train": "a", "dev": "b"}}
+    order = ["sst", "sts"]
+    return Identity(
+        numerics=2, device="cpu", config=config, task_order=order, data=data, weights="w", code={}
+    )
 
 
 def family(name: str, **changes: Any) -> Family:
@@ -39,22 +48,30 @@ def nearest(*families: Family, **changes: Any) -> tuple[str, list[str]]:
     return found.cell, list(found.differs)
 
 
-def test_a_stored_run_is_taken_apart() -> None:
-    seconds = {"total": 60.0, "training": 50.0, "evaluation": 8.0, "computing": 40.0}
-    result = {"cost": {"seconds": seconds, "steps": 100}, "evaluations": 4}
+def test_a_stored_run_is_taken_apart(a_result: Make) -> None:
+    spent = a_result().cost.model_dump() | {"steps": 100}
+    spent["seconds"] = {"total": 60.0, "training": 50.0, "evaluation": 8.0, "computing": 40.0}
 
-    assert Breakdown.of_result(result) == RUN
+    assert Breakdown.of_result(a_result(cost=spent, evaluations=4)) == RUN
     assert RUN.seconds == 60.0
     assert RUN.times(2.0) == Breakdown(4.0, 100.0, 16.0, 100, 4)
     assert mean([RUN, RUN.times(3.0)]) == RUN.times(2.0)
 
 
-def test_a_timing_is_taken_apart() -> None:
-    parts = {"run_s": 60.0, "loading_s": 2.0, "evaluation_s": 8.0, "run_steps": 100}
+@pytest.mark.parametrize(("evaluations", "made"), [(4, 4), (999, 100)])
+def test_a_timing_is_taken_apart(evaluations: int, made: int) -> None:
+    timing = StoredTiming(
+        cell="a",
+        config={},
+        identity=identity(train__evaluations=evaluations),
+        machine={},
+        device={},
+        versions={},
+        steps=1,
+        timing=TimedRun(run_s=60.0, loading_s=2.0, evaluation_s=8.0, run_steps=100),
+    )
 
-    assert Breakdown.of_timing({"timing": parts, "identity": identity()}) == RUN
-    few = identity(train__evaluations=999)
-    assert Breakdown.of_timing({"timing": parts, "identity": few}).evaluations == 100
+    assert Breakdown.of_timing(timing) == replace(RUN, evaluations=made)
 
 
 @pytest.mark.parametrize(
@@ -72,7 +89,7 @@ def test_a_timing_is_taken_apart() -> None:
 def test_a_breakdown_is_scaled(
     then: dict[str, Any], now: dict[str, Any], scaled: Breakdown
 ) -> None:
-    found = RUN.scaled(identity(**then)["config"], identity(**now)["config"])
+    found = RUN.scaled(identity(**then).config, identity(**now).config)
     assert found == scaled
 
 
@@ -88,7 +105,7 @@ def test_epochs_are_scaled_to_steps(now: dict[str, Any], steps: float, training:
     two = identity(train__epochs=2, train__steps=None)
     more = identity(train__steps=None, **now)
 
-    found = RUN.scaled(two["config"], more["config"])
+    found = RUN.scaled(two.config, more.config)
 
     assert (found.steps, found.training) == (pytest.approx(steps), pytest.approx(training))
 

@@ -1,7 +1,6 @@
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import replace
-from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -9,12 +8,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from mtbench.store import REQUEST, Store, canonical, run_key
+from mtbench.matrix.designs import NamedCell
+from mtbench.store import REQUEST, Failure, Identity, Store, StoredTiming, TimedRun
 from mtbench.study import durations
 from mtbench.study.durations import Estimate, Kin, estimate, makespan
-from mtbench.study.plan import Plan, PlannedCell, PlannedRun
-from mtbench.study.timings import timing_key
+from mtbench.study.plan import Plan, PlannedCell, planned_runs
+from mtbench.study.relatives import Relatives
 from mtbench.system.files import write_json
+
+Make = Callable[..., Any]
 
 HERE = {"system": "Linux", "processor": "this one", "cores": 2, "python": "3.11.1"}
 ELSEWHERE = {**HERE, "processor": "another"}
@@ -39,83 +41,96 @@ def identity(
     numerics: int = 2,
     fraction: float = 1.0,
     **train: Any,
-) -> dict[str, Any]:
-    budget = {} if "epochs" in train else {"steps": 50}
+) -> Identity:
+    budget = {"epochs": None, "steps": None if "epochs" in train else 50}
     config = {
-        "heads": {},
+        **{part: {} for part in ("encoder", "balancer", "heads")},
+        "tasks": {"sst": {}},
         "combiner": {"name": combiner},
         "train": {"lr": lr, "batch_size": 8, "evaluations": 1, **budget, **train},
         "data": {"fraction": fraction},
     }
-    parts = {"data": {}, "weights": None, "device": device, "numerics": numerics}
-    return {**parts, "config": config}
+    return Identity(
+        numerics=numerics,
+        device=device,
+        config=config,
+        task_order=[],
+        data={},
+        weights=None,
+        code={},
+    )
 
 
 def cell(name: str, store: Store, seeds: int = 1, **given: Any) -> PlannedCell:
     made = identity(**given)
-    keys = [run_key(canonical(made), seed) for seed in range(seeds)]
-    return PlannedCell(
-        name=name,
-        note="",
-        paper={},
-        config={},
-        tasks={},
-        runs=[PlannedRun(key, seed, store.run(key).state()) for seed, key in enumerate(keys)],
-        rejection=None,
-        caveats=[],
-        identity=made,
-        providers={},
-    )
+    runs = planned_runs(store, made.text, range(seeds), store.keys())
+    return PlannedCell(NamedCell(name, {}), None, runs, identified=made)
 
 
-def store_run(
-    store: Store,
-    seconds: float,
-    *,
-    seed: int,
-    machine: Mapping[str, Any] = HERE,
-    status: str = "done",
-    card: str | None = None,
-    **given: Any,
-) -> None:
-    """Store a run that spent half of its time in 50 steps and a quarter in evaluations."""
-    made = identity(**given)
-    folder = store.create(run_key(canonical(made), seed))
-    write_json(
-        folder.path / REQUEST,
-        {"cell": f"{given} stored", "identity": made, "machine": machine},
-    )
-    parts = {"total": seconds, "training": seconds / 2, "evaluation": seconds / 4}
-    cost = {"seconds": parts, "steps": 50, **({} if card is None else {"device": card})}
-    evaluations = made["config"]["train"]["evaluations"]
-    folder.end({"status": status, "evaluations": evaluations, "cost": cost})
+@pytest.fixture
+def store_run(store: Store, a_request: Make, a_result: Make) -> Callable[..., None]:
+    """Give a function that stores a run, which spent half of its time in 50 steps.
+
+    A quarter went into evaluations.
+    """
+
+    def write(
+        seconds: float,
+        *,
+        seed: int = 1,
+        machine: Mapping[str, Any] = HERE,
+        card: str | None = None,
+        failed: bool = False,
+        **given: Any,
+    ) -> None:
+        made = identity(**given)
+        asked = a_request(cell=f"{given} stored", identity=made, machine=machine, seed=seed)
+        folder = store.create(asked.key)
+        write_json(folder.path / REQUEST, asked.model_dump())
+        parts = {"total": seconds, "training": seconds / 2, "evaluation": seconds / 4}
+        spent = a_result().cost.model_dump()
+        spent |= {"seconds": {**parts, "computing": 0.0}, "steps": 50, "device": card}
+        evaluations = made.config["train"]["evaluations"]
+        done = a_result(evaluations=evaluations, cost=spent)
+        folder.end(Failure(error="", traceback="") if failed else done)
+
+    return write
 
 
-def store_timing(
-    store: Store,
-    seconds: float,
-    *,
-    machine: Mapping[str, Any] = HERE,
-    card: str | None = None,
-    **given: Any,
-) -> None:
-    made = identity(**given)
-    on = {"type": made["device"], **({} if card is None else {"name": card})}
-    parts = {"run_s": seconds, "loading_s": seconds / 4, "evaluation_s": seconds / 4}
-    timing = {
-        "cell": f"{given} timed",
-        "identity": made,
-        "machine": machine,
-        "device": on,
-        "timing": {**parts, "run_steps": 50},
-    }
-    store.write_timing(timing_key(made, machine, on), timing)
+@pytest.fixture
+def store_timing(store: Store) -> Callable[..., None]:
+    """Give a function that stores a timing, whose run is in the parts of a stored run."""
+
+    def write(
+        seconds: float,
+        *,
+        machine: Mapping[str, Any] = HERE,
+        card: str | None = None,
+        **given: Any,
+    ) -> None:
+        made = identity(**given)
+        timed = TimedRun(
+            run_s=seconds, loading_s=seconds / 4, evaluation_s=seconds / 4, run_steps=50
+        )
+        timing = StoredTiming(
+            cell=f"{given} timed",
+            config={},
+            identity=made,
+            machine=dict(machine),
+            device={"type": made.device, **({} if card is None else {"name": card})},
+            versions={},
+            steps=1,
+            timing=timed,
+        )
+        store.write_timing(timing)
+
+    return write
 
 
-def without_cost(store: Store) -> None:
-    store_run(store, 1.0, seed=1)
-    (key,) = store.keys()
-    store.run(key).end({"status": "done"})
+@pytest.fixture(params=["run", "timing"])
+def put(request: Any, store_run: Make, store_timing: Make) -> Make:
+    """Give a function that stores either."""
+    return store_run if request.param == "run" else store_timing
 
 
 def plan(*cells: PlannedCell) -> Plan:
@@ -126,75 +141,77 @@ def plan(*cells: PlannedCell) -> Plan:
 
 
 def test_without_evidence_nothing_is_known(store: Store) -> None:
-    found = estimate(plan(cell("a", store, seeds=3)), store, jobs=2)
+    found = estimate(plan(cell("a", store, seeds=3)), Relatives(store), jobs=2)
 
     assert found == Estimate(seconds=None, runs=0, unknown=3, jobs=2)
 
 
-def test_stored_runs_are_not_to_do(store: Store) -> None:
-    store_run(store, 100.0, seed=0)
+def test_stored_runs_are_not_to_do(store: Store, store_run: Make) -> None:
+    store_run(100.0, seed=0)
 
-    found = estimate(plan(cell("a", store)), store, jobs=2)
+    found = estimate(plan(cell("a", store)), Relatives(store), jobs=2)
 
     assert found == Estimate(seconds=0.0, runs=0, unknown=0, jobs=2)
 
 
-def test_other_seeds_tell_most_even_those_outside_the_plan(store: Store) -> None:
+def test_other_seeds_tell_most_even_those_outside_the_plan(
+    store: Store, store_run: Make, store_timing: Make
+) -> None:
     for seed, seconds in [(0, 100.0), (7, 140.0)]:
-        store_run(store, seconds, seed=seed)
-    store_timing(store, 1.0)
-    store_run(store, 1.0, seed=0, lr=1e-4)
+        store_run(seconds, seed=seed)
+    store_timing(1.0)
+    store_run(1.0, seed=0, lr=1e-4)
 
-    found = estimate(plan(cell("a", store, seeds=3)), store, jobs=1)
+    found = estimate(plan(cell("a", store, seeds=3)), Relatives(store), jobs=1)
 
     assert found == Estimate(240.0, runs=2, unknown=0, jobs=1, evidence={"runs": 2})
 
 
-def test_then_a_timing_of_the_cell(store: Store) -> None:
-    store_timing(store, 60.0)
-    store_timing(store, 1.0, lr=1e-4)
-    store_run(store, 1.0, seed=0, lr=1e-4)
+def test_then_a_timing_of_the_cell(store: Store, store_run: Make, store_timing: Make) -> None:
+    store_timing(60.0)
+    store_timing(1.0, lr=1e-4)
+    store_run(1.0, seed=0, lr=1e-4)
 
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 60.0
-
-
-def test_then_runs_of_cells_that_cost_about_as_much(store: Store) -> None:
-    store_run(store, 80.0, seed=0, lr=1e-4)
-    store_run(store, 90.0, seed=0, lr=1e-5)
-    store_run(store, 1.0, seed=0, combiner="pcgrad")
-    store_timing(store, 1.0, lr=1e-4)
-
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 85.0
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).seconds == 60.0
 
 
-def test_then_timings_of_cells_that_cost_about_as_much(store: Store) -> None:
-    store_timing(store, 70.0, lr=1e-4)
-    store_timing(store, 1.0, combiner="pcgrad")
+def test_then_runs_of_cells_that_cost_about_as_much(
+    store: Store, store_run: Make, store_timing: Make
+) -> None:
+    store_run(80.0, seed=0, lr=1e-4)
+    store_run(90.0, seed=0, lr=1e-5)
+    store_run(1.0, seed=0, combiner="pcgrad")
+    store_timing(1.0, lr=1e-4)
 
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 70.0
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).seconds == 85.0
 
 
-@pytest.mark.parametrize(
-    "put",
-    [
-        lambda store: store_run(store, 1.0, seed=1, machine=ELSEWHERE),
-        lambda store: store_timing(store, 1.0, machine=ELSEWHERE),
-        lambda store: store_run(store, 1.0, seed=1, status="failed"),
-        lambda store: store_run(store, 1.0, seed=1, device="cuda", card="a card"),
-        lambda store: store_run(store, 1.0, seed=1, lr=1e-4, numerics=1),
-        lambda store: store_timing(store, 1.0, numerics=1),
-        lambda store: store.create("begun"),
-        without_cost,
-    ],
-    ids=[
-        *("run elsewhere", "timing elsewhere", "failed", "on a card"),
-        *("run of another engine", "timing of another engine", "begun", "no cost"),
-    ],
-)
-def test_what_is_no_evidence(store: Store, put: Callable[[Store], None]) -> None:
-    put(store)
+def test_then_timings_of_cells_that_cost_about_as_much(store: Store, store_timing: Make) -> None:
+    store_timing(70.0, lr=1e-4)
+    store_timing(1.0, combiner="pcgrad")
 
-    assert estimate(plan(cell("a", store)), store, jobs=1).unknown == 1
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).seconds == 70.0
+
+
+ELSEWHERE_OR_OTHERWISE: list[dict[str, Any]] = [
+    {"machine": ELSEWHERE},
+    {"lr": 1e-4, "numerics": 1},
+    {"device": "cuda", "card": "a card"},
+]
+
+
+@pytest.mark.parametrize("given", ELSEWHERE_OR_OTHERWISE, ids=["machine", "engine", "device"])
+def test_what_is_no_evidence(store: Store, put: Make, given: dict[str, Any]) -> None:
+    put(1.0, **given)
+
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).unknown == 1
+
+
+def test_runs_without_a_score_are_no_evidence(store: Store, store_run: Make) -> None:
+    store_run(1.0, failed=True)
+    store.create("begun")
+
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).unknown == 1
 
 
 # A run of the store takes 25 s to start, 1 s a step for 50 steps, and 25 s to evaluate.
@@ -211,17 +228,16 @@ def test_what_is_no_evidence(store: Store, put: Callable[[Store], None]) -> None
         ({"lr": 1e-4}, {"steps": 100}, 25 + 100 + 25),
     ],
 )
-@pytest.mark.parametrize("put", [partial(store_run, seed=1), store_timing], ids=["run", "timing"])
 def test_then_another_budget_reckoned_from_the_parts(
     store: Store,
-    put: Callable[..., None],
+    put: Make,
     stored: dict[str, Any],
     asked: dict[str, Any],
     seconds: float,
 ) -> None:
-    put(store, 100.0, **stored)
+    put(100.0, **stored)
 
-    found = estimate(plan(cell("a", store, **asked)), store, jobs=1)
+    found = estimate(plan(cell("a", store, **asked)), Relatives(store), jobs=1)
 
     assert (found.seconds, found.unknown) == (pytest.approx(seconds), 0)
     assert found.evidence == {"scaled": 1}
@@ -239,26 +255,28 @@ def test_then_another_budget_reckoned_from_the_parts(
     ],
 )
 def test_then_the_nearest_of_all_which_is_called_rough(
-    store: Store, asked: dict[str, Any], seconds: float, differs: tuple[str, ...]
+    store: Store, asked: dict[str, Any], seconds: float, differs: tuple[str, ...], store_run: Make
 ) -> None:
-    store_run(store, 100.0, seed=1)
+    store_run(100.0, seed=1)
 
-    found = estimate(plan(cell("a", store, **asked)), store, jobs=1)
+    found = estimate(plan(cell("a", store, **asked)), Relatives(store), jobs=1)
 
     assert found.seconds == pytest.approx(seconds)
     assert found.evidence == {"rough": 1}
     assert found.relatives == (Kin("{} stored", 1, differs, rough=True),)
 
 
-def test_of_steps_nobody_knows_how_many_an_epoch_has(store: Store) -> None:
-    store_run(store, 100.0, seed=1)
+def test_of_steps_nobody_knows_how_many_an_epoch_has(store: Store, store_run: Make) -> None:
+    store_run(100.0, seed=1)
 
-    assert estimate(plan(cell("a", store, epochs=2)), store, jobs=1).unknown == 1
+    assert estimate(plan(cell("a", store, epochs=2)), Relatives(store), jobs=1).unknown == 1
 
 
-def test_the_evidence_of_every_run_is_counted(store: Store) -> None:
-    store_run(store, 100.0, seed=9)
-    store_timing(store, 10.0, combiner="pcgrad")
+def test_the_evidence_of_every_run_is_counted(
+    store: Store, store_run: Make, store_timing: Make
+) -> None:
+    store_run(100.0, seed=9)
+    store_timing(10.0, combiner="pcgrad")
     cells = [
         cell("trained", store),
         cell("timed", store, seeds=2, combiner="pcgrad"),
@@ -267,7 +285,7 @@ def test_the_evidence_of_every_run_is_counted(store: Store) -> None:
         cell("another", store, combiner="mgda", batch_size=4),
     ]
 
-    record = estimate(plan(*cells), store, jobs=2).record()
+    record = estimate(plan(*cells), Relatives(store), jobs=2).record()
 
     assert record["evidence"] == {"runs": 1, "timing": 2, "similar": 1, "scaled": 2, "rough": 1}
     assert "expected" not in record
@@ -282,14 +300,14 @@ def test_the_evidence_of_every_run_is_counted(store: Store) -> None:
     ]
 
 
-def test_another_python_is_the_same_machine(store: Store) -> None:
-    store_run(store, 100.0, seed=1, machine=ANOTHER_PYTHON)
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 100.0
+def test_another_python_is_the_same_machine(store: Store, store_run: Make) -> None:
+    store_run(100.0, seed=1, machine=ANOTHER_PYTHON)
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).seconds == 100.0
 
 
-def test_a_timing_under_another_python_counts(store: Store) -> None:
-    store_timing(store, 60.0, machine=ANOTHER_PYTHON)
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 60.0
+def test_a_timing_under_another_python_counts(store: Store, store_timing: Make) -> None:
+    store_timing(60.0, machine=ANOTHER_PYTHON)
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=1).seconds == 60.0
 
 
 @pytest.fixture
@@ -298,43 +316,35 @@ def a_card(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.usefixtures("a_card")
-@pytest.mark.parametrize("put", [partial(store_run, seed=1), store_timing], ids=["run", "timing"])
-def test_on_a_gpu_only_the_same_card_counts(store: Store, put: Callable[..., None]) -> None:
-    put(store, 9.0, device="cuda", card="another", lr=1e-4)
+def test_on_a_gpu_only_the_same_card_counts(store: Store, put: Make) -> None:
+    put(9.0, device="cuda", card="another", lr=1e-4)
     on_gpu = Plan("a plan", [0], [cell("a", store, device="cuda")], "cuda:0")
-    assert estimate(on_gpu, store, jobs=1).seconds is None
+    assert estimate(on_gpu, Relatives(store), jobs=1).seconds is None
 
-    put(store, 60.0, device="cuda", card="a card")
-    assert estimate(on_gpu, store, jobs=1).seconds == 60.0
-
-
-def test_torn_and_older_timings_are_left_out(
-    store: Store, capsys: pytest.CaptureFixture[str]
-) -> None:
-    store_timing(store, 60.0)
-    (store.timings / "0.json").write_text('{"identity": {')
-    (store.timings / "1.json").write_text('{"identity": {}, "timing": {"run_s": 1}}')
-
-    assert estimate(plan(cell("a", store)), store, jobs=1).seconds == 60.0
-    assert capsys.readouterr().err.count("warning: ") == 1
+    put(60.0, device="cuda", card="a card")
+    assert estimate(on_gpu, Relatives(store), jobs=1).seconds == 60.0
 
 
 # --- the sum ----------------------------------------------------------------------------------
 
 
-def test_runs_share_the_time_and_the_unknown_ones_are_counted(store: Store) -> None:
-    store_timing(store, 60.0)
+def test_runs_share_the_time_and_the_unknown_ones_are_counted(
+    store: Store, store_timing: Make
+) -> None:
+    store_timing(60.0)
     cells = [cell("a", store, seeds=4), cell("b", store, seeds=2, epochs=3)]
 
-    found = estimate(plan(*cells), store, jobs=2)
+    found = estimate(plan(*cells), Relatives(store), jobs=2)
 
     assert found == Estimate(120.0, runs=4, unknown=2, jobs=2, evidence={"timing": 4})
 
 
-def test_a_run_that_finds_no_partner_takes_its_whole_time(store: Store) -> None:
-    store_timing(store, 60.0)
+def test_a_run_that_finds_no_partner_takes_its_whole_time(
+    store: Store, store_timing: Make
+) -> None:
+    store_timing(60.0)
 
-    assert estimate(plan(cell("a", store, seeds=3)), store, jobs=2).seconds == 120.0
+    assert estimate(plan(cell("a", store, seeds=3)), Relatives(store), jobs=2).seconds == 120.0
 
 
 @pytest.mark.parametrize(
@@ -368,10 +378,10 @@ def test_no_order_beats_the_longest_run_or_the_shared_sum(
     assert end <= sum(under_way + waiting) / jobs + max([0.0, *under_way, *waiting]) + 1e-6
 
 
-def test_it_takes_no_less_than_the_longest_run(store: Store) -> None:
-    store_timing(store, 60.0)
+def test_it_takes_no_less_than_the_longest_run(store: Store, store_timing: Make) -> None:
+    store_timing(60.0)
 
-    assert estimate(plan(cell("a", store)), store, jobs=4).seconds == 60.0
+    assert estimate(plan(cell("a", store)), Relatives(store), jobs=4).seconds == 60.0
 
 
 # --- the line ---------------------------------------------------------------------------------

@@ -1,8 +1,9 @@
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import pytest
 
+from mtbench.store import Failure, Result
 from mtbench.study.cost_relatives import Breakdown
 from mtbench.study.durations import Estimate, Expectation
 from mtbench.study.forecast import Forecast
@@ -34,13 +35,18 @@ def forecast(
     return Forecast(Estimate(None, known, len(runs) - known, jobs, expected=runs), clock)
 
 
-def result(took: Breakdown = RUN) -> dict[str, Any]:
-    seconds = {
-        "total": took.seconds,
-        "training": took.training,
-        "evaluation": took.evaluation,
-    }
-    return {"cost": {"seconds": seconds, "steps": took.steps}, "evaluations": took.evaluations}
+@pytest.fixture
+def result(a_result: Callable[..., Any]) -> Callable[..., Result]:
+    """Give a function that returns the result of a run that took so long."""
+
+    def make(took: Breakdown = RUN) -> Result:
+        spent = a_result().cost.model_dump() | {"steps": took.steps}
+        parts = {"training": took.training, "evaluation": took.evaluation, "computing": 0.0}
+        spent["seconds"] = {"total": took.seconds, **parts}
+        made: Result = a_result(cost=spent, evaluations=took.evaluations)
+        return made
+
+    return make
 
 
 def loading(at: float) -> dict[str, Any]:
@@ -157,10 +163,10 @@ def test_a_start_that_is_overdue_is_not_about_to_end(clock: Clock) -> None:
     assert left > 600
 
 
-def drive(clock: Clock, runs: Forecast, names: Sequence[str], jobs: int, slower: float) -> Any:
+def drive(clock: Clock, runs: Forecast, names: Sequence[str], jobs: int, ended: Result) -> Any:
     """Let runs take their time, so many at a time; yield the time to go and what it truly is."""
-    moments = list(events(slower))
-    whole = 62 * slower
+    moments = list(events(1.0))
+    whole = 62.0
     began = clock.now
     rounds = -(-len(names) // jobs)
     for first in range(0, len(names), jobs):
@@ -175,24 +181,26 @@ def drive(clock: Clock, runs: Forecast, names: Sequence[str], jobs: int, slower:
             yield runs.seconds(), rounds * whole - (clock.now - began)
         clock.now = start + whole
         for name in together:
-            runs.finished(name, result(RUN.times(slower)))
+            runs.finished(name, ended)
 
 
 @pytest.mark.parametrize("jobs", [1, 2, 3])
 @pytest.mark.parametrize("known", [True, False])
 def test_it_is_right_with_any_number_of_runs_at_a_time(
-    clock: Clock, jobs: int, known: bool
+    clock: Clock, jobs: int, known: bool, result: Callable[..., Result]
 ) -> None:
     names = [f"a{seed}" for seed in range(6)]
     runs = forecast(clock, " ".join(names), jobs, took=RUN if known else None)
 
-    for number, (told, truth) in enumerate(drive(clock, runs, names, jobs, slower=1.0)):
+    for number, (told, truth) in enumerate(drive(clock, runs, names, jobs, result())):
         if known or number > 30:
             assert told == pytest.approx(truth)
     assert runs.seconds() == 0
 
 
-def test_with_two_at_a_time_it_does_not_freeze_while_runs_are_left(clock: Clock) -> None:
+def test_with_two_at_a_time_it_does_not_freeze_while_runs_are_left(
+    clock: Clock, result: Callable[..., Result]
+) -> None:
     names = [f"a{seed}" for seed in range(6)]
     runs = forecast(clock, " ".join(names), took=None)
     runs.started("a0")
@@ -222,7 +230,9 @@ def test_it_is_never_less_than_what_a_run_under_way_needs(clock: Clock) -> None:
         assert left == slowest > 0
 
 
-def test_what_is_done_tells_of_its_cell_and_of_how_far_estimates_hold(clock: Clock) -> None:
+def test_what_is_done_tells_of_its_cell_and_of_how_far_estimates_hold(
+    clock: Clock, result: Callable[..., Result]
+) -> None:
     runs = forecast(clock, "a1 a2 b1", jobs=1)
     runs.started("a1")
     clock.now += 124
@@ -240,7 +250,7 @@ def test_of_a_failed_run_nothing_is_learnt(clock: Clock) -> None:
     runs = forecast(clock, "a1 a2", jobs=1)
     runs.started("a1")
     clock.now += 1
-    runs.finished("a1", {"status": "failed", "error": "it broke"})
+    runs.finished("a1", Failure(error="it broke", traceback=""))
 
     assert runs.seconds() == 62
 

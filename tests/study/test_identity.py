@@ -145,6 +145,8 @@ def test_an_identity_without_the_data_of_a_task(small: dict[str, Any]) -> None:
 
     assert list(absent) == ["sst"]
     assert absent["sst"].startswith("no data folder is named to read ids-sst-*.csv from")
-    assert list(identifier.identity(resolved, "cpu", without=absent)["data"]) == ["sample-pd"]
+    identity, text = identifier.identity(resolved, "cpu", without=absent)
+    assert list(identity.data) == ["sample-pd"]
+    assert text == identity.text
     with pytest.raises(UsageError, match="no data folder is named"):
         identifier.identity(resolved, "cpu")

@@ -1,17 +1,25 @@
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from mtbench.errors import NothingToCompare, RunsMissing
-from mtbench.store import State
+from mtbench.matrix.designs import NamedCell
+from mtbench.store import RunFolder, State
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun, faults
+
+
+def resolved(rejection: str | None = None) -> Any:
+    return SimpleNamespace(rejection=rejection)
 
 
 def plan_of(*states: State, rejection: str | None = None) -> Plan:
     """Return a plan of one cell whose runs have these states, and one that may be rejected."""
-    runs = [PlannedRun(f"key {seed}", seed, state) for seed, state in enumerate(states)]
+    runs = [PlannedRun(RunFolder(Path(f"key {n}")), n, state) for n, state in enumerate(states)]
     cells = [
-        PlannedCell(name, "", {}, {}, {}, of_cell, why, [], {}, {})
+        PlannedCell(NamedCell(name, {}), resolved(why), of_cell)
         for name, of_cell, why in (("a", runs, None), ("b", [], rejection))
     ]
     return Plan("a plan", range(len(states)), cells)
@@ -49,3 +57,15 @@ def test_of_many_faults_the_first_are_told() -> None:
 
     assert faults(found) == "6 of 7 cells are broken: a; b; c; and 2 more"
     assert faults([None, None]) == ""
+
+
+def test_a_run_of_two_cells_counts_once_and_those_without_a_key_each() -> None:
+    once = PlannedRun(RunFolder(Path("key")), 0, "missing")
+    without_key = [PlannedRun(None, seed, "missing") for seed in (0, 0)]
+    cells = [PlannedCell(NamedCell("a", {}), resolved(), [run]) for run in (once, *without_key)]
+    cells += cells[:1]
+
+    plan = Plan("a plan", [0], cells)
+
+    assert plan.counts()["runs"] == plan.counts()["to_do"] == 3
+    assert [run.key for _, run in plan.to_do()] == ["key", "", ""]

@@ -1,10 +1,12 @@
 from dataclasses import replace
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
-from mtbench.matrix.designs import Stage
+from mtbench.matrix.designs import NamedCell, Stage
 from mtbench.rendering import render
 from mtbench.rendering.document import Document
-from mtbench.store import State
+from mtbench.store import RunFolder, State
 from mtbench.study.durations import Estimate, Kin
 from mtbench.study.plan import Plan, PlannedCell, PlannedRun
 from mtbench.study.plan_document import CELLS_LISTED, document
@@ -13,18 +15,10 @@ from mtbench.study.relatives import Moved
 
 def cell(name: str, *states: State, rejection: str | None = None) -> PlannedCell:
     """Return a cell with a run a state, or a rejected one."""
-    return PlannedCell(
-        name=name,
-        note="",
-        paper={},
-        config={},
-        tasks={},
-        runs=[PlannedRun(f"{name}-{seed}", seed, state) for seed, state in enumerate(states)],
-        rejection=rejection,
-        caveats=[],
-        identity={},
-        providers={},
-    )
+    resolved: Any = SimpleNamespace(rejection=rejection)
+    folders = [RunFolder(Path(f"{name}-{seed}")) for seed in range(len(states))]
+    runs = [PlannedRun(folders[seed], seed, state) for seed, state in enumerate(states)]
+    return PlannedCell(NamedCell(name, {}), resolved, runs)
 
 
 PLAN = Plan(

@@ -15,9 +15,10 @@ from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell, cells, read_matrix
 from mtbench.protocols import Examples, Split, Task
 from mtbench.specs import Target
-from mtbench.store import Store, canonical, run_key
+from mtbench.store import Failure, Store, run_key
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
+from mtbench.study.requests import request
 from mtbench.study.run_states import refreshed
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
@@ -50,8 +51,14 @@ def key_of(store: Store, changes: Mapping[str, Any], *, plugins: tuple[Path, ...
     return key
 
 
-def finish(store: Store, key: str, status: str = "done") -> None:
-    store.create(key).end({"status": status})
+@pytest.fixture
+def finish(store: Store, a_result: Callable[..., Any]) -> Callable[..., None]:
+    """Give a function that stores a result of a run, or its failure."""
+
+    def write(key: str, *, failed: bool = False) -> None:
+        store.create(key).end(Failure(error="", traceback="") if failed else a_result())
+
+    return write
 
 
 # --- how a key is made ------------------------------------------------------------------------
@@ -60,14 +67,11 @@ def finish(store: Store, key: str, status: str = "done") -> None:
 def test_a_key_repeats_in_another_process(store: Store) -> None:
     script = f"""
 from pathlib import Path
+from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.study.planner import Planner
-from mtbench.protocols import Examples, Split, Task
-from mtbench.components.sources import source_hash
-from mtbench.components.registry import Registry
-from mtbench.specs import Target
 from mtbench.store import Store
+from mtbench.study.planner import Planner
 planner = Planner(Registry.load(), Store(Path({str(store.root)!r})))
 plan = planner.plan("", [NamedCell("other name", overlay({{}}, {BASE!r}))], [0])
 print(plan.cells[0].runs[0].key)
@@ -149,9 +153,9 @@ def test_the_type_of_a_device_changes_the_key_and_its_index_does_not(store: Stor
     on_cpu, on_first, on_second = (keys(plan) for plan in plans.values())
     assert on_cpu == keys(Planner(Registry.load(), store).plan("", made, [0]))
     assert on_cpu != on_first == on_second
-    assert [plan.cells[0].identity["device"] for plan in plans.values()] == ["cpu", "cuda", "cuda"]
+    assert [plan.cells[0].identity.device for plan in plans.values()] == ["cpu", "cuda", "cuda"]
     assert [plan.device for plan in plans.values()] == list(plans)
-    assert refreshed(plans["cuda:1"], store).device == "cuda:1"
+    assert refreshed(plans["cuda:1"]).device == "cuda:1"
 
 
 # --- what leaves a key ------------------------------------------------------------------------
@@ -498,11 +502,12 @@ def test_a_plugin_whose_code_cannot_be_read(
 
 
 def test_providers(store: Store, catalogue: Path) -> None:
-    (cell,) = plan_of(store, USED).cells
-    harness = cell.providers["balancer"]
+    ((cell, run),) = plan_of(store, USED).runs()
+    providers = request(cell, run, []).providers
+    harness = providers["balancer"]
 
     assert harness.startswith("mtl-bench ")
-    assert cell.providers == {
+    assert providers == {
         "tasks.sst": harness,
         "tasks.pd": harness,
         "tasks.sts": harness,
@@ -525,7 +530,7 @@ def test_a_rejected_cell_has_its_reason_and_no_run(store: Store) -> None:
     assert rejected.rejection == (
         "heads.sst (cosine): a cosine needs two sentences, and sst has one"
     )
-    assert (rejected.runs, rejected.identity) == ([], {})
+    assert (rejected.runs, rejected.identified) == ([], None)
     assert good.rejection is None
     assert plan.counts() == {
         "cells": 2,
@@ -757,7 +762,7 @@ def test_a_plugin_breaks_its_own_cell_and_no_other(
     good, broken = plan.cells
     assert (good.fault, good.obstacle, len(good.runs)) == (None, None, 1)
     assert (broken.fault, broken.obstacle) == (fault, ("broken", fault))
-    assert (broken.runs, broken.rejection, broken.identity) == ([], None, {})
+    assert (broken.runs, broken.rejection, broken.identified) == ([], None, None)
     assert [cell.name for cell, _ in plan.to_do()] == ["cell 0"]
     counts = plan.counts()
     assert (counts["cells"], counts["broken"], counts["rejected"], counts["runs"]) == (2, 1, 0, 1)
@@ -774,16 +779,18 @@ def test_where_every_cell_is_broken_the_first_fault_is_the_error(
         plan_of(store, {"combiner": "three"}, {"combiner": "rejects"}, plugins=(fragile,))
 
 
-def test_a_broken_cell_and_its_runs_are_told_together(store: Store, fragile: Path) -> None:
+def test_a_broken_cell_and_its_runs_are_told_together(
+    store: Store, fragile: Path, finish: Callable[..., None]
+) -> None:
     changes: list[dict[str, Any]] = [{}, {"combiner": "three"}, {"combiner": "three"}]
     plan = plan_of(store, *changes, plugins=(fragile,))
     told = "^2 of 3 cells are broken: combiner 'three' of fragile.py: rejects returned 3[^;]*"
 
     with pytest.raises(PluginError, match=told + r"; 1 of 1 runs have no score \(0 failed\)"):
         plan.check_complete()
-    finish(store, keys(plan)[0])
+    finish(keys(plan)[0])
     with pytest.raises(PluginError, match=told + "$"):
-        refreshed(plan, store).check_complete()
+        refreshed(plan).check_complete()
 
 
 def test_a_head_of_a_broken_cells_task_is_no_stranger(store: Store, fragile: Path) -> None:
@@ -839,17 +846,17 @@ def test_what_a_plan_keeps_of_a_cell(store: Store) -> None:
 
     (cell,) = plan.cells
     assert (plan.title, plan.seeds) == ("title", [3])
-    assert (cell.name, cell.note, cell.paper) == ("a", "a note", {"sst": 0.5})
+    assert (cell.name, cell.named) == ("a", made[0])
     assert list(cell.tasks) == ["sst", "pd", "sts"]
     assert cell.config["heads"]["sts"]["name"] == "linear"
-    assert cell.runs[0].key == run_key(canonical(cell.identity), 3)
+    assert cell.runs[0].key == run_key(cell.identity.text, 3)
 
 
-def test_states_come_from_the_store(store: Store) -> None:
+def test_states_come_from_the_store(store: Store, finish: Callable[..., None]) -> None:
     changes: list[dict[str, Any]] = [{}, {"train.lr": 1.0}, {"train.lr": 2.0}, {"train.lr": 3.0}]
     done, failed, running, missing = keys(plan_of(store, *changes))
-    finish(store, done)
-    finish(store, failed, "failed")
+    finish(done)
+    finish(failed, failed=True)
 
     with store.create(running).owned():
         plan = plan_of(store, *changes)
@@ -860,23 +867,6 @@ def test_states_come_from_the_store(store: Store) -> None:
     counts = plan.counts()
     assert (counts["runs"], counts["stored"], counts["failed"], counts["running"]) == (4, 1, 1, 1)
     assert (counts["missing"], counts["to_do"]) == (1, len(plan.to_do()))
-
-
-def test_refreshed(store: Store) -> None:
-    plan = plan_of(store, {}, {"train.lr": 1.0})
-    first, second = keys(plan)
-    finish(store, first)
-    finish(store, second, "failed")
-
-    later = refreshed(plan, store)
-
-    assert [run.state for _, run in plan.runs()] == ["missing", "missing"]
-    assert [run.state for _, run in later.runs()] == ["done", "failed"]
-    assert keys(later) == [first, second]
-    assert [run.state for _, run in plan_of(store, {}, {"train.lr": 1.0}).runs()] == [
-        "done",
-        "failed",
-    ]
 
 
 def test_planning_writes_nothing(store: Store) -> None:
@@ -899,10 +889,6 @@ def test_a_large_grid_is_planned_without_torch(tmp_path: Path) -> None:
     script = f"""
 import sys
 from pathlib import Path
-from mtbench.protocols import Examples, Split, Task
-from mtbench.components.sources import source_hash
-from mtbench.components.registry import Registry
-from mtbench.specs import Target
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 plan = Session(Setup({str(matrix)!r}, store={str(tmp_path)!r}, device="cpu")).plan()

@@ -1,5 +1,6 @@
 import io
 import sys
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
@@ -12,7 +13,7 @@ from rich.progress import Progress, TextColumn
 from mtbench.components.registry import Registry
 from mtbench.executors.process import WAITING_FOR, Job, RunProgress
 from mtbench.matrix.designs import NamedCell
-from mtbench.store import Store
+from mtbench.store import Failure, Result, Store
 from mtbench.study.cost_relatives import Breakdown
 from mtbench.study.durations import Estimate, Expectation
 from mtbench.study.planner import Planner
@@ -31,18 +32,27 @@ from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 
 KEY = "0123456789abcdef"
-DONE = {"status": "done", "overall": 0.25}
 STEP = {"event": "step", "step": 3, "total": 8, "losses": {"sst": 1.5}}
-FAILED = {"status": "failed", "error": "NonFiniteLoss: it is [bold]nan"}
+FAILED = Failure(error="NonFiniteLoss: it is [bold]nan", traceback="")
+
+
+@pytest.fixture
+def done(a_result: Callable[..., Any]) -> Result:
+    spent = a_result().cost.model_dump() | {"steps": TOOK.steps}
+    parts = {"training": TOOK.training, "evaluation": TOOK.evaluation, "computing": 0.0}
+    spent["seconds"] = {**parts, "total": TOOK.seconds}
+    result: Result = a_result(overall=0.25, cost=spent)
+    return result
 
 
 def job(name: str = "a cell [seed 0]", key: str = KEY) -> Job:
-    return Job(name, Store(Path("store")), key, threads=1, request={})
+    asked: Any = None
+    return Job(name, Store(Path("store")).run(key), threads=1, request=asked)
 
 
-def test_outcomes() -> None:
-    assert outcome(job(), DONE) == "overall 0.250"
-    assert outcome(job(), {"status": "done", "overall": None}) == "overall undefined"
+def test_outcomes(done: Result) -> None:
+    assert outcome(job(), done) == "overall 0.250"
+    assert outcome(job(), done.model_copy(update={"overall": None})) == "overall undefined"
     assert outcome(job(), FAILED) == (
         "failed: NonFiniteLoss: it is [bold]nan (mtbench status 0123456789ab --log)"
     )
@@ -71,7 +81,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> list[float]:
 
 
 def test_lines_where_stderr_is_no_terminal(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, done: Result
 ) -> None:
     now = clock(monkeypatch)
     one, two = job("one"), job("two", "f" * 16)
@@ -83,17 +93,17 @@ def test_lines_where_stderr_is_no_terminal(
         observer.started(two)
         observer.progressed(one, STEP)
         now[0] += 2.6
-        observer.finished(one, DONE)
+        observer.finished(one, FAILED)
         now[0] += 7.4
-        observer.finished(two, FAILED)
+        observer.finished(two, done)
 
     out, err = capsys.readouterr()
     assert out == ""
     assert err.splitlines() == [
         "[1/2] one ...",
         "[2/2] two ...",
-        "one: overall 0.250 (5 s)",
-        f"two: {outcome(two, FAILED)} (10 s)",
+        f"one: {outcome(one, FAILED)} (5 s)",
+        "two: overall 0.250 (10 s)",
     ]
 
 
@@ -143,7 +153,7 @@ WAITING = "waiting for another process that trains this run (a host, process 12)
 
 
 def test_lines_tell_the_time_to_go(
-    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch, done: Result
 ) -> None:
     now = clock(monkeypatch)
     one, two, three = (job(name, name) for name in ("one", "two", "three"))
@@ -155,11 +165,11 @@ def test_lines_tell_the_time_to_go(
         observer.progressed(one, step(50, 60.0))
         observer.progressed(two, step(100, 60.0))
         now[0] += 90
-        observer.finished(one, DONE)
+        observer.finished(one, done)
         observer.started(three)
-        observer.finished(two, DONE)
+        observer.finished(two, done)
         now[0] += 150
-        observer.finished(three, DONE)
+        observer.finished(three, done)
 
     assert capsys.readouterr().err.splitlines() == [
         "about 5 min for 3 runs, two at a time",
@@ -193,7 +203,9 @@ def test_bars_tell_the_time_to_go(monkeypatch: pytest.MonkeyPatch) -> None:
     assert times_to_go(progress)[1] == "0:00:01"  # and not nothing: it is not yet done
 
 
-def test_bars_do_not_freeze_while_runs_are_left(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_do_not_freeze_while_runs_are_left(
+    monkeypatch: pytest.MonkeyPatch, done: Result
+) -> None:
     now = clock(monkeypatch)
     names = [f"run {number}" for number in range(6)]
     observer, progress, _ = bars(expected(*names))
@@ -202,7 +214,7 @@ def test_bars_do_not_freeze_while_runs_are_left(monkeypatch: pytest.MonkeyPatch)
             observer.started(job(name, name))
         now[0] += 150
         for name in names[first : first + 2]:
-            observer.finished(job(name, name), DONE)
+            observer.finished(job(name, name), done)
 
     assert times_to_go(progress) == ["0:02:30"]
 
@@ -244,7 +256,7 @@ def test_lines_say_at_once_whom_a_process_waits_for(
     assert capsys.readouterr().err == "one: step 3 of 8\n"
 
 
-def test_bars_follow_the_runs() -> None:
+def test_bars_follow_the_runs(done: Result) -> None:
     observer, progress, text = bars(runs(2))
     one = job("one")
 
@@ -256,7 +268,7 @@ def test_bars_follow_the_runs() -> None:
     assert shown(progress)[1] == ("one", 8, 3, "training")
     observer.progressed(one, {"event": "evaluation", "step": 3, "scores": {}})
     assert shown(progress)[1] == ("one", 8, 3, "training")
-    observer.finished(one, DONE)
+    observer.finished(one, done)
     assert shown(progress) == [("runs", 2, 1, "")]
     assert text.getvalue() == ""
 
@@ -280,7 +292,7 @@ def test_a_long_name_shows_its_end() -> None:
     assert name.endswith(", heads.sts=relu-cosine [seed 1]"[-WIDTH + 1 :])
 
 
-def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch, done: Result) -> None:
     class Terminal(io.StringIO):
         def isatty(self) -> bool:
             return True
@@ -290,7 +302,7 @@ def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch) -> Non
     with observing(runs(1)) as observer:
         assert isinstance(observer, Bars)
         observer.started(job())
-        observer.finished(job(), DONE)
+        observer.finished(job(), done)
 
 
 @pytest.mark.parametrize(("widgets", "kind"), [(True, Bars), (False, Lines)])
@@ -344,7 +356,7 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
 
 
 def test_what_is_hidden_in_a_name_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
-    named, failed = job("a\x1b\n"), {"status": "failed", "error": "\x9b[2J"}
+    named, failed = job("a\x1b\n"), Failure(error="\x9b[2J", traceback="")
     lines = Lines(runs(1))
     lines.started(named)
     lines.finished(named, failed)

@@ -4,16 +4,21 @@ from typing import Any
 
 import pytest
 
-from mtbench.store import REQUEST, RESULT, Store
+from mtbench.store import REQUEST, RESULT, Failure, Identity, Store
 from mtbench.study.relatives import Moved, Relatives
 
 Write = Callable[..., Any]
 
 TASKS = {"sst": ("accuracy", [0, 1, 1], [0, 1, 0])}
+PARTS = ("tasks", "encoder", "heads", "balancer", "data")
 IDENTITY: dict[str, Any] = {
     "numerics": 2,
     "device": "cpu",
-    "config": {"train": {"lr": 0.1, "steps": 3}, "combiner": {"name": "sum"}},
+    "config": {
+        **{part: {} for part in PARTS},
+        "train": {"lr": 0.1, "steps": 3},
+        "combiner": {"name": "sum"},
+    },
     "task_order": ["sst", "pd"],
     "data": {"sst": {"train": "a", "dev": "b"}, "pd": {"train": "c", "dev": "d"}},
     "weights": None,
@@ -22,14 +27,17 @@ IDENTITY: dict[str, Any] = {
 """Of a cell, with two tasks."""
 
 
-def but(part: str, value: Any) -> dict[str, Any]:
+def but(part: str, value: Any) -> Identity:
     """Return the identity with another value in one part, such as ``config.train.lr``."""
 
     def replaced(table: dict[str, Any], names: list[str]) -> dict[str, Any]:
         first, *rest = names
         return {**table, first: replaced(table[first], rest) if rest else value}
 
-    return replaced(IDENTITY, part.split("."))
+    return Identity.model_validate(replaced(IDENTITY, part.split(".")))
+
+
+SAME = but("numerics", 2)
 
 
 @pytest.fixture
@@ -41,7 +49,7 @@ def store(tmp_path: Path) -> Store:
 def stored(write_stored: Write) -> Write:
     """Give a function that stores a run with an identity, and returns its key."""
 
-    def write(identity: dict[str, Any], **given: Any) -> str:
+    def write(identity: Identity, **given: Any) -> str:
         return str(write_stored(TASKS, request={"identity": identity}, **given).key)
 
     return write
@@ -53,7 +61,7 @@ WITHOUT_SST = but("data", {"pd": IDENTITY["data"]["pd"]})
 
 
 def test_runs_that_agree_in_all_but_the_data_of_a_task(store: Store, stored: Write) -> None:
-    keys = {stored(IDENTITY, seed=seed) for seed in (0, 1)}
+    keys = {stored(SAME, seed=seed) for seed in (0, 1)}
     other_sst = stored(but("data.sst.dev", "x"))
     for part, value in (
         ("data.pd.dev", "x"),
@@ -68,13 +76,13 @@ def test_runs_that_agree_in_all_but_the_data_of_a_task(store: Store, stored: Wri
 
     found = Relatives(store).but_for_data(WITHOUT_SST, {"sst"})
 
-    assert {run.key for run in found} == {*keys, other_sst}
-    assert {run.seed for run in found} == {0, 1}
+    assert {run.request.key for run in found} == {*keys, other_sst}
+    assert {run.request.seed for run in found} == {0, 1}
 
 
 def test_a_run_without_a_score_is_no_relative(store: Store, stored: Write) -> None:
-    failed, torn, asked = (stored(IDENTITY, seed=seed) for seed in range(3))
-    store.run(failed).end({"status": "failed", "error": "it broke"})
+    failed, torn, asked = (stored(SAME, seed=seed) for seed in range(3))
+    store.run(failed).end(Failure(error="it broke", traceback=""))
     (store.run(torn).path / RESULT).write_text("{")
     (store.run(asked).path / RESULT).unlink()
     (store.runs / "nothing in it").mkdir()
@@ -87,13 +95,13 @@ def test_a_run_without_a_score_is_no_relative(store: Store, stored: Write) -> No
 
 def test_an_empty_store_has_no_relatives(store: Store) -> None:
     assert Relatives(store).but_for_data(WITHOUT_SST, {"sst"}) == []
-    assert Relatives(store).nearest("a cell", 0, IDENTITY) is None
+    assert Relatives(store).nearest("a cell", 0, SAME) is None
     assert not store.root.exists()
 
 
 def test_a_request_is_read_once(store: Store, stored: Write) -> None:
     for seed in range(3):
-        stored(IDENTITY, seed=seed)
+        stored(SAME, seed=seed)
     relatives = Relatives(store)
     relatives.nearest("a cell", 0, but("numerics", 1))
     for file in store.runs.rglob(REQUEST):
@@ -127,7 +135,7 @@ def test_a_request_is_read_once(store: Store, stored: Write) -> None:
 def test_what_moved_a_key_is_named(
     store: Store, stored: Write, part: str, value: Any, told: str
 ) -> None:
-    key = stored(IDENTITY)
+    key = stored(SAME)
 
     moved = Relatives(store).nearest("a cell", 0, but(part, value))
 
@@ -136,7 +144,7 @@ def test_what_moved_a_key_is_named(
 
 
 def test_a_run_of_another_name_is_none(store: Store, stored: Write) -> None:
-    stored(IDENTITY)
+    stored(SAME)
     now = but("numerics", 3)
 
     relatives = Relatives(store)
@@ -145,7 +153,7 @@ def test_a_run_of_another_name_is_none(store: Store, stored: Write) -> None:
     assert relatives.nearest("a cell", 0, now, matrix="another study") is None
     assert relatives.nearest("a cell", 1, now) is None
     assert relatives.nearest("another cell", 0, now) is None
-    assert relatives.nearest("a cell", 0, IDENTITY) is None
+    assert relatives.nearest("a cell", 0, SAME) is None
 
 
 def test_the_nearest_of_several_is_told(store: Store, stored: Write) -> None:
@@ -153,7 +161,7 @@ def test_the_nearest_of_several_is_told(store: Store, stored: Write) -> None:
     near = stored(but("code.combiner", "x"))
     stored(far)
 
-    assert Relatives(store).nearest("a cell", 0, IDENTITY) == Moved(near, ["code.combiner"])
+    assert Relatives(store).nearest("a cell", 0, SAME) == Moved(near, ["code.combiner"])
 
 
 def test_data_that_cannot_be_read_are_not_compared(store: Store, stored: Write) -> None:

@@ -8,7 +8,7 @@ from mtbench import __version__
 from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.store import Store, canonical, machine, run_key
+from mtbench.store import REQUEST, Request, Store, canonical, machine, run_key
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 from mtbench.study.requests import PACKAGES, request, versions
@@ -45,45 +45,36 @@ def test_a_request_holds_what_a_fresh_process_needs(
 
     record = request(cell, run, [Path("my_head.py")])
 
-    assert list(record) == [
-        "matrix",
-        "key",
-        "cell",
-        "seed",
-        "device",
-        "config",
-        "identity",
-        "plugins",
-        "blocked",
-        "providers",
-        "versions",
-        "machine",
+    assert (record.key, record.cell, record.seed) == (run.key, "a cell", 5)
+    assert record.device == "cpu"
+    assert request(cell, run, [], device="cuda:1").device == "cuda:1"
+    assert record.config == cell.config
+    assert record.plugins == [str(tmp_path / "my_head.py")]
+    assert record.blocked == []
+    assert request(cell, run, [], blocked=["their-heads"]).blocked == ["their-heads"]
+    assert list(record.providers) == [
+        *("tasks.sts", "tasks.sample-sst", "encoder", "balancer", "combiner"),
+        *("heads.sts", "heads.sample-sst"),
     ]
-    assert (record["key"], record["cell"], record["seed"]) == (run.key, "a cell", 5)
-    assert record["device"] == "cpu"
-    assert request(cell, run, [], device="cuda:1")["device"] == "cuda:1"
-    assert record["config"] == cell.config
-    assert record["plugins"] == [str(tmp_path / "my_head.py")]
-    assert record["blocked"] == []
-    assert request(cell, run, [], blocked=["their-heads"])["blocked"] == ["their-heads"]
-    assert record["providers"] == cell.providers
-    assert record["versions"] == versions()
-    assert record["machine"] == machine()
+    assert set(record.providers.values()) == {f"mtl-bench {__version__}"}
+    assert record.versions == versions()
+    assert record.machine == machine()
 
 
 def test_the_key_is_made_from_what_the_request_holds(plan: Plan) -> None:
     ((cell, run),) = plan.runs()
-    record = json.loads(json.dumps(request(cell, run, [])))
+    record = json.loads(json.dumps(request(cell, run, []).model_dump()))
 
+    assert Request.read(record, REQUEST) == request(cell, run, [])
     assert run_key(canonical(record["identity"]), record["seed"]) == run.key
 
 
 def test_what_is_stored_is_planned_as_the_same_run(store: Store, plan: Plan) -> None:
     ((cell, run),) = plan.runs()
-    record = json.loads(json.dumps(request(cell, run, [])))
+    record = request(cell, run, [])
 
-    written = as_written(record["config"])
-    again = Planner(Registry.load(), store).plan("", [NamedCell("b", written)], [record["seed"]])
+    written = as_written(record.config)
+    again = Planner(Registry.load(), store).plan("", [NamedCell("b", written)], [record.seed])
 
     assert [other.key for _, other in again.runs()] == [run.key]
 

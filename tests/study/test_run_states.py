@@ -12,7 +12,7 @@ from mtbench.matrix.file import NamedCell
 from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
-from mtbench.study.relatives import Moved
+from mtbench.study.relatives import Moved, Relatives
 from mtbench.study.run_states import checked, explained, refreshed, without_damaged
 
 
@@ -33,36 +33,36 @@ def states(plan: Plan) -> list[tuple[str, str]]:
     return [(run.state, run.damage) for _, run in plan.runs()]
 
 
-def test_a_look_leaves_what_is_sound_as_it_is(plan: Plan, store: Store) -> None:
+def test_a_look_leaves_what_is_sound_as_it_is(plan: Plan) -> None:
     assert states(plan) == [("done", ""), ("missing", "")]
-    assert checked(plan, store) == plan == refreshed(plan, store)
+    assert checked(plan) == plan == refreshed(plan)
 
 
-def test_a_closer_look_finds_a_byte(plan: Plan, store: Store) -> None:
-    file = store.run(plan.cells[0].runs[0].key).path / PREDICTIONS
+def test_a_closer_look_finds_a_byte(plan: Plan) -> None:
+    file = plan.cells[0].runs[0].folder.path / PREDICTIONS
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     why = "predictions.npz: not what result.json was written with"
 
-    assert refreshed(plan, store) == plan
-    assert states(checked(plan, store)) == [("damaged", why), ("missing", "")]
-    assert states(refreshed(plan, store)) == [("damaged", why), ("missing", "")]
-    assert [run.seed for _, run in refreshed(plan, store).to_do()] == [0, 1]
+    assert refreshed(plan) == plan
+    assert states(checked(plan)) == [("damaged", why), ("missing", "")]
+    assert states(refreshed(plan)) == [("damaged", why), ("missing", "")]
+    assert [run.seed for _, run in refreshed(plan).to_do()] == [0, 1]
 
 
-def test_what_became_damaged_says_why(plan: Plan, store: Store) -> None:
-    (store.run(plan.cells[0].runs[0].key).path / RESULT).write_text("")
-    assert states(refreshed(plan, store)) == [("damaged", "result.json: empty"), ("missing", "")]
-    assert refreshed(plan, store).counts()["damaged"] == 1
+def test_what_became_damaged_says_why(plan: Plan) -> None:
+    (plan.cells[0].runs[0].folder.path / RESULT).write_text("")
+    assert states(refreshed(plan)) == [("damaged", "result.json: empty"), ("missing", "")]
+    assert refreshed(plan).counts()["damaged"] == 1
 
 
-def test_only_stored_runs_are_looked_at(plan: Plan, store: Store) -> None:
+def test_only_stored_runs_are_looked_at(plan: Plan) -> None:
     looked: list[str] = []
 
     def look(folder: RunFolder) -> None:
         looked.append(folder.key)
         raise Damaged(folder.key, "because")
 
-    assert states(without_damaged(plan, store, look)) == [("damaged", "because"), ("missing", "")]
+    assert states(without_damaged(plan, look)) == [("damaged", "because"), ("missing", "")]
     assert looked == [plan.cells[0].runs[0].key]
 
 
@@ -71,7 +71,9 @@ def test_what_was_trained_before_tells_why_a_run_is_missing(
 ) -> None:
     def planned(name: str, changes: dict[str, Any], title: str = "") -> Plan:
         cells = [NamedCell(name, overlay(small, changes))]
-        return explained(Planner(Registry.load(), store).plan(title, cells, [0, 1]), store)
+        return explained(
+            Planner(Registry.load(), store).plan(title, cells, [0, 1]), Relatives(store)
+        )
 
     changes = {"train.lr": 0.5, "combiner": "pcgrad"}
     (stored,) = store.keys()
@@ -90,4 +92,4 @@ def test_a_plan_without_missing_runs_reads_no_other(
     done = replace(plan, cells=[replace(c, runs=c.runs[:1]) for c in plan.cells])
     monkeypatch.setattr(Store, "keys", None)
 
-    assert explained(done, store) == done
+    assert explained(done, Relatives(store)) == done

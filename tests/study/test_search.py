@@ -1,5 +1,6 @@
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -8,11 +9,10 @@ from hypothesis import strategies as st
 from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import Config
 from mtbench.matrix.designs import Choice, NamedCell, Stage
-from mtbench.store import RESULT, Store
+from mtbench.store import Store
 from mtbench.study.plan import PlannedCell, PlannedRun
 from mtbench.study.planner import Planner
 from mtbench.study.search import Candidate, Searcher, best, candidate, remarks, winner
-from mtbench.system.files import write_json
 
 
 def scored(*scores: float | None) -> Candidate:
@@ -72,32 +72,31 @@ def test_no_other_has_a_higher_mean(scores: Sequence[Sequence[float]]) -> None:
 # --- what is read of a run --------------------------------------------------------------------
 
 
-def planned(*runs: PlannedRun) -> PlannedCell:
-    return PlannedCell("a", "", {}, {}, {}, runs, None, None, {}, {})
+Make = Callable[..., Any]
 
 
-def test_a_candidate_is_read_from_dev_alone(tmp_path: Path) -> None:
+def test_a_candidate_is_read_from_dev_alone(tmp_path: Path, a_result: Make) -> None:
     store = Store(tmp_path)
-    scores = {"dev": {"sst": {"accuracy": 0.5}}, "test": {"sst": {"accuracy": 0.9}}}
-    write_json(
-        store.create("one").path / RESULT,
-        {"status": "done", "overall": 0.5, "scores": scores, "test": 0.9},
-    )
-    runs = PlannedRun("one", 0, "done"), PlannedRun("two", 1, "failed")
+    scores = {"dev": {"sst": {"accuracy": 0.5}}, "train": {"sst": {"accuracy": 0.9}}}
+    store.create("one").end(a_result(overall=0.5, scores=scores))
+    runs = PlannedRun(store.run("one"), 0, "done"), PlannedRun(store.run("two"), 1, "failed")
+    cell = PlannedCell(NamedCell("a", {}), None, runs)
 
-    assert candidate(planned(*runs), store) == Candidate(["done", "failed"], [0.5])
+    assert candidate(cell) == Candidate(["done", "failed"], [0.5])
 
 
-def test_a_searcher_remembers_what_it_chose_among(tmp_path: Path, small: Config) -> None:
+def test_a_searcher_remembers_what_it_chose_among(
+    tmp_path: Path, small: Config, a_result: Make
+) -> None:
     store = Store(tmp_path)
     planner = Planner(Registry.load(), store)
     cells = [NamedCell(name, {**small, "combiner": {"name": name}}) for name in ("sum", "pcgrad")]
-    searcher = Searcher(planner, store, [0, 1])
-    found, _ = planner.look_up(cells, [0, 1])
+    searcher = Searcher(planner, [0, 1])
+    planned, _ = planner.look_up(cells, [0, 1])
     assert searcher(cells) == Choice()
-    for cell, overall in zip(found, (0.2, 0.3), strict=True):
+    for cell, overall in zip(planned, (0.2, 0.3), strict=True):
         for run in cell.runs:
-            store.create(run.key).end({"status": "done", "overall": overall})
+            store.create(run.key).end(a_result(overall=overall))
 
     assert searcher(cells) == Choice(1)
     assert searcher(cells[:1]) == Choice(0)  # a cell of two stages is one cell

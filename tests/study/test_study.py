@@ -11,10 +11,11 @@ from mtbench.executors.process import Job, RunProgress, default_jobs
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix
-from mtbench.store import PREDICTIONS, Store
+from mtbench.store import PREDICTIONS, Failure, Store
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
+from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session, estimate, train_missing
 
@@ -68,10 +69,15 @@ def keys(plan: Plan) -> list[str]:
     return [run.key for _, run in plan.runs()]
 
 
-def store_result(store: Store, key: str, **result: Any) -> None:
-    folder = store.run(key)
-    folder.path.mkdir(parents=True)
-    folder.end(result)
+@pytest.fixture
+def store_result(store: Store, a_result: Callable[..., Any]) -> Callable[..., None]:
+    """Give a function that stores what came of a run."""
+
+    def write(key: str, *, failed: bool = False, **fields: Any) -> None:
+        failure = Failure(error="no", traceback="")
+        store.create(key).end(failure if failed else a_result(**fields))
+
+    return write
 
 
 # --- the plan ---------------------------------------------------------------------------------
@@ -200,11 +206,15 @@ def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Job], int, RunProg
 
 
 def test_every_run_that_is_not_stored_is_requested(
-    planned: Callable[..., Plan], store: Store, calls: list[Any], tmp_path: Path
+    planned: Callable[..., Plan],
+    store: Store,
+    calls: list[Any],
+    tmp_path: Path,
+    store_result: Callable[..., None],
 ) -> None:
     (first, second), _, (third, fourth), _ = (cell.runs for cell in planned().cells)
-    store_result(store, first.key, status="done")
-    store_result(store, third.key, status="failed", error="no")
+    store_result(first.key)
+    store_result(third.key, failed=True)
     observer = Silent()
 
     setup = Setup(store=store, plugins=tmp_path / "my_head.py", blocked="another")
@@ -219,17 +229,17 @@ def test_every_run_that_is_not_stored_is_requested(
     ]
     for job in jobs:
         request = job.request
-        assert request["key"] == job.folder.key
-        assert f"{request['cell']} [seed {request['seed']}]" == job.name
-        assert request["plugins"] == [str(tmp_path / "my_head.py")]
-        assert request["blocked"] == ["another"]
+        assert request.key == job.folder.key
+        assert f"{request.cell} [seed {request.seed}]" == job.name
+        assert request.plugins == [str(tmp_path / "my_head.py")]
+        assert request.blocked == ["another"]
 
 
 def test_where_all_is_stored_nothing_is_done(
-    planned: Callable[..., Plan], store: Store, calls: list[Any]
+    planned: Callable[..., Plan], store: Store, calls: list[Any], store_result: Callable[..., None]
 ) -> None:
     for _, run in planned().runs():
-        store_result(store, run.key, status="done")
+        store_result(run.key)
 
     train_missing(planned(), Setup(store=store), Silent())
 
@@ -267,9 +277,9 @@ def test_an_estimate_is_of_as_many_jobs_as_the_training(
     cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
-    assert estimate(plan, store) == Estimate(None, runs=0, unknown=3, jobs=25)
-    assert estimate(plan, store, 7).jobs == 7
-    assert estimate(Plan("", [], []), store).jobs == 100
+    assert estimate(plan, Relatives(store)) == Estimate(None, runs=0, unknown=3, jobs=25)
+    assert estimate(plan, Relatives(store), 7).jobs == 7
+    assert estimate(Plan("", [], []), Relatives(store)).jobs == 100
     assert given == {"cpu"}
 
 
@@ -282,7 +292,7 @@ def test_an_estimate_for_a_cuda_device_is_of_one_run_at_a_time(
     ]
     plan = Planner(Registry.load(), store, "cuda:0").plan("", cells, [0])
 
-    assert estimate(plan, store).jobs == 1
+    assert estimate(plan, Relatives(store)).jobs == 1
 
 
 def test_cells_that_are_one_run_are_trained_once(
@@ -309,20 +319,20 @@ def test_runs_are_requested_for_the_device_of_their_plan(
     train_missing(plan, Setup(store=store), Silent())
 
     ((jobs, at_a_time, _),) = calls
-    assert {job.request["device"] for job in jobs} == {"cuda:1"}
-    assert {job.request["identity"]["device"] for job in jobs} == {"cuda"}
+    assert {job.request.device for job in jobs} == {"cuda:1"}
+    assert {job.request.identity.device for job in jobs} == {"cuda"}
     assert at_a_time == 1
 
 
 def test_a_device_must_be_there_where_something_is_to_be_trained(
-    matrix: Path, store: Store, calls: list[Any]
+    matrix: Path, store: Store, calls: list[Any], store_result: Callable[..., None]
 ) -> None:
     plan = session(matrix, store, device="cuda:99").plan()
 
     with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
         train_missing(plan, Setup(store=store), Silent())
     for _, run in plan.runs():
-        store_result(store, run.key, status="done")
+        store_result(run.key)
     train_missing(session(matrix, store, device="cuda:99").plan(), Setup(store=store), Silent())
 
     assert calls == []
@@ -350,7 +360,9 @@ def search(small: dict[str, Any]) -> Matrix:
 
 
 @pytest.fixture
-def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], list[list[str]]]:
+def pretended(
+    monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]
+) -> Callable[[Mapping[str, Any]], list[list[str]]]:
     """Give a function that has runs end with what it is told of their cells, 0 for the others.
 
     It returns the names of the runs that are trained, a call of the executor.
@@ -362,12 +374,13 @@ def pretended(monkeypatch: pytest.MonkeyPatch) -> Callable[[Mapping[str, Any]], 
         def run_all(jobs: Sequence[Job], at_a_time: int, observer: RunProgress) -> None:
             trained.append([job.name for job in jobs])
             for job in jobs:
-                score = overall.get(job.request["cell"], 0.0)
-                failed = isinstance(score, str)
-                result = {"status": "failed", "error": score} if failed else {"overall": score}
-                folder = job.store.create(job.key)
+                score = overall.get(job.request.cell, 0.0)
+                folder = job.folder.store.create(job.key)
                 (folder.path / PREDICTIONS).touch()
-                folder.end({"status": "done", **result})
+                if isinstance(score, str):
+                    folder.end(Failure(error=score, traceback=""))
+                else:
+                    folder.end(a_result(overall=score))
 
         monkeypatch.setattr("mtbench.study.study.run_all", run_all)
         return trained
@@ -401,7 +414,7 @@ def test_a_search_trains_stage_after_stage(
         "stage 1 (train.lr): 1e-5 kept, the best of 3 on dev",
         "stage 2 (train.dropout): 0.4 kept, the best of 3 on dev",
     ]
-    assert {cell.name: cell.note for cell in plan.cells if cell.note} == {
+    assert {cell.name: cell.named.note for cell in plan.cells if cell.named.note} == {
         name(1e-5, 0.4): "chosen among 5 configurations on dev (10 runs): "
         "its dev score is flattered by the choice"
     }
@@ -428,7 +441,9 @@ def test_what_fails_in_a_search_cannot_win_and_is_tried_once_a_call(
 
     assert [len(jobs) for jobs in broken] == [6, 4]
     assert [stage.value for stage in plan.stages] == ["1e-6", "0.3"]
-    assert "among 4 configurations on dev (8 runs)" in "".join(cell.note for cell in plan.cells)
+    assert "among 4 configurations on dev (8 runs)" in "".join(
+        cell.named.note for cell in plan.cells
+    )
     with pytest.raises(RunsMissing):
         plan.check_complete()
 
@@ -511,7 +526,7 @@ def test_included_cells_are_trained_and_are_no_candidates(
 
     assert [len(jobs) for jobs in trained] == [6, 4, 2]
     assert plan.cells[-1].name == "no clipping"
-    assert "among 5 configurations" in "".join(cell.note for cell in plan.cells)
+    assert "among 5 configurations" in "".join(cell.named.note for cell in plan.cells)
 
 
 @pytest.mark.parametrize("design", ["grid", "one-at-a-time"])

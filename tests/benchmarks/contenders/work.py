@@ -12,9 +12,13 @@ from torch import Tensor
 
 from mtbench import data
 from mtbench.components.registry import Registry
+from mtbench.matrix.designs import NamedCell
 from mtbench.protocols import Examples, Split
 from mtbench.runs.runner import Run, prepare
 from mtbench.store import REQUEST, RunFolder
+from mtbench.study.identity import Identifier
+from mtbench.study.plan import PlannedCell, PlannedRun
+from mtbench.study.requests import request
 from mtbench.study.resolution import Resolver
 from mtbench.system.files import write_json
 from mtbench.training.examples import TokenisedExamples, example_stream
@@ -92,14 +96,14 @@ class Source:
         resolved = Resolver(Registry.load()).resolve(config)
         assert resolved.rejection is None, resolved.rejection
         folder.mkdir(parents=True)
-        request = {
-            "config": resolved.config,
-            "seed": SEED,
-            "identity": {},
-            "plugins": [],
-            "device": "cpu",
-        }
-        write_json(folder / REQUEST, request)
+        cell = PlannedCell(
+            NamedCell("a cell", config),
+            resolved,
+            [],
+            identified=Identifier().identity(resolved, "cpu")[0],
+        )
+        run = PlannedRun(RunFolder(folder), SEED, "missing")
+        write_json(folder / REQUEST, request(cell, run, []).model_dump())
         with torch_as_it_is():
             return prepare(RunFolder(folder))
 

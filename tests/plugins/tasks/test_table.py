@@ -438,7 +438,7 @@ def test_a_plan_of_two_tables(
     tasks = made.cells[0].config["tasks"]
     assert tasks["reviews"]["path"] == str(reviews)
     assert tasks["pairs"]["path"] == str(tmp_path / "pairs-{split}.csv")
-    assert "path" not in made.cells[0].identity["config"]["tasks"]["pairs"]
+    assert "path" not in made.cells[0].identity.config["tasks"]["pairs"]
 
 
 def test_mistakes_are_told_when_the_plan_is_made(tmp_path: Path, reviews: Path) -> None:

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from mtbench.runs.runner import execute
-from mtbench.store import HISTORY, RESULT
+from mtbench.store import HISTORY
 
 Folder = Callable[..., Path]
 
@@ -33,10 +33,8 @@ def test_trains_as_minbert_does_on_the_same_checkpoint(
         trained({**shared, "encoder": {"name": name, **given}, "train": {"dropout": 0.0}})
         for name in ("minbert", "huggingface")
     )
-    results = [run.read(RESULT) for run in (minbert, ours)]
-    assert [result["status"] for result in results] == ["done", "done"]
-    first, second = (result["hashes"] for result in results)
-    assert first["batches"] == second["batches"]
+    first, second = (run.result().hashes for run in (minbert, ours))
+    assert first.batches == second.batches
     np.testing.assert_allclose(losses(ours), losses(minbert), rtol=2e-3)
     assert len(losses(ours)) == 3
     np.testing.assert_allclose(losses(ours)[0], losses(minbert)[0], rtol=1e-5)
@@ -45,9 +43,8 @@ def test_trains_as_minbert_does_on_the_same_checkpoint(
 def test_a_pooler_that_is_drawn_goes_by_the_seed(trained: Callable[..., Any]) -> None:
     def weights(seed: int, head: str) -> str:
         changes = {"encoder": {"name": "huggingface", "checkpoint": "tiny"}, "heads.sts": head}
-        digest: str = trained(changes, seed=seed).read(RESULT)["hashes"]["initial_weights"][
-            "encoder"
-        ]
+        hashes = trained(changes, seed=seed).result().hashes
+        digest: str = hashes.initial_weights["encoder"]
         return digest
 
     assert weights(0, "linear") == weights(0, "relu-cosine")
@@ -65,7 +62,7 @@ def test_a_folder_that_moves_keeps_its_key(
 
     first = run(folder)
     execute(first)
-    assert first.read(RESULT)["status"] == "done"
+    assert first.state() == "done"
     moved = shutil.move(folder, tmp_path / "elsewhere")
     assert run(moved).path == first.path
     (moved / "merges.txt").write_text("a d\n")
