@@ -12,7 +12,6 @@ from typing import Any
 import pytest
 
 from mtbench.data import fingerprint, load
-from mtbench.rendering import FORMS
 from mtbench_builtins.tasks.sst import SST
 
 Call = Callable[..., Any]  # of the command line; see conftest
@@ -71,15 +70,6 @@ def test_two_cells_of_a_matrix(
         )
         assert score["difference"] == pytest.approx(other - one)
         assert score["over"] == "examples, this checkpoint only"
-
-
-@pytest.mark.parametrize("form", FORMS)
-def test_every_format_names_both_sides(call: Call, study: Any, form: str) -> None:
-    at = ("--store", study.store, "--format", form)
-    answer = call("compare", cell(study, SUM), f"::{PCGRAD}", *at)
-    assert answer.code == 0
-    assert "pcgrad" in answer.out
-    assert "checkpoint only" in answer.out
 
 
 def test_runs_cells_of_a_store_and_of_a_matrix_are_the_same(
