@@ -59,7 +59,7 @@ def test_a_study_is_a_test(tmp_path: Path) -> None:
 
     assert done.returncode == 1, done.stdout + done.stderr
     assert "2 failed, 1 passed" in done.stdout
-    assert "mtbench check studies/one/matrix.toml\n\ncell " in done.stdout
+    assert "mtbench check studies/one/matrix.toml\n\na study: missing\n\ncell " in done.stdout
     assert "missing: seed 0 is missing; 1 of 1 runs have no score" in done.stdout
     file = tmp_path / "nowhere" / "baseline.json"
     assert f"mtbench check studies/one: {file}: there is no baseline" in done.stdout

@@ -10,6 +10,9 @@ from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
 
+COSTS = ("steps", "minutes", "peak_mb", "peak_device_mb")
+"""Fields of ``costs.Cost`` that are of a cell as a whole."""
+
 
 def board_value(board: Leaderboard) -> dict[str, Any]:
     """Return the leaderboard as JSON values.
@@ -46,11 +49,12 @@ def row_records(board: Leaderboard) -> list[dict[str, Any]]:
 
 def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
     record: dict[str, Any] = {"cell": row.name}
+    cost = row.cost
     for task in board.metrics:
         score = row.scores.get(task)
         record |= _flat_score(task, score)
         record[f"{task}_untrained"] = score.untrained if score else None
-        record[f"{task}_trained_on"] = row.cost.examples.get(task) if row.cost else None
+        record[f"{task}_trained_on"] = cost.examples.get(task) if cost else None
     record |= _flat_score(OVERALL, row.overall)
     record[f"{OVERALL}_all_tasks"] = board.has_all_tasks(row)
     best, worst = row.ranks or (None, None)
@@ -63,10 +67,7 @@ def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
         **_flat_interval("difference", apart.interval if apart else None),
         "difference_p": apart.p if apart else None,
         **_flat_interval("delta_m", row.delta_m),
-        "steps": row.cost.steps if row.cost else None,
-        "minutes": row.cost.minutes if row.cost else None,
-        "peak_mb": row.cost.peak_mb if row.cost else None,
-        "peak_device_mb": row.cost.peak_device_mb if row.cost else None,
+        **{name: getattr(cost, name, None) for name in COSTS},
         "status": row.status,
         "reason": row.reason,
     }
@@ -106,14 +107,13 @@ def _flat_effect(effect: Effect) -> dict[str, Any]:
 
 def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
     apart = row.difference
+    overall = _score(row.overall)
+    del overall["untrained"]  # which is of tasks
     return {
         "name": row.name,
         "config": row.config,
-        "scores": {
-            task: _score(score) | {"untrained": score.untrained}
-            for task, score in row.scores.items()
-        },
-        "overall": _score(row.overall) | {"all_tasks": board.has_all_tasks(row)},
+        "scores": {task: _score(score) for task, score in row.scores.items()},
+        "overall": overall | {"all_tasks": board.has_all_tasks(row)},
         "ranks": list(row.ranks) if row.ranks else None,
         "difference": apart
         and {"against": apart.against, "interval": _interval(apart.interval), "p": apart.p},
@@ -130,27 +130,12 @@ def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    return {
-        "mean": score.mean,
-        "sd": score.sd,
-        "seeds": list(score.seeds),
-        "paper": score.paper,
-        "interval": _interval(score.interval),
-        "gap": score.gap,
-    }
+    return asdict(score) | {"interval": _interval(score.interval)}
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
     """Return an interval for JSON, which has no infinity: without error, no degrees of freedom."""
     if interval is None:
         return None
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "error": interval.error,
-        "df": interval.df if interval.error else None,
-        "seeds": interval.seeds,
-        "examples": interval.examples,
-        "over": interval.over,
-    }
+    ends = {"low": interval.low, "high": interval.high, "over": interval.over}
+    return asdict(interval) | ends | {"df": interval.df if interval.error else None}

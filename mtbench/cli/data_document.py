@@ -17,7 +17,7 @@ from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.protocols import BadRow, Task, Tokenizer
-from mtbench.rendering.document import Document, Table
+from mtbench.rendering.document import Document, Table, without_empty
 from mtbench.rendering.numbers import MISSING, number, percent
 from mtbench.study.resolution import Resolved, Resolver, TaskEntry
 
@@ -146,10 +146,7 @@ def document(data: MatrixData, folder: Path | None, statuses: Sequence[SplitStat
         folder: of the data; None where none was named.
         statuses: of the splits of its tasks.
     """
-    rows = list(_split_rows(statuses))
-    if not any(row["not readable"] for row in rows):
-        for row in rows:
-            del row["not readable"]
+    rows = without_empty(list(_split_rows(statuses)), "not readable")
     untokenised = [
         {"encoder": tokens.encoder, "reason": f"{status.task}, {status.split}: {tokens.problem}"}
         for status in statuses
@@ -166,11 +163,11 @@ def document(data: MatrixData, folder: Path | None, statuses: Sequence[SplitStat
     return Document(
         "",
         [
-            Table("", rows, ("split", "labels", "fingerprint", "layout", "not readable")),
-            Table("tokens", list(_token_rows(statuses)), ("split", "encoder", "pair")),
+            Table("", rows, ("labels", "fingerprint", "layout", "not readable"), names=2),
+            Table("tokens", list(_token_rows(statuses)), ["pair"], names=3),
             Table("not tokenised", [*data.without_tokenizer, *untokenised], ["reason"]),
-            Table("rows left out", _listed(left_out), ("split", "file", "reason")),
-            Table("rows in doubt", _listed(doubtful), ("split", "file", "reason")),
+            Table("rows left out", _listed(left_out), ["reason"], names=3),
+            Table("rows in doubt", _listed(doubtful), ["reason"], names=3),
             Table("not as published", altered_files, ["file"]),
         ],
         lambda: [_record(status) for status in statuses],
@@ -202,18 +199,9 @@ def _split_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:
 
 
 def _record(status: SplitStatus) -> dict[str, Any]:
-    return {
-        "task": status.task,
-        "split": status.split,
-        "rows": status.rows,
-        "published": status.published,
-        "left_out": len(status.bad_rows),
-        "in_doubt": len(status.doubtful_rows),
-        "in_train": status.shared,
-        "fingerprint": status.fingerprint,
-        "layout": status.layout,
-        "problem": status.problem or "",
-    }
+    """Return a split as one row: of lists of rows how many there are."""
+    rows = {"bad_rows": len(status.bad_rows), "doubtful_rows": len(status.doubtful_rows)}
+    return {k: v for k, v in asdict(status).items() if k not in ("balance", "tokens")} | rows
 
 
 def _token_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:

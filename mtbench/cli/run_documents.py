@@ -140,21 +140,20 @@ def scores_table(
     title: str, splits: Mapping[str, Scores], overalls: Mapping[str, float | None]
 ) -> Table:
     """Return a table with a row a task and metric, one column a split, and one of the overall."""
-    scores = {
-        (task, metric): {split: splits[split][task][metric] for split in splits}
-        for task, metrics in next(iter(splits.values())).items()
-        for metric in metrics
-    }
     rows = [
         {"task": task, "metric": metric}
-        | {split: number(value, missing=UNDEFINED) for split, value in values.items()}
-        for (task, metric), values in scores.items()
+        | {
+            split: number(scores[task][metric], missing=UNDEFINED)
+            for split, scores in splits.items()
+        }
+        for task, metrics in next(iter(splits.values())).items()
+        for metric in metrics
     ]
     overall = {
         split: number(overalls[split], missing=UNDEFINED) if split in overalls else ""
         for split in splits
     }
-    return Table(title, [*rows, {"task": "overall", "metric": "", **overall}], words=["metric"])
+    return Table(title, [*rows, {"task": "overall", "metric": "", **overall}], names=2)
 
 
 def mean_table(split: str, evaluated: Sequence[tuple[Scores, float | None]]) -> Table:

@@ -11,8 +11,9 @@ from typing import Any
 from mtbench.comparison.comparison import ComparedPair, Comparisons, records
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_document import flip_parts
+from mtbench.comparison.subjects import Subject
 from mtbench.evidence.outcomes import OVERALL
-from mtbench.rendering.document import Document, Lines, Table
+from mtbench.rendering.document import Document, Lines, Table, without_empty
 from mtbench.rendering.numbers import MISSING, UNDEFINED, number, p_value
 
 DIGEST = 64
@@ -66,8 +67,8 @@ def _value(comparisons: Comparisons) -> dict[str, Any]:
 
 def _json_record(pair: ComparedPair) -> dict[str, Any]:
     return {
-        "a": {"address": pair.a.address, "cell": pair.a.name, "runs": _keys(pair, "a")},
-        "b": {"address": pair.b.address, "cell": pair.b.name, "runs": _keys(pair, "b")},
+        "a": _subject(pair.a),
+        "b": _subject(pair.b),
         "seeds": [list(seeds) for seeds in pair.seeds],
         "identical": pair.identical,
         "configuration": [asdict(d) for d in pair.configuration],
@@ -79,27 +80,19 @@ def _json_record(pair: ComparedPair) -> dict[str, Any]:
     }
 
 
-def _keys(pair: ComparedPair, side: str) -> dict[str, str]:
-    runs = (pair.a if side == "a" else pair.b).runs
-    return {str(seed): folder.key for seed, folder in runs.items()}
+def _subject(subject: Subject) -> dict[str, Any]:
+    keys = {str(seed): folder.key for seed, folder in subject.runs.items()}
+    return {"address": subject.address, "cell": subject.name, "runs": keys}
 
 
 def _summary(comparisons: Comparisons) -> Iterator[Part]:
     """Yield the overall differences of many pairs, and what is to be said of them."""
     rows = [
-        {
-            "cell": pair.a.name,
-            "seeds": _seeds(pair),
-            **_row(records(pair)[-1], adjusted),
-        }
+        {"cell": pair.a.name, "seeds": _seeds(pair)} | _row(records(pair)[-1], adjusted)
         for pair, adjusted in zip(comparisons.pairs, comparisons.adjusted, strict=True)
     ]
-    yield Table("overall on dev, cell by cell", _without_empty(rows), words=["remark"])
-    lines = [
-        f"A: {comparisons.a}",
-        f"B: {comparisons.b}",
-        "p (Holm) is adjusted over the cells",
-    ]
+    yield Table("overall on dev, cell by cell", without_empty(rows, "remark"), words=["remark"])
+    lines = [f"A: {comparisons.a}", f"B: {comparisons.b}", "p (Holm) is adjusted over the cells"]
     for name, alone in (("A", comparisons.only_a), ("B", comparisons.only_b)):
         if alone:
             lines.append(f"only in {name}: {'; '.join(alone)}")
@@ -120,16 +113,9 @@ def _seeds(pair: ComparedPair) -> str:
     return f"{len(pair.a.runs)}, {len(pair.b.runs)}"
 
 
-def _without_empty(rows: Sequence[Row]) -> list[Row]:
-    """Leave out the remarks where no row has one."""
-    if any(row["remark"] for row in rows):
-        return list(rows)
-    return [{key: text for key, text in row.items() if key != "remark"} for row in rows]
-
-
 def _pair(pair: ComparedPair) -> Iterator[Part]:
     """Yield what there is to tell of two cells."""
-    lines = [f"A: {_side(pair, 'a')}", f"B: {_side(pair, 'b')}", *pair.remarks]
+    lines = [f"A: {_side(pair.a)}", f"B: {_side(pair.b)}", *pair.remarks]
     if pair.identical:
         lines.append("identical outcomes: every example of dev, in every compared seed")
     yield Lines(f"{pair.a.name} (A) and {pair.b.name} (B)", lines)
@@ -142,13 +128,12 @@ def _pair(pair: ComparedPair) -> Iterator[Part]:
         for record in records(pair)
     ]
     over = f", over {pair.over}" if pair.over else ""
-    yield Table(f"scores on dev{over}", _without_empty(rows), words=["remark"])
+    yield Table(f"scores on dev{over}", without_empty(rows, "remark"), words=["remark"])
     yield Lines("", ["p (Holm) is adjusted over the tasks"] if len(rows) > 2 else [])
     yield from flip_parts(pair.flips, len(pair.seeds))
 
 
-def _side(pair: ComparedPair, side: str) -> str:
-    subject = pair.a if side == "a" else pair.b
+def _side(subject: Subject) -> str:
     seeds = ", ".join(map(str, subject.runs))
     return f"{subject.address}, seed{'s' if len(subject.runs) > 1 else ''} {seeds}"
 

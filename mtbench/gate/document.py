@@ -81,7 +81,7 @@ def document(report: GateReport) -> Document:
     return Document(
         f"{report.title}: {report.verdict}",
         [
-            Table("", rows, words=("metric", "verdict")),
+            Table("", rows, words=["verdict"], names=2),
             Lines("", [] if rows else ["no gated metric in any cell"]),
             Lines("", _remarks(report), "faint"),
             Lines("", [summary(report)]),

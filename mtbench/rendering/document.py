@@ -6,8 +6,8 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-Style = Literal["", "failed", "faint"]
-"""How a text stands out on a terminal: red, dim or not at all."""
+Style = Literal["", "title", "failed", "faint"]
+"""How a text stands out on a terminal."""
 
 
 @dataclass(frozen=True)
@@ -29,20 +29,23 @@ class Table:
         title: above it; empty for none.
         records: a row each, with the same keys, which are the headings. Without any there is no
             table, and no title either.
-        words: headings of the columns that hold words, like the first; the others hold numbers,
-            and stand to the right.
+        words: headings of the columns that hold words; the others hold numbers, and stand to the
+            right.
+        names: how many columns, the first ones, tell which row it is. They hold words too.
     """
 
     title: str
     records: Sequence[Mapping[str, str | Styled]]
     words: Collection[str] = ()
+    names: int = 1
 
     @property
     def alignment(self) -> list[Literal["left", "right"]]:
         """The side at which each column stands."""
-        first, *_ = self.records[0]
-        words = {first, *self.words}
-        return ["left" if name in words else "right" for name in self.records[0]]
+        return [
+            "left" if place < self.names or heading in self.words else "right"
+            for place, heading in enumerate(self.records[0])
+        ]
 
     def tabulated(self, form: str, escape: Callable[[str], str]) -> str:
         """Return the table in one of tabulate's forms.
@@ -107,3 +110,12 @@ class Document:
             for part in self.parts
             if (part.records if isinstance(part, Table) else part.lines)
         ]
+
+
+def without_empty(
+    records: Sequence[Mapping[str, str]], heading: str
+) -> Sequence[Mapping[str, str]]:
+    """Return the rows of a table without a column in which no row has anything."""
+    if any(record[heading] for record in records):
+        return records
+    return [{name: text for name, text in row.items() if name != heading} for row in records]

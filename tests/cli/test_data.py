@@ -92,11 +92,11 @@ def test_the_real_data(call: Call, cs224n: Path) -> None:
     shown = rows(answer)
     assert answer.code == 0
     assert "not readable" not in answer.out
-    sizes = {key: (int(words[0]), words[2]) for key, words in shown.items()}
+    sizes = {key: (int(words[0].replace(",", "")), words[2]) for key, words in shown.items()}
     assert sizes["sst", "train"] == (8544, "+0")
     assert sizes["sst", "dev"] == (1101, "+0")
     assert sizes["sst", "test"] == (2210, "+0")
-    assert sizes["pd", "train"] == (40601, "-100905")
+    assert sizes["pd", "train"] == (40601, "-100,905")
     assert sizes["sts", "dev"] == (863, "-1")
     assert sizes["cfimdb", "dev"] == (245, "+0")
     assert shown["pd", "train"][3:5] == ["0:57.2%", "1:42.8%"]

@@ -153,18 +153,8 @@ def test_programs_get_every_split_with_all_that_is_known() -> None:
     made = document(MatrixData({}, None), None, [TRAIN, *MISSING])
 
     first, second, _ = made.records()
-    assert first == {
-        "task": "sst",
-        "split": "train",
-        "rows": 8500,
-        "published": 8544,
-        "left_out": 1,
-        "in_doubt": 0,
-        "in_train": None,
-        "fingerprint": "0123456789abcdef",
-        "layout": "CS224N",
-        "problem": "",
-    }
+    assert (first["task"], first["split"], first["rows"]) == ("sst", "train", 8500)
+    assert (first["bad_rows"], first["shared"], first["problem"]) == (1, None, None)
     assert (second["rows"], second["problem"]) == (None, "no folder")
     value = json.loads(render(made, "json"))
     assert value["splits"][0]["balance"] == {"shares": {"bad": 0.25, "good": 0.75}}

@@ -265,7 +265,7 @@ def test_a_mistake_in_the_matrix_is_one_line(call: Call, text: str, told: str) -
         (("plan",), "Missing argument 'MATRIX'"),
         (("plan", "m.toml", "--sed", "x=1"), "No such option"),
         (("plan", "m.toml", "--seeds", "0"), "--seeds"),
-        (("plan", "m.toml", "--format", "html"), "'html'"),
+        (("plan", "m.toml", "--format", "rich"), "'rich'"),
         (("plan", "m.toml", "--set", "train.lr"), "error: --set 'train.lr': expected KEY=VALUE"),
         (("plan", "m.toml", "--set", "train.lr="), "behind train.lr= a value is missing"),
         (("plan", "m.toml", "--set", "train.lr=1,2"), "several values make an axis: --axis KEY="),
@@ -312,7 +312,7 @@ def falls(monkeypatch: pytest.MonkeyPatch) -> Callable[[BaseException], None]:
         def runs(*_: object) -> None:
             raise error
 
-        monkeypatch.setattr("mtbench.cli.overview.runs", runs)
+        monkeypatch.setattr("mtbench.cli.run_documents.runs", runs)
         monkeypatch.setattr(sys, "argv", ["mtbench", "status"])
 
     return raising
@@ -374,7 +374,7 @@ def test_the_end_that_a_scheduler_or_a_terminal_sets_is_an_interrupt(
     call: Call, monkeypatch: pytest.MonkeyPatch, name: str
 ) -> None:
     number = signal.Signals[name]
-    monkeypatch.setattr("mtbench.cli.overview.runs", lambda *_: os.kill(os.getpid(), number))
+    monkeypatch.setattr("mtbench.cli.run_documents.runs", lambda *_: os.kill(os.getpid(), number))
 
     assert call("status").code == 130
 
