@@ -10,6 +10,8 @@ from mtbench.specs import BalancerSpec, Cell, CombinerSpec, EncoderSpec, HeadSpe
 WHOLE_CELL = (EncoderSpec, BalancerSpec, CombinerSpec)
 """Specs that look at the cell as a whole; a head's looks at one of its tasks."""
 
+REJECTING = (HeadSpec, *WHOLE_CELL)
+
 
 def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
     """Return the first reason that any component has against a cell, or None.
@@ -22,7 +24,7 @@ def rejection(cell: Cell, entries: Mapping[str, Entry]) -> str | None:
     """
     for part, entry in entries.items():
         spec = entry.spec
-        if not isinstance(spec, (HeadSpec, *WHOLE_CELL)) or spec.rejects is None:
+        if not isinstance(spec, REJECTING) or spec.rejects is None:
             continue
         with calling(entry, "rejects"):
             if isinstance(spec, HeadSpec):
