@@ -4,6 +4,7 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cache
 from typing import Any, Protocol
 
 from mtbench.errors import UsageError
@@ -269,5 +270,10 @@ def short(value: Any) -> str:
     if isinstance(value, list):
         return "+".join(short(item) for item in value)
     if isinstance(value, float):
-        return re.sub(r"e([+-]?)0+", r"e\1", repr(value)).replace("e+", "e")  # 1e-05 to 1e-5
+        return _short_number(repr(value))
     return str(value).lower() if isinstance(value, bool) else str(value)
+
+
+@cache  # a grid has few numbers, and writes each of them thousands of times
+def _short_number(written: str) -> str:
+    return re.sub(r"e([+-]?)0+", r"e\1", written).replace("e+", "e")  # 1e-05 to 1e-5

@@ -167,7 +167,8 @@ def _lie_elsewhere(cells: Sequence[PlannedCell]) -> bool:
 
 def _check_task_names(cells: Cells, beside: Cells) -> None:
     """Refuse a head or a published score for a task that is in no cell: nothing would use it."""
-    tasks = {task_name(task) for cell in [*cells, *beside] for task in cell.config["tasks"]}
+    lists = {id(cell.config["tasks"]): cell.config["tasks"] for cell in [*cells, *beside]}
+    tasks = {task_name(task) for tasks in lists.values() for task in tasks}
     for cell in cells:
         for name in cell.config.get("heads", {}):
             if name not in tasks:
