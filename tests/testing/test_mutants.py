@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.components.registry import Registry
+from mtbench.components.entries import Entry, Provider
+from mtbench.components.plugin_files import import_file, make_importable
 from mtbench.specs import KINDS
 from mtbench.testing.checks import Subject
 from mtbench.testing.conformance import CHECKS, Outcome, outcome_of
@@ -38,7 +39,9 @@ class Bench:
         file.write_text(source)
         for name, text in TABLES[kind].get("DATA", {}).items():
             (self.folder / name).write_text(text)
-        entry = Registry.load([file]).find(kind, "mine")
+        make_importable([file])
+        [spec] = getattr(import_file(file), f"mtbench_{kind}s")()
+        entry = Entry(spec, Provider(file.name, "", file.stem))
         subject = Subject.of(entry, folder=self.folder)
         return [outcome_of(c, subject) for c in CHECKS[kind] if not names or c.name in names]
 

@@ -331,11 +331,6 @@ MUTANTS = {
         "expected a fingerprint that is a text; came 1",
         [('return "weights 1"', "return 1")],
     ),
-    "a fingerprint by Python's hash": (
-        "fingerprint-needs-no-torch",
-        "in every process; came ",
-        [('return "weights 1"', "return str(hash('weights'))")],
-    ),
     "no words": (
         "rejects-with-a-reason",
         "expected rejects to give a reason in one line, or None; came True",
