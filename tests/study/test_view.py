@@ -1,11 +1,14 @@
 import math
+from functools import partial
 from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.study.view import Table, View, forms_of
+from mtbench.rendering import FORMS, render
+from mtbench.rendering.document import Document, Lines
+from mtbench.study.view import Table, View
 
 ROWS = [
     {"seed": 1, "b": None, "c": "x", "d": 0.1234567},
@@ -13,34 +16,39 @@ ROWS = [
 ]
 
 
-def red(report: str, *, details: bool = False) -> str:
-    return f"\x1b[31m{report}\x1b[0m{' in full' if details else ''}\n\nend"
+def document(report: str, *, details: bool = False) -> Document:
+    return Document(report, [Lines("", ["in full"] if details else [])], lambda: ROWS)
 
 
 @pytest.fixture
 def view() -> View[str]:
     tables = {"cells": Table(lambda: ROWS), "empty": Table(list, ("a", "b"))}
-    return View("a <cell>", forms_of({"rich": red, "csv": len}, "a <cell>"), tables)
+    return View("a <cell>", partial(document, "a <cell>"), tables)
 
 
-def test_it_looks_like_the_terminal_without_its_colours(view: View[str]) -> None:
-    assert str(view) == repr(view) == view.render() == view.render("rich") == "a <cell>\n\nend"
-    assert view.render("rich", colour=True) == red("a <cell>")
-    assert view.render(details=True) == "a <cell> in full\n\nend"
+@pytest.mark.parametrize("form", FORMS)
+def test_it_has_every_form_of_the_command_line(view: View[str], form: str) -> None:
+    assert view.render(form) == render(document("a <cell>"), form)
+    in_full = render(document("a <cell>", details=True), form)
+    assert view.render(form, details=True) == in_full
 
 
-def test_a_notebook_has_the_text_or_what_is_better(view: View[str]) -> None:
-    element = ET.fromstring(view._repr_html_())
-    assert (element.tag, element.text) == ("pre", "a <cell>\n\nend")
-    better = View("", forms_of({"rich": red, "html": lambda report: f"<b>{report}</b>"}, "x"), {})
-    assert better._repr_html_() == better.render("html") == "<b>x</b>"
+def test_it_looks_like_the_terminal(view: View[str]) -> None:
+    assert str(view) == repr(view) == view.render() == view.render("text") == "a <cell>"
+    assert view.render(details=True) == "a <cell>\nin full"
+
+
+def test_a_notebook_shows_html(view: View[str]) -> None:
+    assert view._repr_html_() == view.render("html")
+    assert ET.fromstring(view._repr_html_()).findtext("p/strong") == "a <cell>"
 
 
 @pytest.mark.parametrize(
-    ("form", "told"), [("ritch", "'ritch'; did you mean 'rich'"), (3, r"'3' \(known: csv, html")]
+    ("form", "message"),
+    [("texd", "'texd'; did you mean 'text'"), (3, r"'3' \(known: csv, html")],
 )
-def test_an_unknown_form(view: View[str], form: Any, told: str) -> None:
-    with pytest.raises(UsageError, match=f"^unknown format {told}"):
+def test_an_unknown_form(view: View[str], form: Any, message: str) -> None:
+    with pytest.raises(UsageError, match=f"^unknown format {message}"):
         view.render(form)
 
 
@@ -59,6 +67,6 @@ def test_what_is_none_is_nan_in_a_frame(view: View[str]) -> None:
 def test_a_table_may_be_empty(view: View[str]) -> None:
     assert view.records("empty") == []
     assert list(view.to_frame("empty")) == ["a", "b"]
-    assert View("", {}, {"": Table(list)}).to_frame().empty
+    assert View("", partial(document, ""), {"": Table(list)}).to_frame().empty
     with pytest.raises(UsageError, match=r"^unknown table 'empti'; did you mean 'empty'"):
         view.to_frame("empti")
