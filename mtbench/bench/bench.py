@@ -136,7 +136,7 @@ class _Subject:
         write_json(folder.path / REQUEST, asked)
         with (folder.path / LOG).open("wb") as log:
             self._process = subprocess.Popen(
-                command("bench.worker", folder.path, steps, *asked["plugins"]),
+                command("bench_worker", folder.path, steps, *asked["plugins"]),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

@@ -127,7 +127,7 @@ def leaderboard(plan: Plan, store: Store) -> Leaderboard:
     for cell in plan.cells:
         metrics |= {task: m for task, m in _metrics(cell).items() if task not in metrics}
     outcomes, unread = _outcomes(plan, store)
-    compared = _CellComparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
+    compared = _Comparisons(plan, outcomes, [_done(cell, stored) for cell in plan.cells])
     return Leaderboard(
         title=plan.title,
         metrics=metrics,
@@ -162,7 +162,7 @@ def _outcomes(plan: Plan, store: Store) -> tuple[list[CellOutcomes | None], list
     return outcomes, unread
 
 
-class _CellComparisons:
+class _Comparisons:
     """What is said of cells beside each other, by their places in the plan."""
 
     def __init__(
@@ -207,7 +207,7 @@ def _row(
     cell: PlannedCell,
     results: Mapping[str, Any],
     outcomes: CellOutcomes | None,
-    compared: _CellComparisons,
+    compared: _Comparisons,
 ) -> Row:
     done = _done(cell, results)
     metrics = _metrics(cell)

@@ -165,7 +165,7 @@ class _Attempt:
             with output:
                 self.process = subprocess.Popen(
                     # Code is named here, and not by a file that lies in a store.
-                    command("runs.worker", folder.path, self._request, *job.request["plugins"]),
+                    command("worker", folder.path, self._request, *job.request["plugins"]),
                     stdin=subprocess.PIPE,  # it ends when that closes; see ``processes.orders``
                     stdout=output,
                     stderr=subprocess.STDOUT,

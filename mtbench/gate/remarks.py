@@ -70,10 +70,10 @@ def _other_keys(plan: Plan, then: Baseline) -> Iterator[str]:
     for cell in plan.cells:
         if (was := then.cells.get(cell.name)) is None:
             continue
-        keys_then = dict(zip(was.outcomes.seeds, was.keys, strict=False))
-        both = [(run.key, keys_then[run.seed]) for run in cell.runs if run.seed in keys_then]
-        total += len(both)
-        if count := sum(now != once for now, once in both):
+        known = dict(zip(was.outcomes.seeds, was.keys, strict=False))
+        keys = [(run.key, known[run.seed]) for run in cell.runs if run.seed in known]
+        total += len(keys)
+        if count := sum(now != once for now, once in keys):
             other[cell.name] = count
     if other:
         yield (

@@ -1,4 +1,7 @@
+import csv
+import io
 import json
+import re
 import shutil
 import subprocess
 import sys
@@ -9,6 +12,9 @@ from typing import Any
 import pytest
 
 from mtbench.cli.options import FORMATS
+from mtbench.comparison.rendering import COMPARISON_FORMATS
+from mtbench.data import fingerprint, load
+from mtbench_builtins.tasks.sst import SST
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -77,6 +83,10 @@ def test_every_format_names_both_sides(call: Call, study: Any, form: str) -> Non
     assert "checkpoint only" in answer.out
 
 
+def test_there_is_a_rendering_for_every_format() -> None:
+    assert tuple(COMPARISON_FORMATS) == FORMATS
+
+
 def test_runs_cells_of_a_store_and_of_a_matrix_are_the_same(
     call: Call, study: Any, keys: dict[str, str]
 ) -> None:
@@ -93,6 +103,14 @@ def test_runs_cells_of_a_store_and_of_a_matrix_are_the_same(
     assert len({answer.out for answer in answers}) == 1
 
 
+def test_a_cell_against_itself_has_identical_outcomes(call: Call, study: Any) -> None:
+    one = cell(study, SUM)
+    answer = call("compare", one, one, "--store", study.store)
+    assert answer.code == 0
+    assert "identical outcomes: every example of dev, in every compared seed" in answer.out
+    assert "A and B are the same stored runs" in answer.out
+
+
 def test_two_stores_are_compared_cell_by_cell(call: Call, study: Any, tmp_path: Path) -> None:
     other = tmp_path / "other"
     shutil.copytree(study.store, other)
@@ -102,6 +120,13 @@ def test_two_stores_are_compared_cell_by_cell(call: Call, study: Any, tmp_path: 
     assert answer.out.count("identical outcomes") == 2
     full = call("compare", study.store, other, "--details", "-k", "sum")
     assert full.out.count("scores on dev") == 1
+
+
+def test_a_matrix_and_a_store_of_it(call: Call, study: Any) -> None:
+    answer = call("compare", study.matrix, study.store, "--store", study.store)
+    assert answer.code == 0
+    assert answer.out.count("identical outcomes") == 2
+    assert answer.out.count("not compared: ") == 2  # the rejected cells
 
 
 def test_examples_that_flipped_are_shown(call: Call, study: Any) -> None:
@@ -120,6 +145,41 @@ def test_examples_that_flipped_are_shown(call: Call, study: Any) -> None:
             assert f"      {text}\n" in shown.out
 
 
+def test_real_sentences_are_shown_and_their_loss_is_told(
+    call: Call, cs224n: Path, write_stored: Callable[..., Any], tmp_path: Path
+) -> None:
+    dev = load(SST(), "dev", cs224n, with_labels=True)
+    assert dev.labels is not None
+    wrong = [label if i else (label + 1) % 5 for i, label in enumerate(dev.labels)]
+    for name, predicted in (("a", dev.labels), ("b", wrong)):
+        write_stored(
+            {"sst": ("accuracy", dev.labels, predicted)},
+            key=name,
+            ids=dev.ids,
+            request={
+                "config": {"tasks": {"sst": {"name": "sst"}}, "data": {"dir": str(cs224n)}},
+                "identity": {
+                    "numerics": 2,
+                    "data": {"sst": {"dev": fingerprint(dev)}},
+                    "weights": None,
+                    "code": {},
+                },
+            },
+        )
+    at = ("a", "b", "--store", tmp_path / "store", "--examples", 1)
+
+    shown = call("compare", *at)
+    assert shown.code == 0
+    assert f"  {dev.ids[0]}: A right, B wrong; label {dev.labels[0]:g}" in shown.out
+    assert f"      {dev.texts[0][0]}" in shown.out
+
+    (tmp_path / "empty").mkdir()
+    gone = call("compare", *at, "--data", tmp_path / "empty")
+    assert gone.code == 0
+    assert re.search(r"no sentences: .*empty", gone.out)
+    assert f"  {dev.ids[0]}: A right, B wrong" in gone.out
+
+
 # --- what is not there ------------------------------------------------------------------------
 
 
@@ -127,6 +187,13 @@ def test_nothing_stored_is_5(call: Call, study: Any, tmp_path: Path) -> None:
     answer = call("compare", cell(study, SUM), f"::{PCGRAD}", "--store", tmp_path / "none")
     assert (answer.code, answer.out) == (5, "")
     assert "none of its 1 runs is stored" in answer.err
+
+
+def test_nothing_in_common_is_5(call: Call, study: Any) -> None:
+    at = ("--store", study.store)
+    answer = call("compare", study.matrix, study.matrix, *at, "-k", "cosine")
+    assert answer.code == 5
+    assert "rejected" in answer.err
 
 
 def test_missing_runs_are_3_and_what_is_there_is_compared(call: Call, study: Any) -> None:
@@ -234,6 +301,18 @@ def test_what_is_wrong_with_both_sides_is_said_once(
     assert planned.err.count("warning: ") == planned.err.count("no such luck") == 1
 
 
+def test_a_part_of_a_name_and_a_seed_are_compared(call: Call, study: Any) -> None:
+    whole = call("compare", cell(study, SUM), f"::{PCGRAD}", "--store", study.store)
+    parts = call(
+        "compare", cell(study, "sum, heads.pd=lin"), "::PCGrad linear", "--store", study.store
+    )
+    seed = call("compare", f"{study.store}::{SUM} [seed 0]", "::pcgrad, heads.pd=linear [seed 0]")
+
+    assert parts == whole
+    assert seed.code == 0
+    assert f"A: {study.store}::{SUM} [seed 0], seed 0\n" in seed.out
+
+
 def test_comparing_needs_no_torch(study: Any) -> None:
     script = (
         "import sys\nfrom mtbench.cli import cli\n"
@@ -248,3 +327,9 @@ def test_comparing_needs_no_torch(study: Any) -> None:
         check=True,
     )
     assert done.stderr.splitlines()[-1] == "False"
+
+
+def test_csv_has_a_row_a_task_and_one_overall(call: Call, study: Any) -> None:
+    at = ("--store", study.store, "--format", "csv")
+    rows = list(csv.DictReader(io.StringIO(call("compare", study.store, study.store, *at).out)))
+    assert [row["what"] for row in rows] == ["sst", "pd", "sts", "overall"] * 2

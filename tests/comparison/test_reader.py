@@ -190,19 +190,6 @@ def test_overrides_need_a_matrix(write_stored: Write, store: Store, reader: Read
     Reader(reader.load, Overrides(set={"data.dir": "x"})).both("abc", "store", store)
 
 
-def test_both_sides_are_compared_and_their_problems_told(
-    write_stored: Write, store: Store, reader: Reader, matrix: Path, keys: dict[str, list[str]]
-) -> None:
-    key = keys["combiner=sum"][1]
-    write_stored(TASKS, cell="combiner=sum", key=key, seed=1)
-
-    found = compare_addresses(reader, f"{matrix}::sum", key, store)
-
-    assert found.comparisons.pairs[0].identical
-    (problem,) = found.problems
-    assert isinstance(problem, RunsMissing)
-
-
 def test_a_side_without_a_score_is_nothing_to_compare(
     write_stored: Write, store: Store, reader: Reader
 ) -> None:

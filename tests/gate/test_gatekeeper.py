@@ -327,6 +327,17 @@ def test_more_seeds_are_run_once_where_it_is_undecided(
     assert report.comparisons[1].reason == ""  # the baseline has these seeds too
 
 
+def test_seeds_that_the_baseline_has_not_are_said(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper().update()
+    trainer.luck = 2
+    report = keeper().check(extend=2)
+    assert {one.reason for one in report.comparisons} == {
+        "unpaired: seeds 0, 1, 2, 3, 4 now, 0, 1, 2 in the baseline"
+    }
+
+
 def test_a_verdict_of_the_first_look_stands(
     keeper: Callable[..., Gatekeeper], trainer: Trainer
 ) -> None:
@@ -397,6 +408,15 @@ def test_a_search_is_measured_to_its_end(
     assert verdicts(report) == dict.fromkeys([*FIRST, SECOND], "passed")
 
 
+def test_a_later_stage_may_regress_alone(
+    keeper: Callable[..., Gatekeeper], favoured: Trainer
+) -> None:
+    keeper(matrix=SEARCH).update()
+    favoured.accuracies[SECOND] = 0.6
+    report = keeper(matrix=SEARCH).check()
+    assert verdicts(report) == {**dict.fromkeys(FIRST, "passed"), SECOND: "regressed"}
+
+
 def test_cells_that_a_search_has_not_come_to(
     keeper: Callable[..., Gatekeeper], favoured: Trainer
 ) -> None:
@@ -431,3 +451,13 @@ def test_holes_replace_no_baseline(
     with pytest.raises(UsageError, match="-k"):
         keeper(expression="sum").update()
     assert (tmp_path / "baseline.json").read_bytes() == before
+
+
+def test_a_baseline_may_have_more_seeds_than_the_matrix(
+    keeper: Callable[..., Gatekeeper], trainer: Trainer
+) -> None:
+    keeper(overrides=Overrides(seeds=5)).update()
+    assert keeper().check().exit_code == 0
+    report = keeper('mode = "exact"').check()
+    assert report.exit_code == 5
+    assert "other seeds 0, 1, 2 now, 0, 1, 2, 3, 4" in report.comparisons[0].reason
