@@ -171,13 +171,7 @@ def interval(tasks: Sequence[Sample]) -> Interval | None:
     Returns:
         None where a task has fewer than two examples.
     """
-    if any(task.outcomes.shape[1] < 2 for task in tasks):
-        return None
-    share = 1 / len(tasks)
-    parts = list(_of_seeds(tasks, share))
-    for task in tasks:
-        parts += _of_examples(task.outcomes.mean(axis=0), [task.outcomes], share)
-    return _interval(tasks, [], parts)
+    return _interval(tasks)
 
 
 def unpaired_interval(tasks: Sequence[Sample], others: Sequence[Sample]) -> Interval | None:
@@ -191,14 +185,7 @@ def unpaired_interval(tasks: Sequence[Sample], others: Sequence[Sample]) -> Inte
     Returns:
         None where a task has fewer than two examples.
     """
-    if any(task.outcomes.shape[1] < 2 for task in tasks):
-        return None
-    share = 1 / len(tasks)
-    parts = [*_of_seeds(tasks, share), *_of_seeds(others, share)]
-    for task, other in zip(tasks, others, strict=True):
-        columns = task.outcomes.mean(axis=0) - other.outcomes.mean(axis=0)
-        parts += _of_examples(columns, [task.outcomes, other.outcomes], share)
-    return _interval(tasks, others, parts)
+    return _interval(tasks, others)
 
 
 def _of_seeds(tasks: Sequence[Sample], share: float) -> Iterator[_Part]:
@@ -238,24 +225,30 @@ def _of_residuals(outcomes: Array) -> float:
     return squares / ((seeds - 1) * (examples - 1)) / (seeds * examples)
 
 
-def _interval(
-    tasks: Sequence[Sample], others: Sequence[Sample], parts: Sequence[_Part]
-) -> Interval:
-    """Put parts of a variance together, after Satterthwaite."""
+def _interval(*sides: Sequence[Sample]) -> Interval | None:
+    """Return the interval of one side, or of the first minus the second, after Satterthwaite."""
+    tasks = sides[0]
+    if any(task.outcomes.shape[1] < 2 for task in tasks):
+        return None
+    share = 1 / len(tasks)
+    parts = [part for side in sides for part in _of_seeds(side, share)]
+    for samples in zip(*sides, strict=True):
+        columns, *subtracted = (sample.outcomes.mean(axis=0) for sample in samples)
+        for means in subtracted:
+            columns = columns - means
+        parts += _of_examples(columns, [sample.outcomes for sample in samples], share)
     variance = math.fsum(part.size for part in parts)
     expected = math.fsum(part.expected for part in parts)
     if variance <= ROUNDING * expected:
         # Seeds whose means are equal by chance, as on a dozen examples, are no certainty.
         variance = expected
     spread = math.fsum(part.expected**2 / part.df for part in parts)
-    estimate = float(np.mean([task.scores.mean() for task in tasks]))
-    if others:
-        estimate -= float(np.mean([task.scores.mean() for task in others]))
+    estimate, *less = (float(np.mean([task.scores.mean() for task in side])) for side in sides)
     return Interval(
-        estimate=estimate,
+        estimate=estimate - math.fsum(less),
         error=math.sqrt(variance),
         df=expected**2 / spread if spread else math.inf,
-        seeds=min(len(side[0].scores) for side in (tasks, others) if side),
+        seeds=min(len(side[0].scores) for side in sides),
         examples=sum(task.outcomes.shape[1] for task in tasks),
     )
 

@@ -26,13 +26,12 @@ def obstacles(plan: Plan, then: Baseline, gate: Gate) -> dict[str, Obstacle]:
     A cell that the matrix rejects and the baseline has not is none of them: there is nothing to
     measure.
     """
-    found: dict[str, Obstacle] = {}
     cells = {cell.name: cell for cell in plan.cells}
-    for name in dict.fromkeys([*then.cells, *cells]):
-        reason = _obstacle(cells.get(name), then.cells.get(name), plan, then, gate)
-        if reason is not None:
-            found[name] = reason
-    return found
+    return {
+        name: obstacle
+        for name in dict.fromkeys([*then.cells, *cells])
+        if (obstacle := _obstacle(cells.get(name), then.cells.get(name), plan, then, gate))
+    }
 
 
 def own_metrics(cell: PlannedCell | None, was: Measured | None, gate: Gate) -> list[str]:

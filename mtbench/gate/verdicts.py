@@ -77,8 +77,7 @@ class GateReport:
     @property
     def verdict(self) -> Verdict:
         """The gravest verdict; ``"incomparable"`` where nothing was compared."""
-        found = {comparison.verdict for comparison in self.comparisons}
-        return next((verdict for verdict in CODES if verdict in found), "incomparable")
+        return next(iter(self.counts()), "incomparable")
 
     @property
     def failed(self) -> bool:
@@ -92,7 +91,7 @@ class GateReport:
             return ExitCode.REGRESSION
         return CODES[self.verdict]
 
-    def counts(self) -> dict[str, int]:
+    def counts(self) -> dict[Verdict, int]:
         """Count the comparisons by their verdict, the gravest first."""
         counted = Counter(comparison.verdict for comparison in self.comparisons)
         return {verdict: counted[verdict] for verdict in CODES if counted[verdict]}

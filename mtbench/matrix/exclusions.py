@@ -35,19 +35,19 @@ def deciding(exclusion: Exclusion, base: Config, axes: Axes) -> list[NamedCell]:
         for key in exclusion.keys() & axes.keys()
     }
     mistaken = next((key for key in exclusion if key in meant and not meant[key]), None)
-    others = [
-        part for key in exclusion.keys() - axes.keys() for part in _asked(key, exclusion[key])
+    settings = [
+        part for key in exclusion.keys() - axes.keys() for part in _looked_at(key, exclusion[key])
     ]
     chosen = {
         key: values
-        if key == mistaken or any(_reaches(key, other) for other in others)
+        if key == mistaken or any(_reaches(key, setting) for setting in settings)
         else meant.get(key) or values[:1]
         for key, values in axes.items()
     }
     return list(grid(base, chosen))
 
 
-def _asked(key: str, value: Any) -> list[str]:
+def _looked_at(key: str, value: Any) -> list[str]:
     """Return the keys that are looked at where an exclusion has this one; see ``holds``."""
     if isinstance(value, dict):
         return [f"{key}.{name}" for name in value]
@@ -74,35 +74,35 @@ def check(exclusions: Sequence[Exclusion], cells: Sequence[NamedCell]) -> None:
         for key, value in exclusion.items():
             if not any(_has(cell, key, value) for cell in cells):
                 raise _mistaken(key, value, cells)
-        said = ", ".join(f"{key}={short(value)}" for key, value in exclusion.items())
-        raise UsageError(f"{WHERE} {said}: no cell of the design has all of these")
+        pairs = ", ".join(f"{key}={short(value)}" for key, value in exclusion.items())
+        raise UsageError(f"{WHERE} {pairs}: no cell of the design has all of these")
 
 
 def _mistaken(key: str, value: Any, cells: Sequence[NamedCell]) -> UsageError:
     keys = {name for cell in cells for name in (*cell.levels, *_keys(cell.config))}
     if key not in keys:
         return unknown("key", key, keys, where=WHERE)
-    found = {
+    values = {
         cell.levels[key] if key in cell.levels else short(_value(cell.config, key))
         for cell in cells
     }
-    return unknown("value", short(value), found, where=f"{WHERE} {key}")
+    return unknown("value", short(value), values, where=f"{WHERE} {key}")
 
 
 def _has(cell: NamedCell, key: str, value: Any) -> bool:
     if key in cell.levels:
         return cell.levels[key] == short(value)
-    found = _value(cell.config, key)
-    if isinstance(found, dict) and isinstance(value, str):
-        return found.get("name") == value
-    if isinstance(found, dict) and isinstance(value, dict):
-        return all(_equal(found.get(name), item) for name, item in value.items())
-    return _equal(found, value)
+    setting = _value(cell.config, key)
+    if isinstance(setting, dict) and isinstance(value, str):
+        return setting.get("name") == value
+    if isinstance(setting, dict) and isinstance(value, dict):
+        return all(_equal(setting.get(name), item) for name, item in value.items())
+    return _equal(setting, value)
 
 
-def _equal(found: Any, value: Any) -> bool:
+def _equal(setting: Any, value: Any) -> bool:
     """Whether two values are the same; Python takes true for 1."""
-    return isinstance(found, bool) == isinstance(value, bool) and bool(found == value)
+    return isinstance(setting, bool) == isinstance(value, bool) and bool(setting == value)
 
 
 def _value(config: Config, key: str) -> Any:

@@ -23,6 +23,7 @@ from mtbench.matrix.designs import (
     FULL,
     Chooser,
     NamedCell,
+    NamedChange,
     Search,
     check_axes,
     defaults,
@@ -57,24 +58,6 @@ MOST_SEEDS = 10_000
 
 REFERENCES = {"one-at-a-time": BASE, "leave-one-out": FULL}
 """The cell that those of a design are compared with where the file names none."""
-
-
-class NamedChange(BaseModel):
-    """A named change: a step of a ladder, a part that is left out, or a cell of its own.
-
-    Attributes:
-        name: of its cell; of a part, what its cell is without.
-        set: what it changes, dotted keys to values.
-        note: a remark on its cell, under the table.
-        paper: published scores of its cell, a task, and ``overall``; no percentages.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1)
-    set: Annotated[dict[str, Any], BeforeValidator(dotted)] = {}
-    note: str = ""
-    paper: dict[str, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]] = {}
 
 
 class Matrix(Checked, BaseModel):
@@ -129,8 +112,8 @@ class Matrix(Checked, BaseModel):
             raise ValueError(f'design = "{self.design}" needs {_written(needed)}')
         for key, designs in BELONG.items():
             if getattr(self, key) and self.design not in designs:
-                told = ", ".join(f'"{design}"' for design in designs)
-                raise ValueError(f"{_written(key)} belong to design = {told}")
+                quoted = ", ".join(f'"{design}"' for design in designs)
+                raise ValueError(f"{_written(key)} belong to design = {quoted}")
         for key in ("steps", "parts", "include"):
             names = [change.name for change in getattr(self, key)]
             if len(set(names)) < len(names):
@@ -146,12 +129,10 @@ def _check_parts(parts: list[NamedChange]) -> None:
         if not part.set:
             raise ValueError(f"the part {part.name!r} sets nothing")
         for key in part.set:
-            either = sorted(
-                {key, other_budget(key) or key}
-            )  # of two budgets: one removes the other
-            if (other := setters.setdefault(either[0], part.name)) != part.name:
-                said = " or ".join(either)
-                raise ValueError(f"the parts {other!r} and {part.name!r} both set {said}")
+            keys = sorted({key, other_budget(key) or key})  # of two budgets: one removes the other
+            if (setter := setters.setdefault(keys[0], part.name)) != part.name:
+                both = f"the parts {setter!r} and {part.name!r} both set"
+                raise ValueError(f"{both} {' or '.join(keys)}")
 
 
 def _written(key: str) -> str:

@@ -44,12 +44,12 @@ class _Parser:
     def __init__(self, expression: str) -> None:
         self.expression = expression
         self.depth = 0
-        found = TOKEN.findall(expression)
-        if any(stray for *_, stray in found):
+        matches = TOKEN.findall(expression)
+        if any(stray for *_, stray in matches):
             raise self.error()
         self.tokens = [
             (double or single or bracket or word, not (double or single))
-            for bracket, double, single, word, _ in found
+            for bracket, double, single, word, _ in matches
         ]
 
     def error(self) -> UsageError:

@@ -41,8 +41,7 @@ class Gate(BaseModel):
     @field_validator("tolerance")
     @classmethod
     def _can_fail(cls, tolerance: float | dict[str, float]) -> float | dict[str, float]:
-        given = tolerance.values() if isinstance(tolerance, dict) else [tolerance]
-        for allowed in given:
+        for allowed in tolerance.values() if isinstance(tolerance, dict) else [tolerance]:
             if allowed >= 1:
                 raise ValueError(
                     "a metric is 1 at best, so that a tolerance of 1 or more would pass a "
@@ -64,12 +63,12 @@ class Gate(BaseModel):
             return self.tolerance.get(metric, 0.0)
         return self.tolerance
 
-    def check_known(self, known: Iterable[str]) -> None:
+    def check_known(self, metrics: Iterable[str]) -> None:
         """Make sure that every metric is one of some cell.
 
         Raises:
             NothingToCompare: naming the nearest one.
         """
         for name in self.metrics:
-            if name not in known:
-                raise NothingToCompare(str(unknown("metric", name, known, where="[gate]")))
+            if name not in metrics:
+                raise NothingToCompare(str(unknown("metric", name, metrics, where="[gate]")))

@@ -17,15 +17,15 @@ class Names:
     """The names that the cells of a matrix have, or may come to have.
 
     Attributes:
-        known: of the cells that are known.
+        made: of the cells that are known.
         axes: of a search, whose later cells have names of its grid; none for other designs.
     """
 
-    known: Sequence[str]
+    made: Sequence[str]
     axes: Axes | None = None
 
     def __contains__(self, name: str) -> bool:
-        return name in self.known or self._may_come(name)
+        return name in self.made or self._may_come(name)
 
     def _may_come(self, name: str) -> bool:
         return self.axes is not None and is_named(name, self.axes)
@@ -39,7 +39,7 @@ class Names:
         Raises:
             UsageError: if two cells have one name.
         """
-        twice = [name for name, count in Counter(self.known).items() if count > 1]
+        twice = [name for name, count in Counter(self.made).items() if count > 1]
         twice += [name for name in included if self._may_come(name)]
         if twice:
             raise UsageError(f"two cells are called {twice[0]!r}; a name is for one only")
@@ -47,7 +47,7 @@ class Names:
     def unknown(self, name: str, *, where: str) -> UsageError:
         """Return the error that no cell has a name."""
         later = islice(named(self.axes), SUGGESTED) if self.axes is not None else ()
-        return unknown("cell", name, {*self.known, *later}, where=where)
+        return unknown("cell", name, {*self.made, *later}, where=where)
 
 
 def compared(cells: Sequence[NamedCell], reference: str) -> list[NamedCell]:

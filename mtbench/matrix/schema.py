@@ -54,7 +54,7 @@ def _replace(properties: dict[str, Schema], better: Mapping[str, Schema]) -> Non
 
 def _components(registry: Registry, warn: Warn) -> dict[str, Schema]:
     """Return a definition a kind: a name, or a table with a name and its parameters."""
-    found: dict[str, Schema] = {}
+    definitions: dict[str, Schema] = {}
     for kind in KINDS:
         entries = [entry for entry in registry.entries if entry.spec.kind == kind]
         names = [
@@ -65,11 +65,11 @@ def _components(registry: Registry, warn: Warn) -> dict[str, Schema]:
         tables = []
         for entry in entries:
             table = _component(entry, _names(entry, entries), warn)
-            found |= table.pop("$defs", {})
+            definitions |= table.pop("$defs", {})
             tables.append(table)
         changes: Schema = {"type": "object", "not": {"required": ["name"]}}
-        found[kind] = {"anyOf": [*names, *tables, *([] if kind == "task" else [changes])]}
-    return found
+        definitions[kind] = {"anyOf": [*names, *tables, *([] if kind == "task" else [changes])]}
+    return definitions
 
 
 def _names(entry: Entry, entries: list[Entry]) -> list[str]:

@@ -211,13 +211,6 @@ def test_seeds_stand_in_the_order_of_the_plan(make: Callable[..., Study]) -> Non
     assert [run.seed for run in only(study.read()).runs] == [3, 0]
 
 
-def test_one_seed_has_no_spread(make: Callable[..., Study]) -> None:
-    study = make(seeds=[0])
-    study.store_result(0, 0, done(0.5, 0.5))
-
-    assert measured(only(study.read()).scores["sst"]) == ([0.5], 0.5, None)
-
-
 def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]) -> None:
     study = make()
     study.store_result(0, 0, done(0.5, None))
@@ -230,22 +223,6 @@ def test_a_metric_that_is_undefined_once_is_undefined(make: Callable[..., Study]
     assert (row.scores["sts"].interval, row.overall.interval) == (None, None)
     assert row.scores["sst"].mean == 0.5
     assert row.status == "done"
-
-
-def test_published_scores_stand_beside_the_measured(
-    make: Callable[..., Study], tmp_path: Path
-) -> None:
-    study = make(seeds=[0])
-    study.cells = [NamedCell("one", study.cells[0].config, "a note", {"sst": 0.391, "overall": 0})]
-    study.store_result(0, 0, done(0.5, 0.5))
-
-    row = only(study.read())
-
-    assert (row.scores["sst"].paper, row.scores["sts"].paper, row.overall.paper) == (
-        0.391,
-        None,
-        0,
-    )
 
 
 def test_metrics_are_those_of_all_cells_in_their_order(make: Callable[..., Study]) -> None:
@@ -310,16 +287,6 @@ def test_a_run_under_way_is_running(make: Callable[..., Study]) -> None:
     assert only(study.read()).status == "missing"
 
 
-def test_a_failed_run_of_an_unfinished_cell_never_scores(make: Callable[..., Study]) -> None:
-    study = make()
-    study.store_result(0, 0, FAILED)
-
-    row = only(study.read())
-
-    nothing = Score(mean=None, sd=None, seeds=[], paper=None)
-    assert (row.scores, row.overall) == ({"sst": nothing, "sts": nothing}, nothing)
-
-
 def test_a_rejected_cell_has_its_reason_and_no_score(make: Callable[..., Study]) -> None:
     study = make({}, {"heads.sst": "cosine"})
 
@@ -354,13 +321,6 @@ def test_a_study_without_oddities_needs_no_remark(make: Callable[..., Study]) ->
     for cell in (0, 1):
         for seed in (0, 1):
             study.store_result(cell, seed, done(0.5, 0.5))
-
-    assert study.read().remarks == []
-
-
-def test_nothing_stored_nothing_to_remark(make: Callable[..., Study]) -> None:
-    study = make(seeds=[0])
-    study.store_result(0, 0, FAILED)
 
     assert study.read().remarks == []
 
@@ -473,60 +433,33 @@ def test_of_many_cells_that_predict_one_class_the_first_are_named(
     assert remark == f"sst predicts one class only: {named}; 2 more"
 
 
-def test_one_seed_is_remarked(make: Callable[..., Study]) -> None:
-    study = make(seeds=[5])
-    study.store_result(0, 5, done(0.5, 0.5))
-
-    (remark,) = study.read().remarks
-    assert remark.startswith("one seed: ")
+HEADS = ({"providers": {"heads.sst": f"mtbench-heads {version}"}} for version in ("1.0", "1.1"))
 
 
 @pytest.mark.parametrize(
-    ("changed", "named"),
+    ("first", "second", "result", "named"),
     [
-        ({"versions": {"torch": "1.0", "numpy": "1.0"}}, "numpy, torch"),
-        ({"versions": {"mtl-bench": "0.0"}}, "mtl-bench"),
-        ({"providers": {"heads.sst": "mtbench-heads 1.0"}}, None),
+        ({}, {"versions": {"torch": "1.0", "numpy": "1.0"}}, done(0.5, 0.5), "numpy, torch"),
+        ({}, {"versions": {"mtl-bench": "0.0"}}, done(0.5, 0.5), "mtl-bench"),
+        ({}, {}, done(0.5, 0.5, capability="AVX512"), "cpu_capability"),
+        (*HEADS, done(0.5, 0.5), "mtbench-heads"),
+        ({}, {"providers": {"heads.sst": "mtbench-heads 1.0"}}, done(0.5, 0.5), None),
+        ({}, {"versions": {"torch": "1.0"}}, FAILED, None),
     ],
 )
 def test_mixed_versions_are_remarked(
-    make: Callable[..., Study], changed: dict[str, dict[str, str]], named: str | None
+    make: Callable[..., Study],
+    first: dict[str, dict[str, str]],
+    second: dict[str, dict[str, str]],
+    result: dict[str, Any],
+    named: str | None,
 ) -> None:
     study = make()
-    study.store_result(0, 0, done(0.5, 0.5))
-    study.store_result(0, 1, done(0.5, 0.5), **changed)
+    study.store_result(0, 0, done(0.5, 0.5), **first)
+    study.store_result(0, 1, result, **second)
 
     expected = [f"mixed versions: the runs were made with different {named}"] if named else []
     assert study.read().remarks == expected
-
-
-def test_mixed_arithmetic_is_remarked(make: Callable[..., Study]) -> None:
-    study = make()
-    study.store_result(0, 0, done(0.5, 0.5))
-    study.store_result(0, 1, done(0.5, 0.5, capability="AVX512"))
-
-    assert study.read().remarks == [
-        "mixed versions: the runs were made with different cpu_capability"
-    ]
-
-
-def test_versions_of_one_plugin_are_told_apart(make: Callable[..., Study]) -> None:
-    study = make()
-    for seed, version in enumerate(("1.0", "1.1")):
-        providers = {"heads.sst": f"mtbench-heads {version}"}
-        study.store_result(0, seed, done(0.5, 0.5), providers=providers)
-
-    assert study.read().remarks == [
-        "mixed versions: the runs were made with different mtbench-heads"
-    ]
-
-
-def test_versions_of_runs_that_failed_do_not_count(make: Callable[..., Study]) -> None:
-    study = make()
-    study.store_result(0, 0, done(0.5, 0.5))
-    study.store_result(0, 1, FAILED, versions={"torch": "1.0"})
-
-    assert study.read().remarks == []
 
 
 def test_one_cell_under_two_names_is_remarked(make: Callable[..., Study]) -> None:
@@ -555,10 +488,17 @@ def test_cells_that_came_to_the_same_are_remarked(make: Callable[..., Study]) ->
 
 def test_notes_come_last(make: Callable[..., Study]) -> None:
     study = make(seeds=[0])
-    study.cells = [NamedCell("one", study.cells[0].config, "what it is"), *study.cells]
+    paper = {"sst": 0.391, "overall": 0}
+    study.cells = [NamedCell("one", study.cells[0].config, "what it is", paper), *study.cells]
     study.store_result(0, 0, done(0.5, 0.5, steps=3))
 
-    assert study.read().remarks[-1] == "one: what it is"
+    board = study.read()
+    row = board.rows[0]
+
+    assert board.remarks[0].startswith("one seed: ")
+    assert board.remarks[-1] == "one: what it is"
+    assert measured(row.scores["sst"]) == ([0.5], 0.5, None)  # one seed has no spread
+    assert [s.paper for s in (*row.scores.values(), row.overall)] == [0.391, None, 0]
 
 
 def test_what_an_encoder_has_its_readers_know_is_said_once_and_of_stored_cells_only(
@@ -666,31 +606,6 @@ def test_a_cell_that_is_not_complete_takes_no_rank(make: Callable[..., Study]) -
     assert "among 2 of 3 cells, those with all seeds and the tasks sst, sts" in board.notes[2]
 
 
-def test_one_seed_gives_no_ranks_and_no_test(make: Callable[..., Study]) -> None:
-    study = make({}, {"train.lr": 0.1}, seeds=[0])
-    study.cells[1] = replace(study.cells[1], against="cell 0")
-    study.store_result(0, 0, done(0.0, 0.8), {"sst": WRONG})
-    study.store_result(1, 0, done(1.0, 0.8), {"sst": RIGHT})
-
-    board = study.read()
-
-    assert [row.ranks for row in board.rows] == [None, None]
-    apart = board.rows[1].difference
-    assert apart is not None
-    assert apart.interval is not None
-    assert (apart.interval.estimate, apart.p, board.detectable) == (0.5, None, None)
-    assert "over examples, this checkpoint only" in board.notes[0]
-
-
-def test_cells_of_other_tasks_are_not_ranked_among_each_other(make: Callable[..., Study]) -> None:
-    study = make({}, {"train.lr": 0.1}, {"tasks": [BASE["tasks"][0]]})
-    for seed in (0, 1):
-        for cell in range(3):
-            study.store_result(cell, seed, done(0.5, 0.8))
-
-    assert [row.ranks is None for row in study.read().rows] == [False, False, True]
-
-
 def test_delta_m_is_held_against_the_cells_that_train_one_task(make: Callable[..., Study]) -> None:
     study = make({}, {"balancer": "round-robin"}, {"train.lr": 0.1}, {"train.lr": 0.2})
     for seed in (0, 1):
@@ -705,34 +620,6 @@ def test_delta_m_is_held_against_the_cells_that_train_one_task(make: Callable[..
     # The mean of +100 % (sst, of 0.5) and -25 % (sts, of 0.8).
     assert [gain and gain.estimate for gain in gains] == [None, None, pytest.approx(37.5), None]
     assert board.notes[-1].endswith("training a task alone (sst: cell 0; sts: cell 1)")
-
-
-def test_without_such_cells_delta_m_is_refused(make: Callable[..., Study]) -> None:
-    study = make()
-    study.store_result(0, 0, done(0.5, 0.5, untrained=["sts"]))
-
-    board = study.read()
-
-    assert only(board).delta_m is None
-    assert board.notes[-1] == (
-        "no delta-m, the gain over single-task cells: no cell trains sts alone"
-    )
-
-
-def test_a_grid_has_the_effects_of_its_axes(make: Callable[..., Study]) -> None:
-    study = make({}, {"train.lr": 0.1})
-    study.cells = [
-        replace(cell, levels={"train.lr": level})
-        for cell, level in zip(study.cells, ("1e-5", "0.1"), strict=True)
-    ]
-    for seed in (0, 1):
-        study.store_result(0, seed, done(0.0, 0.8), {"sst": WRONG})
-        study.store_result(1, seed, done(1.0, 0.8), {"sst": RIGHT})
-
-    first, second = study.read().effects
-
-    assert (first.axis, first.level, first.mean) == ("train.lr", "1e-5", pytest.approx(0.4))
-    assert (second.level, second.mean, second.p) == ("0.1", pytest.approx(0.9), 0)
 
 
 def test_what_a_grid_includes_stands_on_no_axis(make: Callable[..., Study]) -> None:
@@ -813,4 +700,4 @@ def test_readings_of_test_labels_stand_under_the_table(make: Callable[..., Study
 def test_nothing_stored_nothing_to_say(make: Callable[..., Study]) -> None:
     board = make().read()
 
-    assert (board.notes, board.effects, only(board).cost) == ([], [], None)
+    assert (board.notes, board.remarks, board.effects, only(board).cost) == ([], [], [], None)

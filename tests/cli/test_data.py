@@ -103,18 +103,6 @@ def test_the_real_data(call: Call, cs224n: Path) -> None:
     assert shown["sst", "test"][3] == "-"
 
 
-def test_the_layout_is_shown(call: Call, tmp_path: Path) -> None:
-    (tmp_path / "sst5").mkdir()
-    for split in ("train", "dev"):
-        (tmp_path / "sst5" / f"{split}.jsonl").write_text('{"text": "good", "label": 4}\n')
-
-    answer = call("data", "status", "--data", tmp_path)
-
-    assert rows(answer)["sst", "dev"][-2:] == ["SST-5", "jsonl"]
-    assert "STS benchmark: stsbenchmark/sts-train.csv" in answer.out
-    assert (answer.code, answer.err) == (0, "")  # the other data sets are not there at all
-
-
 def test_the_tasks_of_a_matrix(call: Call, tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text(
         "review,stars\n" + "".join(f"film {i},{i % 7}\n" for i in range(40))
@@ -134,58 +122,6 @@ text = ["review"], target = "stars", classes = 5 }]
     assert {task for task, _ in shown} == {"sample-sts", "reviews"}
     assert sum(int(shown["reviews", split][0]) for split in ("train", "dev")) >= 25
     assert "its 'stars' is '6', no class from 0 to 4" in answer.out.partition("rows left out")[2]
-
-
-def test_rows_that_stray_quotes_may_have_joined_are_shown_and_kept(
-    call: Call, tmp_path: Path
-) -> None:
-    for split in ("train", "dev", "test"):
-        (tmp_path / f"{split}.csv").write_text('text,y\n"good,1\nbad",0\nso-so,1\n')
-    (tmp_path / "study.toml").write_text(
-        """
-        [base]
-        tasks = [{ name = "table", as = "t", path = "{split}.csv", text = "text", target = "y", \
-classes = 2 }]
-        """.replace("\\\n", "")
-    )
-
-    answer = call("data", "status", "study.toml")
-
-    assert answer.code == 0
-    assert rows(answer)["t", "train"][0] == "2"
-    assert "rows left out" not in answer.out
-    shown = answer.out.partition("\nrows in doubt\n")[2].splitlines()
-    assert [line.split()[:5] for line in shown[2:]] == [
-        ["t", split, f"{split}.csv", "3", "2"] for split in ("train", "dev", "test")
-    ]
-
-
-def test_labels_that_count_from_one_stop_a_study_before_it_is_trained(
-    call: Call, tmp_path: Path
-) -> None:
-    for split in ("train", "dev"):
-        rows = "".join(f"film {i} {split},{i % 2 + 1}\n" for i in range(20))
-        (tmp_path / f"{split}.csv").write_text("review,label\n" + rows)
-    (tmp_path / "study.toml").write_text(
-        """
-        seeds = 1
-        [base]
-        tasks = [{ name = "table", as = "reviews", path = "{split}.csv", text = ["review"], \
-target = "label", classes = 2 }]
-        """.replace("\\\n", "")
-    )
-
-    for command in (["plan", "study.toml"], ["ablate", "study.toml"]):
-        answer = call(*command)
-        assert answer.code == 2
-        (line,) = answer.err.splitlines()
-        assert (
-            "no row of train is of class 0; rows left out for their label: 10 ('2' in 10)" in line
-        )
-        assert "`classes = [1, 2]`" in line
-    shown = call("data", "status", "study.toml").out.partition("not readable")[2]
-    assert "no row of train is of class 0" in shown
-    assert "no row of dev is of class 0" in shown
 
 
 # --- what cannot be read ------------------------------------------------------------------------
@@ -212,11 +148,8 @@ def write_films(damaged: str = "", content: bytes | None = b"") -> None:
     ("split", "content", "reason"),
     [
         ("train", None, "no file train.csv in "),
-        ("dev", None, "no file dev.csv in "),
         ("train", b"", "is empty: it needs a header line"),
-        ("train", b"text,stars\n", "its train split is empty"),
         ("dev", FILMS.encode("utf-16"), "it is UTF-16: save it as UTF-8"),
-        ("test", b"", "is empty: it needs a header line"),
         ("test", b"review,stars\n", "has no column 'text'"),
         ("test", b"text,stars\n,1\n", "all rows were left out (1)"),
     ],
@@ -339,27 +272,6 @@ tasks = [{ name = "table", as = "reviews", path = "reviews.csv", text = ["text"]
 target = "label", classes = 2, split = "split" }]
 encoder = ENCODER
 """.replace("\\\n", "")
-
-
-def test_texts_that_are_cut_empty_or_in_train_are_counted(call: Call) -> None:
-    Path("reviews.csv").write_text(REVIEWS, encoding="utf-8")
-    Path("study.toml").write_text(STUDY.replace("ENCODER", '{ name = "tiny", max_tokens = 8 }'))
-
-    answer = call("data", "status", "study.toml")
-
-    assert (answer.code, answer.err) == (0, "")
-    assert {key: words[-3] for key, words in rows(answer).items()} == {
-        ("reviews", "train"): "-",
-        ("reviews", "dev"): "1",
-        ("reviews", "test"): "0",
-    }
-    tokens = answer.out.partition("\ntokens\n")[2].splitlines()
-    assert [line.split() for line in (tokens[0], *tokens[2:])] == [
-        ["task", "split", "encoder", "pair", "cut", "empty"],
-        ["reviews", "train", "tiny{max_tokens=8}", "-", "1", "0"],
-        ["reviews", "dev", "tiny{max_tokens=8}", "-", "0", "1"],
-        ["reviews", "test", "tiny{max_tokens=8}", "-", "0", "0"],
-    ]
 
 
 def test_without_its_checkpoint_a_matrix_still_shows_its_data(call: Call) -> None:
@@ -498,20 +410,6 @@ def test_a_file_that_was_changed_after_it_was_fetched_is_told(
     assert [line.split() for line in shown[2:]] == [["sst5", "sst5/dev.jsonl"]]
 
 
-def test_a_file_of_another_digest_is_not_fetched(from_hub: Callable[..., Any], hub: Hub) -> None:
-    """What the Hub says of it may be true, and another digest was published."""
-    address = f"http://127.0.0.1:{hub.server_address[1]}"
-    hub.files["stsb/train-00000-of-00001.parquet"] = b"not what it was"
-
-    answer = from_hub(address, "stsb", "--to", "data")
-
-    assert (answer.code, answer.out) == (2, "")
-    (line,) = answer.err.splitlines()
-    assert "stsb/train-00000-of-00001.parquet of nyu-mll/glue at bcdcba79d07b is another" in line
-    assert "bbd93bbb988fd18437e02185fe3b2bd9a18350376c392e7820de9df1b247ed1f was published" in line
-    assert not Path("data").exists()
-
-
 def test_a_file_that_is_larger_than_expected_is_not_even_asked_for(
     from_hub: Callable[..., Any], hub: Hub
 ) -> None:
@@ -522,17 +420,6 @@ def test_a_file_that_is_larger_than_expected_is_not_even_asked_for(
     assert answer.code == 2
     assert "is of 67,108,865 bytes, where 67,108,864 are expected at most" in answer.err
     assert hub.asked == []
-
-
-def test_without_a_network_one_line_says_what_to_do(from_hub: Callable[..., Any]) -> None:
-    with socket.socket() as taken:  # bound, and nobody listens
-        taken.bind(("127.0.0.1", 0))
-        answer = from_hub(f"http://127.0.0.1:{taken.getsockname()[1]}", "sst5", "--to", "data")
-
-    assert (answer.code, answer.out) == (2, "")
-    (line,) = answer.err.splitlines()
-    assert line.startswith("error: sst5: train.jsonl of SetFit/sst5 at e51bdcd8cd3a was tried, an")
-    assert f"dev.jsonl to {Path('data/sst5/dev.jsonl')}" in line
 
 
 def test_without_a_network_every_data_set_that_is_not_there_is_told(
@@ -557,10 +444,3 @@ def test_without_a_network_every_data_set_that_is_not_there_is_told(
     assert first.startswith("error: sst5: train.jsonl of SetFit/sst5 at e51bdcd8cd3a was tried,")
     assert second.startswith(f"error: stsb: {missing} of nyu-mll/glue at bcdcba79d07b was tried,")
     assert second.endswith(f"on a machine with a network, put {missing} to {folder / missing}")
-
-
-def test_a_data_set_that_is_not_known(call: Call) -> None:
-    answer = call("data", "fetch", "stsbench", "--to", "data")
-
-    assert answer.code == 2
-    assert answer.err.startswith("error: unknown data set 'stsbench'; did you mean 'stsb'?")

@@ -96,39 +96,6 @@ def test_a_key_in_a_table_is_an_axis(call: Call, given: Sequence[object]) -> Non
     assert list(keys(part).values()) == list(keys(whole).values())
 
 
-WRITTEN = {
-    "quoted": '[axes]\n"combiner.weights.sst" = [1, 2.5]',
-    "a table": "[axes.combiner.weights]\nsst = [1, 2.5]",
-    "included": """
-[[include]]
-name = "combiner.weights.sst=1"
-set = { combiner.weights.sst = 1 }
-[[include]]
-name = "combiner.weights.sst=2.5"
-set."combiner.weights.sst" = 2.5
-""",
-    "a ladder": """
-[[steps]]
-name = "combiner.weights.sst=1"
-set.combiner.weights.sst = 1
-[[steps]]
-name = "combiner.weights.sst=2.5"
-set.combiner = { weights = { sst = 2.5 } }
-""",
-}
-
-
-@pytest.mark.parametrize("spelling", WRITTEN)
-def test_a_key_in_a_table_in_every_spelling(
-    call: Call, given: Sequence[Any], spelling: str
-) -> None:
-    by_option = call("plan", *given, "--axis", "combiner.weights.sst=1,2.5", "--format", "json")
-    design = 'design = "ladder"' if spelling == "a ladder" else ""
-    given[0].write_text(f"{design}{STUDY}{WRITTEN[spelling]}")
-
-    assert keys(call("plan", *given, "--format", "json")) == keys(by_option)
-
-
 def test_a_key_in_a_table_is_set(call: Call, given: Sequence[object]) -> None:
     axis = ("--axis", "combiner.weights.pd=2,3", "--format", "json")
     cell = keys(call("plan", *given, "--set", "combiner.weights.sst=0.5", *axis))
@@ -136,14 +103,6 @@ def test_a_key_in_a_table_is_set(call: Call, given: Sequence[object]) -> None:
 
     assert list(cell) == ["combiner.weights.pd=2", "combiner.weights.pd=3"]
     assert [cell["combiner.weights.pd=3"]] == list(keys(whole).values())
-
-
-def test_an_exclusion_knows_a_key_in_a_table(call: Call, given: Sequence[Any]) -> None:
-    given[0].write_text(
-        f"{STUDY}[axes]\ncombiner.weights.sst = [1, 2]\n[[exclude]]\ncombiner.weights.sst = 2\n"
-    )
-
-    assert list(keys(call("plan", *given, "--format", "json"))) == ["combiner.weights.sst=1"]
 
 
 def test_a_task_that_is_nowhere_is_refused_by_the_component(

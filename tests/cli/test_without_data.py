@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from mtbench.store import REQUEST, Store, canonical, run_key
+from mtbench.store import Store
 
 Call = Callable[..., Any]  # of the command line; see conftest
 
@@ -82,13 +82,6 @@ def test_the_table_is_shown_and_says_what_was_not_checked(
     assert without_remark(answer.out) == checked.out
 
 
-def test_a_terminal_says_it_too(call: Call, laptop: Path) -> None:
-    answer = call("leaderboard", "matrix.toml")
-
-    assert (answer.code, answer.err) == (0, "")
-    assert UNCHECKED in " ".join(answer.out.split())
-
-
 def test_json_has_it_among_the_remarks(call: Call, laptop: Path) -> None:
     for command, cells in (("leaderboard", "cells"), ("plan", "runs")):
         answer = call(command, "matrix.toml", "--format", "json")
@@ -117,13 +110,6 @@ def test_rows_have_no_place_for_it_so_stderr_has(
     assert len(list(csv.DictReader(io.StringIO(answer.out)))) in (2, 3, 4)
     assert answer.err.startswith(f"warning: {UNCHECKED}")
     assert len(answer.err.splitlines()) == 1
-
-
-def test_a_written_table_carries_it(call: Call, laptop: Path) -> None:
-    answer = call("leaderboard", "matrix.toml", "--write")
-
-    assert answer.code == 0
-    assert "the data of sst were not checked" in (laptop / "README.md").read_text()
 
 
 def test_two_cells_are_compared_without_their_sentences(call: Call, laptop: Path) -> None:
@@ -226,58 +212,6 @@ def test_a_gate_does_not_pass_on_data_that_it_cannot_check(
     assert "'mtbench leaderboard' shows what is stored without them" in answer.err
 
 
-# --- more than one choice, and none -----------------------------------------------------------
-
-
-def of_other_data(store: Store) -> None:
-    """Put copies of all runs into a store, as if they had been trained on other data."""
-    for key in sorted(store.keys()):
-        request = json.loads((store.run(key).path / REQUEST).read_text())
-        identity = request["identity"]
-        identity["data"]["sst"]["dev"] = "0" * 64
-        other = store.run(run_key(canonical(identity), request["seed"]))
-        shutil.copytree(store.run(key).path, other.path)
-        (other.path / REQUEST).write_text(json.dumps({**request, "key": other.key}))
-        other.end(store.run(key).result())
-
-
-def test_of_two_versions_both_are_named_and_none_is_taken(
-    call: Call, trained: Path, laptop: Path
-) -> None:
-    before = keys(laptop)
-    of_other_data(Store(laptop / ".mtbench"))
-
-    answer = call("leaderboard", "matrix.toml", "--format", "json")
-
-    board = json.loads(answer.out)
-    assert answer.code == 3
-    assert [cell["status"] for cell in board["cells"]] == ["missing", "missing"]
-    disputes = [told for told in board["remarks"] if "none is taken" in told]
-    assert [told.partition(": ")[0] for told in disputes] == CELLS
-    for told in disputes:
-        assert "stored runs of 2 versions of the data of sst fit" in told
-        named = set(re.findall(r"run (\w{12}) of 'combiner=\w+' in 'far away', ended 20", told))
-        assert len(named & {key[:12] for key in before}) == 1
-        assert len(named) == 2
-        assert told.endswith("give --data DIR")
-    one = call("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad")
-    assert (one.code, one.out) == (5, "")
-    assert "stored runs of 2 versions of the data of sst fit" in one.err
-    given = call("leaderboard", "matrix.toml", "--data", trained / "data", "--format", "json")
-    assert (given.code, json.loads(given.out)["plan"]["stored"]) == (0, 4)
-
-
-def test_where_nothing_is_stored_the_missing_data_are_the_error(call: Call, laptop: Path) -> None:
-    for command in ("plan", "leaderboard"):
-        answer = call(command, "matrix.toml", "--store", "empty")
-        assert (answer.code, answer.out) == (2, "")
-        assert "no data folder is named" in answer.err
-        other = call(command, "matrix.toml", "--device", "cuda")
-        assert re.search(
-            r"; the stored run \w{12} of 'combiner=sum' differs in device$", other.err
-        )
-
-
 # --- a table in Parquet, without pyarrow ------------------------------------------------------
 
 PARQUET = """
@@ -341,29 +275,7 @@ def test_a_parquet_table_needs_no_pyarrow_to_be_shown(columns: Callable[..., Any
     assert "reading Parquet needs pyarrow" in refused.stderr
 
 
-# --- why a run is missing ---------------------------------------------------------------------
-
-
-def test_the_plan_says_why_a_run_is_missing_that_was_trained(
-    call: Call, trained: Path, laptop: Path
-) -> None:
-    data = ("--data", trained / "data")
-
-    answer = call("plan", "matrix.toml", "--set", "train.lr=0.5", *data)
-    told = json.loads(
-        call("plan", "matrix.toml", "--device", "cuda", "--format", "json", *data).out
-    )
-
-    assert answer.code == 0
-    assert re.search(
-        r"^missing: 4 x a stored run of that name differs in config\.train\.lr "
-        r"\(combiner=sum \[seed 0\]: run \w{12}, \.\.\.\)$",
-        answer.out,
-        re.MULTILINE,
-    )
-    for run in told["runs"]:
-        assert run["state"] == "missing"
-        assert re.fullmatch(r"run \w{12} of that name differs in device", run["reason"])
+# --- options that do not fit ------------------------------------------------------------------
 
 
 def test_options_that_are_laid_over_both_matrices_are_named_where_they_do_not_fit(

@@ -64,16 +64,6 @@ def test_a_pair_has_two_texts(tmp_path: Path) -> None:
     assert examples.labels == (3.333,)
 
 
-def test_other_delimiter(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", 'id,sentence\na,"one, two"\n')
-
-    examples = read_table(
-        path, id_column="id", text_columns=("sentence",), label=None, delimiter=","
-    )
-
-    assert examples.texts == (("one, two",),)
-
-
 @pytest.mark.parametrize("end", ["\n", "\r\n", "\r"])
 @pytest.mark.parametrize("encoding", ["utf-8", "utf-8-sig"])
 def test_line_ends_and_byte_order_marks(tmp_path: Path, end: str, encoding: str) -> None:
@@ -204,16 +194,6 @@ def test_a_field_may_be_of_any_length(tmp_path: Path) -> None:
     assert csv.field_size_limit() == usual  # it is that of the whole process
 
 
-def test_a_stray_quote_before_many_rows_costs_its_own_row_only(tmp_path: Path) -> None:
-    rows = "".join(f"{i}\tid{i:05d}\t{'a film ' * 10}\t3\n" for i in range(2000))
-    assert len(rows) > csv.field_size_limit()
-
-    examples = read_rows(tmp_path, '0\ta\t"stray\t1\n' + rows)
-
-    assert len(examples) == 2000
-    assert reasons(examples) == ["train.csv:2: a quote on line 2 is opened and not closed"]
-
-
 def commas(path: Path, text: str, **given: Any) -> Examples:
     label = {"label": class_label("y", 2), "id_column": None, "text_columns": ["text"], **given}
     return read_table(write(path, text), delimiter=",", strict_quotes=True, **label)
@@ -259,15 +239,6 @@ def test_a_text_of_several_lines_is_in_no_doubt(
 
     assert "\n" in str(examples.texts[0] + examples.texts[-1]).replace("\\n", "\n")
     assert (examples.bad_rows, examples.doubtful_rows) == ((), ())
-
-
-def test_every_row_is_either_an_example_or_reported(tmp_path: Path) -> None:
-    rows = [f"{i}\tid{i:03d}\t{'x' if i % 3 else ''}\t{i % 7}" for i in range(200)]
-
-    examples = read_rows(tmp_path, "\n".join(rows))
-
-    assert len(examples) + len(examples.bad_rows) == 200
-    assert len(examples.bad_rows) == sum(i % 3 == 0 or i % 7 > 4 for i in range(200))
 
 
 # --- files that cannot be used ----------------------------------------------------------------
@@ -356,43 +327,12 @@ def test_a_column_that_is_there_twice_cannot_be_told(tmp_path: Path, twice: str)
     assert str(error.value) == f"{path} has 2 columns {twice!r}: which is meant cannot be told"
 
 
-def test_a_label_that_may_be_absent_is_not_there_twice(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "id\tsentence\tsentiment\tsentiment\na\tx\t1\t2\n")
-
-    with pytest.raises(UsageError, match="has 2 columns 'sentiment'"):
-        read(path, required=False)
-
-
-def test_the_column_of_the_split_is_not_there_twice(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.csv", "text\tpart\tpart\nx\tdev\ttrain\n")
-    part = Part("dev", ["part"], lambda _: "dev")
-
-    with pytest.raises(UsageError, match="has 2 columns 'part'"):
-        read_table(path, id_column=None, text_columns=["text"], label=None, part=part)
-
-
 def test_other_columns_may_be_there_twice(tmp_path: Path) -> None:
     path = write(
         tmp_path / "a.csv", "\t\tmore\tid\tsentence\tsentiment\tmore\n0\t\t\ta\tx\t1\t2\n"
     )
 
     assert read(path) == Examples(ids=("a",), texts=(("x",),), labels=(1,))
-
-
-def test_a_column_that_parquet_has_twice_cannot_be_told(tmp_path: Path) -> None:
-    pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
-    parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
-    twice = pyarrow.Table.from_arrays([["x"], ["y"]], names=["text", "text"])
-    parquet.write_table(twice, tmp_path / "a.parquet")
-
-    with pytest.raises(UsageError, match=r"a\.parquet has 2 columns 'text'"):
-        read_table(
-            tmp_path / "a.parquet",
-            id_column=None,
-            text_columns=["text"],
-            label=None,
-            form="parquet",
-        )
 
 
 def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
@@ -403,15 +343,6 @@ def test_a_header_that_cannot_be_read(tmp_path: Path) -> None:
 
 
 # --- without quoting, without a header --------------------------------------------------------
-
-
-def test_without_quoting_a_quote_is_a_character(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.tsv", 'id\ttext\na\t"stray\nb\tsay ""so""\r\nc\t"all"\n\n')
-
-    examples = read_table(path, id_column="id", text_columns=["text"], label=None, quoting=False)
-
-    assert examples.texts == (('"stray',), ('say ""so""',), ('"all"',))
-    assert examples.bad_rows == ()
 
 
 def test_rows_without_a_header_may_go_on_behind_the_named_columns(tmp_path: Path) -> None:
@@ -520,13 +451,6 @@ def test_json_lines_of_which_none_can_be_read(tmp_path: Path) -> None:
     assert (len(examples), [row.line for row in examples.bad_rows]) == (0, [1, 2])
 
 
-def test_a_missing_key_is_a_missing_column(tmp_path: Path) -> None:
-    path = write(tmp_path / "a.jsonl", '{"texts": "x"}\n')
-
-    with pytest.raises(UsageError, match=r"a\.jsonl has no column 'text'; did you mean 'texts'"):
-        read_table(path, id_column=None, text_columns=["text"], label=None, form="jsonl")
-
-
 def test_parquet(tmp_path: Path) -> None:
     pyarrow = pytest.importorskip("pyarrow", reason="needs pyarrow")
     parquet = pytest.importorskip("pyarrow.parquet", reason="needs pyarrow")
@@ -569,21 +493,6 @@ def test_the_form_of_a_file_changes_no_example(tmp_path: Path) -> None:
     assert len(one) == 2
     assert read_table(tmp_path / "a.csv", delimiter=",", **given) == one
     assert read_table(tmp_path / "a.jsonl.gz", form="jsonl", **given) == one
-
-
-def test_a_long_text_is_the_same_example_in_every_form(tmp_path: Path) -> None:
-    texts = [" ".join(["good"] * 30_000), "bad"]
-    rows = [(text, place) for place, text in enumerate(texts)]
-    with (tmp_path / "a.csv").open("w", newline="") as stream:
-        csv.writer(stream).writerows([("text", "y"), *rows])
-    lines = "".join(json.dumps({"text": text, "y": y}) + "\n" for text, y in rows)
-    (tmp_path / "a.jsonl").write_text(lines)
-    given = {"id_column": None, "text_columns": ["text"], "label": class_label("y", 2)}
-
-    one = read_table(tmp_path / "a.csv", delimiter=",", strict_quotes=True, **given)
-
-    assert {text for (text,) in one.texts} == set(texts)
-    assert read_table(tmp_path / "a.jsonl", form="jsonl", **given) == one
 
 
 @pytest.mark.parametrize("number", ["NaN", "Infinity", "-Infinity"])

@@ -536,17 +536,3 @@ def test_a_difference_of_other_seeds_holds_the_truth() -> None:
         held.append(found.low <= 0 <= found.high)
 
     assert np.mean(held) >= 0.92
-
-
-def test_a_cell_against_itself_is_seldom_called_regressed() -> None:
-    """At most 18 times in 200, with 5 seeds, 10,000 examples and a seed's sd of .01."""
-    samples = simulated(200, 5, 10_000, 0.01)
-
-    assert sum(crossed_interval(one).p_below(0) < ALPHA for one in samples) <= 18
-    assert sum(of_examples_alone(one).p_below(0) < ALPHA for one in samples) > 36
-
-
-def test_a_drop_of_three_points_is_found() -> None:
-    samples = simulated(200, 5, 10_000, 0.01, drop=0.03)
-
-    assert sum(crossed_interval(one).p_below(0) < ALPHA for one in samples) >= 180

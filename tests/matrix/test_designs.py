@@ -1,5 +1,4 @@
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from math import prod
 from typing import Any
 
@@ -11,6 +10,7 @@ from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import (
     Choice,
     NamedCell,
+    NamedChange,
     Stage,
     defaults,
     grid,
@@ -20,17 +20,6 @@ from mtbench.matrix.designs import (
     staged,
     undecided,
 )
-
-
-@dataclass(frozen=True)
-class Changed:
-    """A named change."""
-
-    name: str
-    set: dict[str, Any]
-    note: str = ""
-    paper: dict[str, float] = field(default_factory=dict)
-
 
 BASE = overlay({}, {"tasks": ["sst"], "train": {"lr": 1e-5, "epochs": 1}})
 PAPER = {"train.lr": [1e-4, 1e-5, 1e-6], "train.dropout": [0.2, 0.3, 0.4]}
@@ -114,7 +103,7 @@ def test_what_is_known_and_what_is_to_come_are_a_whole_search(
 
 @given(st.lists(st.sampled_from(sorted(VALUES)), min_size=1, unique=True))
 def test_leave_one_out_is_one_more_than_its_parts(keys: list[str]) -> None:
-    parts = [Changed(key, {key: VALUES[key][1]}) for key in keys]
+    parts = [NamedChange(name=key, set={key: VALUES[key][1]}) for key in keys]
     full, *without = leave_one_out(BASE, parts)
 
     assert [cell.name for cell in without] == [f"without {key}" for key in keys]

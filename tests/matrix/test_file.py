@@ -35,16 +35,9 @@ def read(file: Path, text: str) -> Matrix:
     return read_matrix(file)
 
 
-def refusal(file: Path, text: str) -> str:
-    with pytest.raises(UsageError) as caught:
-        read(file, text)
-    message = str(caught.value)
-    assert message.startswith(f"{file}: ")
-    assert "\n" not in message
-    return message.removeprefix(f"{file}: ")
-
-
 BASE = '[base]\ntasks = ["sst"]\n'
+TABLES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding="utf-8"))
+MATRICES, REFUSED = (TABLES.pop(name) for name in ("matrices", "refused"))
 
 
 # --- a matrix made in Python -------------------------------------------------------------------
@@ -107,72 +100,13 @@ def test_a_byte_order_mark_is_no_part_of_a_file(file: Path) -> None:
     assert read_matrix(file) == read(file, f"seeds = 2\n{BASE}")
 
 
-@pytest.mark.parametrize(
-    ("text", "message"),
-    [
-        ("seeds = ", "not valid TOML: Invalid value (at "),
-        ("[base]\n[base]\n", "not valid TOML: Cannot declare ('base',) twice (at line 2"),
-        ("", "'base' is missing"),
-        (f"sedes = 3\n{BASE}", "unknown key 'sedes'; did you mean 'seeds'? (known: axes, base, "),
-        (f"seeds = []\n{BASE}", "seeds"),
-        (f"seeds = [1, 1]\n{BASE}", "seeds: a seed is given twice"),
-        (f"seeds = [0, true]\n{BASE}", "seeds.1: a boolean is no number (given: True)"),
-        (f"{BASE}[gate]\ntolerance = 1", "gate.tolerance: a metric is 1 at best"),
-        (
-            f'{BASE}[[include]]\nname = "a"\npaper = {{ overall = nan }}',
-            "include.0.paper.overall: input should be a finite number (given: nan)",
-        ),
-        (
-            f'{BASE}[[include]]\nname = "a"\npaper = {{ sst = 51.2 }}',
-            "include.0.paper.sst: input should be less than or equal to 1 (given: 51.2)",
-        ),
-        (f'design = "latter"\n{BASE}', "design: input should be 'grid', 'one-at"),
-        (f'design = "ladder"\n{BASE}', 'design = "ladder" needs [[steps]]'),
-        (f'{BASE}[[steps]]\nname = "a"\n', '[[steps]] belong to design = "ladder"'),
-        (
-            f'design = "ladder"\n{BASE}[axes]\ncombiner = ["sum"]\n[[steps]]\nname = "a"\n',
-            '[axes] belong to design = "grid", "one-at-a-time", "staged"',
-        ),
-        (f'design = "ladder"\n{BASE}[[steps]]\nset = {{}}\n', "'steps.0.name' is missing"),
-        (f'design = "staged"\n{BASE}', 'design = "staged" needs [axes]'),
-        (f'design = "leave-one-out"\n{BASE}', 'design = "leave-one-out" needs [[parts]]'),
-        (f'{BASE}[[parts]]\nname = "a"\n', '[[parts]] belong to design = "leave-one-out"'),
-        (
-            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\n',
-            "the part 'a' sets nothing",
-        ),
-        (
-            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\nset.combiner = "sum"\n'
-            '[[parts]]\nname = "b"\nset.combiner = "rlw"\n',
-            "the parts 'a' and 'b' both set combiner",
-        ),
-        (
-            f'design = "leave-one-out"\n{BASE}[[parts]]\nname = "a"\nset.train.steps = 1\n'
-            '[[parts]]\nname = "b"\nset.train.epochs = 1\n',
-            "the parts 'a' and 'b' both set train.epochs or train.steps",
-        ),
-        (
-            f'{BASE}[[include]]\nname = "a"\n[[include]]\nname = "a"\n',
-            "two [[include]] have one name",
-        ),
-        (f"{BASE}[[exclude]]\n", "exclude.0: value should have at least 1 item"),
-        (
-            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\n[[exclude]]\ncombiner = "sum"\n',
-            '[[exclude]] belong to design = "grid", "one-at-a-time", "staged"',
-        ),
-        (
-            f'design = "ladder"\n{BASE}[[steps]]\nname = "a"\nnotes = ""\n',
-            "unknown key 'steps.0.notes'; did you mean 'note'? (known: name, note, paper, set)",
-        ),
-        (f"{BASE}[axes]\ncombiner = []\n", "axes.combiner: list should have at least 1 item"),
-        (
-            f'{BASE}[axes]\ncombiner = "sum"\n',
-            "axes.combiner: input should be a valid list, written [A, B] (given: 'sum')",
-        ),
-    ],
-)
-def test_what_is_no_matrix(file: Path, text: str, message: str) -> None:
-    assert refusal(file, text).startswith(message)
+@pytest.mark.parametrize(("message", "text"), REFUSED.items(), ids=REFUSED)
+def test_what_is_no_matrix(file: Path, message: str, text: str | list[str]) -> None:
+    whole = text if isinstance(text, str) else f"{text[0]}\n{BASE}{text[1]}\n"
+    with pytest.raises(UsageError) as caught:
+        read(file, whole)
+    assert str(caught.value).startswith(f"{file}: {message}")
+    assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -195,8 +129,6 @@ def test_a_seed_that_stands_where_their_number_does(file: Path, number: int) -> 
 
 # --- the cells that matrices make: cases.toml ---------------------------------------------------
 
-TABLES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding="utf-8"))
-MATRICES = TABLES.pop("matrices")
 OF_CELLS = ("name", "against", "levels", "note", "paper")
 
 

@@ -28,7 +28,7 @@ def test_a_mistaken_name_is_told_beside_those_that_may_come() -> None:
 def test_a_name_is_for_one_cell() -> None:
     Names(["x=a, y=a", "mine"], AXES).check_distinct(["mine"])
     for names, included in ((Names(["a", "a"]), []), (Names(["x=b, y=a"], AXES), ["x=b, y=a"])):
-        with pytest.raises(UsageError, match=f"two cells are called '{names.known[0]}'"):
+        with pytest.raises(UsageError, match=f"two cells are called '{names.made[0]}'"):
             names.check_distinct(included)
 
 
