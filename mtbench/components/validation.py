@@ -101,7 +101,7 @@ def validate(model: type[Model], written: Mapping[str, Any], *, where: str) -> M
     for fault in faults:
         place = place_of(written, fault["loc"])
         if not any(misread_at[: len(place)] == place for misread_at in wrong):  # of which it comes
-            messages.append(_fault(model, fault))
+            messages.append(_fault(model, fault, WRITTEN))
     if made is not None and not messages:
         return made
     message = f"{where}: {'; '.join(messages)}"
@@ -142,7 +142,12 @@ def _told(wrong: Mapping[Place, str]) -> list[str]:
     return [f"{'.'.join(map(str, place))}: {why}" for place, why in wrong.items()]
 
 
-def _fault(model: type[BaseModel], fault: Any) -> str:
+def _fault(model: type[BaseModel], fault: Any, hints: Mapping[str, str] = {}) -> str:
+    """Return a fault as a user reads it.
+
+    Args:
+        hints: what is said besides, by pydantic's name of the fault.
+    """
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
         known = sorted(_fields(model, fault["loc"][:-1]))
@@ -155,7 +160,7 @@ def _fault(model: type[BaseModel], fault: Any) -> str:
     if fault["type"] == "missing":
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(PATH)
-    message += WRITTEN.get(fault["type"], "")
+    message += hints.get(fault["type"], "")
     value = "" if fault["type"] == "value_error" else f" (given: {_shown(fault['input'])})"
     if fault["type"] in PARSED and "," in fault["input"]:
         value += SEVERAL

@@ -1,5 +1,6 @@
 """The worker: the process in which one run is trained (``python -m mtbench.runs.worker``)."""
 
+import atexit
 import os
 import sys
 import traceback
@@ -81,6 +82,7 @@ if __name__ == "__main__":
         # Not ``sys.exit``: the interpreter flushes the log once more, which fails as well, and
         # ends with a status of its own.
         os._exit(UNWRITTEN)
+    atexit._run_exitfuncs()  # what components and libraries have asked for
     with suppress(OSError):  # of a log on a disk that is full; the result is written
         sys.stdout.flush()
         sys.stderr.flush()

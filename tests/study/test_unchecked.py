@@ -316,7 +316,7 @@ def test_a_run_of_a_cell_that_was_checked_is_no_other_cells(
 def test_what_was_not_checked_is_said_once() -> None:
     unread = [{"sst": "no sst-train.csv", "pd": "no pd-train.csv"}, {"sst": "no sst-train.csv"}]
     cells = [
-        PlannedCell(f"cell {n}", "", {}, {}, {}, [], None, [], {}, {}, unread=absences)
+        PlannedCell(NamedCell(f"cell {n}", {}), None, [], unread=absences)
         for n, absences in enumerate(unread)
     ]
 
