@@ -16,7 +16,6 @@ from filelock import FileLock
 
 from mtbench.errors import UsageError
 from mtbench.store import integrity
-from mtbench.store.events import parse_event
 from mtbench.store.files import (
     CHECKPOINT,
     DAMAGE,
@@ -29,6 +28,7 @@ from mtbench.store.files import (
     RESULT,
     Damaged,
 )
+from mtbench.store.history import parse_event
 from mtbench.store.leftovers import sweep
 from mtbench.store.owners import owning
 from mtbench.store.records import (

@@ -7,11 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mtbench.devices import hardware
-from mtbench.store import Request, StoredResult, StoredTiming, machine
+from mtbench.store import Request, StoredResult, StoredTiming
 from mtbench.store.timings import comparable, read_timings
 from mtbench.study.cost_relatives import Breakdown, CostRelatives, Evidence, Family, Grade
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.relatives import Relatives
+from mtbench.study.requests import machine
 from mtbench.study.timings import cost_signature
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")

@@ -14,10 +14,11 @@ from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.store import Store, machine
+from mtbench.store import Store
 from mtbench.store.timings import read_timings
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.planner import Planner
+from mtbench.study.requests import machine
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 from mtbench.study.timings import Bench, MeasuredCell, store_timings
