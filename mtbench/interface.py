@@ -14,7 +14,6 @@ from mtbench.study.plan_document import document as plan_document
 from mtbench.study.plan_document import run_records
 from mtbench.study.progress import observing, silent, watching
 from mtbench.study.relatives import Relatives
-from mtbench.study.run_states import explained
 from mtbench.study.setup import Place, Setup
 from mtbench.study.study import Session, estimate
 from mtbench.study.unchecked import unchecked
@@ -31,7 +30,7 @@ if TYPE_CHECKING:  # imported where they are asked for: a plan needs none of the
 def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
     """Return the plan of a study, and how long it will take with so many runs at a time."""
     relatives = Relatives(session.setup.store)
-    plan = explained(session.plan(), relatives)
+    plan = session.plan().explained(relatives)
     expected = estimate(plan, relatives, jobs)
     return View(
         plan,
@@ -46,8 +45,7 @@ def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
 def view_board(plan: Plan) -> View[Leaderboard]:
     """Return the leaderboard of what is stored of a plan."""
     from mtbench.board.document import document
-    from mtbench.board.records import row_records
-    from mtbench.board.scores import SCORES, score_records
+    from mtbench.board.records import SCORES, row_records, score_records
     from mtbench.board.standings import leaderboard
     from mtbench.evidence.outcomes import readable
 

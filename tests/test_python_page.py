@@ -8,8 +8,7 @@ from typing import Any
 import pytest
 
 import mtbench
-from mtbench.board.records import row_records
-from mtbench.board.scores import SCORES
+from mtbench.board.records import SCORES, row_records
 from mtbench.board.standings import Leaderboard, Row, Score
 
 PAGE = Path(__file__).parents[1] / "docs" / "python.md"

@@ -11,9 +11,9 @@ from mtbench.devices import hardware, require
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.executors.process import command, environment
 from mtbench.matrix.file import Matrix
-from mtbench.store import LOG, REQUEST, Request, RunFolder, Store, machine
+from mtbench.store import LOG, REQUEST, Request, RunFolder, Store
 from mtbench.study.plan import Plan, PlannedCell, faults
-from mtbench.study.requests import request, versions
+from mtbench.study.requests import machine, request, versions
 from mtbench.study.setup import Setup
 from mtbench.study.timings import Bench, Footprint, MeasuredCell, Sample, summarise
 from mtbench.system.files import write_json

@@ -122,7 +122,7 @@ def leaderboard(plan: Plan) -> Leaderboard:
     requests = [of.request for of in records.values() if of.result and of.request]
     metrics: dict[str, str] = {}
     for cell in plan.cells:
-        metrics |= {task: m for task, m in _metrics(cell).items() if task not in metrics}
+        metrics |= {task: m for task, m in cell.metrics.items() if task not in metrics}
     outcomes, unread = _outcomes(plan)
     done = [[results[run.key] for run in cell.runs if run.key in results] for cell in plan.cells]
     compared = _Comparisons(plan, outcomes, done)
@@ -201,10 +201,6 @@ class _Comparisons:
         )
 
 
-def _metrics(cell: PlannedCell) -> dict[str, str]:
-    return {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
-
-
 def _row(
     place: int,
     cell: PlannedCell,
@@ -213,7 +209,7 @@ def _row(
     compared: _Comparisons,
 ) -> Row:
     outcomes = compared.outcomes[place]
-    metrics = _metrics(cell)
+    metrics = cell.metrics
     apart = gaps(done, metrics)
     scores = {
         task: _score(

@@ -18,7 +18,6 @@ from mtbench.metrics import METRICS
 from mtbench.store import PREDICTIONS, RunFolder
 from mtbench.store.arrays import read_arrays
 from mtbench.study.plan import Plan, PlannedCell
-from mtbench.study.run_states import without_damaged
 
 SCORES_AGREE = 1e-9
 """How far a score may be from that of the same predictions, by another version of a library."""
@@ -115,14 +114,13 @@ class CellOutcomes:
 
 def readable(plan: Plan) -> Plan:
     """Return the plan after its stored runs' predictions were read: what is damaged says so."""
-    return without_damaged(plan, sound_predictions)
+    return plan.without_damaged(sound_predictions)
 
 
 def cell_outcomes(cell: PlannedCell) -> CellOutcomes | None:
     """Return what the stored runs of a planned cell made of dev, or None where none is stored."""
     folders = {run.seed: run.folder for run in cell.runs if run.state == "done"}
-    metrics = {task: entry.info.metrics[0] for task, entry in cell.tasks.items()}
-    return outcomes(cell.name, folders, metrics) if folders else None
+    return outcomes(cell.name, folders, cell.metrics) if folders else None
 
 
 def outcomes(

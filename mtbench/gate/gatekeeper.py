@@ -26,7 +26,6 @@ from mtbench.matrix.origin import origin, other_matrix
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell, planned_runs
 from mtbench.study.relatives import Relatives
-from mtbench.study.run_states import refreshed
 from mtbench.study.setup import Setup
 from mtbench.study.study import Barring, Session, estimate, train_missing
 
@@ -194,7 +193,7 @@ class Gatekeeper:
         if self.train and part.to_do():
             with self._watching(part) as observer:
                 train_missing(part, self.setup, observer, self.jobs)
-        return refreshed(replace(plan, cells=wider))
+        return replace(plan, cells=wider).refreshed()
 
 
 def look(plan: Plan, then: Baseline, gate: Gate, alpha: float) -> list[Comparison]:

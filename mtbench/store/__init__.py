@@ -13,7 +13,6 @@ from mtbench.store.files import (
 )
 from mtbench.store.keys import canonical, digest_without, run_key
 from mtbench.store.leftovers import attempt_name
-from mtbench.store.machines import machine
 from mtbench.store.owners import OWNER
 from mtbench.store.records import (
     Failure,
@@ -55,6 +54,5 @@ __all__ = [
     "attempt_name",
     "canonical",
     "digest_without",
-    "machine",
     "run_key",
 ]

@@ -7,10 +7,14 @@ import sys
 import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Annotated, Any, Literal
+
+from pydantic import Field, PositiveInt, TypeAdapter
 
 from mtbench.devices import CUDA
+from mtbench.store.fields import Fields
 from mtbench.store.files import HISTORY
+from mtbench.system.files import parse_object
 
 if TYPE_CHECKING:
     import torch
@@ -55,6 +59,42 @@ class History:
     def _write(self, **event: Any) -> None:
         event["seconds"] = round(time.perf_counter() - self._started, 3)
         self._file.write(json.dumps(event) + "\n")
+
+
+class _Noted(Fields):
+    seconds: float = 0
+
+
+class _Phase(_Noted):
+    event: Literal["phase"]
+    phase: str
+
+
+class _Step(_Noted):
+    event: Literal["step"]
+    step: PositiveInt
+    total: PositiveInt
+
+
+class _Evaluation(_Noted):
+    event: Literal["evaluation"]
+    step: int
+
+
+_EVENT: TypeAdapter[Any] = TypeAdapter(
+    Annotated[_Phase | _Step | _Evaluation, Field(discriminator="event")]
+)
+
+
+def parse_event(line: bytes) -> dict[str, Any]:
+    """Return the event that a line of the history holds.
+
+    Raises:
+        ValueError: if it holds none that a run writes.
+    """
+    event = parse_object(line)
+    _EVENT.validate_python(event)
+    return event
 
 
 def peak_memory_mb() -> float | None:

@@ -15,8 +15,7 @@ from typing import Any
 from filelock import FileLock
 
 from mtbench.errors import UsageError
-from mtbench.store import integrity, timings
-from mtbench.store.events import parse_event
+from mtbench.store import integrity
 from mtbench.store.files import (
     CHECKPOINT,
     DAMAGE,
@@ -29,6 +28,7 @@ from mtbench.store.files import (
     RESULT,
     Damaged,
 )
+from mtbench.store.history import parse_event
 from mtbench.store.leftovers import sweep
 from mtbench.store.owners import owning
 from mtbench.store.records import (
@@ -39,7 +39,6 @@ from mtbench.store.records import (
     State,
     StoredResult,
 )
-from mtbench.store.timings import StoredTiming
 from mtbench.system.files import (
     open_file,
     read_file,
@@ -213,20 +212,6 @@ class Store:
                 folder.path.unlink(missing_ok=True)
         self._make(folder.path)
         return folder
-
-    def write_timing(self, timing: StoredTiming) -> None:
-        """Store what a cell's steps took, in the place of an older timing of it.
-
-        Raises:
-            UsageError: if the store cannot be written.
-        """
-        self._make(self.timings)
-        with self.writing():
-            timings.write(self.timings, timing)
-
-    def read_timings(self) -> dict[str, StoredTiming]:
-        """Return all timings by key; those that are torn or older are named on stderr."""
-        return timings.read(self.timings)
 
     def check(self, folder: Path) -> None:
         """Make sure that one of the store's folders can be written.

@@ -2,7 +2,6 @@
 
 import hashlib
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from pydantic import ConfigDict, PositiveInt
@@ -10,6 +9,7 @@ from pydantic import ConfigDict, PositiveInt
 from mtbench.store.fields import Fields, Versioned
 from mtbench.store.keys import canonical
 from mtbench.store.records import Identity
+from mtbench.store.runs import Store
 from mtbench.system.console import say
 from mtbench.system.files import parse_object, read_file, write_json
 
@@ -45,39 +45,32 @@ class StoredTiming(Versioned):
 
     @property
     def key(self) -> str:
-        """The name of its file."""
-        return timing_key(self.identity, self.machine, self.device)
-
-
-def timing_key(identity: Identity, machine: Mapping[str, Any], device: Mapping[str, str]) -> str:
-    """Return the key of a timing: SHA-256 over a cell's identity, without a seed, and machine.
-
-    Args:
-        device: as ``devices.hardware`` tells it.
-    """
-    text = canonical([dict(identity), comparable(machine, device)])
-    return hashlib.sha256(text.encode()).hexdigest()
+        """The name of its file: SHA-256 over the identity, without a seed, and the machine."""
+        text = canonical([dict(self.identity), comparable(self.machine, self.device)])
+        return hashlib.sha256(text.encode()).hexdigest()
 
 
 def comparable(machine: Mapping[str, Any], device: Mapping[str, str]) -> dict[str, Any]:
-    """Return what decides how fast a machine is, with one of its devices."""
+    """Return what decides how fast a machine is, with a device that ``hardware`` describes."""
     kept = {key: value for key, value in machine.items() if key != "python"}
     return {**kept, "device": dict(device)}
 
 
-def write(folder: Path, timing: StoredTiming) -> None:
+def write_timing(store: Store, timing: StoredTiming) -> None:
     """Store what a cell's steps took, in the place of an older timing of it.
 
     Raises:
-        OSError: if it cannot be written.
+        UsageError: if the store cannot be written.
     """
-    write_json(folder / f"{timing.key}.json", timing.model_dump())
+    store.check(store.timings)
+    with store.writing():
+        write_json(store.timings / f"{timing.key}.json", timing.model_dump())
 
 
-def read(folder: Path) -> dict[str, StoredTiming]:
+def read_timings(store: Store) -> dict[str, StoredTiming]:
     """Return all timings by key; those that are torn or older are named on stderr."""
     timings, left_out = {}, []
-    for file in sorted(folder.glob("[!.]*.json")):
+    for file in sorted(store.timings.glob("[!.]*.json")):
         try:
             timing = StoredTiming.read(parse_object(read_file(file)), file.name)
             if timing.key != file.stem:
@@ -88,7 +81,7 @@ def read(folder: Path) -> dict[str, StoredTiming]:
     if left_out:
         more = f" and {len(left_out) - 1} more" if len(left_out) > 1 else ""
         say(
-            f"warning: {folder / left_out[0]}{more} left out: torn, or written by "
+            f"warning: {store.timings / left_out[0]}{more} left out: torn, or written by "
             "another version of mtbench ('mtbench bench MATRIX' measures anew)"
         )
     return timings

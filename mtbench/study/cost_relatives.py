@@ -5,7 +5,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 from mtbench.matrix.configuration import SECTIONS, SLOTS
 from mtbench.store import Identity, Result, StoredTiming
@@ -122,21 +122,18 @@ class Family:
         return mean(self.runs or self.timings)
 
 
-@dataclass(frozen=True)
-class CostRelative:
-    """A family, and what a run of a cell of another one takes, reckoned from it.
+class Evidence(NamedTuple):
+    """What tells what a run of a cell takes.
 
     Attributes:
+        relative: the cell of another family that it is reckoned from; empty for its own.
         differs: what of the two costs something and is not the same, such as ``"combiner"``.
     """
 
-    cell: str
-    differs: Sequence[str]
+    grade: Grade
     took: Breakdown
-
-    @property
-    def grade(self) -> Grade:
-        return "scaled" if SCALED.issuperset(self.differs) else "rough"
+    relative: str = ""
+    differs: tuple[str, ...] = ()
 
 
 class CostRelatives:
@@ -163,7 +160,7 @@ class CostRelatives:
         self._epochs = np.array([_epochs(family.identity) is not None for family in families])
         self._timed = np.array([not family.runs for family in families], dtype=np.int64)
 
-    def nearest(self, identity: Identity) -> CostRelative | None:
+    def nearest(self, identity: Identity) -> Evidence | None:
         """Return the family that differs in the fewest parts, and in them the least.
 
         What can be reckoned with counts less than what cannot. None where no family has a budget
@@ -187,8 +184,10 @@ class CostRelatives:
         nearest = self._families[np.where(usable, distance, distance.max() + 1).argmin()]
         theirs = dict(_leaves(nearest.identity))
         differing = [p for p in {**theirs, **leaves} if theirs.get(p) != leaves.get(p)]
+        differs = tuple(dict.fromkeys(part for part, _ in differing))
         took = nearest.took.scaled(nearest.identity.config, identity.config)
-        return CostRelative(nearest.cell, list(dict.fromkeys(part for part, _ in differing)), took)
+        grade: Grade = "scaled" if SCALED.issuperset(differs) else "rough"
+        return Evidence(grade, took, nearest.cell, differs)
 
     def _code(self, value: str | None) -> int:
         return self._codes.setdefault(value, len(self._codes))

@@ -7,18 +7,12 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mtbench.devices import hardware
-from mtbench.store import Identity, Request, StoredResult, StoredTiming, machine
-from mtbench.store.timings import comparable, timing_key
-from mtbench.study.cost_relatives import (
-    Breakdown,
-    CostRelative,
-    CostRelatives,
-    Family,
-    Grade,
-    mean,
-)
+from mtbench.store import Request, StoredResult, StoredTiming
+from mtbench.store.timings import comparable, read_timings
+from mtbench.study.cost_relatives import Breakdown, CostRelatives, Evidence, Family, Grade
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.relatives import Relatives
+from mtbench.study.requests import machine
 from mtbench.study.timings import cost_signature
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
@@ -33,16 +27,12 @@ class Expectation(NamedTuple):
     Attributes:
         evaluations: most that it makes on dev.
         took: what it will take; None where nothing is known.
-        grade: by what evidence; None where there is none.
-        relative: the nearest one, where that is the evidence.
     """
 
     key: str
     cell: str
     evaluations: int
     took: Breakdown | None = None
-    grade: Grade | None = None
-    relative: CostRelative | None = None
 
 
 @dataclass(frozen=True)
@@ -52,7 +42,7 @@ class Kin:
     Attributes:
         cell: the relative's name.
         runs: how many.
-        differs: in what the relative differs; see ``cost_relatives.CostRelative``.
+        differs: in what the relative differs; see ``cost_relatives.Evidence``.
         rough: whether it differs in more than can be reckoned with.
     """
 
@@ -118,18 +108,26 @@ def estimate(plan: Plan, relatives: Relatives, jobs: int) -> Estimate:
     runs = plan.to_do()
     if not runs:
         return Estimate(0.0, 0, 0, jobs)
-    evidence = _Evidence.read(relatives, plan.device, runs[0][0].identity)
+    measured = _Measured(relatives, plan.device, runs[0][0].identity.numerics)
     cells = {id(cell): cell for cell, _ in runs}
-    by_cell = {key: evidence.of(cell) for key, cell in cells.items()}
-    expected = [_expectation(cell, run.key, by_cell[id(cell)]) for cell, run in runs]
-    seconds = [run.took.seconds for run in expected if run.took is not None]
+    by_cell = {key: measured.evidence(cell) for key, cell in cells.items()}
+    known = [evidence for cell, _ in runs if (evidence := by_cell[id(cell)])]
+    expected = [
+        Expectation(
+            run.key,
+            cell.name,
+            cell.identity.config["train"]["evaluations"],
+            evidence.took if (evidence := by_cell[id(cell)]) else None,
+        )
+        for cell, run in runs
+    ]
     return Estimate(
-        makespan([], seconds, jobs) if seconds else None,
-        len(seconds),
-        len(expected) - len(seconds),
+        makespan([], [evidence.took.seconds for evidence in known], jobs) if known else None,
+        len(known),
+        len(expected) - len(known),
         jobs,
-        dict(Counter(run.grade for run in expected if run.grade is not None)),
-        _kin(run.relative for run in expected if run.relative is not None),
+        dict(Counter(evidence.grade for evidence in known)),
+        _kin(known),
         expected,
     )
 
@@ -152,70 +150,48 @@ def makespan(under_way: Iterable[float], waiting: Iterable[float], jobs: int) ->
     return end
 
 
-_Evident = tuple[Breakdown, Grade, CostRelative | None]
-
-
-def _expectation(cell: PlannedCell, key: str, evident: _Evident | None) -> Expectation:
-    evaluations = cell.identity.config["train"]["evaluations"]
-    return Expectation(key, cell.name, evaluations, *(evident or ()))
-
-
-@dataclass
-class _Evidence:
+class _Measured:
     """What runs took on machines like this one: by cell, and by what decides costs."""
 
-    machine: Mapping[str, Any]
-    device: Mapping[str, str]
-    timings: dict[str, Breakdown] = field(default_factory=dict)
-    cells: dict[str, list[Breakdown]] = field(default_factory=dict)
-    families: dict[str, Family] = field(default_factory=dict)
-    nearest: dict[str, CostRelative | None] = field(default_factory=dict)
-    relatives: CostRelatives | None = None
-
-    @classmethod
-    def read(cls, relatives: Relatives, device: str, identity: Identity) -> "_Evidence":
-        """Read what is stored of cells of the same engine as one."""
-        evidence = cls(machine(), hardware(device))
-        like_here = comparable(evidence.machine, evidence.device)
+    def __init__(self, relatives: Relatives, device: str, numerics: int) -> None:
+        self._cells: dict[str, Family] = {}
+        self._families: dict[str, Family] = {}
+        self._nearest: dict[str, Evidence | None] = {}
+        like_here = comparable(machine(), hardware(device))
         for request, result in relatives.runs:
             if comparable(request.machine, _hardware_of(request, result)) == like_here:
-                took = Breakdown.of_result(result)
-                evidence.cells.setdefault(request.identity.text, []).append(took)
-                evidence._family(request).runs.append(took)
-        for key, stored in relatives.store.read_timings().items():
+                self._take(request, runs=[Breakdown.of_result(result)])
+        for stored in read_timings(relatives.store).values():
             if comparable(stored.machine, stored.device) == like_here:
-                took = evidence.timings[key] = Breakdown.of_timing(stored)
-                evidence._family(stored).timings.append(took)
-        same = [
-            family
-            for family in evidence.families.values()
-            if family.identity.numerics == identity.numerics
-        ]
-        evidence.relatives = CostRelatives(same) if same else None
-        return evidence
+                self._take(stored, timings=[Breakdown.of_timing(stored)])
+        same = [f for f in self._families.values() if f.identity.numerics == numerics]
+        self._relatives = CostRelatives(same) if same else None
 
-    def _family(self, stored: Request | StoredTiming) -> Family:
-        family = Family(stored.cell, stored.identity)
-        return self.families.setdefault(cost_signature(stored.identity), family)
+    def _take(
+        self,
+        stored: Request | StoredTiming,
+        runs: Sequence[Breakdown] = (),
+        timings: Sequence[Breakdown] = (),
+    ) -> None:
+        identity = stored.identity
+        keys = (self._cells, identity.text), (self._families, cost_signature(identity))
+        for families, key in keys:
+            family = families.setdefault(key, Family(stored.cell, identity))
+            family.runs += runs
+            family.timings += timings
 
-    def of(self, cell: PlannedCell) -> _Evident | None:
-        """Return what a run of a cell takes, by the best evidence, or None without any."""
-        if self.relatives is None:
+    def evidence(self, cell: PlannedCell) -> Evidence | None:
+        """Return the best that tells what a run of a cell takes, or None where nothing does."""
+        if self._relatives is None:
             return None  # thousands of cells need not be written out to find nothing
-        text = cell.identity.text
-        if text in self.cells:
-            return mean(self.cells[text]), "runs", None
-        if self.timings:
-            key = timing_key(cell.identity, self.machine, self.device)
-            if key in self.timings:
-                return self.timings[key], "timing", None
+        if (own := self._cells.get(cell.identity.text)) is not None:
+            return Evidence("runs" if own.runs else "timing", own.took)
         signature = cost_signature(cell.identity)
-        if signature in self.families:
-            return self.families[signature].took, "similar", None
-        if signature not in self.nearest:
-            self.nearest[signature] = self.relatives.nearest(cell.identity)
-        relative = self.nearest[signature]
-        return None if relative is None else (relative.took, relative.grade, relative)
+        if signature in self._families:
+            return Evidence("similar", self._families[signature].took)
+        if signature not in self._nearest:
+            self._nearest[signature] = self._relatives.nearest(cell.identity)
+        return self._nearest[signature]
 
 
 def _hardware_of(request: Request, result: StoredResult) -> dict[str, str]:
@@ -225,12 +201,12 @@ def _hardware_of(request: Request, result: StoredResult) -> dict[str, str]:
     return described if name is None else {**described, "name": name}
 
 
-def _kin(relatives: Iterable[CostRelative]) -> tuple[Kin, ...]:
-    """Return relatives with the runs that are reckoned by them, most runs first."""
-    counts = Counter((r.cell, tuple(r.differs), r.grade) for r in relatives)
+def _kin(known: Iterable[Evidence]) -> tuple[Kin, ...]:
+    """Return the relatives with the runs that are reckoned by them, most runs first."""
+    counts = Counter((e.relative, e.differs, e.grade) for e in known if e.relative)
     return tuple(
-        Kin(cell, runs, differs, grade == "rough")
-        for (cell, differs, grade), runs in counts.most_common()
+        Kin(relative, runs, differs, grade == "rough")
+        for (relative, differs, grade), runs in counts.most_common()
     )
 
 

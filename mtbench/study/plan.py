@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Mapping, Sequence
+from collections.abc import Callable, Container, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Literal
 
@@ -10,8 +10,8 @@ from mtbench.devices import CPU
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing
 from mtbench.matrix.configuration import Config
 from mtbench.matrix.designs import NamedCell, Stage
-from mtbench.store import Identity, RunFolder, State, Store, run_key
-from mtbench.study.relatives import Moved
+from mtbench.store import Damaged, Identity, RunFolder, State, Store, run_key
+from mtbench.study.relatives import Moved, Relatives
 from mtbench.study.resolution import Resolved, TaskEntry
 
 TOLD = 3
@@ -99,6 +99,11 @@ class PlannedCell:
         return {} if self.resolved is None else self.resolved.tasks
 
     @property
+    def metrics(self) -> dict[str, str]:
+        """The primary metric of each task."""
+        return {name: task.info.metrics[0] for name, task in self.tasks.items()}
+
+    @property
     def identity(self) -> Identity:
         """What the runs' keys were made from, seed aside, of a cell that has runs."""
         assert self.identified is not None
@@ -153,6 +158,45 @@ class Plan:
     def to_do(self) -> list[tuple[PlannedCell, PlannedRun]]:
         """Return the runs without a score."""
         return self.runs(*TO_DO)
+
+    def refreshed(self) -> Plan:
+        """Return the plan with the states that its runs have by now."""
+        return self._with_runs(PlannedRun.look)
+
+    def without_damaged(self, look: Callable[[RunFolder], object]) -> Plan:
+        """Return it with the stored runs as damaged for which a look raises ``Damaged``."""
+
+        def settle(run: PlannedRun) -> PlannedRun:
+            if run.state == "done":
+                try:
+                    look(run.folder)
+                except Damaged as error:
+                    return replace(run, state="damaged", damage=error.reason)
+            return run
+
+        return self._with_runs(settle)
+
+    def _with_runs(self, settle: Callable[[PlannedRun], PlannedRun]) -> Plan:
+        cells = [replace(cell, runs=[settle(run) for run in cell.runs]) for cell in self.cells]
+        return replace(self, cells=cells)
+
+    def explained(self, relatives: Relatives) -> Plan:
+        """Return it with what is stored under other keys of the runs that are missing."""
+
+        def explain(cell: PlannedCell) -> PlannedCell:
+            moved = {
+                run.seed: near
+                for run in cell.runs
+                if run.state == "missing"
+                and (
+                    near := relatives.nearest(
+                        cell.name, run.seed, cell.identity, matrix=self.title
+                    )
+                )
+            }
+            return replace(cell, moved=moved) if moved else cell
+
+        return replace(self, cells=[explain(cell) for cell in self.cells])
 
     def check_sound(self) -> None:
         """Make sure that no cell is broken.

@@ -1,11 +1,14 @@
 """The request of a run: all that a fresh process needs to train it, and what made it."""
 
+import os
+import platform
 from collections.abc import Sequence
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
+from typing import Any
 
 from mtbench.devices import CPU
-from mtbench.store import Request, machine
+from mtbench.store import Request
 from mtbench.study.plan import PlannedCell, PlannedRun
 from mtbench.version import __version__
 
@@ -59,3 +62,22 @@ def versions() -> dict[str, str]:
         except PackageNotFoundError:
             continue  # a plugin-only set-up may do without one of them
     return installed
+
+
+def machine() -> dict[str, Any]:
+    """Describe this machine, for the record of a run."""
+    return {
+        "system": f"{platform.system()} {platform.machine()}",
+        "processor": _processor(),
+        "cores": os.cpu_count(),
+        "python": platform.python_version(),
+    }
+
+
+def _processor() -> str:
+    try:
+        lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return platform.processor()
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor()

@@ -10,13 +10,13 @@ from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import arrange, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
+from mtbench.store import PREDICTIONS
 from mtbench.study.durations import Estimate
 from mtbench.study.durations import estimate as reckon
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Relatives
 from mtbench.study.requests import request
-from mtbench.study.run_states import checked, refreshed
 from mtbench.study.search import Searcher, remarks, winner
 from mtbench.study.setup import Setup
 from mtbench.study.unchecked import unchecked
@@ -122,14 +122,14 @@ class Session:
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
-        plan = checked(plan)
+        plan = plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
             watching = observer(stage) if callable(observer) else nullcontext(observer)
             with watching as watcher:
                 train_missing(stage, self.setup, watcher, jobs)
             tried |= {cell.name for cell in stage.cells}
-            plan = self.plan() if plan.stages else refreshed(plan)
+            plan = self.plan() if plan.stages else plan.refreshed()
         return plan
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from mtbench.matrix.configuration import Config
 from mtbench.store import Identity, Store, StoredTiming, TimedRun, canonical
+from mtbench.store.timings import write_timing
 
 CHEAP = frozenset({"lr", "warmup", "decay", "weight_decay", "clip_norm"})
 """Keys of ``train`` that hardly change what a run costs."""
@@ -184,4 +185,4 @@ def store_timings(store: Store, bench: Bench, identities: Iterable[Identity | No
             steps=bench.steps,
             timing=TimedRun(**asdict(cell.timing)),
         )
-        store.write_timing(timing)
+        write_timing(store, timing)

@@ -14,10 +14,11 @@ from mtbench.components.registry import Registry
 from mtbench.errors import NothingToCompare, PluginError, RunsMissing, UsageError
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.store import Store, machine
-from mtbench.store.timings import timing_key
+from mtbench.store import Store
+from mtbench.store.timings import read_timings
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.planner import Planner
+from mtbench.study.requests import machine
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 from mtbench.study.timings import Bench, MeasuredCell, store_timings
@@ -146,11 +147,12 @@ def test_timings_can_be_stored_and_no_runs_are(
     result = bench(plan, setup, 1, lambda line: None)
 
     assert asked == [2]  # the process has the threads of its cell
-    assert store.read_timings() == {}  # they are shown first
+    assert read_timings(store) == {}  # they are shown first
     store_timings(store, result, [cell.identified for cell in plan.cells])
     (cell,) = result.cells
-    ((key, stored),) = store.read_timings().items()
-    assert key == timing_key(plan.cells[0].identity, machine(), {"type": "cpu"})
+    (stored,) = read_timings(store).values()
+    assert (stored.identity, stored.machine) == (plan.cells[0].identity, machine())
+    assert stored.device == {"type": "cpu"}
     assert cell.timing is not None
     assert stored.timing.model_dump() == vars(cell.timing)
     assert store.keys() == set()
@@ -256,7 +258,7 @@ def test_an_interrupt_ends_every_process(
         bench(planned("a", "b"), setup, 1, interrupt)
 
     assert [process.returncode for process in made] == [-signal.SIGTERM]
-    assert store.read_timings() == {}
+    assert read_timings(store) == {}
 
 
 # --- what is measured by default --------------------------------------------------------------

@@ -45,7 +45,7 @@ def family(name: str, **changes: Any) -> Family:
 def nearest(*families: Family, **changes: Any) -> tuple[str, list[str]]:
     found = CostRelatives(families).nearest(identity(**changes))
     assert found is not None
-    return found.cell, list(found.differs)
+    return found.relative, list(found.differs)
 
 
 def test_a_stored_run_is_taken_apart(a_result: Make) -> None:
@@ -166,7 +166,7 @@ def test_the_grade_and_what_differs(changes: dict[str, Any], part: str) -> None:
     found = CostRelatives([family("a")]).nearest(identity(**changes))
 
     assert found is not None
-    assert (found.grade, found.differs) == ("rough", [part])
+    assert (found.grade, found.differs) == ("rough", (part,))
 
 
 def test_an_epoch_cannot_be_reckoned_from_steps() -> None:

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from mtbench.matrix.designs import NamedCell
 from mtbench.store import REQUEST, Failure, Identity, Store, StoredTiming, TimedRun
+from mtbench.store.timings import write_timing
 from mtbench.study import durations
 from mtbench.study.durations import Estimate, Kin, estimate, makespan
 from mtbench.study.plan import Plan, PlannedCell, planned_runs
@@ -122,7 +123,7 @@ def store_timing(store: Store) -> Callable[..., None]:
             steps=1,
             timing=timed,
         )
-        store.write_timing(timing)
+        write_timing(store, timing)
 
     return write
 

@@ -19,7 +19,6 @@ from mtbench.store import Failure, Store, run_key
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 from mtbench.study.requests import request
-from mtbench.study.run_states import refreshed
 from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 Install = Callable[..., Path]
@@ -155,7 +154,7 @@ def test_the_type_of_a_device_changes_the_key_and_its_index_does_not(store: Stor
     assert on_cpu != on_first == on_second
     assert [plan.cells[0].identity.device for plan in plans.values()] == ["cpu", "cuda", "cuda"]
     assert [plan.device for plan in plans.values()] == list(plans)
-    assert refreshed(plans["cuda:1"]).device == "cuda:1"
+    assert plans["cuda:1"].refreshed().device == "cuda:1"
 
 
 # --- what leaves a key ------------------------------------------------------------------------
@@ -790,7 +789,7 @@ def test_a_broken_cell_and_its_runs_are_told_together(
         plan.check_complete()
     finish(keys(plan)[0])
     with pytest.raises(PluginError, match=told + "$"):
-        refreshed(plan).check_complete()
+        plan.refreshed().check_complete()
 
 
 def test_a_head_of_a_broken_cells_task_is_no_stranger(store: Store, fragile: Path) -> None:

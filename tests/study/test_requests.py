@@ -1,4 +1,5 @@
 import json
+import sys
 from importlib.metadata import version
 from pathlib import Path
 
@@ -8,10 +9,10 @@ from mtbench import __version__
 from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
-from mtbench.store import REQUEST, Request, Store, canonical, machine, run_key
+from mtbench.store import REQUEST, Request, Store, canonical, run_key
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
-from mtbench.study.requests import PACKAGES, request, versions
+from mtbench.study.requests import PACKAGES, machine, request, versions
 from mtbench.study.resolution import as_written
 
 CONFIG = overlay(
@@ -86,3 +87,11 @@ def test_versions(monkeypatch: pytest.MonkeyPatch) -> None:
     }
     monkeypatch.setattr("mtbench.study.requests.PACKAGES", ("numpy", "no-such-package"))
     assert set(versions()) == {"mtl-bench", "numpy"}
+
+
+def test_machine() -> None:
+    described = machine()
+
+    assert set(described) == {"system", "processor", "cores", "python"}
+    assert described["python"] == ".".join(str(part) for part in sys.version_info[:3])
+    assert json.loads(json.dumps(described)) == described

@@ -4,8 +4,8 @@ from typing import Any
 
 import pytest
 
-from mtbench.store import Identity, Store
-from mtbench.store.timings import comparable, timing_key
+from mtbench.store import Identity, Store, StoredTiming
+from mtbench.store.timings import comparable, read_timings
 from mtbench.study.timings import (
     Bench,
     Footprint,
@@ -130,13 +130,18 @@ def test_the_status_of_a_cell() -> None:
 # --- keys -------------------------------------------------------------------------------------
 
 
-def test_a_key_depends_on_cell_and_machine() -> None:
-    key = timing_key(IDENTITY, MACHINE, ON)
+def key_of(identity: Identity, machine: dict[str, Any], device: dict[str, str]) -> str:
+    made = StoredTiming.model_construct(identity=identity, machine=machine, device=device)
+    return made.key
 
-    assert timing_key(changed("weights", "c"), {**MACHINE, "python": "3.12.0"}, ON) == key
-    assert timing_key(IDENTITY, {**MACHINE, "processor": "another"}, ON) != key
-    assert timing_key(changed("config/train/lr", 1e-4), MACHINE, ON) != key
-    assert timing_key(IDENTITY, MACHINE, {**ON, "name": "another"}) != key
+
+def test_a_key_depends_on_cell_and_machine() -> None:
+    key = key_of(IDENTITY, MACHINE, ON)
+
+    assert key_of(changed("weights", "c"), {**MACHINE, "python": "3.12.0"}, ON) == key
+    assert key_of(IDENTITY, {**MACHINE, "processor": "another"}, ON) != key
+    assert key_of(changed("config/train/lr", 1e-4), MACHINE, ON) != key
+    assert key_of(IDENTITY, MACHINE, {**ON, "name": "another"}) != key
 
 
 def test_machines_are_compared_without_python() -> None:
@@ -190,8 +195,8 @@ def test_timings_are_stored_by_cell(tmp_path: Path) -> None:
 
     store_timings(store, bench(*cells), [IDENTITY, changed("weights", "x"), None])
 
-    stored = store.read_timings()
-    assert list(stored) == [timing_key(IDENTITY, MACHINE, ON)]
+    stored = read_timings(store)
+    assert list(stored) == [key_of(IDENTITY, MACHINE, ON)]
     (record,) = stored.values()
     assert record.timing.model_dump() == vars(timing())
     assert (record.cell, record.identity) == ("a", IDENTITY)

@@ -13,7 +13,6 @@ from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Moved, Relatives
-from mtbench.study.run_states import checked, explained, refreshed, without_damaged
 
 
 @pytest.fixture
@@ -29,13 +28,17 @@ def plan(store: Store, small: dict[str, Any]) -> Plan:
     return Planner(Registry.load(), store).plan("a plan", [NamedCell("a", small)], [0, 1])
 
 
+def checked(plan: Plan) -> Plan:
+    return plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
+
+
 def states(plan: Plan) -> list[tuple[str, str]]:
     return [(run.state, run.damage) for _, run in plan.runs()]
 
 
 def test_a_look_leaves_what_is_sound_as_it_is(plan: Plan) -> None:
     assert states(plan) == [("done", ""), ("missing", "")]
-    assert checked(plan) == plan == refreshed(plan)
+    assert checked(plan) == plan == plan.refreshed()
 
 
 def test_a_closer_look_finds_a_byte(plan: Plan) -> None:
@@ -43,16 +46,16 @@ def test_a_closer_look_finds_a_byte(plan: Plan) -> None:
     file.write_bytes(file.read_bytes()[:-1] + b"x")
     why = "predictions.npz: not what result.json was written with"
 
-    assert refreshed(plan) == plan
+    assert plan.refreshed() == plan
     assert states(checked(plan)) == [("damaged", why), ("missing", "")]
-    assert states(refreshed(plan)) == [("damaged", why), ("missing", "")]
-    assert [run.seed for _, run in refreshed(plan).to_do()] == [0, 1]
+    assert states(plan.refreshed()) == [("damaged", why), ("missing", "")]
+    assert [run.seed for _, run in plan.refreshed().to_do()] == [0, 1]
 
 
 def test_what_became_damaged_says_why(plan: Plan) -> None:
     (plan.cells[0].runs[0].folder.path / RESULT).write_text("")
-    assert states(refreshed(plan)) == [("damaged", "result.json: empty"), ("missing", "")]
-    assert refreshed(plan).counts()["damaged"] == 1
+    assert states(plan.refreshed()) == [("damaged", "result.json: empty"), ("missing", "")]
+    assert plan.refreshed().counts()["damaged"] == 1
 
 
 def test_only_stored_runs_are_looked_at(plan: Plan) -> None:
@@ -62,7 +65,7 @@ def test_only_stored_runs_are_looked_at(plan: Plan) -> None:
         looked.append(folder.key)
         raise Damaged(folder.key, "because")
 
-    assert states(without_damaged(plan, look)) == [("damaged", "because"), ("missing", "")]
+    assert states(plan.without_damaged(look)) == [("damaged", "because"), ("missing", "")]
     assert looked == [plan.cells[0].runs[0].key]
 
 
@@ -71,9 +74,8 @@ def test_what_was_trained_before_tells_why_a_run_is_missing(
 ) -> None:
     def planned(name: str, changes: dict[str, Any], title: str = "") -> Plan:
         cells = [NamedCell(name, overlay(small, changes))]
-        return explained(
-            Planner(Registry.load(), store).plan(title, cells, [0, 1]), Relatives(store)
-        )
+        plan = Planner(Registry.load(), store).plan(title, cells, [0, 1])
+        return plan.explained(Relatives(store))
 
     changes = {"train.lr": 0.5, "combiner": "pcgrad"}
     (stored,) = store.keys()
@@ -92,4 +94,4 @@ def test_a_plan_without_missing_runs_reads_no_other(
     done = replace(plan, cells=[replace(c, runs=c.runs[:1]) for c in plan.cells])
     monkeypatch.setattr(Store, "keys", None)
 
-    assert explained(done, Relatives(store)) == done
+    assert done.explained(Relatives(store)) == done
