@@ -4,10 +4,13 @@ import itertools
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Annotated, Any
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from mtbench.errors import UsageError
 from mtbench.matrix.configuration import Config, overlay
+from mtbench.matrix.spellings import dotted
 
 BASE = "base"
 """Name of the cell that has every axis at its default."""
@@ -37,24 +40,22 @@ class NamedCell:
     levels: Mapping[str, str] = field(default_factory=dict)
 
 
-class Change(Protocol):
-    """A named change, as the matrix file has it."""
+class NamedChange(BaseModel):
+    """A named change: a step of a ladder, a part that is left out, or a cell of its own.
 
-    @property
-    def name(self) -> str:
-        """Of its cell, or of what its cell is without."""
+    Attributes:
+        name: of its cell; of a part, what its cell is without.
+        set: what it changes, dotted keys to values.
+        note: a remark on its cell, under the table.
+        paper: published scores of its cell, a task, and ``overall``; no percentages.
+    """
 
-    @property
-    def set(self) -> Mapping[str, Any]:
-        """Dotted keys to values."""
+    model_config = ConfigDict(extra="forbid")
 
-    @property
-    def note(self) -> str:
-        """A remark under the table."""
-
-    @property
-    def paper(self) -> Mapping[str, float]:
-        """Published scores."""
+    name: str = Field(min_length=1)
+    set: Annotated[dict[str, Any], BeforeValidator(dotted)] = {}
+    note: str = ""
+    paper: dict[str, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]] = {}
 
 
 def grid(base: Config, axes: Axes) -> Iterator[NamedCell]:
@@ -75,7 +76,7 @@ def one_at_a_time(base: Config, axes: Axes) -> Iterator[NamedCell]:
                 yield NamedCell(f"{key}={short(value)}", cell.config, levels=cell.levels)
 
 
-def ladder(base: Config, steps: Iterable[Change]) -> Iterator[NamedCell]:
+def ladder(base: Config, steps: Iterable[NamedChange]) -> Iterator[NamedCell]:
     """Yield a cell a step, each inheriting the one before and compared with it."""
     config, before = base, ""
     for step in steps:
@@ -84,7 +85,7 @@ def ladder(base: Config, steps: Iterable[Change]) -> Iterator[NamedCell]:
         before = step.name
 
 
-def leave_one_out(base: Config, parts: Sequence[Change]) -> Iterator[NamedCell]:
+def leave_one_out(base: Config, parts: Sequence[NamedChange]) -> Iterator[NamedCell]:
     """Yield a cell with all parts, then one without each of them."""
     yield NamedCell(FULL, _together(base, parts))
     for part in parts:
@@ -92,7 +93,7 @@ def leave_one_out(base: Config, parts: Sequence[Change]) -> Iterator[NamedCell]:
         yield NamedCell(f"without {part.name}", config, part.note, part.paper)
 
 
-def _together(base: Config, parts: Iterable[Change]) -> Config:
+def _together(base: Config, parts: Iterable[NamedChange]) -> Config:
     """Return a base with parts laid over it at once: their order says nothing."""
     return overlay(base, {key: value for part in parts for key, value in part.set.items()})
 

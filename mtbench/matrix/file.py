@@ -23,6 +23,7 @@ from mtbench.matrix.designs import (
     FULL,
     Chooser,
     NamedCell,
+    NamedChange,
     Search,
     check_axes,
     defaults,
@@ -36,7 +37,7 @@ from mtbench.matrix.designs import (
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import MATRIX, file_of, read_table
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
-from mtbench.matrix.references import Names, compared
+from mtbench.matrix.references import Names
 from mtbench.matrix.spellings import dotted, fully_dotted
 from mtbench.system.bounds import check_path
 
@@ -57,24 +58,6 @@ MOST_SEEDS = 10_000
 
 REFERENCES = {"one-at-a-time": BASE, "leave-one-out": FULL}
 """The cell that those of a design are compared with where the file names none."""
-
-
-class NamedChange(BaseModel):
-    """A named change: a step of a ladder, a part that is left out, or a cell of its own.
-
-    Attributes:
-        name: of its cell; of a part, what its cell is without.
-        set: what it changes, dotted keys to values.
-        note: a remark on its cell, under the table.
-        paper: published scores of its cell, a task, and ``overall``; no percentages.
-    """
-
-    model_config = ConfigDict(extra="forbid")
-
-    name: str = Field(min_length=1)
-    set: Annotated[dict[str, Any], BeforeValidator(dotted)] = {}
-    note: str = ""
-    paper: dict[str, Annotated[float, Field(ge=-1, le=1, allow_inf_nan=False)]] = {}
 
 
 class Matrix(Checked, BaseModel):
@@ -233,8 +216,9 @@ def arrange(
     names = Names([c.name for c in made], start.axes if matrix.design == "staged" else None)
     names.check_distinct([change.name for change in matrix.include])
     reference, remark = _reference(matrix, overrides, names)
-    cells = made if reference is None else compared(made, reference)
-    return replace(search, cells=cells, remark=remark)
+    if reference is not None:  # then every cell is compared with it, itself aside
+        made = [replace(c, against=reference if c.name != reference else "") for c in made]
+    return replace(search, cells=made, remark=remark)
 
 
 def _designed(matrix: Matrix, start: Start) -> Iterator[NamedCell]:
