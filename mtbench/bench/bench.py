@@ -2,7 +2,7 @@
 
 import json
 import subprocess
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -76,7 +76,9 @@ def bench(plan: Plan, setup: Setup, steps: int, say: Callable[[str], None]) -> B
                 processes[-1].hear()
             if processes:
                 say(f"measuring, {WARM_UP} + {steps} steps a cell")
-            _measure(processes, steps)
+            for order in [*["warm_up"] * WARM_UP, *["step"] * steps, "footprint"]:
+                for process in processes:  # each takes a step before any takes the next one
+                    process.obey(order)
         finally:
             for process in processes:
                 process.end()
@@ -93,13 +95,6 @@ def bench(plan: Plan, setup: Setup, steps: int, say: Callable[[str], None]) -> B
         for cell in plan.cells
     ]
     return Bench(plan.title, machine(), hardware(plan.device), versions(), steps, cells)
-
-
-def _measure(processes: Sequence["_CellProcess"], steps: int) -> None:
-    """Have every cell take a step before any takes the next one."""
-    for order in [*["warm_up"] * WARM_UP, *["step"] * steps, "footprint"]:
-        for process in processes:
-            process.obey(order)
 
 
 def check_complete(measured: Bench) -> None:

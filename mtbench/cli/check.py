@@ -11,6 +11,7 @@ import click
 
 from mtbench.cli.options import (
     PathType,
+    folder_option,
     format_option,
     jobs_option,
     matrix_options,
@@ -28,11 +29,8 @@ if TYPE_CHECKING:
 @matrix_options
 @seeds_option
 @format_option
-@click.option(
-    "--baseline",
-    metavar="DIR",
-    type=PathType(file_okay=False),
-    help="Folder of baseline.json and baseline.npz.  [default: that of MATRIX]",
+@folder_option(
+    "--baseline", help="Folder of baseline.json and baseline.npz.  [default: that of MATRIX]"
 )
 @click.option("--update", is_flag=True, help="Write the baseline anew, and compare nothing.")
 @click.option("--strict", is_flag=True, help="Fail, with 4, on what is inconclusive as well.")

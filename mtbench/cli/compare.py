@@ -8,7 +8,7 @@ from typing import Any
 import click
 
 from mtbench.cli.options import (
-    PathType,
+    folder_option,
     format_option,
     read_study,
     seeds_option,
@@ -22,12 +22,7 @@ from mtbench.cli.views import print_view
 @click.argument("b")
 @study_options
 @seeds_option
-@click.option(
-    "--store-b",
-    metavar="DIR",
-    type=PathType(file_okay=False),
-    help="Where the runs of B are stored, if elsewhere.",
-)
+@folder_option("--store-b", help="Where the runs of B are stored, if elsewhere.")
 @click.option(
     "--examples",
     type=click.IntRange(min=0),

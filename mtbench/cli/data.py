@@ -11,6 +11,7 @@ from mtbench.cli.options import (
     PathType,
     blocked_option,
     data_option,
+    folder_option,
     format_option,
     plugins_option,
     table_option,
@@ -83,14 +84,7 @@ def status(matrix: Path | None, data: Path | None, form: str, **given: Any) -> i
 
 @data.command("fetch")
 @click.argument("names", nargs=-1, metavar="[NAMES]")
-@click.option(
-    "--to",
-    "folder",
-    required=True,
-    metavar="DIR",
-    type=PathType(file_okay=False),
-    help="The data folder to put them into.",
-)
+@folder_option("--to", "folder", required=True, help="The data folder to put them into.")
 @click.option("--force", is_flag=True, help="Overwrite files that are there.")
 def fetch(names: tuple[str, ...], folder: Path, *, force: bool) -> int:
     """Get public copies of data sets from the Hugging Face Hub.

@@ -192,7 +192,7 @@ def _split_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:
             "labels": _balance(status.balance),
             "left out": MISSING if status.problem else number(len(status.bad_rows), 0),
             "in train": number(status.shared, 0),
-            "fingerprint": status.short_fingerprint or MISSING,
+            "fingerprint": (status.fingerprint or MISSING)[:12],
             "layout": status.layout or MISSING,
             "not readable": status.problem or "",
         }

@@ -80,11 +80,12 @@ def _blocked(context: click.Context, _: click.Parameter, typed: Sequence[str]) -
     return [text.removeprefix("no:") for text in typed]
 
 
-def _folder(
-    option: str, *, exists: bool = False, **described: Any
+def folder_option(
+    *names: str, exists: bool = False, **described: Any
 ) -> Callable[[Command], Command]:
+    """Return an option that is given a folder."""
     folder = PathType(file_okay=False, exists=exists)
-    return click.option(option, metavar="DIR", type=folder, **described)
+    return click.option(*names, metavar="DIR", type=folder, **described)
 
 
 axes_option = table_option(
@@ -103,7 +104,7 @@ set_option = table_option(
 cells_option = click.option(
     "-k", "--cells", metavar="EXPR", help="Only cells with such names: 'a and not b'."
 )
-data_option = _folder(
+data_option = folder_option(
     "--data", exists=True, help="Folder of the data sets; over data.dir and MTBENCH_DATA."
 )
 device_option = click.option(
@@ -122,7 +123,7 @@ blocked_option = click.option(
     help="Leave out the plugin of that name (distribution, entry point, "
     "DISTRIBUTION/ENTRYPOINT or file without .py); may be given again.",
 )
-store_option = _folder(
+store_option = folder_option(
     "--store", default=".mtbench", show_default=True, help="Where runs are stored."
 )
 seeds_option = click.option("--seeds", type=click.IntRange(min=1), help="Number of seeds.")

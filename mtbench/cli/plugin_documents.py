@@ -3,27 +3,42 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import asdict
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
-from mtbench.components.catalogue import blocked, components, problems
 from mtbench.components.entries import label
 from mtbench.components.registry import Registry
 from mtbench.rendering.document import Document, Lines, Styled, Table
+from mtbench.specs import KINDS
 
 if TYPE_CHECKING:
     from mtbench.testing.reports import Report
 
 
 def list_document(registry: Registry) -> Document:
-    """Return what every plugin brings, what is broken and what is blocked.
+    """Return what every plugin brings, by kind and name, what is broken and what is blocked.
 
     CSV has the components; JSON is an object of ``components``, ``broken`` and ``blocked``.
     """
+    order = list(KINDS)
+    entries = sorted(registry.entries, key=lambda e: (order.index(e.spec.kind), e.spec.name))
     value = {
-        "components": components(registry),
-        "broken": problems(registry),
-        "blocked": blocked(registry),
+        "components": [
+            {
+                "kind": entry.spec.kind,
+                "name": entry.spec.name,
+                "summary": entry.spec.summary,
+                "distribution": entry.provider.distribution,
+                "version": entry.provider.version,
+            }
+            for entry in entries
+        ],
+        "broken": [
+            {**asdict(problem.provider), "hook": problem.hook or "", "reason": problem.reason}
+            for problem in registry.problems
+        ],
+        "blocked": [asdict(provider) for provider in registry.blocked],
     }
     titles = {"components": ""}
     tables = [_words(titles.get(name, name), records) for name, records in value.items()]

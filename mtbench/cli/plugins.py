@@ -12,9 +12,9 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from mtbench.cli.options import (
-    PathType,
     blocked_option,
     data_option,
+    folder_option,
     format_option,
     plugins_option,
     table_option,
@@ -163,13 +163,7 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
 @plugins.command("new")
 @click.argument("kind")
 @click.argument("name")
-@click.option(
-    "--dir",
-    "folder",
-    metavar="DIR",
-    type=PathType(file_okay=False),
-    help="Folder to write into; without it, ./mtbench-NAME.",
-)
+@folder_option("--dir", "folder", help="Folder to write into; without it, ./mtbench-NAME.")
 def new(kind: str, name: str, folder: Path | None) -> int:
     """Write a plugin that brings a KIND of component called NAME.
 

@@ -10,11 +10,11 @@ from typing import TYPE_CHECKING, Any, cast
 import click
 
 from mtbench.cli.options import (
-    PathType,
     all_of,
     cells_option,
     data_option,
     device_option,
+    folder_option,
     format_option,
     plugins_option,
     store_option,
@@ -179,13 +179,7 @@ def _warnings(evaluated: Evaluated, split: str) -> Iterator[str]:
 @click.command()
 @click.argument("address", metavar="RUN")
 @split_option
-@click.option(
-    "--out",
-    required=True,
-    metavar="DIR",
-    type=PathType(file_okay=False),
-    help="Where the files go.",
-)
+@folder_option("--out", required=True, help="Where the files go.")
 @address_options
 def predict(address: str, split: str, out: Path, **given: Any) -> int:
     """Write the predictions of RUN on a split, in the CS224N leaderboard's format.

@@ -1,4 +1,4 @@
-"""The catalogue: what the registry holds, as plain records for people and programs."""
+"""The catalogue: all there is to tell of a component, as plain records."""
 
 import json
 import re
@@ -16,38 +16,9 @@ from mtbench.components.entries import (
 from mtbench.components.model_schema import model_schema
 from mtbench.components.registry import Registry
 from mtbench.errors import MtbenchError, UsageError
-from mtbench.specs import KINDS, Cell, CombinerSpec, Component, HeadSpec, Spec, Target, TaskSpec
+from mtbench.specs import Cell, CombinerSpec, Component, HeadSpec, Spec, Target, TaskSpec
 
 Record = dict[str, Any]
-
-
-def components(registry: Registry) -> list[Record]:
-    """Return a record a component, by kind and name."""
-    order = list(KINDS)
-    entries = sorted(registry.entries, key=lambda e: (order.index(e.spec.kind), e.spec.name))
-    return [
-        {
-            "kind": entry.spec.kind,
-            "name": entry.spec.name,
-            "summary": entry.spec.summary,
-            "distribution": entry.provider.distribution,
-            "version": entry.provider.version,
-        }
-        for entry in entries
-    ]
-
-
-def problems(registry: Registry) -> list[Record]:
-    """Return a record for each thing that is broken, with its reason."""
-    return [
-        {**asdict(problem.provider), "hook": problem.hook or "", "reason": problem.reason}
-        for problem in registry.problems
-    ]
-
-
-def blocked(registry: Registry) -> list[Record]:
-    """Return a record for each plugin that was left out with ``-p no:NAME``."""
-    return [asdict(provider) for provider in registry.blocked]
 
 
 def details(registry: Registry, name: str) -> list[Record]:

@@ -51,7 +51,7 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
         if _is_python(spec):
             package = name if _is_package(spec) else name.rpartition(".")[0]
             for base, taken in _imports(source, str(spec.origin), package):
-                if _counts(top(base), top(name)):
+                if counts(base, name):
                     pending += defining(base, taken)
     return sources
 
@@ -150,7 +150,7 @@ def _defining(module: str, name: str, seen: set[Import]) -> Iterator[str]:
     if not origins:
         yield module
     for base, taken in origins:
-        if _counts(top(base), top(module)):
+        if counts(base, module):
             yield from _defining(base, taken, seen)
 
 
@@ -233,28 +233,24 @@ def _source(spec: ModuleSpec) -> bytes | None:
 # --- whose code ---------------------------------------------------------------------------------
 
 
-def counts(module: str) -> bool:
-    """Whether a module's source is followed wherever it is met."""
-    return _counts(top(module), "")
-
-
-def _counts(package: str, importer: str) -> bool:
-    """Whether a top-level package is followed from another one."""
+def counts(module: str, importer: str = "") -> bool:
+    """Whether a module's source is followed from another one; without that, from anywhere."""
+    package = top(module)
     if _is_given(package):
         return False
-    if package == importer or package in _of_plugins(_places()):
+    if package == top(importer) or package in _of_plugins(_places()):
         return True
-    place = _place(package)
-    if place is None or place in _libraries():
+    folder = folder_of(package)
+    if folder is None or folder in _libraries():
         return False
-    return place == _place(importer) or package not in _distributed(_places())
+    return folder == folder_of(top(importer)) or package not in _distributed(_places())
 
 
 def _is_given(package: str) -> bool:
     return package == HARNESS or package in sys.stdlib_module_names
 
 
-def _place(package: str) -> Path | None:
+def folder_of(package: str) -> Path | None:
     """Return the folder that a top-level package or module lies in."""
     spec = spec_of(package) if package else None
     if spec is None:

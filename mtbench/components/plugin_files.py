@@ -4,14 +4,13 @@ import ast
 import os
 import sys
 from collections.abc import Collection, Iterable, Mapping, Sequence
-from importlib.machinery import ModuleSpec
 from importlib.metadata import entry_points
-from importlib.util import find_spec, module_from_spec, spec_from_file_location
+from importlib.util import module_from_spec, spec_from_file_location
 from pathlib import Path
 from types import ModuleType
 
 from mtbench.components.blocking import Blocking
-from mtbench.components.imports import HARNESS, imported, spec_of, top
+from mtbench.components.imports import HARNESS, folder_of, imported, spec_of, top
 from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE
@@ -151,13 +150,13 @@ def make_importable(files: Sequence[Path]) -> None:
     beside = {file: sorted(_beside(file)) for file in files}
     _beside_file.update({file.stem: frozenset(names) for file, names in beside.items()})
     names = {module for modules in beside.values() for module in modules}
-    for name, module in list(sys.modules.items()):
-        if top(name) in names and _place(getattr(module, "__spec__", None)) in earlier:
-            del sys.modules[name]
+    stale = {name for name in names if str(folder_of(name)) in earlier}
+    for name in [name for name in sys.modules if top(name) in stale]:
+        del sys.modules[name]
     for file, modules in beside.items():
         for name in modules:
-            spec = spec_of(name)
-            if _place(spec) != str(file.resolve().parent):
+            if folder_of(name) != file.resolve().parent:
+                spec = spec_of(name)
                 origin = None if spec is None else spec.origin
                 raise UsageError(
                     f"--plugin {file}: it imports {name!r}, and another module of that name "
@@ -194,15 +193,6 @@ def _imported_tops(file: Path) -> set[str]:
         return set()  # whoever imports it is told
 
 
-def _place(spec: ModuleSpec | None) -> str | None:
-    """Return the folder from which a top-level module was, or would be, imported."""
-    if spec is None or spec.origin is None:
-        return None
-    place = Path(spec.origin).resolve().parent
-    depth = spec.name.count(".") + (spec.submodule_search_locations is not None)
-    return str([place, *place.parents][depth])
-
-
 def import_file(file: Path) -> ModuleType:
     """Import a file as a module of its own name, so that ``"my_head:MyHead"`` finds it.
 
@@ -227,5 +217,5 @@ def import_file(file: Path) -> ModuleType:
 
 def _origin(module: str) -> str | None:
     """Return where a module lies already, the folders of earlier plugin files aside."""
-    spec = find_spec(module)
-    return None if spec is None or _place(spec) in _folders else spec.origin
+    spec = spec_of(module)
+    return None if spec is None or str(folder_of(module)) in _folders else spec.origin

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 import sys
 from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
-from contextlib import redirect_stdout
+from contextlib import contextmanager, redirect_stdout
 from functools import partial
 from importlib.metadata import EntryPoint, entry_points
 from pathlib import Path
@@ -204,17 +204,14 @@ class Registry:
         if name in self._modules:
             return
         self._modules.add(name)
-        try:
-            with redirect_stdout(sys.stderr):  # stdout is the table's
-                module = load()
-            if not isinstance(module, ModuleType):
-                raise TypeError(f"expected a module, got {module!r}")
-            self._plugins.register(module)
-        except BaseException as error:  # a plugin's own kinds, and its exit, too
-            if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
-                raise
-            show(error)
-            self._note(provider, None, located(error, packages_of(provider)))
+        module: Any = None
+        with self._noting(provider, None):
+            made = load()
+            if not isinstance(made, ModuleType):
+                raise TypeError(f"expected a module, got {made!r}")
+            self._plugins.register(made)
+            module = made
+        if module is None:
             return
         for hook in _unmarked_hooks(module):
             self._note(provider, hook, "the function is not marked @hookimpl")
@@ -228,17 +225,23 @@ class Registry:
                 if implementation.plugin is module:
                     self._collect(provider, caller.name, implementation.function)
 
-    def _collect(self, provider: Provider, hook: str, function: Any) -> None:
-        """Call one hook of one plugin and take the specs that are sound."""
+    @contextmanager
+    def _noting(self, provider: Provider, hook: str | None) -> Iterator[None]:
+        """Have what a plugin raises here become a problem; what it prints goes to stderr."""
         try:
-            with redirect_stdout(sys.stderr):
-                specs = list(function())
+            with redirect_stdout(sys.stderr):  # stdout is the table's
+                yield
         except BaseException as error:  # a plugin's own kinds, and its exit, too
             if isinstance(error, KeyboardInterrupt) or is_out_of_memory(error):
                 raise
             show(error)
             self._note(provider, hook, located(error, packages_of(provider)))
-            return
+
+    def _collect(self, provider: Provider, hook: str, function: Any) -> None:
+        """Call one hook of one plugin and take the specs that are sound."""
+        specs: list[Any] = []
+        with self._noting(provider, hook):
+            specs = list(function())
         for spec in specs:
             try:
                 reason = self._fault(provider, HOOKS[hook], spec)

@@ -6,6 +6,7 @@ import zlib
 from pathlib import Path
 
 from mtbench.errors import NotAtHand, UsageError, nearest
+from mtbench.system.files import reason_of
 
 RATIO = 100
 """How many times its size a file of texts unpacks to at most; a tenth of that is already rare."""
@@ -85,7 +86,7 @@ def check_there(path: Path, what: str) -> None:
     except (FileNotFoundError, NotADirectoryError):
         raise _missing(path) from None
     except (OSError, ValueError) as error:
-        raise UsageError(f"cannot read {path}: {_reason(error)}") from None
+        raise UsageError(f"cannot read {path}: {reason_of(error)}") from None
     if beginning == POINTER:
         raise NotAtHand(f"{path}: a Git LFS pointer, not the {what}; 'git lfs pull' fetches it")
 
@@ -96,10 +97,6 @@ def nearest_beside(path: Path) -> str | None:
         return nearest(path.name, sorted(other.name for other in path.absolute().parent.iterdir()))
     except OSError:  # there is no such folder, or it may not be listed
         return None
-
-
-def _reason(error: OSError | ValueError) -> str:
-    return (error.strerror if isinstance(error, OSError) else None) or str(error)
 
 
 def limit(path: Path) -> int:
@@ -143,7 +140,7 @@ def _read_bytes(path: Path) -> bytes:
     except (gzip.BadGzipFile, EOFError, zlib.error):
         raise UsageError(f"cannot read {path}: it is no whole gzip file") from None
     except OSError as error:
-        raise UsageError(f"cannot read {path}: {_reason(error)}") from None
+        raise UsageError(f"cannot read {path}: {reason_of(error)}") from None
     if len(data) > most:
         raise too_large(path)
     return data

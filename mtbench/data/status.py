@@ -3,6 +3,7 @@
 import statistics
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from pathlib import Path
 
@@ -96,11 +97,6 @@ class SplitStatus:
             return None
         return self.rows - self.published
 
-    @property
-    def short_fingerprint(self) -> str | None:
-        """The fingerprint's first 12 digits, for people."""
-        return self.fingerprint and self.fingerprint[:12]
-
 
 def status(
     tasks: Mapping[str, Task],
@@ -126,7 +122,10 @@ def _splits(
 ) -> Iterator[SplitStatus]:
     """Describe the splits of a task; what a user can mend becomes a ``problem``."""
     info = task.describe()
-    layout = _layout(task, folder)
+    layout: Layout | None = None
+    if isinstance(task, LaidOutTask) and folder is not None:
+        with suppress(UsageError):  # loading says so
+            layout = task.layout(folder)
     train: Examples | None = None
     for split in SPLITS:
         unread = SplitStatus(
@@ -162,16 +161,6 @@ def _token_status(info: TaskInfo, examples: Examples, way: Tokenisation) -> Toke
     except MtbenchError as error:
         return TokenStatus(way.encoder, pair, problem=str(error))
     return TokenStatus(way.encoder, pair, found.cut, found.empty)
-
-
-def _layout(task: Task, folder: Path | None) -> Layout | None:
-    """Return the layout that a task is read in, or None."""
-    if not isinstance(task, LaidOutTask) or folder is None:
-        return None
-    try:
-        return task.layout(folder)
-    except UsageError:
-        return None  # loading says so
 
 
 def _balance(info: TaskInfo, labels: Sequence[float]) -> ClassBalance | ScoreBalance:

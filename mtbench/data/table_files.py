@@ -5,6 +5,7 @@ import io
 import json
 import re
 from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -254,46 +255,30 @@ def _parquet(path: Path, columns: Collection[str] | None) -> Table:
             "pip install 'mtl-bench[parquet]'"
         ) from None
     check_there(path, "table")
-    unreadable = ArrowException, OSError, ValueError, OverflowError
-    try:
+
+    @contextmanager
+    def readable() -> Iterator[None]:
+        try:
+            yield
+        except (ArrowException, OSError, ValueError, OverflowError) as error:
+            reason = str(error).partition("\n")[0]
+            raise UsageError(f"cannot read {path}: {reason}") from None
+
+    with readable():
         file = ParquetFile(path)
-    except unreadable as error:
-        raise _no_parquet(path, error) from None
     names = file.schema_arrow.names
     wanted = [name for name in names if columns is None or name in columns]
-    return Table(names, _parquet_rows(path, file, wanted, unreadable))
 
+    def rows() -> Iterator[tuple[int, Row]]:
+        number = unpacked = 0
+        with readable():  # only on the way does a damaged page come to light
+            for batch in file.iter_batches(columns=wanted):
+                unpacked += batch.nbytes
+                if unpacked > limit(path):
+                    raise too_large(path)
+                values, nothing = batch.to_pydict(), [None] * batch.num_rows
+                for row in zip(*(values.get(name, nothing) for name in names), strict=True):
+                    number += 1
+                    yield number, row
 
-def _parquet_rows(
-    path: Path, file: Any, wanted: Sequence[str], unreadable: tuple[type[Exception], ...]
-) -> Iterator[tuple[int, Row]]:
-    """Yield each row with its number; only on the way does a damaged page come to light."""
-    names = file.schema_arrow.names
-    batches = file.iter_batches(columns=wanted)
-    number = unpacked = 0
-    while True:
-        try:
-            batch = next(batches, None)
-            unpacked += batch.nbytes if batch else 0
-            if unpacked > limit(path):
-                raise too_large(path)
-            columns = [_values(batch, name, wanted) for name in names] if batch else []
-        except unreadable as error:
-            raise _no_parquet(path, error) from None
-        if batch is None:
-            return
-        for row in zip(*columns, strict=True):
-            number += 1
-            yield number, row
-
-
-def _values(batch: Any, name: str, wanted: Collection[str]) -> list[Any]:
-    """Return a column of a batch; None for each row where nobody wants it."""
-    if name not in wanted:
-        return [None] * batch.num_rows
-    values: list[Any] = batch.column(batch.schema.names.index(name)).to_pylist()
-    return values
-
-
-def _no_parquet(path: Path, error: Exception) -> UsageError:
-    return UsageError(f"cannot read {path}: {str(error).partition(chr(10))[0]}")
+    return Table(names, rows())

@@ -37,7 +37,7 @@ from mtbench.matrix.designs import (
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import MATRIX, file_of, read_table
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides, Start, lay_over, other_budget
-from mtbench.matrix.references import Names, compared
+from mtbench.matrix.references import Names
 from mtbench.matrix.spellings import dotted, fully_dotted
 from mtbench.system.bounds import check_path
 
@@ -214,8 +214,9 @@ def arrange(
     names = Names([c.name for c in made], start.axes if matrix.design == "staged" else None)
     names.check_distinct([change.name for change in matrix.include])
     reference, remark = _reference(matrix, overrides, names)
-    cells = made if reference is None else compared(made, reference)
-    return replace(search, cells=cells, remark=remark)
+    if reference is not None:  # then every cell is compared with it, itself aside
+        made = [replace(c, against=reference if c.name != reference else "") for c in made]
+    return replace(search, cells=made, remark=remark)
 
 
 def _designed(matrix: Matrix, start: Start) -> Iterator[NamedCell]:

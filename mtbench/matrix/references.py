@@ -1,12 +1,12 @@
-"""References: the names that cells of a matrix can have, and what they are compared with."""
+"""References: the names that cells of a matrix can have."""
 
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from itertools import islice
 
 from mtbench.errors import UsageError, unknown
-from mtbench.matrix.designs import Axes, NamedCell, is_named, named
+from mtbench.matrix.designs import Axes, is_named, named
 
 SUGGESTED = 1000
 """Names of a search among which one that is near a mistaken one is looked for."""
@@ -48,8 +48,3 @@ class Names:
         """Return the error that no cell has a name."""
         later = islice(named(self.axes), SUGGESTED) if self.axes is not None else ()
         return unknown("cell", name, {*self.made, *later}, where=where)
-
-
-def compared(cells: Sequence[NamedCell], reference: str) -> list[NamedCell]:
-    """Have every cell compared with one, itself aside; with none where the name is empty."""
-    return [replace(cell, against=reference if cell.name != reference else "") for cell in cells]

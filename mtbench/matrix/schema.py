@@ -38,8 +38,10 @@ def matrix_schema(registry: Registry, warn: Warn) -> Schema:
     sections = {name: model_schema(model) for name, model in SECTIONS.items()}
     for section in sections.values():
         definitions |= section.pop("$defs", {})
-    values = _values(sections)
-    base, axes = _table(values, sections), _axes(values, sections)
+    base = _table(sections)
+    axes = {**base, **_axis(base)}
+    for slot in SLOTS:  # of which each parameter is an axis of its own
+        axes["properties"][slot] = {"anyOf": [axes["properties"][slot], {"type": "object"}]}
     exclude = {"type": "array", "items": {**base, "minProperties": 1}}
     _replace(whole["properties"], {"base": base, "axes": axes, "exclude": exclude})
     _replace(definitions["NamedChange"]["properties"], {"set": base})
@@ -105,67 +107,50 @@ def _parameters(entry: Entry) -> Schema:
     return {**schema, "$defs": nested}
 
 
-def _values(sections: Mapping[str, Schema]) -> dict[str, Schema]:
-    """Return the schema of each key that leads to a value of one name."""
-    values: dict[str, Schema] = {
-        "tasks": {
-            "description": PARTS["tasks"],
-            "type": "array",
-            "minItems": 1,
-            "items": {"$ref": "#/$defs/task"},
-        },
-    }
-    values |= {slot: {"description": PARTS[slot], "$ref": f"#/$defs/{slot}"} for slot in SLOTS}
-    for name, section in sections.items():
-        values |= {f"{name}.{key}": field for key, field in section["properties"].items()}
-    return values
-
-
-def _table(values: Mapping[str, Schema], sections: Mapping[str, Schema]) -> Schema:
+def _table(sections: Mapping[str, Schema]) -> Schema:
     """Return the schema of ``[base]``, or of what a step sets: whole sections or dotted keys."""
     head = {"$ref": "#/$defs/head"}
-    heads = {
-        "description": PARTS["heads"],
-        "type": "object",
-        "patternProperties": {f"^{TASK}$": head},
-    }
     return {
         "type": "object",
-        "properties": {**values, **sections, "heads": heads},
-        "patternProperties": _patterns(head, {}),
+        "properties": {
+            "tasks": {
+                "description": PARTS["tasks"],
+                "type": "array",
+                "minItems": 1,
+                "items": {"$ref": "#/$defs/task"},
+            },
+            **{slot: {"description": PARTS[slot], "$ref": f"#/$defs/{slot}"} for slot in SLOTS},
+            **{
+                f"{name}.{key}": field
+                for name, section in sections.items()
+                for key, field in section["properties"].items()
+            },
+            **sections,
+            "heads": {
+                "description": PARTS["heads"],
+                "type": "object",
+                "patternProperties": {f"^{TASK}$": head},
+            },
+        },
+        "patternProperties": {  # dotted keys that hold a task's or a parameter's name
+            rf"^heads\.{TASK}$": head,
+            rf"^heads\.{TASK}\..+$": {},
+            rf"^({'|'.join(SLOTS)})\..+$": {},
+            r"^train\.batch_size\..+$": {},
+        },
         "additionalProperties": False,
     }
 
 
-def _axes(values: Mapping[str, Schema], sections: Mapping[str, Schema]) -> Schema:
-    """Return the schema of ``[axes]``: as a table, with a list of values for each key."""
-
-    def axis(value: Schema) -> Schema:
-        return {"type": "array", "minItems": 1, "items": value}
-
-    head = axis({"$ref": "#/$defs/head"})
-    nested = {
-        name: {
-            "type": "object",
-            "properties": {key: axis(field) for key, field in section["properties"].items()},
-        }
-        for name, section in sections.items()
+def _axis(value: Schema) -> Schema:
+    """Return the schema of a list of values; of a table, that of one with such lists in it."""
+    inside = {
+        word: {key: _axis(part) for key, part in value[word].items()}
+        for word in ("properties", "patternProperties")
+        if word in value
     }
-    nested["heads"] = {"type": "object", "patternProperties": {f"^{TASK}$": head}}
-    slots = {slot: {"anyOf": [axis(values[slot]), {"type": "object"}]} for slot in SLOTS}
-    return {
-        "type": "object",
-        "properties": {**{key: axis(v) for key, v in values.items()}, **nested, **slots},
-        "patternProperties": _patterns(head, {"type": "array", "minItems": 1}),
-        "additionalProperties": False,
-    }
-
-
-def _patterns(head: Schema, parameter: Schema) -> dict[str, Schema]:
-    """Return the schemas of the dotted keys that hold a task's or a parameter's name."""
-    return {
-        rf"^heads\.{TASK}$": head,
-        rf"^heads\.{TASK}\..+$": parameter,
-        rf"^({'|'.join(SLOTS)})\..+$": parameter,
-        r"^train\.batch_size\..+$": parameter,
-    }
+    return (
+        {"type": "object", **inside}
+        if inside
+        else {"type": "array", "minItems": 1, "items": value}
+    )

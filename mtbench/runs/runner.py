@@ -33,7 +33,7 @@ from mtbench.training.assembly import Assembled, assemble
 from mtbench.training.evaluation import overall, predict_and_score
 from mtbench.training.examples import TokenisedExamples, tokenise
 from mtbench.training.selection import Selection
-from mtbench.training.training import Trainer, TrainingRecord
+from mtbench.training.training import Trainer
 
 TRAINED_WITH: tuple[Split, ...] = ("train", "dev")  # test is for ``evaluate`` and ``predict``
 
@@ -134,14 +134,6 @@ class RunData:
     dev: Mapping[str, TokenisedExamples]
     sample: Mapping[str, TokenisedExamples]
 
-    @property
-    def tokenised(self) -> dict[str, dict[Split, Sequence[TokenColumn]]]:
-        """The token ids of what the run takes of each split."""
-        return {
-            task: {"train": self.training[task].sequences, "dev": dev.sequences}
-            for task, dev in self.dev.items()
-        }
-
 
 def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 0.0) -> None:
     """Train a run and store its result, predictions and checkpoint.
@@ -165,7 +157,11 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         now, _ = Identifier().identity(run.resolved, model.device.type)
         check_unchanged(dict(run.identity), dict(now), since="the plan was made")
         loaded = load_data(run)
-        of_data = report(loaded.splits, loaded.tokenised)
+        tokenised: dict[str, dict[Split, Sequence[TokenColumn]]] = {
+            task: {"train": loaded.training[task].sequences, "dev": dev.sequences}
+            for task, dev in loaded.dev.items()
+        }
+        of_data = report(loaded.splits, tokenised)
         initial = model.digests()
         selection = Selection(model, loaded.dev, history)
         ready = time.perf_counter()
@@ -196,7 +192,15 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
                 "initial_weights": initial,
             },
             "arithmetic": devices.arithmetic(),
-            "cost": _cost(record, history, seconds, model.device),
+            "cost": {
+                "steps": history.steps,
+                "examples": record.examples,
+                "tokens": record.tokens,
+                "encoder_passes": record.encoder_passes,
+                "seconds": seconds,
+                "peak_memory_mb": peak_memory_mb(),
+                **cost_of_device(model.device),
+            },
             **state_of(run.assembled.combiner),
         }
         folder.end(Result.model_validate(result))
@@ -223,23 +227,6 @@ def load_data(run: Run) -> RunData:
         dev={task: run.tokenised(task, splits["dev"]) for task, splits in loaded.items()},
         sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
     )
-
-
-def _cost(
-    record: TrainingRecord,
-    history: History,
-    seconds: Mapping[str, float],
-    device: torch.device,
-) -> dict[str, Any]:
-    return {
-        "steps": history.steps,
-        "examples": record.examples,
-        "tokens": record.tokens,
-        "encoder_passes": record.encoder_passes,
-        "seconds": seconds,
-        "peak_memory_mb": peak_memory_mb(),
-        **cost_of_device(device),
-    }
 
 
 def _save(path: Path, selection: Selection, dev: Mapping[str, TokenisedExamples]) -> None:

@@ -12,6 +12,7 @@ def test_the_options_of_a_study_have_its_names(call: Any, monkeypatch: pytest.Mo
     made: list[Study] = []
     monkeypatch.setattr(Study, "leaderboard", lambda study: made.append(study) or sys.exit(0))
     Path("m.toml").touch()
+    Path("d").mkdir()
     given = [
         "--set",
         "train.lr=1e-4",

@@ -34,6 +34,10 @@ def test_list_shows_what_every_plugin_brings(call: Call) -> None:
         ("balancer", "cycle"),
         ("combiner", "pcgrad"),
     } <= brought
+    kinds = ["task", "encoder", "head", "balancer", "combiner"]
+    assert value["components"] == sorted(
+        value["components"], key=lambda each: (kinds.index(each["kind"]), each["name"])
+    )
     listed = call("plugins", "list").out
     for each in value["components"]:
         assert each["name"] in listed

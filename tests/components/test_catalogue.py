@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from mtbench import __version__
-from mtbench.components.catalogue import blocked, components, details, example, problems
+from mtbench.components.catalogue import details, example
 from mtbench.components.registry import Registry
 from mtbench.errors import PluginError
 from mtbench.matrix.configuration import overlay
@@ -52,50 +52,6 @@ def mtbench_heads():
 def one(name: str) -> dict[str, Any]:
     (record,) = details(Registry.load(), name)
     return record
-
-
-def test_components_are_listed_by_kind_and_name() -> None:
-    found = components(Registry.load())
-
-    assert [record for record in found if record["name"] in ("pcgrad", "sum")] == [
-        {
-            "kind": "combiner",
-            "name": "pcgrad",
-            "summary": "Gradient surgery: conflicting gradients are projected off each other.",
-            "distribution": "mtl-bench",
-            "version": __version__,
-        },
-        {
-            "kind": "combiner",
-            "name": "sum",
-            "summary": "Sum of the losses: every task weighs 1.",
-            "distribution": "mtl-bench",
-            "version": __version__,
-        },
-    ]
-    kinds = [record["kind"] for record in found]
-    assert list(dict.fromkeys(kinds)) == ["task", "encoder", "head", "balancer", "combiner"]
-    for kind in kinds:
-        names = [record["name"] for record in found if record["kind"] == kind]
-        assert names == sorted(names)
-
-
-def test_problems(install: Install) -> None:
-    install("fake", "import no_such_module", version="0.2")
-    install("other", PLUGIN.replace("'tall'", "'Tall'").replace('"tall"', '"Tall"'))
-
-    broken, bad_name, conflict = problems(Registry.load())
-
-    assert broken == {
-        "distribution": "fake",
-        "version": "0.2",
-        "module": "fake",
-        "hook": "",
-        "reason": "ModuleNotFoundError: No module named 'no_such_module' (fake.py:1)",
-    }
-    assert (bad_name["distribution"], bad_name["hook"]) == ("other", "mtbench_heads")
-    assert bad_name["reason"].startswith("the name 'Tall' is not")
-    assert conflict["reason"].startswith("the head 'linear' comes from more than one plugin")
 
 
 def test_details_of_a_built_in() -> None:
@@ -166,17 +122,9 @@ def test_parameters_of_every_sort(install: Install) -> None:
 def test_every_component_that_is_listed_can_be_shown() -> None:
     registry = Registry.load()
 
-    for record in components(registry):
-        (shown,) = details(registry, f"{record['kind']}:{record['name']}")
-        assert shown["summary"] == record["summary"]
-
-
-def test_what_is_blocked(install: Install) -> None:
-    install("fake", "import no_such_module", version="0.2")
-
-    assert blocked(Registry.load(blocked=["fake"])) == [
-        {"distribution": "fake", "version": "0.2", "module": "fake"}
-    ]
+    for entry in registry.entries:
+        (shown,) = details(registry, f"{entry.spec.kind}:{entry.spec.name}")
+        assert shown["summary"] == entry.spec.summary
 
 
 def test_the_example_of_a_head_is_found_past_plugins_that_break(install: Install) -> None:

@@ -56,7 +56,6 @@ def test_classes(tmp_path: Path) -> None:
     assert train.difference == -2
     assert train.balance == ClassBalance({"0": 0.75, "1": 0.0, "2": 0.25})
     assert train.fingerprint == fingerprint(given)
-    assert train.short_fingerprint == fingerprint(given)[:12]
     assert train.bad_rows == (BAD,)
     assert train.problem is None
     assert dev.problem == f"no file dev.csv in {tmp_path}"
@@ -67,7 +66,7 @@ def test_a_split_that_cannot_be_read_is_a_record() -> None:
     _, dev, _ = status({"a": Given(examples(0), CLASSES)}, None)
 
     assert dev.problem == "no file dev.csv in None"
-    assert (dev.rows, dev.balance, dev.fingerprint, dev.short_fingerprint) == (None,) * 4
+    assert (dev.rows, dev.balance, dev.fingerprint) == (None, None, None)
     assert (dev.published, dev.difference) == (2, None)
 
 

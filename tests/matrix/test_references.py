@@ -1,8 +1,7 @@
 import pytest
 
 from mtbench.errors import UsageError
-from mtbench.matrix.designs import NamedCell
-from mtbench.matrix.references import Names, compared
+from mtbench.matrix.references import Names
 
 AXES = {"x": ["a", "b"], "y": ["a", "b, z=1"]}
 
@@ -30,10 +29,3 @@ def test_a_name_is_for_one_cell() -> None:
     for names, included in ((Names(["a", "a"]), []), (Names(["x=b, y=a"], AXES), ["x=b, y=a"])):
         with pytest.raises(UsageError, match=f"two cells are called '{names.made[0]}'"):
             names.check_distinct(included)
-
-
-def test_all_but_the_reference_are_compared_with_it() -> None:
-    cells = [NamedCell(name, {}, against="c") for name in "ab"]
-
-    assert [cell.against for cell in compared(cells, "a")] == ["", "a"]
-    assert [cell.against for cell in compared(cells, "")] == ["", ""]
