@@ -12,7 +12,7 @@ from mtbench.components.registry import Registry
 from mtbench.rendering.document import Document, Lines, Styled, Table
 
 if TYPE_CHECKING:
-    from mtbench.testing.reports import Report
+    from mtbench.testing.conformance import Report
 
 
 def list_document(registry: Registry) -> Document:
