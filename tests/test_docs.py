@@ -16,7 +16,8 @@ from mtbench.matrix.gating import Gate
 from mtbench.specs import API, KINDS, Spec
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
-from mtbench.testing.conformance import check_component
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import Examination
 
 ROOT = Path(__file__).parents[1]
 PLACES = ("*.md", "docs/**/*.md", "leaderboards/*/*.md", "plugins/**/*.md", "tools/*/*.md")
@@ -53,7 +54,7 @@ def test_the_first_plugin_passes_the_kit_and_stands_in_a_study(
     file.write_text(blocks(PLUGINS, "python")[0], encoding="utf-8")
     registry = Registry.load([file])
     assert not registry.problems
-    outcomes = list(check_component(registry.find("head", "product")))
+    outcomes = list(Examination(Subject.of(registry.find("head", "product"))))
     assert [outcome for outcome in outcomes if outcome.status == "failed"] == []
     assert len([outcome for outcome in outcomes if outcome.status == "passed"]) >= 12
     study = write_study(tmp_path)

@@ -12,7 +12,8 @@ from mtbench.cli.scaffold import write_study
 from mtbench.components.registry import Registry
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
-from mtbench.testing.conformance import CHECKS, check_component
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import CHECKS, Examination
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"
 
@@ -82,7 +83,7 @@ def registry_with(example: Example) -> Registry:
 def test_the_example_passes_the_kit(folder: Path, example: Example) -> None:
     entry = registry_with(example).find(example.kind, example.name)
     for parameters in ({}, example.others):
-        outcomes = list(check_component(entry, **parameters))
+        outcomes = list(Examination(Subject.of(entry, **parameters)))
         assert [o for o in outcomes if o.status not in ("passed", "not applicable")] == []
         assert len([o for o in outcomes if o.status == "passed"]) >= 12
 

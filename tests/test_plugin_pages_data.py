@@ -12,7 +12,8 @@ from mtbench.runs.runner import execute
 from mtbench.specs import BalancerSpec, EncoderSpec, TaskSpec
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
-from mtbench.testing.conformance import CHECKS, check_component
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import CHECKS, Examination
 
 PAGES = Path(__file__).parents[1] / "docs" / "plugins"
 FILES = {"balancer": "my_balancer.py", "task": "my_task.py", "encoder": "my_encoder.py"}
@@ -61,7 +62,7 @@ def test_the_example_passes_the_kit(
     example: Callable[[str], Path], folder: Path, kind: str
 ) -> None:
     entry = Registry.load([example(kind)]).find(kind, NAMES[kind])
-    outcomes = list(check_component(entry, folder=folder if kind == "task" else None))
+    outcomes = list(Examination(Subject.of(entry, folder=folder if kind == "task" else None)))
     assert len(outcomes) == len(CHECKS[kind])
     assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status == "failed"] == []
     assert not entry.spec.expected_failures

@@ -13,7 +13,7 @@ from mtbench.rendering.document import Document, Lines, Styled, Table
 from mtbench.specs import KINDS
 
 if TYPE_CHECKING:
-    from mtbench.testing.reports import Report
+    from mtbench.testing.conformance import Report
 
 
 def list_document(registry: Registry) -> Document:

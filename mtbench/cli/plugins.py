@@ -5,7 +5,7 @@ from __future__ import annotations
 import shlex
 import sys
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing, contextmanager
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,7 +25,7 @@ from mtbench.system import console
 if TYPE_CHECKING:
     from mtbench.components.entries import Entry
     from mtbench.components.registry import Registry
-    from mtbench.testing.conformance import Outcome
+    from mtbench.testing.conformance import Examination, Outcome
 
 
 @click.group()
@@ -104,17 +104,14 @@ def check(
     registry = _registry(files, blocked, console.warn)
     entries = _brought_by(file, registry) if file else registry.lookup(name)
 
-    from mtbench.testing.isolation import Isolation  # brings torch, for which no mistake waits
-    from mtbench.testing.reports import Report
+    from mtbench.testing.conformance import Report  # brings torch, for which no mistake waits
+    from mtbench.testing.isolation import Isolation
 
     reports = []
     with closing(Isolation(files, blocked)) as isolation:
         for entry in entries:
-            with _progress(entry) as tell:
-                report = Report.of(
-                    entry, isolation, folder=folder, parameters=parameters, tell=tell
-                )
-            reports.append(report)
+            outcomes = _watched(entry, isolation.examine(entry, folder, parameters))
+            reports.append(Report(entry, tuple(outcomes)))
     console.show_document(check_document(reports), form)
     failed = any(report.failed for report in reports)
     return ExitCode.PLUGIN_BROKEN if failed else ExitCode.DONE
@@ -131,17 +128,15 @@ def _brought_by(file: Path, registry: Registry) -> list[Entry]:
     return entries
 
 
-@contextmanager
-def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
-    """Give what shows on a terminal how far the checks of a component are; elsewhere nothing."""
+def _watched(entry: Entry, examination: Examination) -> Iterator[Outcome]:
+    """Yield what comes of a component's checks, and show on a terminal how far they are."""
     if not sys.stderr.isatty():
-        yield lambda _: None
+        yield from examination
         return
     from rich.console import Console
     from rich.progress import MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     from mtbench.components.entries import label
-    from mtbench.testing.conformance import CHECKS
 
     columns = (
         TextColumn("{task.description}", markup=False),
@@ -151,13 +146,11 @@ def _progress(entry: Entry) -> Iterator[Callable[[Outcome], None]]:
     )
     console = Console(stderr=True)
     with Progress(*columns, console=console, transient=True) as progress:
-        bar = progress.add_task(label(entry), total=len(CHECKS[entry.spec.kind]), last="")
-
-        def tell(outcome: Outcome) -> None:
+        bar = progress.add_task(label(entry), total=len(examination.checks), last="")
+        for outcome in examination:
             last = f"{outcome.check.name}: {outcome.status}"
             progress.update(bar, advance=1, last=last, refresh=True)
-
-        yield tell
+            yield outcome
 
 
 @plugins.command("new")

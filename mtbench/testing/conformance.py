@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from threading import Thread
 from threading import enumerate as threads
 from traceback import format_exc
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 from mtbench.components.entries import Entry, described, label
 from mtbench.errors import PluginError, nearest
@@ -45,6 +45,7 @@ POOL = "ThreadPoolExecutor"
 """How the names of threads begin that wait for work, and end with the process."""
 
 Status = Literal["passed", "failed", "expected failure", "not applicable", "not run"]
+PLURALS = {"expected failure": "expected failures"}
 
 
 @dataclass(frozen=True)
@@ -66,18 +67,21 @@ class Examination:
     """The checks of one component; those that build on one that failed are not run.
 
     Args:
-        judge: runs a check of the component.
+        subject: the component.
+        judge: runs a check of it, in another process, say; in this one by default.
 
     Raises:
         PluginError: if it is expected to fail something that is no check of its kind.
     """
 
-    def __init__(self, entry: Entry, judge: Callable[[Check], Outcome]) -> None:
-        self._judge = judge
-        self._checks = CHECKS[entry.spec.kind]
+    def __init__(self, subject: Subject, judge: Callable[[Check], Outcome] | None = None) -> None:
+        self.subject = subject
+        entry = subject.entry
+        self.checks = CHECKS[entry.spec.kind]
+        self._judge = judge or (lambda check: outcome_of(check, subject))
         self._expected = entry.spec.expected_failures
         self._failed: Check | None = None
-        names = [check.name for check in self._checks]
+        names = [check.name for check in self.checks]
         for name in self._expected:
             if name not in names:
                 guess = nearest(name, names)
@@ -85,7 +89,7 @@ class Examination:
                 raise PluginError(f"{label(entry)}: it expects to fail {name!r}, no check{hint}")
 
     def __iter__(self) -> Iterator[Outcome]:
-        return map(self.outcome, self._checks)
+        return map(self.outcome, self.checks)
 
     def outcome(self, check: Check) -> Outcome:
         """Run the next check, or say why it is not run."""
@@ -102,23 +106,6 @@ class Examination:
             problem = f"it passes, though a failure was expected: {reason}"
             return Outcome(check, "failed", problem)
         return outcome
-
-
-def check_component(
-    entry: Entry, *, folder: Path | None = None, **parameters: Any
-) -> Iterator[Outcome]:
-    """Run every check of a component in this process, and yield what came of each.
-
-    Args:
-        folder: where the data lie that a task reads.
-        parameters: laid over the spec's example.
-
-    Raises:
-        UsageError: if a parameter is not known or does not fit.
-        PluginError: if the parameter model is broken, or an expected failure names no check.
-    """
-    subject = Subject.of(entry, folder=folder, **parameters)
-    yield from Examination(entry, lambda check: outcome_of(check, subject))
 
 
 def outcome_of(check: Check, subject: Subject) -> Outcome:
@@ -149,3 +136,52 @@ def _require_no_thread(before: Sequence[Thread]) -> None:
             thread.join(GRACE)
             expected = "threads that are daemons, or end"
             require(not thread.is_alive(), expected, f"{thread.name!r}, which goes on")
+
+
+@dataclass(frozen=True)
+class Report:
+    """What came of every check of a component."""
+
+    entry: Entry
+    outcomes: tuple[Outcome, ...]
+
+    @property
+    def failed(self) -> bool:
+        """Whether a check failed that was not expected to."""
+        return any(outcome.status == "failed" for outcome in self.outcomes)
+
+    def rows(self) -> list[dict[str, str]]:
+        """Return a record a check: ``check``, ``meaning``, ``outcome``, ``message``."""
+        return [
+            {
+                "check": outcome.check.name,
+                "meaning": outcome.check.meaning,
+                "outcome": outcome.status,
+                "message": outcome.message,
+            }
+            for outcome in self.outcomes
+        ]
+
+    def counts(self) -> dict[str, int]:
+        """Return how many checks came to what, zeros included."""
+        statuses = Counter(outcome.status for outcome in self.outcomes)
+        return {status: statuses[status] for status in get_args(Status)}
+
+    def summary(self) -> str:
+        """Return the counts in one line; what is zero and no news is left out."""
+        return ", ".join(
+            f"{count} {PLURALS.get(status, status) if count != 1 else status}"
+            for status, count in self.counts().items()
+            if count or status in ("passed", "failed")
+        )
+
+    def record(self) -> dict[str, Any]:
+        """Return all of it as JSON values."""
+        return {
+            "kind": self.entry.spec.kind,
+            "name": self.entry.spec.name,
+            "distribution": self.entry.provider.distribution,
+            "version": self.entry.provider.version,
+            "counts": self.counts(),
+            "checks": self.rows(),
+        }

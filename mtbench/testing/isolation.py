@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
+from functools import partial
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection
 from multiprocessing.process import BaseProcess
@@ -20,7 +21,7 @@ from mtbench.components.entries import Entry
 from mtbench.components.registry import Registry
 from mtbench.system.processes import without_result
 from mtbench.testing.checks import Check, Subject
-from mtbench.testing.conformance import CHECKS, Outcome, outcome_of
+from mtbench.testing.conformance import CHECKS, Examination, Outcome, outcome_of
 
 LIMIT = 300.0
 """Seconds after which a check that has not ended has failed."""
@@ -50,16 +51,26 @@ class Isolation:
             self._process = None
             self._connection.close()
 
-    def outcome(
-        self, entry: Entry, folder: Path | None, parameters: Mapping[str, Any], check: Check
-    ) -> Outcome:
-        """Run one check of a component there.
+    def examine(
+        self, entry: Entry, folder: Path | None, parameters: Mapping[str, Any]
+    ) -> Examination:
+        """Return the checks of a component, to run there; what it prints goes to stderr.
 
         Args:
             entry: one that the process has too, by its address.
             folder: where the data lie that a task reads.
             parameters: laid over the spec's example.
+
+        Raises:
+            UsageError: if a parameter is not known, does not fit, or is needed and not there.
+            PluginError: if what the spec says of its parameters or failures makes no sense.
         """
+        subject = Subject.of(entry, folder=folder, **parameters)
+        return Examination(subject, partial(self._outcome, entry, folder, parameters))
+
+    def _outcome(
+        self, entry: Entry, folder: Path | None, parameters: Mapping[str, Any], check: Check
+    ) -> Outcome:
         address = f"{check.kind}:{entry.provider.distribution}/{entry.spec.name}"
         process = self._process or self._start()
         try:

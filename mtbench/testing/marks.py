@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from mtbench.components.registry import Registry
-from mtbench.testing.checks import Check, CheckFailed, Subject
-from mtbench.testing.conformance import CHECKS, Examination
+from mtbench.testing.checks import Check, CheckFailed
+from mtbench.testing.conformance import Examination
 from mtbench.testing.isolation import Isolation
 
 if TYPE_CHECKING:
@@ -53,11 +53,9 @@ def parametrize_with_checks(
     place = Path(folder).absolute() if folder is not None else None
     cases = []
     for entry in (entry for name in names for entry in registry.lookup(name)):
-        subject = Subject.of(entry, folder=place, **values)
-        judge = partial(_isolation(files).outcome, entry, place, values)
-        examination = Examination(entry, judge)
-        for check in CHECKS[entry.spec.kind]:
-            if check.inapplicable(subject) is None:
+        examination = _isolation(files).examine(entry, place, values)
+        for check in examination.checks:
+            if check.inapplicable(examination.subject) is None:
                 identity = f"{entry.spec.kind}:{entry.spec.name}-{check.name}"
                 cases.append(pytest.param(partial(_run, examination, check), id=identity))
     return pytest.mark.parametrize("check", cases)

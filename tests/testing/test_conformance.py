@@ -10,7 +10,7 @@ from mtbench.components.entries import Entry
 from mtbench.components.registry import Registry
 from mtbench.errors import PluginError
 from mtbench.testing.checks import Check, NotApplicable, Subject, always
-from mtbench.testing.conformance import CHECKS, Examination, Outcome, Status, outcome_of
+from mtbench.testing.conformance import CHECKS, Examination, Outcome, Report, Status, outcome_of
 
 ALL = sum(map(len, CHECKS.values()))
 
@@ -26,7 +26,7 @@ def examined(entry: Entry, **statuses: Status) -> dict[str, tuple[str, str]]:
     def judge(check: Check) -> Outcome:
         return Outcome(check, statuses.get(check.name.replace("-", "_"), "passed"), "expected so")
 
-    return {o.check.name: (o.status, o.message) for o in Examination(entry, judge)}
+    return {o.check.name: (o.status, o.message) for o in Examination(Subject.of(entry), judge)}
 
 
 def test_what_builds_on_a_failure_is_not_run() -> None:
@@ -112,3 +112,40 @@ def test_a_kind_has_its_checks(kind: str) -> None:
 
 def test_the_kit_is_small() -> None:
     assert ALL <= 75
+
+
+def report(*statuses: Status) -> Report:
+    entry = Registry.load().find("head", "linear")
+    outcomes = (Outcome(*each, "so") for each in zip(CHECKS["head"], statuses, strict=False))
+    return Report(entry, tuple(outcomes))
+
+
+def test_a_report_of_each_outcome() -> None:
+    made = report("passed", "failed", "expected failure", "expected failure", "not run")
+    assert made.failed
+    assert made.summary() == "1 passed, 1 failed, 2 expected failures, 1 not run"
+    check = CHECKS["head"][1]
+    assert made.rows()[1] == {
+        "check": check.name,
+        "meaning": check.meaning,
+        "outcome": "failed",
+        "message": "so",
+    }
+    record = made.record()
+    who = (record["kind"], record["name"], record["distribution"])
+    assert who == ("head", "linear", "mtl-bench")
+    assert record["counts"] == {
+        "passed": 1,
+        "failed": 1,
+        "expected failure": 2,
+        "not applicable": 0,
+        "not run": 1,
+    }
+    assert record["checks"] == made.rows()
+
+
+def test_what_is_zero_and_no_news_is_left_out() -> None:
+    made = report("passed", "expected failure")
+    assert not made.failed
+    assert made.summary() == "1 passed, 0 failed, 1 expected failure"
+    assert report().summary() == "0 passed, 0 failed"

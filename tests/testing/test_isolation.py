@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from mtbench.components.registry import Registry
-from mtbench.testing.conformance import CHECKS, Outcome
+from mtbench.testing.conformance import Outcome
 from mtbench.testing.isolation import Isolation
 
 SOURCE = """
@@ -53,7 +53,7 @@ def outcomes(file: Path, *troubles: str, **settings: float) -> Iterator[Outcome]
     entry = Registry.load([file]).find("balancer", "mine")
     with closing(Isolation([file], **settings)) as isolation:
         for trouble in troubles:
-            yield isolation.outcome(entry, None, {"trouble": trouble}, CHECKS["balancer"][0])
+            yield next(iter(isolation.examine(entry, None, {"trouble": trouble})))
 
 
 def test_a_process_that_is_ended_fails_its_check_alone(file: Path) -> None:

@@ -6,7 +6,8 @@ import pytest
 
 from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
-from mtbench.testing.conformance import check_component
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import Examination
 
 ENTRIES = [
     entry
@@ -23,7 +24,7 @@ def test_conformance(check: Callable[[], None]) -> None:
 @pytest.mark.parametrize("name", ["minbert", "tiny"])
 def test_a_frozen_bert_has_nothing_to_train(name: str) -> None:
     (entry,) = [entry for entry in ENTRIES if entry.spec.name == name]
-    outcomes = {o.check.name: o for o in check_component(entry, mode="frozen")}
+    outcomes = {o.check.name: o for o in Examination(Subject.of(entry, mode="frozen"))}
     assert [
         name for name, o in outcomes.items() if o.message == "it has no parameter that is trained"
     ] == ["gradient-reaches-every-parameter", "segments-equal-tasks-in-turn"]

@@ -8,7 +8,8 @@ import pytest
 
 from mtbench.components.registry import Registry
 from mtbench.testing import parametrize_with_checks
-from mtbench.testing.conformance import CHECKS, check_component
+from mtbench.testing.checks import Subject
+from mtbench.testing.conformance import CHECKS, Examination
 
 ENTRIES = {
     entry.spec.name: entry
@@ -50,7 +51,7 @@ def _write(file: Path, header: str, split: str, sentences: int, values: int | No
 @pytest.mark.parametrize("name", ENTRIES)
 def test_conformance(name: str, folder: Path) -> None:
     given: dict[str, Any] = MADE if name.startswith("sample-") else {}
-    outcomes = list(check_component(ENTRIES[name], folder=folder, **given))
+    outcomes = list(Examination(Subject.of(ENTRIES[name], folder=folder, **given)))
     assert [o.check.name for o in outcomes] == [check.name for check in CHECKS["task"]]
     assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status == "failed"] == []
     reasons = {o.message for o in outcomes if o.status == "not applicable"}
@@ -64,7 +65,7 @@ def test_a_public_layout(tmp_path: Path) -> None:
         rows = [{"text": f"row {i} of {split}", "label": i % 5} for i in range(10)]
         lines = "\n".join(json.dumps(row) for row in rows)
         (folder / f"{split}.jsonl").write_text(lines, encoding="utf-8")
-    outcomes = list(check_component(ENTRIES["sst"], folder=tmp_path))
+    outcomes = list(Examination(Subject.of(ENTRIES["sst"], folder=tmp_path)))
     assert [f"{o.check.name}: {o.message}" for o in outcomes if o.status != "passed"] == []
 
 
