@@ -86,19 +86,15 @@ def example(entry: Entry, registry: Registry) -> str:
     A parameter that must be given, and has no example, is written as ``...``.
     """
     spec = entry.spec
-    parameters = {**dict.fromkeys(_required(entry), ...), **spec.example}
+    fields = parameter_model(entry).model_fields.items()
+    required = {field.alias or name: ... for name, field in fields if field.is_required()}
+    parameters = {**required, **spec.example}
     value = written({"name": spec.name, **parameters} if parameters else spec.name)
     if isinstance(spec, TaskSpec):
         return f"tasks = [{value}]"
     if isinstance(spec, HeadSpec):
         return f"heads.{_task_for(entry, registry)} = {value}"
     return f"{spec.kind} = {value}"
-
-
-def _required(entry: Entry) -> list[str]:
-    """Return the names of the parameters that have no default."""
-    fields = parameter_model(entry).model_fields.items()
-    return [field.alias or name for name, field in fields if field.is_required()]
 
 
 def _task_for(entry: Entry, registry: Registry) -> str:

@@ -161,14 +161,11 @@ def _fault(model: type[BaseModel], fault: Any, hints: Mapping[str, str] = {}) ->
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(PATH)
     message += hints.get(fault["type"], "")
-    value = "" if fault["type"] == "value_error" else f" (given: {_shown(fault['input'])})"
+    given = " ".join(repr(fault["input"]).split())  # what a script gives may be of several lines
+    value = "" if fault["type"] == "value_error" else f" (given: {given})"
     if fault["type"] in PARSED and "," in fault["input"]:
         value += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + value
-
-
-def _shown(given: Any) -> str:
-    return " ".join(repr(given).split())  # what a script gives may be of several lines
 
 
 def _fields(model: type[BaseModel], path: tuple[Any, ...]) -> set[str]:

@@ -10,6 +10,7 @@ from pathlib import Path
 from mtbench.data.sources import Source
 from mtbench.errors import UsageError
 from mtbench.system.files import digest_of, parse_object, read_file, reason_of, renamed, write_json
+from mtbench.system.tracebacks import summary
 
 HASH = re.compile("[0-9a-f]{40}|[0-9a-f]{64}")
 """A hash of Git, or a SHA-256."""
@@ -152,7 +153,7 @@ def _download(source: Source, path: str) -> Path:
     except (RepositoryNotFoundError, RevisionNotFoundError, EntryNotFoundError) as error:
         reason = f"the Hub does not have it any more ({type(error).__name__})"
     except Exception as error:  # the library's HTTP client, and with it its errors, has changed
-        reason = f"the Hugging Face Hub could not be reached ({_one_line(error)})"
+        reason = f"the Hugging Face Hub could not be reached ({summary(error)})"
     raise NotFetched(f"{_named(source, path)} was tried, and {reason}")
 
 
@@ -240,7 +241,3 @@ def _write(source: Source, cached: Mapping[str, Path], folder: Path) -> None:
 
 def _named(source: Source, path: str) -> str:
     return f"{path} of {source.repository} at {source.revision[:12]}"
-
-
-def _one_line(error: Exception) -> str:
-    return f"{type(error).__name__}: {error}".partition("\n")[0]

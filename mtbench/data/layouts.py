@@ -17,10 +17,6 @@ class Reader(Protocol):
     def __call__(self, path: Path, split: Split, *, with_labels: bool) -> Examples: ...
 
 
-def _any(_: Path) -> bool:
-    return True
-
-
 @dataclass(frozen=True, kw_only=True)
 class Layout:
     """A form in which the files of a data set come.
@@ -38,7 +34,7 @@ class Layout:
     name: str
     files: Mapping[Split, tuple[str, ...]]
     read: Reader
-    fits: Callable[[Path], bool] = _any
+    fits: Callable[[Path], bool] = lambda _: True
     sizes: Mapping[Split, int] = field(default_factory=dict)
 
     def file(self, split: Split, folder: Path) -> Path | None:
