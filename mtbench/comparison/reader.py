@@ -27,7 +27,6 @@ from mtbench.study.plan import Plan
 from mtbench.study.setup import Setup
 from mtbench.study.study import Session
 from mtbench.study.unchecked import unchecked
-from mtbench.system.console import say
 
 
 class PlannedFor(NamedTuple):
@@ -160,7 +159,7 @@ class Reader:
         if address.kind == "matrix":
             plan, _ = self._plan(address, store, self.setup.cells)
             for remark in unchecked(plan.cells):
-                say(f"warning: {remark}")
+                self._warn(remark)
             return [
                 ListedRun(run.place, PlannedFor(plan.title, cell.name, run.seed, plan.device))
                 for cell in plan.cells
@@ -222,7 +221,7 @@ class Reader:
 
         def plan(cells: str | None) -> Plan:
             changed = setup.model_copy(update={"store": store, "cells": cells})
-            return _stored_plan(changed, self._registries[files])
+            return self._stored_plan(changed, self._registries[files])
 
         if address.cell is None:
             return plan(cells), ""
@@ -246,21 +245,20 @@ class Reader:
             cell = replace(cell, runs=runs)
         return replace(found, cells=[cell]), seed
 
-
-def _stored_plan(setup: Setup, registry: Registry) -> Plan:
-    """Return what is stored of a matrix, its data at hand or not."""
-    try:
-        return Session(setup, registry, stored_only=True).plan()
-    except UsageError as error:
-        given = {
-            "--set": setup.set.keys() - {"data.dir"},
-            "--axis": setup.axes,
-            "-k": setup.cells,
-        }
-        options = ", ".join(option for option, value in given.items() if value)
-        if not options:
-            raise
-        raise UsageError(f"{setup.matrix} with {options}: {error}") from error
+    def _stored_plan(self, setup: Setup, registry: Registry) -> Plan:
+        """Return what is stored of a matrix, its data at hand or not."""
+        try:
+            return Session(setup, registry, stored_only=True).plan()
+        except UsageError as error:
+            options = {
+                "--set": setup.set.keys() - {"data.dir"},
+                "--axis": setup.axes,
+                "-k": self.setup.cells,  # those of the set-up may be of an address
+            }
+            named = ", ".join(option for option, value in options.items() if value)
+            if not named:
+                raise
+            raise UsageError(f"{setup.matrix} with {named}: {error}") from error
 
 
 def _with_seed(side: Side, seed: str) -> Side:

@@ -262,11 +262,6 @@ def _damage(folder: RunFolder) -> str:
     return record.damage
 
 
-def seed_of(folder: RunFolder) -> int:
-    """Return the seed of a run whose request is sound."""
-    return folder.request().seed
-
-
 def _ended(folder: RunFolder) -> str:
     """Return when a run got its score."""
     return folder.result().ended

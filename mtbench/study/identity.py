@@ -37,14 +37,14 @@ class _Alike:
 
     @classmethod
     def of(cls, resolved: Resolved, identity: Identity) -> Self:
-        # The canonical form is ASCII without control characters.
-        marked = {**identity.config, "train": HOLE}
-        before, after = identity.model_copy(update={"config": marked}).text.split(WRITTEN_HOLE)
+        marked = identity.model_copy(update={"config": {**identity.config, "train": None}})
+        # The last one: what a component may hold so comes before ``train``.
+        before, _, after = marked.text.rpartition(_written_train(None))
         return cls(resolved, identity, before, after)
 
 
-HOLE = "\0"
-WRITTEN_HOLE = canonical(HOLE)
+def _written_train(section: Config | None) -> str:
+    return canonical({"train": section})[1:-1]
 
 
 class Identifier:
@@ -93,7 +93,7 @@ class Identifier:
         if memo not in self._trains:
             # Its dropout is resolved into every head that names none of its own.
             counting = _without(section, "dropout")
-            self._trains[memo] = counting, canonical(counting)
+            self._trains[memo] = counting, _written_train(counting)
         return self._trains[memo]
 
     def _identity(self, resolved: Resolved, device: str, without: Collection[str]) -> Identity:

@@ -191,7 +191,6 @@ def train_missing(
     ]
     if waiting:
         require(plan.device)
-        store = waiting[0].folder.store
         store.check(store.runs)
         threads = max(job.threads for job in waiting)
         run_all(waiting, jobs or default_jobs(threads, plan.device), observer)

@@ -202,6 +202,19 @@ def test_a_side_without_a_score_is_nothing_to_compare(write_stored: Write, setup
         compare_addresses(setup, "store", "store")
 
 
+def test_an_error_of_a_matrix_names_the_options_that_were_given(
+    matrix: Path, store: Store
+) -> None:
+    matrix.write_text(MATRIX.replace("[axes]", 'balancer = "cycel"\n[axes]'))
+    setup = Setup(store=store, device="cpu")
+
+    with pytest.raises(UsageError, match=r"^cell 'combiner=sum': unknown balancer 'cycel'"):
+        Reader(setup).side(f"{matrix}::sum")
+    filtered = setup.model_copy(update={"cells": "sum"})
+    with pytest.raises(UsageError, match=r"matrix\.toml with -k: cell 'combiner=sum': unknown"):
+        Reader(filtered).side(f"{matrix}::sum")
+
+
 # --- seeds, parts of names, searches ------------------------------------------------------------
 
 

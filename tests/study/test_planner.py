@@ -851,6 +851,18 @@ def test_what_a_plan_keeps_of_a_cell(store: Store) -> None:
     assert cell.runs[0].key == run_key(cell.identity.text, 3)
 
 
+def test_keys_are_of_whatever_parameters_hold(store: Store, tmp_path: Path) -> None:
+    file = tmp_path / "rows.csv"
+    file.write_text("a,b\n" + "".join(f"text {n},{'no' if n % 2 else 'yes'}\n" for n in range(40)))
+    classes = ["no", "yes", "\0", "null", '"train":null']
+    task = {"name": "table", "path": str(file), "text": "a", "target": "b", "classes": classes}
+
+    plan = plan_of(store, {"tasks": [task]}, {"tasks": [task], "train.lr": 1.0})
+
+    assert keys(plan) == [run_key(cell.identity.text, 0) for cell in plan.cells]
+    assert len({*keys(plan)}) == 2
+
+
 def test_states_come_from_the_store(store: Store, finish: Callable[..., None]) -> None:
     changes: list[dict[str, Any]] = [{}, {"train.lr": 1.0}, {"train.lr": 2.0}, {"train.lr": 3.0}]
     done, failed, running, missing = keys(plan_of(store, *changes))
