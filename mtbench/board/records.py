@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import asdict
+from dataclasses import asdict, fields
 from typing import Any
 
+from mtbench.board.costs import Cost
 from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.outcomes import OVERALL
@@ -14,8 +15,8 @@ from mtbench.study.plan import Plan, PlannedCell
 SCORES = ("cell", "task", "metric", "seed", "score", "untrained", "run")
 """Keys of a record: ``metric`` is empty for the overall, ``run`` is its key."""
 
-COSTS = ("steps", "minutes", "peak_mb", "peak_device_mb")
-"""Fields of ``costs.Cost`` that are of a cell as a whole."""
+COSTS = [field.name for field in fields(Cost) if field.name != "examples"]
+"""What a cell cost as a whole."""
 
 
 def board_value(board: Leaderboard) -> dict[str, Any]:
@@ -45,8 +46,8 @@ def row_records(board: Leaderboard) -> list[dict[str, Any]]:
     ``_trained_on`` (examples), and ``overall_all_tasks``, whether it is over every task of the
     table; ``seeds``; ``rank_best``, ``rank_worst``; ``against`` with
     ``difference``, ``difference_low``, ``_high`` and ``_p``; ``delta_m`` with ``_low`` and
-    ``_high``, in percent; ``steps``, ``minutes``, ``peak_mb``, ``peak_device_mb``. The effects of
-    a grid's axes are not in it: they are no property of a cell.
+    ``_high``, in percent; the fields of ``costs.Cost`` that are no task's. The effects of a
+    grid's axes are not in it: they are no property of a cell.
     """
     return [_flat(row, board) for row in board.rows]
 

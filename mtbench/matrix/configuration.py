@@ -1,6 +1,8 @@
 """The configuration of a cell as it is written: its sections, and one layer over another."""
 
 from collections.abc import Iterator, Mapping
+from enum import Enum
+from functools import cache
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -22,6 +24,14 @@ DEFAULT_HEAD: Config = {"name": "linear"}
 
 Positive = Annotated[int, Field(gt=0)]
 Precision = Literal["float32", "bfloat16"]
+
+
+class Mark(Enum):
+    """What is said of a setting where it is declared, for the keys and the durations of runs."""
+
+    KEYLESS = "it is in no run's key: it moves no number, or another part of the key has it"
+    LATER = "its default is in no run's key: runs were stored before it came"
+    CHEAP = "it hardly changes what a run costs"
 
 
 class TrainConfig(BaseModel):
@@ -46,16 +56,16 @@ class TrainConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
-    lr: float = Field(1e-5, gt=0)
-    warmup: float = Field(0.0, ge=0, lt=1)
-    decay: Decay = "none"
-    weight_decay: float = Field(0.0, ge=0)
-    dropout: Rate = 0.1
+    lr: Annotated[float, Mark.CHEAP] = Field(1e-5, gt=0)
+    warmup: Annotated[float, Mark.CHEAP] = Field(0.0, ge=0, lt=1)
+    decay: Annotated[Decay, Mark.CHEAP] = "none"
+    weight_decay: Annotated[float, Mark.CHEAP] = Field(0.0, ge=0)
+    dropout: Annotated[Rate, Mark.KEYLESS] = 0.1  # resolved into the heads that name none
     batch_size: Positive | dict[str, Positive] = 8
     micro_batch_size: Positive | None = None
     steps: Positive | None = None
     epochs: Positive | None = None
-    clip_norm: float | None = Field(None, gt=0)
+    clip_norm: Annotated[float | None, Mark.CHEAP] = Field(None, gt=0)
     evaluations: Positive = 1
     precision: Precision = "float32"
     threads: Positive = 1
@@ -78,12 +88,31 @@ class DataConfig(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    dir: str | None = None
+    dir: Annotated[str | None, Mark.KEYLESS] = None
     fraction: float = Field(1.0, gt=0, le=1)
     train_sample: Positive = 500
 
 
 SECTIONS: Mapping[str, type[BaseModel]] = {"train": TrainConfig, "data": DataConfig}
+
+
+@cache
+def marked(section: str, mark: Mark) -> Mapping[str, Any]:
+    """Return the settings of a section that have a mark, each with its default."""
+    fields = SECTIONS[section].model_fields
+    return {name: field.default for name, field in fields.items() if mark in field.metadata}
+
+
+def in_key(section: str, settings: Config) -> Config:
+    """Return those of a section's settings that a run's key is made of."""
+    outside, defaults = marked(section, Mark.KEYLESS), marked(section, Mark.LATER)
+    return {
+        name: value
+        for name, value in settings.items()
+        if name not in outside and (name not in defaults or value != defaults[name])
+    }
+
+
 BUDGETS = {"steps": "epochs", "epochs": "steps"}
 """Each of the two budgets, and the other that setting it removes."""
 

@@ -17,6 +17,8 @@ GAP = "  "
 """Between two columns of a table, and before what belongs to something above."""
 CODES: Mapping[Style, str] = {"title": "1", "failed": "31", "faint": "2"}
 """Of ANSI X3.64: bold, red, dim."""
+PARTS = re.compile(r"(?<=[=./:_-])")
+"""Between the parts of a word, such as ``heads.sts=relu-cosine``."""
 CODE = re.compile(r"\x1b\[\d+m")
 
 
@@ -56,7 +58,7 @@ def _sentence(text: str, style: Style, indent: str, width: int | None) -> list[s
 
 def _wrapped(text: str, width: int | None, *, cut: bool = False) -> list[str]:
     """Return the lines of a text, broken between words; a longer word is cut or sticks out."""
-    from rich.cells import cell_len, chop_cells
+    from rich.cells import cell_len
 
     if width is None or cell_len(text) <= width:
         return [text]
@@ -66,9 +68,21 @@ def _wrapped(text: str, width: int | None, *, cut: bool = False) -> list[str]:
         if cell_len(longer) <= width:
             lines[-1] = longer
         else:
-            pieces = chop_cells(word, width) if cut else [word]
-            lines[len(lines) - (not lines[-1]) :] = pieces
+            lines[len(lines) - (not lines[-1]) :] = _pieces(word, width) if cut else [word]
     return lines
+
+
+def _pieces(word: str, width: int) -> list[str]:
+    """Return a word that is too long, cut behind its punctuation where that is enough."""
+    from rich.cells import cell_len, chop_cells
+
+    pieces = [""]
+    for part in PARTS.split(word):
+        if cell_len(pieces[-1] + part) <= width:
+            pieces[-1] += part
+        else:
+            pieces[len(pieces) - (not pieces[-1]) :] = chop_cells(part, width)
+    return pieces
 
 
 def _coloured(text: str, style: Style) -> str:

@@ -7,10 +7,9 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass, field, replace
 from typing import Any, Literal, NamedTuple
 
-from mtbench.matrix.configuration import SECTIONS, SLOTS
+from mtbench.matrix.configuration import SECTIONS, SLOTS, Mark, marked
 from mtbench.store import Identity, Result, StoredTiming
 from mtbench.study.schedule import batch_sizes
-from mtbench.study.timings import CHEAP
 
 Grade = Literal["runs", "timing", "similar", "scaled", "rough"]
 """By what a run is known: its cell was trained, or timed; so was a cell that costs as much; or one
@@ -206,8 +205,9 @@ def _leaves(identity: Identity) -> Iterator[tuple[tuple[str, str], str]]:
     for task, fingerprints in identity.data.items():
         yield ("tasks", f"{task} data"), repr(sorted(fingerprints.items()))
     for section in SECTIONS:
+        cheap = marked(section, Mark.CHEAP)
         for key, value in config[section].items():
-            if value is not None and not (section == "train" and key in CHEAP):
+            if value is not None and key not in cheap:
                 yield (f"{section}.{key}", "value"), repr(value)
 
 

@@ -12,7 +12,7 @@ from mtbench import data, devices
 from mtbench.components.entries import Entry, build_parameters, calling, label, load_target
 from mtbench.components.sources import source_hash, sources_hash
 from mtbench.errors import MtbenchError, PluginError, UsageError, is_not_at_hand, users_mistakes
-from mtbench.matrix.configuration import SLOTS, Config
+from mtbench.matrix.configuration import SLOTS, Config, in_key
 from mtbench.specs import CombinerSpec, EncoderSpec, HeadSpec, Spec, Target, TaskSpec
 from mtbench.store import Identity, canonical
 from mtbench.study.resolution import Resolved, TaskEntry
@@ -91,8 +91,7 @@ class Identifier:
         """Return what counts of a section ``train``, and its text."""
         memo = repr(section)
         if memo not in self._trains:
-            # Its dropout is resolved into every head that names none of its own.
-            counting = _without(section, "dropout")
+            counting = in_key("train", section)
             self._trains[memo] = counting, _written_train(counting)
         return self._trains[memo]
 
@@ -112,7 +111,7 @@ class Identifier:
                 **named,
                 **{slot: _bare(config[slot], entries[slot].spec) for slot in SLOTS},
                 "train": self._train(config["train"])[0],
-                "data": _without(config["data"], "dir"),
+                "data": in_key("data", config["data"]),
             },
             task_order=list(resolved.tasks),
             data={
@@ -204,7 +203,8 @@ class Identifier:
             return None
         memo = repr(table)
         if memo not in self._weights:
-            parameters = build_parameters(entry, _without(table, "name"), where="encoder")
+            given = {key: value for key, value in table.items() if key != "name"}
+            parameters = build_parameters(entry, given, where="encoder")
             fingerprint = load_target(entry, spec.fingerprint)
             with calling(entry, "fingerprint"), users_mistakes():
                 digest = fingerprint(parameters)
@@ -224,10 +224,6 @@ def _bare(table: Config, spec: Spec) -> Config:
     locations = spec.locations if isinstance(spec, EncoderSpec | TaskSpec) else ()
     kept = {key: value for key, value in table.items() if key not in locations}
     return {**kept, "name": spec.name}
-
-
-def _without(table: Config, name: str) -> Config:
-    return {key: value for key, value in table.items() if key != name}
 
 
 def check_unchanged(then: Mapping[str, Any], now: Mapping[str, Any], *, since: str) -> None:

@@ -7,12 +7,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mtbench.matrix.configuration import Config
+from mtbench.matrix.configuration import Config, Mark, marked
 from mtbench.store import Identity, Store, StoredTiming, TimedRun, canonical
 from mtbench.store.timings import write_timing
-
-CHEAP = frozenset({"lr", "warmup", "decay", "weight_decay", "clip_norm"})
-"""Keys of ``train`` that hardly change what a run costs."""
 
 
 @dataclass(frozen=True)
@@ -159,7 +156,8 @@ def cost_signature(identity: Identity) -> str:
     device, threads and the engine; heads and the likes of a learning rate are left out.
     """
     config = {part: of for part, of in identity.config.items() if part != "heads"}
-    config["train"] = {k: v for k, v in config["train"].items() if k not in CHEAP}
+    cheap = marked("train", Mark.CHEAP)
+    config["train"] = {k: v for k, v in config["train"].items() if k not in cheap}
     return canonical([config, identity.numerics, identity.device, identity.data, identity.weights])
 
 

@@ -1,18 +1,21 @@
 import tomllib
 from copy import deepcopy
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import pytest
-from pydantic import ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from mtbench.errors import UsageError
 from mtbench.matrix.configuration import (
     OF_MATRIX,
+    SECTIONS,
     Config,
     DataConfig,
+    Mark,
     TrainConfig,
     as_table,
+    in_key,
     overlay,
 )
 from mtbench.matrix.file import Matrix
@@ -94,13 +97,13 @@ def test_as_table() -> None:
 # --- sections ---------------------------------------------------------------------------------
 
 
-def test_defaults_of_a_section() -> None:
-    assert TrainConfig(epochs=1).model_dump() == {
+def test_what_of_a_section_is_in_every_key() -> None:
+    """A setting that is new here re-runs all that is stored: it is one that came ``LATER``."""
+    assert in_key("train", TrainConfig(epochs=1).model_dump()) == {
         "lr": 1e-5,
         "warmup": 0.0,
         "decay": "none",
         "weight_decay": 0.0,
-        "dropout": 0.1,
         "batch_size": 8,
         "micro_batch_size": None,
         "steps": None,
@@ -110,7 +113,19 @@ def test_defaults_of_a_section() -> None:
         "precision": "float32",
         "threads": 1,
     }
-    assert DataConfig().model_dump() == {"dir": None, "fraction": 1.0, "train_sample": 500}
+    assert in_key("data", DataConfig().model_dump()) == {"fraction": 1.0, "train_sample": 500}
+
+
+def test_the_default_of_what_came_later_is_in_no_key(monkeypatch: pytest.MonkeyPatch) -> None:
+    class Section(BaseModel):
+        old: float = 0.5
+        elsewhere: Annotated[float, Mark.KEYLESS] = 0.5
+        new: Annotated[float, Mark.LATER] = Field(0.5, gt=0)
+
+    monkeypatch.setitem(SECTIONS, "trial", Section)
+
+    assert in_key("trial", Section().model_dump()) == {"old": 0.5}
+    assert in_key("trial", Section(elsewhere=1, new=2).model_dump()) == {"old": 0.5, "new": 2.0}
 
 
 @pytest.mark.parametrize("budget", [{}, {"steps": 1, "epochs": 1}])

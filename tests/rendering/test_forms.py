@@ -372,6 +372,18 @@ def test_the_longest_of_words_is_cut_in_a_table_and_whole_in_a_line() -> None:
     assert [line.count("x") for line in made.split("\n")[2:]] == [20, 20, 10, 50]
 
 
+@pytest.mark.parametrize(
+    ("word", "lines"),
+    [
+        ("heads.sample-sts=relu-cosine", ["heads.sample-sts=", "relu-cosine"]),
+        (f"a={'x' * 25}.b", ["a=", "x" * 20, "xxxxx.b"]),
+        ("=" * 25, ["=" * 20, "=" * 5]),
+    ],
+)
+def test_a_word_is_cut_behind_its_punctuation(word: str, lines: list[str]) -> None:
+    assert lines_of(20, [{"c": word}])[2:] == lines
+
+
 # --- colours ----------------------------------------------------------------------------------
 
 
