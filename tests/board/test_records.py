@@ -1,6 +1,7 @@
 import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -11,6 +12,7 @@ from mtbench.board.references import Difference
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.components.registry import NAME
 from mtbench.evidence.statistics import Interval
+from mtbench.store import RunFolder
 from mtbench.study.plan import PlannedRun
 from mtbench.study.resolution import COLUMNS
 
@@ -35,7 +37,7 @@ def score(*seeds: float, paper: float | None = None, untrained: bool = False) ->
     )
 
 
-RUNS = [PlannedRun("f" * 64, 0, "done"), PlannedRun("e" * 64, 1, "done")]
+RUNS = [PlannedRun(RunFolder(Path(key * 64)), seed, "done") for seed, key in enumerate("fe")]
 COST = Cost(1068.0, {"sst": 8544.0, "sts": 0.0}, 0.75, 658.2, None)
 
 ROWS = [

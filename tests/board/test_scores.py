@@ -1,4 +1,4 @@
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -8,7 +8,7 @@ import pytest
 from mtbench.board.scores import SCORES, score_records
 from mtbench.components.registry import Registry
 from mtbench.matrix.file import NamedCell
-from mtbench.store import PREDICTIONS, Store
+from mtbench.store import PREDICTIONS, Result, Store
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 
@@ -20,30 +20,8 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
-    """Return what the views read of a result, with all that a leaderboard asks for."""
-    dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
-    return {
-        "status": "done",
-        "scores": {"dev": dev, "train": dev},
-        "overall": None if pearson is None else (accuracy + pearson) / 2,
-        "untrained": ["sts"],
-        "evaluations": 1,
-        "left_out": {},
-        "texts": {},
-        "arithmetic": {},
-        "hashes": {"batches": str(accuracy)},
-        "cost": {
-            "steps": 3,
-            "examples": {"sst": 12, "sts": 0},
-            "seconds": {"total": 60.0},
-            "peak_memory_mb": 100.0,
-        },
-    }
-
-
 @pytest.fixture
-def plan(store: Store) -> Plan:
+def plan(store: Store, a_result: Callable[..., Result]) -> Plan:
     """Three cells: one with two runs of three, one rejected, one with an undefined score."""
     tasks = [
         {"name": f"sample-{name}", "as": name, "train": 8, "dev": 6} for name in ("sst", "sts")
@@ -54,25 +32,32 @@ def plan(store: Store) -> Plan:
         NamedCell(REJECTED, {**base, "heads": {"sst": {"name": "cosine"}}}),
         NamedCell(UNDEFINED, {**base, "combiner": {"name": "pcgrad"}}),
     ]
+
+    def result(accuracy: float, pearson: float | None) -> Result:
+        dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
+        overall = None if pearson is None else (accuracy + pearson) / 2
+        scores = {"dev": dev, "train": dev}
+        return a_result(scores=scores, overall=overall, untrained=["sts"])
+
     planner = Planner(Registry.load(), store)
     first, _, last = planner.plan("a <study>", cells, [3, 5, 7]).cells
-    made: Mapping[str, Any] = {
-        first.runs[0].key: outcome(0.12345, 0.5),
-        first.runs[2].key: outcome(0.23456, 0.25),
-        **{run.key: outcome(0.5, None if run.seed == 5 else 0.5) for run in last.runs},
+    results = {
+        first.runs[0].key: result(0.12345, 0.5),
+        first.runs[2].key: result(0.23456, 0.25),
+        **{run.key: result(0.5, None if run.seed == 5 else 0.5) for run in last.runs},
     }
     ids = np.array([f"example-{row}" for row in range(6)])
     rows = {"ids": ids, "labels": np.arange(6.0) % 3, "predictions": np.arange(6.0) % 2}
-    for key, result in made.items():
+    for key, stored in results.items():
         folder = store.create(key)
         arrays = {f"{task}.{part}": row for task in ("sst", "sts") for part, row in rows.items()}
         np.savez(folder.path / PREDICTIONS, **arrays)
-        folder.end(result)
+        folder.end(stored)
     return planner.plan("a <study>", cells, [3, 5, 7])
 
 
-def test_the_scores_have_a_record_a_cell_task_and_seed(plan: Plan, store: Store) -> None:
-    records = score_records(plan, store)
+def test_the_scores_have_a_record_a_cell_task_and_seed(plan: Plan) -> None:
+    records = score_records(plan)
 
     assert {tuple(record) for record in records} == {SCORES}
     several = [record for record in records if record["cell"] == SEVERAL]
