@@ -37,7 +37,7 @@ def score(*seeds: float, paper: float | None = None, untrained: bool = False) ->
     )
 
 
-RUNS = [PlannedRun(RunFolder(Path(name * 64)), n, "done") for n, name in enumerate("fe")]
+RUNS = [PlannedRun(RunFolder(Path(key * 64)), seed, "done") for seed, key in enumerate("fe")]
 COST = Cost(1068.0, {"sst": 8544.0, "sts": 0.0}, 0.75, 658.2, None)
 
 ROWS = [

@@ -1,4 +1,4 @@
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,16 +20,6 @@ def store(tmp_path: Path) -> Store:
     return Store(tmp_path / "store")
 
 
-def outcome(accuracy: float, pearson: float | None) -> dict[str, Any]:
-    """Return the fields of a result that scores are read from."""
-    dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
-    return {
-        "scores": {"dev": dev, "train": dev},
-        "overall": None if pearson is None else (accuracy + pearson) / 2,
-        "untrained": ["sts"],
-    }
-
-
 @pytest.fixture
 def plan(store: Store, a_result: Callable[..., Result]) -> Plan:
     """Three cells: one with two runs of three, one rejected, one with an undefined score."""
@@ -42,20 +32,27 @@ def plan(store: Store, a_result: Callable[..., Result]) -> Plan:
         NamedCell(REJECTED, {**base, "heads": {"sst": {"name": "cosine"}}}),
         NamedCell(UNDEFINED, {**base, "combiner": {"name": "pcgrad"}}),
     ]
+
+    def result(accuracy: float, pearson: float | None) -> Result:
+        dev = {"sst": {"accuracy": accuracy, "macro_f1": 0.1}, "sts": {"pearson": pearson}}
+        overall = None if pearson is None else (accuracy + pearson) / 2
+        scores = {"dev": dev, "train": dev}
+        return a_result(scores=scores, overall=overall, untrained=["sts"])
+
     planner = Planner(Registry.load(), store)
     first, _, last = planner.plan("a <study>", cells, [3, 5, 7]).cells
-    made: Mapping[str, Any] = {
-        first.runs[0].key: outcome(0.12345, 0.5),
-        first.runs[2].key: outcome(0.23456, 0.25),
-        **{run.key: outcome(0.5, None if run.seed == 5 else 0.5) for run in last.runs},
+    results = {
+        first.runs[0].key: result(0.12345, 0.5),
+        first.runs[2].key: result(0.23456, 0.25),
+        **{run.key: result(0.5, None if run.seed == 5 else 0.5) for run in last.runs},
     }
     ids = np.array([f"example-{row}" for row in range(6)])
     rows = {"ids": ids, "labels": np.arange(6.0) % 3, "predictions": np.arange(6.0) % 2}
-    for key, result in made.items():
+    for key, stored in results.items():
         folder = store.create(key)
         arrays = {f"{task}.{part}": row for task in ("sst", "sts") for part, row in rows.items()}
         np.savez(folder.path / PREDICTIONS, **arrays)
-        folder.end(a_result(**result))
+        folder.end(stored)
     return planner.plan("a <study>", cells, [3, 5, 7])
 
 
