@@ -5,11 +5,12 @@ from __future__ import annotations
 from dataclasses import asdict
 from typing import Any
 
-from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
 from mtbench.study.plan import Plan, PlannedCell
+
+COSTS = ("steps", "minutes", "peak_mb", "peak_device_mb")
 
 SCORES = ("cell", "task", "metric", "seed", "score", "untrained", "run")
 """Keys of a record: ``metric`` is empty for the overall, ``run`` is its key."""
@@ -25,7 +26,18 @@ def board_value(board: Leaderboard) -> dict[str, Any]:
         "matrix": board.title,
         "metrics": dict(board.metrics),
         "cells": [_cell(row, board) for row in board.rows],
-        "effects": [_flat_effect(effect) for effect in board.effects],
+        "effects": [
+            {
+                "axis": effect.axis,
+                "level": effect.level,
+                "overall": effect.mean,
+                **_flat_interval("difference", effect.difference),
+                "p": effect.p,
+                "matched": effect.matched,
+                "cells": effect.cells,
+            }
+            for effect in board.effects
+        ],
         "detectable": board.detectable,
         "plan": dict(board.counts),
         "notes": list(board.notes),
@@ -67,10 +79,7 @@ def _flat(row: Row, board: Leaderboard) -> dict[str, Any]:
         **_flat_interval("difference", apart.interval if apart else None),
         "difference_p": apart.p if apart else None,
         **_flat_interval("delta_m", row.delta_m),
-        "steps": row.cost.steps if row.cost else None,
-        "minutes": row.cost.minutes if row.cost else None,
-        "peak_mb": row.cost.peak_mb if row.cost else None,
-        "peak_device_mb": row.cost.peak_device_mb if row.cost else None,
+        **{key: getattr(row.cost, key, None) for key in COSTS},
         "status": row.status,
         "reason": row.reason,
     }
@@ -93,18 +102,6 @@ def _flat_interval(name: str, interval: Interval | None) -> dict[str, float | No
         name: interval.estimate if interval else None,
         f"{name}_low": interval.low if interval else None,
         f"{name}_high": interval.high if interval else None,
-    }
-
-
-def _flat_effect(effect: Effect) -> dict[str, Any]:
-    return {
-        "axis": effect.axis,
-        "level": effect.level,
-        "overall": effect.mean,
-        **_flat_interval("difference", effect.difference),
-        "p": effect.p,
-        "matched": effect.matched,
-        "cells": effect.cells,
     }
 
 
@@ -134,30 +131,18 @@ def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    return {
-        "mean": score.mean,
-        "sd": score.sd,
-        "seeds": list(score.seeds),
-        "paper": score.paper,
-        "interval": _interval(score.interval),
-        "gap": score.gap,
-    }
+    values = asdict(score) | {"seeds": list(score.seeds), "interval": _interval(score.interval)}
+    del values["untrained"]  # which an overall is not
+    return values
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
     """Return an interval for JSON, which has no infinity: without error, no degrees of freedom."""
     if interval is None:
         return None
-    return {
-        "estimate": interval.estimate,
-        "low": interval.low,
-        "high": interval.high,
-        "error": interval.error,
-        "df": interval.df if interval.error else None,
-        "seeds": interval.seeds,
-        "examples": interval.examples,
-        "over": interval.over,
-    }
+    ends = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+    values = {**ends, **asdict(interval), "over": interval.over}
+    return values if interval.error else values | {"df": None}
 
 
 def score_records(plan: Plan) -> list[dict[str, Any]]:
