@@ -112,6 +112,16 @@ SHOWN = 10
 """Words, cells or runs that a message names at most."""
 
 
+TOLD = 3
+"""Reasons that a line tells where a table has all."""
+
+
+def first(reasons: Sequence[str]) -> str:
+    """Join the first ``TOLD`` reasons, and say how many more there are."""
+    more = f"; and {len(reasons) - TOLD} more" if len(reasons) > TOLD else ""
+    return "; ".join(reasons[:TOLD]) + more
+
+
 SEVERAL = "; several values make an axis: --axis KEY=V1,V2"
 """Is said of a text with a comma that cannot be one value."""
 

@@ -6,7 +6,6 @@ from dataclasses import asdict, fields
 from typing import Any
 
 from mtbench.board.costs import Cost
-from mtbench.board.effects import Effect
 from mtbench.board.standings import Leaderboard, Row, Score
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.evidence.statistics import Interval
@@ -29,7 +28,18 @@ def board_value(board: Leaderboard) -> dict[str, Any]:
         "matrix": board.title,
         "metrics": dict(board.metrics),
         "cells": [_cell(row, board) for row in board.rows],
-        "effects": [_flat_effect(effect) for effect in board.effects],
+        "effects": [
+            {
+                "axis": effect.axis,
+                "level": effect.level,
+                "overall": effect.mean,
+                **_flat_interval("difference", effect.difference),
+                "p": effect.p,
+                "matched": effect.matched,
+                "cells": effect.cells,
+            }
+            for effect in board.effects
+        ],
         "detectable": board.detectable,
         "plan": dict(board.counts),
         "notes": list(board.notes),
@@ -98,18 +108,6 @@ def _flat_interval(name: str, interval: Interval | None) -> dict[str, float | No
     }
 
 
-def _flat_effect(effect: Effect) -> dict[str, Any]:
-    return {
-        "axis": effect.axis,
-        "level": effect.level,
-        "overall": effect.mean,
-        **_flat_interval("difference", effect.difference),
-        "p": effect.p,
-        "matched": effect.matched,
-        "cells": effect.cells,
-    }
-
-
 def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
     apart = row.difference
     overall = _score(row.overall)
@@ -135,15 +133,18 @@ def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    return asdict(score) | {"interval": _interval(score.interval)}
+    values = asdict(score) | {"seeds": list(score.seeds), "interval": _interval(score.interval)}
+    del values["untrained"]  # which an overall is not
+    return values
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
     """Return an interval for JSON, which has no infinity: without error, no degrees of freedom."""
     if interval is None:
         return None
-    ends = {"low": interval.low, "high": interval.high, "over": interval.over}
-    return asdict(interval) | ends | {"df": interval.df if interval.error else None}
+    ends = {"estimate": interval.estimate, "low": interval.low, "high": interval.high}
+    values = {**ends, **asdict(interval), "over": interval.over}
+    return values if interval.error else values | {"df": None}
 
 
 def score_records(plan: Plan) -> list[dict[str, Any]]:

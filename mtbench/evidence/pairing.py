@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from mtbench.store import Identity, Result, canonical
+from mtbench.store.records import Hashes
 from mtbench.study.plan import PlannedCell
 
 
@@ -38,20 +39,18 @@ def unpaired(cells: Sequence[PlannedCell], results: Mapping[str, Result]) -> Ite
         cells: of the plan.
         results: of the stored runs, by key.
     """
-    weights: list[_Digest] = []
-    orders: list[_Digest] = []
-    for cell in cells:
-        for run in cell.runs:
-            if run.key in results:
-                hashes = results[run.key].hashes
-                weights += _weights(cell, run.seed, hashes.initial_weights)
-                orders += _orders(cell, run.seed, hashes.order)
-    yield from _differences(weights)
-    yield from _differences(orders)
+    stored = [
+        (cell, run.seed, results[run.key].hashes)
+        for cell in cells
+        for run in cell.runs
+        if run.key in results
+    ]
+    for recorded in (_weights, _orders):
+        yield from _differences(digest for run in stored for digest in recorded(*run))
 
 
-def _weights(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
-    for module, digest in digests.items():
+def _weights(cell: PlannedCell, seed: int, hashes: Hashes) -> Iterator[_Digest]:
+    for module, digest in hashes.initial_weights.items():
         origin = canonical(_making(cell.identity, module))
         yield _Digest(f"the first weights of {module}", origin, cell.name, seed, digest)
 
@@ -71,9 +70,9 @@ def _shape(component: Mapping[str, Any]) -> dict[str, Any]:
     return {key: value for key, value in component.items() if key != "dropout"}
 
 
-def _orders(cell: PlannedCell, seed: int, digests: Mapping[str, str]) -> Iterator[_Digest]:
+def _orders(cell: PlannedCell, seed: int, hashes: Hashes) -> Iterator[_Digest]:
     identity = cell.identity
-    for task, digest in digests.items():
+    for task, digest in hashes.order.items():
         origin = canonical([identity.data[task]["train"], identity.config["data"]["fraction"]])
         yield _Digest(f"the order of the data of {task}", origin, cell.name, seed, digest)
 

@@ -4,13 +4,11 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
+from mtbench.errors import first
 from mtbench.gate.verdicts import UNDEFINED, Comparison, GateReport, Verdict
 from mtbench.matrix.gating import Mode
 from mtbench.rendering.document import Document, Lines, Styled, Table
 from mtbench.rendering.numbers import DIGITS, number, p_value
-
-TOLD = 3
-"""Reasons that the last line tells; the table has all."""
 
 ADVICE: Mapping[Verdict, str] = {
     "regressed": "find out what changed, or, if it is meant, write a new baseline with --update",
@@ -57,11 +55,8 @@ def _more(report: GateReport) -> str:
 def _reasons(report: GateReport) -> str:
     grave = [c for c in report.comparisons if c.verdict == report.verdict]
     if report.verdict == "regressed":
-        reasons = [describe(comparison) for comparison in grave]
-    else:
-        reasons = list(dict.fromkeys(comparison.reason for comparison in grave))
-    more = f"; and {len(reasons) - TOLD} more" if len(reasons) > TOLD else ""
-    return "; ".join(reasons[:TOLD]) + more
+        return first([describe(comparison) for comparison in grave])
+    return first(list(dict.fromkeys(comparison.reason for comparison in grave)))
 
 
 def describe(comparison: Comparison) -> str:

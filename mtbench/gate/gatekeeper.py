@@ -15,7 +15,7 @@ from mtbench.evidence.statistics import ALPHA
 from mtbench.executors.process import RunProgress
 from mtbench.gate import baseline_files
 from mtbench.gate.baseline import Baseline, current, measured
-from mtbench.gate.obstacles import Obstacle, missing, obstacles, own_metrics
+from mtbench.gate.obstacles import both_sides, missing, obstacles, own_metrics
 from mtbench.gate.regression import compare, gated, unfit_seeds
 from mtbench.gate.remarks import remarks, undefined, unmeasured
 from mtbench.gate.verdicts import Comparison, GateReport
@@ -79,15 +79,8 @@ class Gatekeeper:
     def check(self, *, strict: bool = False, extend: int = 0) -> GateReport:
         """Hold the study against its baseline.
 
-        Args:
-            strict: whether what is inconclusive fails.
-            extend: further seeds for the cells that are inconclusive, once. Each of the two
-                looks then gives half as many false alarms.
-
-        Raises:
-            UsageError: if something does not fit.
-            NothingToCompare: if there is no baseline, or a gated metric is in no cell.
-            PluginError: if plugins break every cell.
+        Arguments and errors are those of ``Study.check``. With ``extend``, each of the two looks
+        gives half as many false alarms.
         """
         session = Session(self.setup)
         matrix = session.matrix
@@ -209,18 +202,15 @@ def look(plan: Plan, then: Baseline, gate: Gate, alpha: float) -> list[Compariso
     for one in compare(now, then.cells, gate, alpha):
         compared.setdefault(one.cell, []).append(one)
     rows = []
-    cells = {cell.name: cell for cell in plan.cells}
-    for name in dict.fromkeys([*then.cells, *cells]):
+    for name, cell, was in both_sides(plan.cells, then.cells):
         if name in barred:
-            own = own_metrics(cells.get(name), then.cells.get(name), gate)
-            rows += [_barred(name, metric, barred[name], gate) for metric in own]
+            verdict, reason = barred[name]
+            rows += [
+                Comparison(name, metric, verdict, gate.tolerance_of(metric), reason=reason)
+                for metric in own_metrics(cell, was, gate)
+            ]
         rows += compared.get(name, [])
     return rows
-
-
-def _barred(cell: str, metric: str, obstacle: Obstacle, gate: Gate) -> Comparison:
-    tolerance = gate.tolerance_of(metric)
-    return Comparison(cell, metric, obstacle.verdict, tolerance, reason=obstacle.reason)
 
 
 def further(used: Sequence[int], then: Baseline, count: int) -> list[int]:

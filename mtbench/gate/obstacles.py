@@ -1,6 +1,6 @@
 """Obstacles: why a cell cannot be held against a baseline, told before anything is trained."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import NamedTuple
 
 from mtbench.devices import type_of
@@ -26,12 +26,20 @@ def obstacles(plan: Plan, then: Baseline, gate: Gate) -> dict[str, Obstacle]:
     A cell that the matrix rejects and the baseline has not is none of them: there is nothing to
     measure.
     """
-    cells = {cell.name: cell for cell in plan.cells}
     return {
         name: obstacle
-        for name in dict.fromkeys([*then.cells, *cells])
-        if (obstacle := _obstacle(cells.get(name), then.cells.get(name), plan, then, gate))
+        for name, cell, was in both_sides(plan.cells, then.cells)
+        if (obstacle := _obstacle(cell, was, plan, then, gate)) is not None
     }
+
+
+def both_sides(
+    cells: Iterable[PlannedCell], then: Mapping[str, Measured]
+) -> Iterator[tuple[str, PlannedCell | None, Measured | None]]:
+    """Yield each cell as it is planned and as it was measured: first those that were."""
+    planned = {cell.name: cell for cell in cells}
+    for name in dict.fromkeys([*then, *planned]):
+        yield name, planned.get(name), then.get(name)
 
 
 def own_metrics(cell: PlannedCell | None, was: Measured | None, gate: Gate) -> list[str]:
@@ -44,11 +52,9 @@ def own_metrics(cell: PlannedCell | None, was: Measured | None, gate: Gate) -> l
 
 def ungated(plan: Plan, then: Mapping[str, Measured], gate: Gate) -> list[str]:
     """Name the cells that have none of the gated metrics; those rejected are not looked at."""
-    cells = {cell.name: cell for cell in plan.cells if cell.rejection is None}
+    cells = [cell for cell in plan.cells if cell.rejection is None]
     return [
-        name
-        for name in dict.fromkeys([*then, *cells])
-        if not own_metrics(cells.get(name), then.get(name), gate)
+        name for name, cell, was in both_sides(cells, then) if not own_metrics(cell, was, gate)
     ]
 
 
@@ -102,13 +108,9 @@ def _reasons(
 
 def _changed(now: Mapping[str, Mapping[str, str]], then: Mapping[str, Mapping[str, str]]) -> str:
     """Return the tasks and splits whose fingerprints differ, in words; empty for none."""
-    tasks = dict.fromkeys([*then, *now])
-    parts = {
-        task: [
-            split
-            for split in dict.fromkeys([*then.get(task, {}), *now.get(task, {})])
-            if then.get(task, {}).get(split) != now.get(task, {}).get(split)
-        ]
-        for task in tasks
-    }
-    return ", ".join(f"{task} ({', '.join(splits)})" for task, splits in parts.items() if splits)
+    parts = []
+    for task in dict.fromkeys([*then, *now]):
+        was, is_now = then.get(task, {}), now.get(task, {})
+        if splits := [s for s in dict.fromkeys([*was, *is_now]) if was.get(s) != is_now.get(s)]:
+            parts.append(f"{task} ({', '.join(splits)})")
+    return ", ".join(parts)

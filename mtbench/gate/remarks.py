@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Container, Iterator, Mapping, Sequence
+from collections.abc import Container, Iterator, Mapping
 
+from mtbench.errors import first
 from mtbench.gate.baseline import Baseline, environment
 from mtbench.gate.obstacles import ungated
 from mtbench.gate.regression import gated
@@ -11,9 +12,6 @@ from mtbench.matrix.gating import Gate
 from mtbench.store import Request
 from mtbench.study.plan import Plan
 from mtbench.study.requests import versions as installed_versions
-
-TOLD = 3
-"""Cells that a remark names."""
 
 
 def remarks(
@@ -50,7 +48,7 @@ def unmeasured(plan: Plan, then: Baseline | None, gate: Gate) -> Iterator[str]:
     if names := ungated(plan, {} if then is None else then.cells, gate):
         count = f"{len(names)} cell is" if len(names) == 1 else f"{len(names)} cells are"
         metrics = ", ".join(gate.metrics)
-        yield f"{count} not gated, without any metric of [gate] ({metrics}): {_shortened(names)}"
+        yield f"{count} not gated, without any metric of [gate] ({metrics}): {first(names)}"
 
 
 def undefined(made: Baseline) -> Iterator[str]:
@@ -62,7 +60,7 @@ def undefined(made: Baseline) -> Iterator[str]:
         if cell.outcomes.samples(metric) is None
     ]
     if names:
-        yield f"undefined, so that no check can judge it: {_shortened(names)}"
+        yield f"undefined, so that no check can judge it: {first(names)}"
 
 
 def _other_keys(plan: Plan, then: Baseline) -> Iterator[str]:
@@ -80,7 +78,7 @@ def _other_keys(plan: Plan, then: Baseline) -> Iterator[str]:
     if other:
         yield (
             f"{sum(other.values())} of {total} runs have other keys than in the baseline, since "
-            f"settings, data or source changed: {_shortened([*other])}"
+            f"settings, data or source changed: {first([*other])}"
         )
 
 
@@ -97,7 +95,7 @@ def _stored_before(plan: Plan, before: Container[str]) -> Iterator[str]:
         listed = list(dict.fromkeys(text for texts in different for text in texts))
         yield (
             f"{len(different)} of {len(runs)} runs were stored before this call, by other "
-            f"versions than are installed, of which they tell nothing: {_shortened(listed)}"
+            f"versions than are installed, of which they tell nothing: {first(listed)}"
         )
 
 
@@ -108,9 +106,3 @@ def _different(request: Request, installed: Mapping[str, str]) -> list[str]:
         for name, value in request.versions.items()
         if installed.get(name) != value
     ]
-
-
-def _shortened(names: Sequence[str]) -> str:
-    """Name the first few."""
-    more = f"; and {len(names) - TOLD} more" if len(names) > TOLD else ""
-    return "; ".join(names[:TOLD]) + more

@@ -7,15 +7,12 @@ from dataclasses import dataclass, field, replace
 from typing import Literal
 
 from mtbench.devices import CPU
-from mtbench.errors import NothingToCompare, PluginError, RunsMissing
+from mtbench.errors import NothingToCompare, PluginError, RunsMissing, first
 from mtbench.matrix.configuration import Config
 from mtbench.matrix.designs import NamedCell, Stage
 from mtbench.store import Damaged, Identity, RunFolder, State, Store, run_key
 from mtbench.study.relatives import Moved, Relatives
 from mtbench.study.resolution import Resolved, TaskEntry
-
-TOLD = 3
-"""Faults of cells that the last line of a command tells; the table has all."""
 
 TO_DO: tuple[State, ...] = ("missing", "running", "failed", "damaged")
 """States of the runs without a score; what failed or is damaged is trained again."""
@@ -265,10 +262,9 @@ def faults(found: Sequence[str | None]) -> str:
     broken = [fault for fault in found if fault is not None]
     if not broken:
         return ""
-    told = list(dict.fromkeys(broken))
-    more = f"; and {len(told) - TOLD} more" if len(told) > TOLD else ""
     verb = "is" if len(broken) == 1 else "are"
-    return f"{len(broken)} of {len(found)} cells {verb} broken: {'; '.join(told[:TOLD])}{more}"
+    told = first(list(dict.fromkeys(broken)))
+    return f"{len(broken)} of {len(found)} cells {verb} broken: {told}"
 
 
 def planned_runs(

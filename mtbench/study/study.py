@@ -1,7 +1,7 @@
 """A study at work: its plan, and the training of what is missing."""
 
 from collections.abc import Callable, Collection, Iterator, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager
 from dataclasses import replace
 
 from mtbench.components.registry import Registry
@@ -104,7 +104,7 @@ class Session:
         self,
         plan: Plan,
         *,
-        observer: RunProgress | Observing,
+        observer: Observing,
         jobs: int | None = None,
         barred: Barring = lambda _: (),
     ) -> Plan:
@@ -113,9 +113,8 @@ class Session:
         A run that fails is not tried again in one call.
 
         Args:
-            observer: is told what becomes of the runs; or a function that is given the plan of
-                what is about to be trained, a stage of a search or the whole, and gives an
-                observer for it.
+            observer: is given the plan of what is about to be trained, a stage of a search or
+                the whole, and gives what is told of its runs.
             jobs: as for ``train_missing``.
             barred: asked before each stage which cells are not to be trained.
 
@@ -125,8 +124,7 @@ class Session:
         plan = plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
         tried: set[str] = set()
         while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
-            watching = observer(stage) if callable(observer) else nullcontext(observer)
-            with watching as watcher:
+            with observer(stage) as watcher:
                 train_missing(stage, self.setup, watcher, jobs)
             tried |= {cell.name for cell in stage.cells}
             plan = self.plan() if plan.stages else plan.refreshed()

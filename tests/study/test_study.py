@@ -1,5 +1,5 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -62,7 +62,7 @@ def session(matrix: Any, store: Store, **given: Any) -> Session:
 
 def ablate(matrix: Any, store: Store, observer: Any = None, **given: Any) -> Plan:
     study = session(matrix, store, **given)
-    return study.train(study.plan(), observer=observer or Silent())
+    return study.train(study.plan(), observer=lambda _: nullcontext(observer or Silent()))
 
 
 def keys(plan: Plan) -> list[str]:
