@@ -144,7 +144,7 @@ def _table(sections: Mapping[str, Schema]) -> Schema:
 
 def _axis(value: Schema) -> Schema:
     """Return the schema of a list of values; of a table, that of one with such lists in it."""
-    inside = {
+    inside: Schema = {
         word: {key: _axis(part) for key, part in value[word].items()}
         for word in ("properties", "patternProperties")
         if word in value
