@@ -10,8 +10,6 @@ from typing import TYPE_CHECKING, Any
 from mtbench.version import __version__
 
 if TYPE_CHECKING:
-    from mtbench.board.standings import Leaderboard
-    from mtbench.comparison.comparison import Comparisons
     from mtbench.errors import (
         MtbenchError,
         NothingToCompare,
@@ -19,11 +17,8 @@ if TYPE_CHECKING:
         RunsMissing,
         UsageError,
     )
-    from mtbench.gate.verdicts import GateReport
-    from mtbench.interface import Study
+    from mtbench.interface import BoardView, CheckView, ComparisonView, PlanView, Study
     from mtbench.matrix.file import Matrix
-    from mtbench.study.plan import Plan
-    from mtbench.study.view import View
 
 __all__ = [
     "Matrix",
@@ -45,36 +40,35 @@ _HOMES = {"Matrix": "mtbench.matrix.file", "Study": "mtbench.interface"}
 """Modules of the public names; the errors lie in one."""
 
 
-def plan(matrix: Any, **given: Any) -> "View[Plan]":
+def plan(matrix: Any, **given: Any) -> "PlanView":
     """Answer ``Study(matrix, ...).plan(...)``; each takes what it knows of ``given``."""
     return _ask("plan", (), matrix, **given)
 
 
-def ablate(matrix: Any, **given: Any) -> "View[Leaderboard]":
+def ablate(matrix: Any, **given: Any) -> "BoardView":
     """Answer ``Study(matrix, ...).ablate(...)``; each takes what it knows of ``given``."""
     return _ask("ablate", (), matrix, **given)
 
 
-def leaderboard(matrix: Any, **given: Any) -> "View[Leaderboard]":
+def leaderboard(matrix: Any, **given: Any) -> "BoardView":
     """Answer ``Study(matrix, ...).leaderboard()``."""
     return _ask("leaderboard", (), matrix, **given)
 
 
-def check(matrix: Any, **given: Any) -> "View[GateReport]":
+def check(matrix: Any, **given: Any) -> "CheckView":
     """Answer ``Study(matrix, ...).check(...)``; each takes what it knows of ``given``."""
     return _ask("check", (), matrix, **given)
 
 
-def compare(a: Any, b: Any, **given: Any) -> "View[Comparisons]":
+def compare(a: Any, b: Any, **given: Any) -> "ComparisonView":
     """Answer ``Study(...).compare(a, b, ...)``; each takes what it knows of ``given``."""
     return _ask("compare", (a, b), **given)
 
 
-def _ask(method: str, sides: tuple[Any, ...], matrix: Any = None, **given: Any) -> "View[Any]":
+def _ask(method: str, sides: tuple[Any, ...], matrix: Any = None, **given: Any) -> Any:
     study = import_module("mtbench.interface").Study
     about = {name: given.pop(name) for name in [*given] if name in study.model_fields}
-    answer: View[Any] = getattr(study(matrix, **about), method)(*sides, **given)
-    return answer
+    return getattr(study(matrix, **about), method)(*sides, **given)
 
 
 def __getattr__(name: str) -> Any:

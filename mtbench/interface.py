@@ -26,8 +26,13 @@ if TYPE_CHECKING:  # imported where they are asked for: a plan needs none of the
     from mtbench.gate.gatekeeper import Gatekeeper
     from mtbench.gate.verdicts import GateReport
 
+    PlanView = View[Plan]
+    BoardView = View[Leaderboard]
+    ComparisonView = View[Comparisons]
+    CheckView = View[GateReport]
 
-def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
+
+def view_plan(session: Session, jobs: int | None = None) -> PlanView:
     """Return the plan of a study, and how long it will take with so many runs at a time."""
     relatives = Relatives(session.setup.store)
     plan = session.plan().explained(relatives)
@@ -42,7 +47,7 @@ def view_plan(session: Session, jobs: int | None = None) -> View[Plan]:
     )
 
 
-def view_board(plan: Plan) -> View[Leaderboard]:
+def view_board(plan: Plan) -> BoardView:
     """Return the leaderboard of what is stored of a plan."""
     from mtbench.board.document import document
     from mtbench.board.records import SCORES, row_records, score_records
@@ -60,7 +65,7 @@ def view_board(plan: Plan) -> View[Leaderboard]:
     )
 
 
-def view_comparisons(compared: Addressed) -> View[Comparisons]:
+def view_comparisons(compared: Addressed) -> ComparisonView:
     """Return what differs between two sides."""
     from mtbench.comparison.document import document, pair_records
 
@@ -74,7 +79,7 @@ def view_comparisons(compared: Addressed) -> View[Comparisons]:
     )
 
 
-def view_check(report: GateReport) -> View[GateReport]:
+def view_check(report: GateReport) -> CheckView:
     """Return what the gate found."""
     from mtbench.gate.document import document
 
@@ -91,7 +96,7 @@ class Study(Setup):
     def __init__(self, matrix: Any = None, **given: Any) -> None:
         super().__init__(matrix, **given)  # pydantic's plugin for mypy would give it another one
 
-    def plan(self, *, jobs: int | None = None) -> View[Plan]:
+    def plan(self, *, jobs: int | None = None) -> PlanView:
         """Return the runs of the matrix: stored, to do, and those that cannot be.
 
         Args:
@@ -104,7 +109,7 @@ class Study(Setup):
         at_a_time = _jobs(jobs)
         return view_plan(Session(self, stored_only=True), at_a_time)
 
-    def leaderboard(self) -> View[Leaderboard]:
+    def leaderboard(self) -> BoardView:
         """Return the leaderboard of what is stored, and train nothing.
 
         Errors are those of ``plan``. Runs that failed or are missing raise nothing: the table says
@@ -112,7 +117,7 @@ class Study(Setup):
         """
         return view_board(Session(self, stored_only=True).plan())
 
-    def ablate(self, *, jobs: int | None = None, progress: bool = True) -> View[Leaderboard]:
+    def ablate(self, *, jobs: int | None = None, progress: bool = True) -> BoardView:
         """Train what is not stored, each run in a process of its own; return the leaderboard.
 
         Errors are those of ``plan``. A run that fails raises nothing, nor does one cell that a
@@ -134,7 +139,7 @@ class Study(Setup):
 
     def compare(
         self, a: str | Path, b: str | Path, *, store_b: str | Path | None = None, examples: int = 0
-    ) -> View[Comparisons]:
+    ) -> ComparisonView:
         """Tell what differs between two cells, runs, matrices or stores.
 
         Cells that a plugin broke, and runs that are missing, are a warning; the others are
@@ -175,7 +180,7 @@ class Study(Setup):
         train: bool = True,
         jobs: int | None = None,
         progress: bool = True,
-    ) -> View[GateReport]:
+    ) -> CheckView:
         """Hold the study against its baseline, and train what is not stored.
 
         A regression raises nothing: see ``.report.verdict`` and ``.report.failed``.
