@@ -17,7 +17,7 @@ if TYPE_CHECKING:
         RunsMissing,
         UsageError,
     )
-    from mtbench.interface import BoardView, CheckView, ComparisonView, PlanView, Study
+    from mtbench.interface import AnyView, BoardView, CheckView, ComparisonView, PlanView, Study
     from mtbench.matrix.file import Matrix
 
 __all__ = [
@@ -65,10 +65,11 @@ def compare(a: Any, b: Any, **given: Any) -> "ComparisonView":
     return _ask("compare", (a, b), **given)
 
 
-def _ask(method: str, sides: tuple[Any, ...], matrix: Any = None, **given: Any) -> Any:
+def _ask(method: str, sides: tuple[Any, ...], matrix: Any = None, **given: Any) -> "AnyView":
     study = import_module("mtbench.interface").Study
     about = {name: given.pop(name) for name in [*given] if name in study.model_fields}
-    return getattr(study(matrix, **about), method)(*sides, **given)
+    answer: AnyView = getattr(study(matrix, **about), method)(*sides, **given)
+    return answer
 
 
 def __getattr__(name: str) -> Any:

@@ -26,6 +26,7 @@ if TYPE_CHECKING:  # imported where they are asked for: a plan needs none of the
     from mtbench.gate.gatekeeper import Gatekeeper
     from mtbench.gate.verdicts import GateReport
 
+    AnyView = View[Any]
     PlanView = View[Plan]
     BoardView = View[Leaderboard]
     ComparisonView = View[Comparisons]
