@@ -122,6 +122,11 @@ def first(reasons: Sequence[str]) -> str:
     return "; ".join(reasons[:TOLD]) + more
 
 
+def counted(number: int, thing: str) -> str:
+    """Say how many things there are, such as ``2 runs``."""
+    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+
+
 SEVERAL = "; several values make an axis: --axis KEY=V1,V2"
 """Is said of a text with a comma that cannot be one value."""
 

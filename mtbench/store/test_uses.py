@@ -10,6 +10,7 @@ from io import BufferedRandom
 
 from filelock import FileLock
 
+from mtbench.errors import counted
 from mtbench.store.fields import Fields
 from mtbench.store.files import LOCK
 from mtbench.store.records import Scores
@@ -131,17 +132,10 @@ def summary(uses: Sequence[Use], *, what: str = "") -> str:
         return ""
     what = what or f"runs trained for {uses[0].matrix!r}"
     runs = len({use.run for use in uses})
-    return f"test labels of {what} read {_times(len(uses))} so far ({_counted(runs, 'run')})"
+    times = counted(len(uses), "time")
+    return f"test labels of {what} read {times} so far ({counted(runs, 'run')})"
 
 
 def summary_of_run(uses: Sequence[Use]) -> str:
     """Say how often test labels were read for one run, and when last."""
-    return f"read {_times(len(uses))}, last at {uses[-1].time}" if uses else "never read"
-
-
-def _times(number: int) -> str:
-    return _counted(number, "time")
-
-
-def _counted(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
+    return f"read {counted(len(uses), 'time')}, last at {uses[-1].time}" if uses else "never read"

@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass, field, replace
 from typing import Any, NamedTuple
 
 from mtbench.devices import hardware
+from mtbench.errors import counted
 from mtbench.store import Request, StoredResult, StoredTiming
 from mtbench.store.timings import comparable, read_timings
 from mtbench.study.cost_relatives import Breakdown, CostRelatives, Evidence, Family, Grade
@@ -91,7 +92,7 @@ class Estimate:
         if self.seconds is None:
             return hint
         number = NUMBERS[self.jobs] if self.jobs < len(NUMBERS) else str(self.jobs)
-        runs = f"{self.runs} of {total} runs" if self.unknown else _runs(total)
+        runs = f"{self.runs} of {total} runs" if self.unknown else counted(total, "run")
         known = f"about {duration(self.seconds)} for {runs}, {number} at a time"
         by = "; ".join(filter(None, [_by(self.relatives, rough) for rough in (False, True)]))
         known += f" ({by})" if by else ""
@@ -227,10 +228,6 @@ def _by(relatives: Sequence[Kin], rough: bool) -> str:
     more = f" and {len(named) - NAMED} more" if len(named) > NAMED else ""
     roughly = " roughly," if rough else ""
     return f"{runs}{roughly} by {their} nearest stored {relative}: {shown}{more}"
-
-
-def _runs(count: int) -> str:
-    return "1 run" if count == 1 else f"{count} runs"
 
 
 def duration(seconds: float) -> str:

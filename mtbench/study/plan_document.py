@@ -6,6 +6,7 @@ from dataclasses import asdict
 from functools import partial
 from typing import Any
 
+from mtbench.errors import counted
 from mtbench.rendering.document import Document, Lines, Style, Styled, Table
 from mtbench.study.durations import Estimate
 from mtbench.study.plan import TO_DO, Plan, PlannedCell, PlannedRun
@@ -51,16 +52,12 @@ def _title(plan: Plan) -> str:
     # What is merely missing is no news.
     states = [f"{counts[state]} {state}" for state in TO_DO[1:] if counts[state]]
     return (
-        f"{plan.title}: {_count(counts['cells'], 'cell')}, {_count(counts['runs'], 'run')} "
-        f"({_count(len(plan.seeds), 'seed')}): {counts['stored']} stored, {counts['to_do']} to do"
+        f"{plan.title}: {counted(counts['cells'], 'cell')}, {counted(counts['runs'], 'run')} "
+        f"({counted(len(plan.seeds), 'seed')}): {counts['stored']} stored, {counts['to_do']} to do"
         + (f" ({', '.join(states)})" if states else "")
-        + f"; {_count(counts['rejected'], 'cell')} rejected"
+        + f"; {counted(counts['rejected'], 'cell')} rejected"
         + (f", {counts['broken']} broken" if counts["broken"] else "")
     )
-
-
-def _count(number: int, thing: str) -> str:
-    return f"{number} {thing}" if number == 1 else f"{number} {thing}s"
 
 
 def _reasons(plan: Plan) -> Iterator[str]:

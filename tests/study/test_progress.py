@@ -69,7 +69,7 @@ TOOK = Breakdown(starting=10.0, training=100.0, evaluation=40.0, steps=100, eval
 
 def expected(*keys: str) -> Estimate:
     """Return the estimate of runs of which each takes 150 s, two at a time."""
-    known = [Expectation(key, "a cell", 1, TOOK, "runs") for key in keys]
+    known = [Expectation(key, "a cell", 1, TOOK) for key in keys]
     return Estimate(150.0, len(keys), 0, jobs=2, expected=known)
 
 

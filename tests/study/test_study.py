@@ -62,7 +62,8 @@ def session(matrix: Any, store: Store, **given: Any) -> Session:
 
 def ablate(matrix: Any, store: Store, observer: Any = None, **given: Any) -> Plan:
     study = session(matrix, store, **given)
-    return study.train(study.plan(), observer=lambda _: nullcontext(observer or Silent()))
+    observing = observer if callable(observer) else lambda _: nullcontext(observer or Silent())
+    return study.train(study.plan(), observer=observing)
 
 
 def keys(plan: Plan) -> list[str]:
