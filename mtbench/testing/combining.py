@@ -7,13 +7,12 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from mtbench.combination import Combiner
 from mtbench.components.entries import build_parameters, load_target
 from mtbench.components.registry import Registry
 from mtbench.gradients.oracle import GradientOracle, Portion
 from mtbench.gradients.segments import Segments
 from mtbench.randomness import derive
-from mtbench.specs import CombinerSpec, Needs
+from mtbench.specs import CombinerSpec
 
 
 def combine(
@@ -55,26 +54,6 @@ def combine(
     parameters = build_parameters(entry, params, where=f"combiner {name}")
     combiner = load_target(entry, spec.target)(parameters)
     generator = torch.Generator().manual_seed(derive(seed, "combiner"))
-    return update(combiner, spec.needs, jacobian, losses=losses, generator=generator)
-
-
-def update(
-    combiner: Combiner,
-    needs: Needs,
-    jacobian: Tensor | Sequence[Sequence[float]],
-    *,
-    losses: Tensor | Sequence[float] | None = None,
-    generator: torch.Generator,
-    step: int = 0,
-    total_steps: int = 1,
-) -> Tensor:
-    """Return what a combiner that is there makes of a step; see ``combine``.
-
-    Raises:
-        ValueError: if the Jacobian is not a matrix of at least one floating-point number, or
-            there is not one loss a row.
-        BrokenCombiner: if the combiner returns no update.
-    """
     rows = _matrix(jacobian)
     values = _losses(losses, rows)
     shared = nn.Parameter(rows.new_zeros(rows.shape[1]))
@@ -84,10 +63,10 @@ def update(
         return {task: values[row] + rows[row] @ shared for task, row in batches.items()}
 
     oracle = GradientOracle(
-        combiner=combiner, needs=needs, shared=[shared], private=[], generator=generator
+        combiner=combiner, needs=spec.needs, shared=[shared], private=[], generator=generator
     )
     portions = {str(row): [Portion(batch=row, share=1.0)] for row in range(len(rows))}
-    oracle.step(forward, portions, step=step, total_steps=total_steps)
+    oracle.step(forward, portions, step=0, total_steps=1)
     assert shared.grad is not None  # every row reaches the parameter, be it with zeros
     return shared.grad
 

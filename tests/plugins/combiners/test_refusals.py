@@ -4,12 +4,11 @@ import pytest
 import torch
 
 from mtbench.api import Cell, Component, TaskInfo
-from mtbench.components.entries import parameter_model
 from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
-from mtbench.specs import resolve
 from mtbench.study.resolution import Resolver
-from mtbench.testing.combining import update
+from mtbench.testing.checks import Subject
+from mtbench.testing.combiner_trials import Player
 from mtbench_builtins.combiners import COMBINERS
 from mtbench_builtins.combiners.refusals import one_task, one_task_or_frozen
 
@@ -63,14 +62,11 @@ def test_a_cell_in_which_no_step_has_two_tasks(rejects, parts, reason):
 
 def steps_of_one_task(spec, **parameters):
     """Return the updates that a combiner makes of five steps with one task."""
-    combiner = resolve(spec.target)(parameter_model(entry(spec.name))(**parameters))
-    generator = torch.Generator().manual_seed(0)
+    player = Player(Subject.of(entry(spec.name), **parameters))
     made = []
     for step in range(5):
-        loss, gradient = [0.3 + step], [[1.5, -2.0, 0.25 * step]]
-        made.append(update(combiner, spec.needs, gradient, losses=loss, generator=generator))
-        if spec.observes:
-            combiner.observe({"0": loss[0]}, {"0": loss[0] / 2})
+        loss = 0.3 + step
+        made.append(player.update([[1.5, -2.0, 0.25 * step]], losses=[loss], after=[loss / 2]))
     return torch.stack(made)
 
 
