@@ -17,7 +17,7 @@ from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Place, Setup
 from mtbench.study.study import Session, estimate
 from mtbench.study.unchecked import unchecked
-from mtbench.study.view import Table, View
+from mtbench.study.view import RecordTable, View
 
 if TYPE_CHECKING:  # imported where they are asked for: a plan needs none of them
     from mtbench.board.standings import Leaderboard
@@ -41,7 +41,7 @@ def view_plan(session: Session, jobs: int | None = None) -> PlanView:
     return View(
         plan,
         partial(plan_document, plan, expected),
-        {"runs": Table(partial(run_records, plan))},
+        {"runs": RecordTable(partial(run_records, plan))},
         plan.check_sound,
         unchecked(plan.cells),
         expected,
@@ -58,8 +58,8 @@ def view_board(plan: Plan) -> BoardView:
     plan = readable(plan)
     board = leaderboard(plan)
     tables = {
-        "cells": Table(partial(row_records, board)),
-        "scores": Table(partial(score_records, plan), SCORES),
+        "cells": RecordTable(partial(row_records, board)),
+        "scores": RecordTable(partial(score_records, plan), SCORES),
     }
     return View(
         board, partial(document, board), tables, plan.check_complete, unchecked(plan.cells)
@@ -74,7 +74,7 @@ def view_comparisons(compared: Addressed) -> ComparisonView:
     return View(
         comparisons,
         partial(document, comparisons),
-        {"scores": Table(partial(pair_records, comparisons))},
+        {"scores": RecordTable(partial(pair_records, comparisons))},
         compared.check,
         compared.remarks,
     )
@@ -84,7 +84,7 @@ def view_check(report: GateReport) -> CheckView:
     """Return what the gate found."""
     from mtbench.gate.document import document
 
-    return View(report, partial(document, report), {"verdicts": Table(report.records)})
+    return View(report, partial(document, report), {"verdicts": RecordTable(report.records)})
 
 
 class Study(Setup):

@@ -23,7 +23,7 @@ class InconclusiveWarning(UserWarning):
 
 
 @dataclass(frozen=True)
-class Check:
+class StudyCheck:
     """Holds studies against their baselines.
 
     Attributes:
@@ -105,6 +105,6 @@ class Check:
 
 
 @pytest.fixture
-def mtbench_check(request: pytest.FixtureRequest) -> Check:
+def mtbench_check(request: pytest.FixtureRequest) -> StudyCheck:
     """Give a function that fails the test where a study is not as good as its baseline."""
-    return Check(request.config.rootpath)
+    return StudyCheck(request.config.rootpath)

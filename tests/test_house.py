@@ -8,6 +8,7 @@ import shlex
 import subprocess
 import sys
 import tomllib
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from graphlib import TopologicalSorter
@@ -227,6 +228,13 @@ def test_a_module_opens_with_one_sentence_on_one_line() -> None:
         for name, (first, *rest) in openings.items()
         if not first.endswith(".") or re.search(r"[.!?] [A-Z]", first) or any(rest[:1])
     ] == []
+
+
+def test_no_two_classes_have_one_name() -> None:
+    nodes = [node for name in CORE for node in tree_of(name).body]
+    names = Counter(node.name for node in nodes if isinstance(node, ast.ClassDef))
+    public = {name: count for name, count in names.items() if not name.startswith("_")}
+    assert {name: count for name, count in public.items() if count > 1} == {}
 
 
 def test_a_module_is_short() -> None:

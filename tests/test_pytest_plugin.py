@@ -8,7 +8,7 @@ import pytest
 
 from mtbench.gate.gatekeeper import Gatekeeper
 from mtbench.gate.verdicts import Comparison, GateReport, Verdict
-from mtbench.pytest_plugin import Check, InconclusiveWarning
+from mtbench.pytest_plugin import InconclusiveWarning, StudyCheck
 
 MATRIX = """
 title = "a study"
@@ -89,10 +89,10 @@ def test_pytest_finds_it(root: Path) -> None:
 
 
 @pytest.fixture
-def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Check:
+def checked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> StudyCheck:
     """A check whose study always has the verdict that the environment variable names."""
     (tmp_path / "matrix.toml").write_text(MATRIX)
-    return Check(tmp_path)
+    return StudyCheck(tmp_path)
 
 
 def answer(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> None:
@@ -103,13 +103,13 @@ def answer(monkeypatch: pytest.MonkeyPatch, verdict: Verdict) -> None:
     monkeypatch.setattr(Gatekeeper, "check", check)
 
 
-def test_what_is_inconclusive_warns(checked: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_inconclusive_warns(checked: StudyCheck, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "inconclusive")
     with pytest.warns(InconclusiveWarning, match="a study: 1 inconclusive"):
         assert checked("matrix.toml").verdict == "inconclusive"
 
 
-def test_strict_fails_on_it(checked: Check, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_strict_fails_on_it(checked: StudyCheck, monkeypatch: pytest.MonkeyPatch) -> None:
     answer(monkeypatch, "inconclusive")
     with pytest.raises(pytest.fail.Exception, match="--strict"):
         checked("matrix.toml", strict=True)
@@ -117,7 +117,7 @@ def test_strict_fails_on_it(checked: Check, monkeypatch: pytest.MonkeyPatch) -> 
 
 @pytest.mark.parametrize("verdict", ["regressed", "incomparable", "missing", "broken"])
 def test_what_closes_the_gate_fails(
-    checked: Check, monkeypatch: pytest.MonkeyPatch, verdict: Verdict
+    checked: StudyCheck, monkeypatch: pytest.MonkeyPatch, verdict: Verdict
 ) -> None:
     answer(monkeypatch, verdict)
     with pytest.raises(pytest.fail.Exception, match=verdict):
@@ -129,7 +129,7 @@ def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
     (tmp_path / "study" / "mtbenchfile.py").write_text("")
     (tmp_path / "more.py").write_text("")
 
-    study = Check(tmp_path).study(
+    study = StudyCheck(tmp_path).study(
         "study", data="sets", store="runs", plugins=["more.py"], device="cpu"
     )
 

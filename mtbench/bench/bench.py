@@ -15,7 +15,7 @@ from mtbench.store import LOG, REQUEST, Request, RunFolder, Store
 from mtbench.study.plan import Plan, PlannedCell, faults
 from mtbench.study.requests import machine, request, versions
 from mtbench.study.setup import Setup
-from mtbench.study.timings import Bench, Footprint, MeasuredCell, Sample, summarise
+from mtbench.study.timings import Bench, Footprint, MeasuredCell, TimedStep, summarise
 from mtbench.system.files import write_json
 from mtbench.system.processes import without_result
 
@@ -172,7 +172,7 @@ class _CellProcess:
         cell = self._cell
         if self._error is not None:
             return MeasuredCell(cell.name, cell.config, error=self._error, log=self._folder.log())
-        samples = [Sample(**value) for value in self._answers["step"]]
+        samples = [TimedStep(**value) for value in self._answers["step"]]
         (footprint,) = self._answers["footprint"]
         return MeasuredCell(
             cell.name, cell.config, timing=summarise(samples, Footprint(**footprint))

@@ -23,7 +23,7 @@ from mtbench.store import RunFolder
 from mtbench.store.history import peak_memory_mb
 from mtbench.store.owners import seconds_alive
 from mtbench.study.schedule import evaluation_steps
-from mtbench.study.timings import Footprint, Sample
+from mtbench.study.timings import Footprint, TimedStep
 from mtbench.system.processes import orders as given_orders
 from mtbench.training.evaluation import BATCH_TOKENS, predict
 from mtbench.training.examples import TokenisedExamples
@@ -81,7 +81,7 @@ class TimedCell:
         """Take a step; then, with as many rows as it had tokens, the matrix products."""
         seconds, computing, tokens = self._take()
         flops, product_seconds = self._multiply(tokens)
-        return asdict(Sample(seconds, computing, tokens, flops, product_seconds))
+        return asdict(TimedStep(seconds, computing, tokens, flops, product_seconds))
 
     def _multiply(self, tokens: int) -> tuple[int, float]:
         return multiply(self._weights, tokens, getattr(torch, self._precision))

@@ -16,7 +16,7 @@ from mtbench.comparison.discrepancies import (
     pairing,
 )
 from mtbench.comparison.flips import Flips, cell_flips, with_texts
-from mtbench.comparison.subjects import Side, Subject
+from mtbench.comparison.subjects import ComparedCell, Side
 from mtbench.errors import NothingToCompare
 from mtbench.evidence.outcomes import comparable
 from mtbench.evidence.statistics import holm
@@ -36,8 +36,8 @@ class ComparedPair:
         remarks: what a reader must know to read the numbers right.
     """
 
-    a: Subject
-    b: Subject
+    a: ComparedCell
+    b: ComparedCell
     seeds: Sequence[tuple[int, int]]
     configuration: Sequence[Discrepancy]
     environment: Sequence[Discrepancy]
@@ -154,7 +154,7 @@ def _reasons(absent: Mapping[str, str]) -> str:
 
 
 def compare(
-    a: Subject, b: Subject, *, examples: int = 0, data_dir: Path | None = None
+    a: ComparedCell, b: ComparedCell, *, examples: int = 0, data_dir: Path | None = None
 ) -> ComparedPair:
     """Compare two cells.
 
@@ -193,7 +193,7 @@ def compare(
     )
 
 
-def _pairs(a: Subject, b: Subject) -> list[tuple[int, int]]:
+def _pairs(a: ComparedCell, b: ComparedCell) -> list[tuple[int, int]]:
     """Return which runs are compared with which; none where they are independent samples."""
     common = [(seed, seed) for seed in a.runs if seed in b.runs]
     if common:
@@ -212,7 +212,7 @@ def _listed(seeds: Sequence[int] | Mapping[int, Any]) -> str:
     return ", ".join(map(str, seeds))
 
 
-def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterator[str]:
+def _remarks(a: ComparedCell, b: ComparedCell, seeds: Sequence[tuple[int, int]]) -> Iterator[str]:
     if {folder.path for folder in a.runs.values()} == {f.path for f in b.runs.values()}:
         yield "A and B are the same stored runs"
     if not seeds:
@@ -237,7 +237,7 @@ def _remarks(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Iterat
             yield f"tasks that only {name} has: {', '.join(alone_tasks)}"
 
 
-def _choices(a: Subject, b: Subject) -> Iterator[str]:
+def _choices(a: ComparedCell, b: ComparedCell) -> Iterator[str]:
     """Yield what is to be known of the choice of the runs, once where it is the same of both."""
     sides: dict[str, list[str]] = {}
     for name, side in (("A", a), ("B", b)):

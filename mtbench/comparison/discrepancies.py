@@ -6,7 +6,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from mtbench.comparison.subjects import Subject
+from mtbench.comparison.subjects import ComparedCell
 from mtbench.store import CHECKPOINT, Request, RunFolder, StoredResult
 
 Values = Mapping[str, Any]
@@ -46,13 +46,13 @@ class Pairing:
     examples: Mapping[str, Agreement]
 
 
-def configuration(a: Subject, b: Subject) -> list[Discrepancy]:
+def configuration(a: ComparedCell, b: ComparedCell) -> list[Discrepancy]:
     """Return the settings that differ; where the data lie is none of them."""
     sides = ([_settings(request) for request in side.requests.values()] for side in (a, b))
     return _differing(*sides)
 
 
-def environment(a: Subject, b: Subject) -> list[Discrepancy]:
+def environment(a: ComparedCell, b: ComparedCell) -> list[Discrepancy]:
     """Return what else differs.
 
     That is versions, machine and its arithmetic, device, data, ``NUMERICS``, source code.
@@ -141,7 +141,7 @@ def _flat(table: Mapping[str, Any], above: str = "") -> Iterator[tuple[str, Any]
             yield f"{above}{key}", value
 
 
-def pairing(a: Subject, b: Subject, seeds: Sequence[tuple[int, int]]) -> Pairing:
+def pairing(a: ComparedCell, b: ComparedCell, seeds: Sequence[tuple[int, int]]) -> Pairing:
     """Return what pairs of runs have in common.
 
     Args:

@@ -11,7 +11,7 @@ from typing import Any
 from mtbench.comparison.comparison import ComparedPair, Comparisons, records
 from mtbench.comparison.discrepancies import Discrepancy, Pairing
 from mtbench.comparison.flip_document import flip_parts
-from mtbench.comparison.subjects import Subject
+from mtbench.comparison.subjects import ComparedCell
 from mtbench.evidence.outcomes import OVERALL
 from mtbench.rendering.document import Document, Lines, Table, without_empty
 from mtbench.rendering.numbers import MISSING, UNDEFINED, number, p_value
@@ -80,7 +80,7 @@ def _json_record(pair: ComparedPair) -> dict[str, Any]:
     }
 
 
-def _subject(subject: Subject) -> dict[str, Any]:
+def _subject(subject: ComparedCell) -> dict[str, Any]:
     keys = {str(seed): folder.key for seed, folder in subject.runs.items()}
     return {"address": subject.address, "cell": subject.name, "runs": keys}
 
@@ -133,7 +133,7 @@ def _pair(pair: ComparedPair) -> Iterator[Part]:
     yield from flip_parts(pair.flips, len(pair.seeds))
 
 
-def _side(subject: Subject) -> str:
+def _side(subject: ComparedCell) -> str:
     seeds = ", ".join(map(str, subject.runs))
     return f"{subject.address}, seed{'s' if len(subject.runs) > 1 else ''} {seeds}"
 

@@ -10,13 +10,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtbench.comparison.dev_texts import dev_texts
-from mtbench.comparison.subjects import Subject
+from mtbench.comparison.subjects import ComparedCell
 from mtbench.evidence.outcomes import Predictions, predictions
+from mtbench.evidence.statistics import Array
 
 OF_CLASSES = ("accuracy", "macro_f1")
 """Metrics of tasks whose predictions are right or wrong; those of the others are near or far."""
-
-Array = NDArray[np.float64]
 
 
 @dataclass(frozen=True)
@@ -136,8 +135,8 @@ def _example(of: Predictions, left: Array, right: Array, change: Array, place: i
 
 
 def cell_flips(
-    a: Subject,
-    b: Subject,
+    a: ComparedCell,
+    b: ComparedCell,
     seeds: Sequence[tuple[int, int]],
     tasks: Sequence[str],
     *,
@@ -167,14 +166,16 @@ def cell_flips(
     ]
 
 
-def _class_names(subject: Subject, task: str) -> list[str]:
+def _class_names(subject: ComparedCell, task: str) -> list[str]:
     """Return the names of a task's classes, where its parameter ``classes`` lists them."""
     request = next(iter(subject.requests.values()))
     names = request.config["tasks"][task].get("classes")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 
-def with_texts(flips: Sequence[Flips], subject: Subject, data_dir: Path | None) -> list[Flips]:
+def with_texts(
+    flips: Sequence[Flips], subject: ComparedCell, data_dir: Path | None
+) -> list[Flips]:
     """Put the sentences into the examples that are named, or why there are none.
 
     Args:

@@ -19,7 +19,7 @@ StoredCells = Mapping[str, Sequence[Sequence[RunFolder]]]
 
 
 @dataclass(frozen=True)
-class Subject:
+class ComparedCell:
     """A cell, and those of its runs that have a score.
 
     Attributes:
@@ -73,7 +73,7 @@ class Side:
     """
 
     title: str
-    cells: Sequence[Subject]
+    cells: Sequence[ComparedCell]
     single: bool = False
     absent: Mapping[str, str] = field(default_factory=dict)
     problem: MtbenchError | None = None
@@ -88,7 +88,7 @@ class Side:
             raise NothingToCompare(f"{self.title}::{name}: {reason}")
         return replace(self, title=self.cells[0].address, single=True)
 
-    def cell(self, name: str) -> Subject:
+    def cell(self, name: str) -> ComparedCell:
         """Return the cell of a name.
 
         Raises:
@@ -114,7 +114,7 @@ def of_run(folder: RunFolder) -> Side:
     if record.state != "done" or request is None:
         raise NothingToCompare(f"run {folder.key[:12]} is {record.state}, so it has no score")
     address = f"run {folder.key[:12]} ({request.cell} [seed {request.seed}])"
-    return Side(address, [Subject(request.cell, address, {request.seed: folder})], True)
+    return Side(address, [ComparedCell(request.cell, address, {request.seed: folder})], True)
 
 
 def of_plan(plan: Plan, title: str) -> Side:
@@ -142,8 +142,8 @@ def of_planned_cell(plan: Plan, title: str) -> Side:
     return of_plan(plan, title).alone()
 
 
-def _planned(cell: PlannedCell, address: str) -> Subject:
-    return Subject(
+def _planned(cell: PlannedCell, address: str) -> ComparedCell:
+    return ComparedCell(
         name=cell.name,
         address=address,
         runs={run.seed: run.folder for run in cell.runs if run.state == "done"},
@@ -230,9 +230,9 @@ def _newest(
     versions: Sequence[Sequence[RunFolder]],
     scored: Sequence[RunFolder],
     damages: Mapping[RunFolder, str],
-) -> Subject:
+) -> ComparedCell:
     """Return the version of a cell whose run ended last, of those that have a score."""
-    newest = max(scored, key=_ended)
+    newest = max(scored, key=lambda folder: folder.result().ended)
     chosen = next(version for version in versions if newest in version)
     seeds = {folder: folder.request().seed for folder in chosen}
     ordered = sorted(chosen, key=seeds.__getitem__)
@@ -242,7 +242,7 @@ def _newest(
             f"{len(versions)} versions of it are stored; taken: that of run {newest.key[:12]}, "
             "which ended last"
         )
-    return Subject(
+    return ComparedCell(
         name=name,
         address=address,
         runs={seeds[folder]: folder for folder in ordered if folder in scored},
@@ -260,8 +260,3 @@ def _damage(folder: RunFolder) -> str:
         except Damaged as error:
             return error.reason
     return record.damage
-
-
-def _ended(folder: RunFolder) -> str:
-    """Return when a run got its score."""
-    return folder.result().ended

@@ -11,7 +11,7 @@ from mtbench.errors import NotAtHand, nearest
 from mtbench.protocols import Examples, Split, Task, TaskInfo
 
 
-class Reader(Protocol):
+class SplitReader(Protocol):
     """Reads one split of a layout from its file; raises what ``Task.load`` does."""
 
     def __call__(self, path: Path, split: Split, *, with_labels: bool) -> Examples: ...
@@ -33,7 +33,7 @@ class Layout:
 
     name: str
     files: Mapping[Split, tuple[str, ...]]
-    read: Reader
+    read: SplitReader
     fits: Callable[[Path], bool] = lambda _: True
     sizes: Mapping[Split, int] = field(default_factory=dict)
 

@@ -33,7 +33,7 @@ Row = Sequence[Any] | BrokenRow
 
 
 @dataclass(frozen=True)
-class Table:
+class OpenTable:
     """A file that is open for reading.
 
     Attributes:
@@ -57,7 +57,7 @@ def open_table(
     strict: bool = False,
     header: Sequence[str] | None = None,
     columns: Collection[str] | None = None,
-) -> Table:
+) -> OpenTable:
     """Open a table; a name that ends in ``.gz`` is unpacked on the way.
 
     Args:
@@ -82,7 +82,7 @@ def open_table(
         return _json_lines(path, text)
     rows = _quoted(text, delimiter, strict=strict) if quoting else _unquoted(text, delimiter)
     if header is not None:
-        return Table(header, rows, open_ended=True)
+        return OpenTable(header, rows, open_ended=True)
     _, first = next(rows, (0, None))
     if first is None:
         raise UsageError(f"{path} is empty: it needs a header line")
@@ -90,7 +90,7 @@ def open_table(
         line = next(line for line in lines_of(text) if line.strip("\r\n"))
         hint = delimiter_hint(line, delimiter)
         raise UsageError(f"{path}: the header cannot be read: {first}{hint}")
-    return Table([name.strip() for name in first], rows)
+    return OpenTable([name.strip() for name in first], rows)
 
 
 def delimiter_hint(line: str, delimiter: str) -> str:
@@ -212,7 +212,7 @@ def has_line_break(field: str) -> bool:
     return "\n" in field or "\r" in field
 
 
-def _json_lines(path: Path, text: str) -> Table:
+def _json_lines(path: Path, text: str) -> OpenTable:
     """Read a JSON object a line; a key that a row lacks is an empty field."""
     rows: list[tuple[int, dict[str, Any] | BrokenRow]] = [
         (number, _json_object(line))
@@ -229,7 +229,7 @@ def _json_lines(path: Path, text: str) -> Table:
         (number, row if isinstance(row, BrokenRow) else [row.get(key) for key in header])
         for number, row in rows
     )
-    return Table(header if objects else None, fields)
+    return OpenTable(header if objects else None, fields)
 
 
 def _json_object(line: str) -> dict[str, Any] | BrokenRow:
@@ -244,7 +244,7 @@ def _json_object(line: str) -> dict[str, Any] | BrokenRow:
     return value if isinstance(value, dict) else BrokenRow("it is no JSON object")
 
 
-def _parquet(path: Path, columns: Collection[str] | None) -> Table:
+def _parquet(path: Path, columns: Collection[str] | None) -> OpenTable:
     """Read some columns of a Parquet file, batch by batch."""
     try:
         from pyarrow import ArrowException
@@ -281,4 +281,4 @@ def _parquet(path: Path, columns: Collection[str] | None) -> Table:
                     number += 1
                     yield number, row
 
-    return Table(names, rows())
+    return OpenTable(names, rows())

@@ -17,8 +17,8 @@ from mtbench.data.labels import Label
 from mtbench.data.table_files import (
     BrokenRow,
     Form,
+    OpenTable,
     Row,
-    Table,
     delimiter_hint,
     has_line_break,
     lines_of,
@@ -198,7 +198,7 @@ def _joined(row: Row, delimiter: str, read: Callable[[Row], Example], *, all_of:
     return count if count >= (len(lines) if all_of else 2) else 0
 
 
-def _places(path: Path, table: Table, names: Sequence[str], delimiter: str) -> dict[str, int]:
+def _places(path: Path, table: OpenTable, names: Sequence[str], delimiter: str) -> dict[str, int]:
     """Return the index of each column; any where there is no row to take it from.
 
     Args:
@@ -221,7 +221,7 @@ def _places(path: Path, table: Table, names: Sequence[str], delimiter: str) -> d
     return {name: header.index(name) for name in names}
 
 
-def _fields(row: Row, table: Table, places: Mapping[str, int]) -> dict[str, str]:
+def _fields(row: Row, table: OpenTable, places: Mapping[str, int]) -> dict[str, str]:
     """Return the fields that are wanted, without outer white space."""
     if isinstance(row, BrokenRow):
         raise row

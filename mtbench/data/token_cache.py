@@ -39,14 +39,14 @@ class TokenCache:
         self._folder = folder
         self._tokenizer = tokenizer
 
-    def entry(self, texts: Sequence[Items]) -> Entry:
+    def entry(self, texts: Sequence[Items]) -> CacheEntry:
         """Return the place of these texts' token ids, whether they are there or not."""
         described = json.dumps([FORMAT, self._tokenizer, texts], separators=(",", ":"))
-        return Entry(self._folder / hashlib.sha256(described.encode()).hexdigest())
+        return CacheEntry(self._folder / hashlib.sha256(described.encode()).hexdigest())
 
 
 @dataclass(frozen=True)
-class Entry:
+class CacheEntry:
     """The token ids of some columns of texts, in a file that never changes.
 
     Behind its checksum stand the numbers of tokens and sequences of each column, as JSON, and

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-Array = NDArray[np.float64]
+from mtbench.evidence.statistics import Array
 
 SMALLEST = 1e-12
 """Share of a variance that must be left without an example, or its pseudo-value is undefined."""

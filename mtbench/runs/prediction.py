@@ -153,7 +153,7 @@ def _in_train(run: Run, task: str, examples: Examples) -> int | None:
 
 
 @dataclass(frozen=True)
-class Written:
+class WrittenFile:
     """A file of predictions.
 
     Attributes:
@@ -174,7 +174,7 @@ def write_predictions(
     *,
     device: str = CPU,
     plugins: Sequence[Path] = (),
-) -> Iterator[Written]:
+) -> Iterator[WrittenFile]:
     """Write one file a task, in the format that the CS224N leaderboard takes, and yield each.
 
     Classes that have names are written by them.
@@ -209,7 +209,7 @@ def write_predictions(
         text = submission_text(submission.column, infos[task], predicted)
         replaced = files[task].exists()
         write_files({files[task]: text}, option="--out")
-        yield Written(files[task], examples.bad_rows, replaced)
+        yield WrittenFile(files[task], examples.bad_rows, replaced)
 
 
 def submission_text(column: str, info: TaskInfo, predicted: Mapping[str, float]) -> str:

@@ -11,7 +11,7 @@ from mtbench.study.schedule import evaluation_steps
 
 
 class Forecast:
-    """Tells how long runs still need; it is told what an ``executors.RunProgress`` is.
+    """Tells how long runs still need; it is told what an ``executors.process.RunProgress`` is.
 
     What a run takes is known from those of its cell that are done; else from what was expected,
     as far as that held for others; else from all others.

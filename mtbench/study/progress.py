@@ -32,7 +32,7 @@ def observing(expected: Estimate) -> Iterator[RunProgress]:
     if expected.seconds:
         say(expected.text())
     if not (sys.stderr.isatty() or _in_notebook()):
-        yield Lines(expected)
+        yield ProgressLines(expected)
         return
     from rich.console import Console
     from rich.progress import (
@@ -102,7 +102,7 @@ class Silence:
     def finished(self, job: Job, result: Result | Failure) -> None: ...
 
 
-class Lines:
+class ProgressLines:
     """A line when a run starts, when it ends, and now and then in between."""
 
     def __init__(self, expected: Estimate) -> None:

@@ -47,7 +47,7 @@ class TaskEntry:
 
 
 @dataclass(frozen=True)
-class _Part:
+class _ResolvedPart:
     """A component of cells: who brings it, name and parameters, as an object and as a table."""
 
     entry: Entry
@@ -98,7 +98,7 @@ class Resolver:
     def __init__(self, registry: Registry) -> None:
         self._registry = registry
         self._default_folder = default_data_folder()
-        self._parts: dict[str, _Part] = {}
+        self._parts: dict[str, _ResolvedPart] = {}
         self._tasks: dict[str, TaskEntry] = {}
         self._lists: dict[str, dict[str, TaskEntry]] = {}
         self._sections: dict[str, Config] = {}
@@ -186,7 +186,7 @@ class Resolver:
             self._tasks[memo] = TaskEntry(part.entry, part.table, task, info)
         return self._tasks[memo]
 
-    def _part(self, kind: str, table: Config, where: str) -> _Part:
+    def _part(self, kind: str, table: Config, where: str) -> _ResolvedPart:
         memo = f"{kind} {table!r}"
         if memo not in self._parts:
             parameters = dict(table)
@@ -205,17 +205,17 @@ class Resolver:
                 values |= _absolute(locations, entry.spec.shipped)
             if isinstance(entry.spec, TaskSpec):
                 values |= _from_anywhere(values, entry.spec.locations)
-            self._parts[memo] = _Part.of(entry, name, values)
+            self._parts[memo] = _ResolvedPart.of(entry, name, values)
         return self._parts[memo]
 
-    def _with_dropout(self, head: _Part, dropout: float) -> _Part:
+    def _with_dropout(self, head: _ResolvedPart, dropout: float) -> _ResolvedPart:
         """Return a head with the dropout of ``train`` where it names none of its own."""
         if head.component.parameters["dropout"] is not None:
             return head
         memo = f"{id(head)} {dropout!r}"
         if memo not in self._parts:
             values = {**head.component.parameters, "dropout": dropout}
-            self._parts[memo] = _Part.of(head.entry, head.component.name, values)
+            self._parts[memo] = _ResolvedPart.of(head.entry, head.component.name, values)
         return self._parts[memo]
 
     def _with_example(self, error: Incomplete, entry: Entry, where: str) -> Incomplete:

@@ -13,7 +13,7 @@ from mtbench.store.timings import write_timing
 
 
 @dataclass(frozen=True)
-class Sample:
+class TimedStep:
     """One timed step, and the matrix products that were timed after it.
 
     Attributes:
@@ -122,7 +122,7 @@ class Bench:
         return statistics.median(rates) if rates else None
 
 
-def summarise(samples: Sequence[Sample], footprint: Footprint) -> Timing:
+def summarise(samples: Sequence[TimedStep], footprint: Footprint) -> Timing:
     """Return the timing of at least one step."""
     seconds = [sample.seconds for sample in samples]
     tokens_per_s = statistics.median(sample.tokens / sample.seconds for sample in samples)

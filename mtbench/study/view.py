@@ -19,7 +19,7 @@ Report = TypeVar("Report")
 Record = Mapping[str, Any]
 
 
-class Table(NamedTuple):
+class RecordTable(NamedTuple):
     """A table of numbers behind a report: how its records are made, and their keys, if any."""
 
     records: Callable[[], Sequence[Record]]
@@ -42,7 +42,7 @@ class View(Generic[Report]):
 
     report: Report
     document: Callable[..., Document]
-    tables: Mapping[str, Table]
+    tables: Mapping[str, RecordTable]
     check: Callable[..., None] = lambda: None
     remarks: Sequence[str] = ()
     estimate: Estimate | None = None
@@ -87,7 +87,7 @@ class View(Generic[Report]):
         frame = pd.DataFrame(rows, columns=list(self._table(table).columns) or None)
         return frame.astype({"seed": "Int64"}) if "seed" in frame else frame
 
-    def _table(self, name: str) -> Table:
+    def _table(self, name: str) -> RecordTable:
         chosen = name or next(iter(self.tables))
         if chosen not in self.tables:
             raise unknown("table", name, self.tables)

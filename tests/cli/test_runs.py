@@ -10,7 +10,7 @@ import pytest
 from mtbench.cli.runs import STATES
 from mtbench.data.tokenisation import TextCounts
 from mtbench.protocols import BadRow
-from mtbench.runs.prediction import Evaluated, Written
+from mtbench.runs.prediction import Evaluated, WrittenFile
 from mtbench.store import State, Store, test_uses
 from mtbench_builtins.tasks.sample import SampleSST
 from mtbench_builtins.tasks.sample_parameters import SampleParameters
@@ -356,7 +356,7 @@ def test_predict_writes_a_file_a_task(
 def test_predict_tells_what_it_leaves_out(
     call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    written = Written(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
+    written = WrittenFile(Path("out/sst-dev-output.csv"), (BadRow("sst.csv", 7, "no sentence"),))
     monkeypatch.setattr(
         "mtbench.runs.prediction.write_predictions",
         lambda *given, device, plugins: iter([written]),
@@ -372,7 +372,7 @@ def test_of_many_rows_that_are_left_out_the_first_are_told(
     call: Call, at: tuple[str, str], key: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rows = tuple(BadRow("sst.csv", line, "no sentence") for line in range(2, 25))
-    written = Written(Path("out/sst-dev-output.csv"), rows)
+    written = WrittenFile(Path("out/sst-dev-output.csv"), rows)
     monkeypatch.setattr(
         "mtbench.runs.prediction.write_predictions",
         lambda *given, device, plugins: iter([written]),

@@ -4,11 +4,11 @@ from typing import Any
 import pytest
 
 from mtbench.comparison.comparison import compare, compare_sides, records
-from mtbench.comparison.subjects import Side, Subject
+from mtbench.comparison.subjects import ComparedCell, Side
 from mtbench.errors import NothingToCompare, UsageError
 
 Write = Callable[..., Any]
-Cell = Callable[..., Subject]
+Cell = Callable[..., ComparedCell]
 
 LABELS = [1, 1, 1, 1]
 A = {0: [1, 1, 0, 0], 1: [1, 0, 0, 0]}
@@ -27,12 +27,12 @@ def cell(write_stored: Write) -> Cell:
         labels: Sequence[float] = LABELS,
         metric: str = "accuracy",
         missing: Sequence[int] = (),
-    ) -> Subject:
+    ) -> ComparedCell:
         runs = {
             seed: write_stored({task: (metric, labels, p)}, seed=seed, key=f"{name}-{seed}")
             for seed, p in seeds.items()
         }
-        return Subject(name, f"m::{name}", runs, missing)
+        return ComparedCell(name, f"m::{name}", runs, missing)
 
     return write
 
@@ -119,7 +119,7 @@ def test_an_undefined_score_is_no_zero(cell: Cell) -> None:
 
 def test_cells_are_paired_by_name(cell: Cell) -> None:
     same, a, b, alone = cell("x", A), cell("y", A), cell("z", B), cell("w", A)
-    renamed = Subject("y", "n::y", b.runs)
+    renamed = ComparedCell("y", "n::y", b.runs)
     found = compare_sides(
         Side("m", [same, a, alone], absent={"v": "rejected: no"}), Side("n", [renamed, same])
     )
@@ -143,7 +143,7 @@ def test_a_single_cell_is_compared_with_that_of_its_name(cell: Cell) -> None:
 
 def test_a_pair_that_cannot_be_is_told_and_stops_no_other(cell: Cell) -> None:
     x, y, other = cell("x", A), cell("y", A), cell("z", B, task="sst")
-    found = compare_sides(Side("m", [x, y]), Side("n", [x, Subject("y", "n::y", other.runs)]))
+    found = compare_sides(Side("m", [x, y]), Side("n", [x, ComparedCell("y", "n::y", other.runs)]))
     assert [pair.a.name for pair in found.pairs] == ["x"]
     assert found.absent["y"].startswith("no task in common")
 

@@ -6,7 +6,7 @@ import pytest
 from safetensors.numpy import save_file
 
 from mtbench.comparison.discrepancies import configuration, environment, pairing
-from mtbench.comparison.subjects import Subject
+from mtbench.comparison.subjects import ComparedCell
 from mtbench.store import CHECKPOINT
 
 Write = Callable[..., Any]
@@ -42,10 +42,10 @@ def asked(**changes: Any) -> dict[str, Any]:
 
 
 @pytest.fixture
-def cell(write_stored: Write) -> Callable[..., Subject]:
+def cell(write_stored: Write) -> Callable[..., ComparedCell]:
     made: list[str] = []
 
-    def write(*requests: Mapping[str, Any], **given: Any) -> Subject:
+    def write(*requests: Mapping[str, Any], **given: Any) -> ComparedCell:
         made.append("")
         runs = {
             seed: write_stored(
@@ -53,7 +53,7 @@ def cell(write_stored: Write) -> Callable[..., Subject]:
             )
             for seed, request in enumerate(requests)
         }
-        return Subject("a cell", "a cell", runs)
+        return ComparedCell("a cell", "a cell", runs)
 
     return write
 
@@ -62,12 +62,12 @@ def told(found: list[Any]) -> dict[str, tuple[Any, Any]]:
     return {d.key: (d.a, d.b) for d in found}
 
 
-def test_equal_records_have_no_difference(cell: Callable[..., Subject]) -> None:
+def test_equal_records_have_no_difference(cell: Callable[..., ComparedCell]) -> None:
     a, b = cell(asked()), cell(asked())
     assert (configuration(a, b), environment(a, b)) == ([], [])
 
 
-def test_arithmetic_is_of_the_surroundings(cell: Callable[..., Subject]) -> None:
+def test_arithmetic_is_of_the_surroundings(cell: Callable[..., ComparedCell]) -> None:
     a, b = (cell(asked()) for _ in "ab")
     for side, capability in ((a, "AVX2"), (b, "AVX512")):
         folder = side.runs[0]
@@ -76,7 +76,7 @@ def test_arithmetic_is_of_the_surroundings(cell: Callable[..., Subject]) -> None
     assert told(environment(a, b)) == {"arithmetic, cpu_capability": ("AVX2", "AVX512")}
 
 
-def test_settings_are_told_by_their_dotted_keys(cell: Callable[..., Subject]) -> None:
+def test_settings_are_told_by_their_dotted_keys(cell: Callable[..., ComparedCell]) -> None:
     a = cell(asked())
     b = cell(
         asked(
@@ -93,7 +93,7 @@ def test_settings_are_told_by_their_dotted_keys(cell: Callable[..., Subject]) ->
 
 
 def test_surroundings_are_versions_machine_numerics_sources_and_data(
-    cell: Callable[..., Subject],
+    cell: Callable[..., ComparedCell],
 ) -> None:
     a = cell(asked())
     b = cell(
@@ -123,7 +123,9 @@ def test_surroundings_are_versions_machine_numerics_sources_and_data(
     }
 
 
-def test_the_source_of_another_component_goes_without_saying(cell: Callable[..., Subject]) -> None:
+def test_the_source_of_another_component_goes_without_saying(
+    cell: Callable[..., ComparedCell],
+) -> None:
     a = cell(asked())
     b = cell(
         asked(
@@ -135,7 +137,7 @@ def test_the_source_of_another_component_goes_without_saying(cell: Callable[...,
     assert environment(a, b) == []
 
 
-def test_runs_of_one_cell_that_differ_show_all_values(cell: Callable[..., Subject]) -> None:
+def test_runs_of_one_cell_that_differ_show_all_values(cell: Callable[..., ComparedCell]) -> None:
     a = cell(asked(), asked(versions={"torch": "2.1"}))
     b = cell(asked())
     assert told(environment(a, b)) == {"version of torch": ("2.0 / 2.1", "2.0")}
@@ -145,7 +147,7 @@ def hashes(**given: str) -> dict[str, Any]:
     return {"hashes": {"initial_weights": given, "order": {"pd": "o"}}}
 
 
-def test_equal_hashes_pair(cell: Callable[..., Subject]) -> None:
+def test_equal_hashes_pair(cell: Callable[..., ComparedCell]) -> None:
     a, b = (cell(asked(), asked(), **hashes(encoder="e", **{"heads.pd": "h"})) for _ in "ab")
     found = pairing(a, b, [(0, 0), (1, 1)])
     assert found.weights == {"encoder": "same", "heads.pd": "same"}
@@ -154,12 +156,12 @@ def test_equal_hashes_pair(cell: Callable[..., Subject]) -> None:
 
 
 def test_one_seed_that_differs_is_enough(
-    cell: Callable[..., Subject], write_stored: Write
+    cell: Callable[..., ComparedCell], write_stored: Write
 ) -> None:
     a = cell(asked(), asked(), **hashes(encoder="e"))
     other = {"initial_weights": {"encoder": "f"}, "order": {"pd": "p"}}
     odd = write_stored(TASKS, seed=1, key="odd", request=asked(), hashes=other)
-    b = Subject("b", "b", {**a.runs, 1: odd})
+    b = ComparedCell("b", "b", {**a.runs, 1: odd})
     assert pairing(a, b, [(0, 0)]).weights == {"encoder": "same"}
     found = pairing(a, b, [(0, 0), (1, 1)])
     assert (found.weights, found.order) == ({"encoder": "different"}, {"pd": "different"})
@@ -167,7 +169,7 @@ def test_one_seed_that_differs_is_enough(
 
 @pytest.mark.parametrize(("width", "agreement"), [(2, "different"), (3, "other shape")])
 def test_a_module_of_another_shape_cannot_have_the_same_weights(
-    cell: Callable[..., Subject], width: int, agreement: str
+    cell: Callable[..., ComparedCell], width: int, agreement: str
 ) -> None:
     a = cell(asked(), **hashes(**{"heads.pd": "h"}))
     b = cell(asked(), **hashes(**{"heads.pd": "i"}))
@@ -181,6 +183,6 @@ def test_a_module_of_another_shape_cannot_have_the_same_weights(
 
 
 def test_other_examples_are_told(write_stored: Write) -> None:
-    a = Subject("a", "a", {0: write_stored(TASKS, key="a")})
-    b = Subject("b", "b", {0: write_stored(TASKS, key="b", ids=["x", "y", "z"])})
+    a = ComparedCell("a", "a", {0: write_stored(TASKS, key="a")})
+    b = ComparedCell("b", "b", {0: write_stored(TASKS, key="b", ids=["x", "y", "z"])})
     assert pairing(a, b, [(0, 0)]).examples == {"pd": "different"}

@@ -5,7 +5,7 @@ import pytest
 
 from mtbench.comparison.comparison import Comparisons, compare_sides
 from mtbench.comparison.document import document
-from mtbench.comparison.subjects import Side, Subject
+from mtbench.comparison.subjects import ComparedCell, Side
 from mtbench.rendering import render
 
 Write = Callable[..., Any]
@@ -15,8 +15,8 @@ B = {0: [1, 1, 1, 0], 1: [1, 1, 1, 0]}
 
 
 @pytest.fixture
-def cell(write_stored: Write) -> Callable[..., Subject]:
-    def write(name: str, seeds: Mapping[int, Sequence[float]], combiner: str) -> Subject:
+def cell(write_stored: Write) -> Callable[..., ComparedCell]:
+    def write(name: str, seeds: Mapping[int, Sequence[float]], combiner: str) -> ComparedCell:
         request = {
             "config": {
                 "tasks": {"pd": {"name": "pd"}},
@@ -36,21 +36,21 @@ def cell(write_stored: Write) -> Callable[..., Subject]:
             )
             for seed, predicted in seeds.items()
         }
-        return Subject(name, f"m::{name}", runs)
+        return ComparedCell(name, f"m::{name}", runs)
 
     return write
 
 
 @pytest.fixture
-def pair(cell: Callable[..., Subject]) -> Comparisons:
+def pair(cell: Callable[..., ComparedCell]) -> Comparisons:
     a, b = cell("a|b", A, "sum"), cell("c", B, "pcgrad")
     return compare_sides(Side("m::a|b", [a], True), Side("m::c", [b], True), examples=0)
 
 
 @pytest.fixture
-def many(cell: Callable[..., Subject]) -> Comparisons:
+def many(cell: Callable[..., ComparedCell]) -> Comparisons:
     x, y = cell("x", A, "sum"), cell("y", A, "sum")
-    better = Subject("y", "n::y", cell("y", B, "pcgrad").runs)
+    better = ComparedCell("y", "n::y", cell("y", B, "pcgrad").runs)
     return compare_sides(
         Side("m", [x, y, cell("only here", A, "sum")], absent={"v": "rejected: no sense"}),
         Side("n", [x, better]),

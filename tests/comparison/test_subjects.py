@@ -6,8 +6,8 @@ from typing import Any
 import pytest
 
 from mtbench.comparison.subjects import (
+    ComparedCell,
     Side,
-    Subject,
     of_run,
     of_store,
     stored_cells,
@@ -139,7 +139,7 @@ def test_a_cell_without_any_score_is_named(write_stored: Write, store: Store) ->
 
 
 def test_a_side_finds_its_cells_by_name(write_stored: Write) -> None:
-    cell = Subject("sum", "m::sum", {0: write_stored(TASKS)})
+    cell = ComparedCell("sum", "m::sum", {0: write_stored(TASKS)})
     assert Side("m", [cell]).cell("sum") is cell
     with pytest.raises(UsageError, match=r"unknown cell 'prod' in m \(known: sum\)"):
         Side("m", [cell]).cell("prod")

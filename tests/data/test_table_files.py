@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.data.table_files import BrokenRow, Table, open_table
+from mtbench.data.table_files import BrokenRow, OpenTable, open_table
 from mtbench.errors import NotAtHand, UsageError
 
 
@@ -13,7 +13,7 @@ def write(path: Path, text: str) -> Path:
     return path
 
 
-def rows(table: Table) -> list[tuple[int, object]]:
+def rows(table: OpenTable) -> list[tuple[int, object]]:
     return [
         (line, str(row) if isinstance(row, BrokenRow) else list(row)) for line, row in table.rows
     ]

@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from mtbench.data.token_cache import CHECKSUM, Entry, TokenCache
+from mtbench.data.token_cache import CHECKSUM, CacheEntry, TokenCache
 from mtbench.data.token_column import TokenColumn
 from mtbench.protocols import Tokens
 
@@ -28,11 +28,11 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.fixture
-def entry(folder: Path) -> Entry:
+def entry(folder: Path) -> CacheEntry:
     return TokenCache(folder, "a tokenizer").entry(TEXTS)
 
 
-def assert_holds(entry: Entry) -> None:
+def assert_holds(entry: CacheEntry) -> None:
     stored = entry.read()
     assert stored is not None
     for column, written in zip(stored, COLUMNS, strict=True):
@@ -45,7 +45,7 @@ def assert_holds(entry: Entry) -> None:
 
 
 def test_what_was_written_is_read(
-    entry: Entry, folder: Path, capsys: pytest.CaptureFixture[str]
+    entry: CacheEntry, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert entry.read() is None
     assert not folder.exists()  # looking makes nothing
@@ -57,7 +57,7 @@ def test_what_was_written_is_read(
     assert capsys.readouterr().err == ""
 
 
-def test_an_entry_outlives_its_file_where_it_is_mapped(entry: Entry) -> None:
+def test_an_entry_outlives_its_file_where_it_is_mapped(entry: CacheEntry) -> None:
     entry.write(COLUMNS)
     columns = entry.read()
     assert columns is not None
@@ -90,7 +90,7 @@ def test_texts_and_tokenizer_decide_the_entry(folder: Path) -> None:
 # --- what is broken ---------------------------------------------------------------------------
 
 
-def assert_told_and_made_anew(entry: Entry, capsys: pytest.CaptureFixture[str]) -> None:
+def assert_told_and_made_anew(entry: CacheEntry, capsys: pytest.CaptureFixture[str]) -> None:
     assert entry.read() is None
     log = capsys.readouterr().err
     assert log.startswith(f"token ids in {entry.path} are broken, and made anew (")
@@ -102,7 +102,7 @@ def assert_told_and_made_anew(entry: Entry, capsys: pytest.CaptureFixture[str]) 
 
 
 def test_no_byte_of_an_entry_spoils_a_run(
-    entry: Entry, capsys: pytest.CaptureFixture[str]
+    entry: CacheEntry, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Torn or flipped anywhere, it is told in one line."""
     entry.write(COLUMNS)
@@ -119,7 +119,7 @@ def test_no_byte_of_an_entry_spoils_a_run(
 
 @pytest.mark.parametrize("counts", [b"\n", b"[[4]]\n", b"[[4, 2], [3, 9]]\n", b"{}[\n", b"1\n"])
 def test_nonsense_with_the_right_checksum_is_told(
-    entry: Entry, counts: bytes, capsys: pytest.CaptureFixture[str]
+    entry: CacheEntry, counts: bytes, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry.write(COLUMNS)
     rest = counts + entry.path.read_bytes()[CHECKSUM:].partition(b"\n")[2]
@@ -140,7 +140,7 @@ INSTEAD: dict[str, Callable[[Path], object]] = {
 
 @pytest.mark.parametrize("way", INSTEAD)
 def test_what_lies_in_the_place_of_an_entry_is_told(
-    entry: Entry, way: str, capsys: pytest.CaptureFixture[str]
+    entry: CacheEntry, way: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     entry.path.parent.mkdir(parents=True)
     INSTEAD[way](entry.path)
@@ -152,7 +152,7 @@ def test_what_lies_in_the_place_of_an_entry_is_told(
 
 
 @pytest.mark.parametrize("there", ["nothing", "a broken entry"])
-def test_processes_that_write_at_once_all_succeed(entry: Entry, there: str) -> None:
+def test_processes_that_write_at_once_all_succeed(entry: CacheEntry, there: str) -> None:
     if there == "a broken entry":
         entry.write(COLUMNS)
         os.truncate(entry.path, 100)
@@ -160,12 +160,12 @@ def test_processes_that_write_at_once_all_succeed(entry: Entry, there: str) -> N
 import sys
 from pathlib import Path
 from mtbench.protocols import Tokens
-from mtbench.data.token_cache import Entry
+from mtbench.data.token_cache import CacheEntry
 from mtbench.data.token_column import TokenColumn
 columns = [TokenColumn.of([Tokens([1, 2, 3], [0, 0, 1], True), Tokens([4], [0])]),
            TokenColumn.of([Tokens([5], [1]), Tokens([6, 7], [1, 1])])]
 columns[1].empty[0] = True
-entry = Entry(Path({str(entry.path)!r}))
+entry = CacheEntry(Path({str(entry.path)!r}))
 print("ready", flush=True)
 sys.stdin.readline()
 for _ in range(20):
@@ -197,7 +197,7 @@ for _ in range(20):
 
 
 def test_a_folder_that_cannot_be_made_is_told(
-    entry: Entry, folder: Path, capsys: pytest.CaptureFixture[str]
+    entry: CacheEntry, folder: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     folder.parent.mkdir()
     folder.write_text("in the way")
@@ -211,7 +211,7 @@ def test_a_folder_that_cannot_be_made_is_told(
 
 
 def test_a_full_disk_leaves_nothing_behind(
-    entry: Entry,
+    entry: CacheEntry,
     folder: Path,
     monkeypatch: pytest.MonkeyPatch,
     capsys: pytest.CaptureFixture[str],

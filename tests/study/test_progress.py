@@ -21,7 +21,7 @@ from mtbench.study.progress import (
     SILENCE_SECONDS,
     WIDTH,
     Bars,
-    Lines,
+    ProgressLines,
     Silence,
     observing,
     outcome,
@@ -87,7 +87,7 @@ def test_lines_where_stderr_is_no_terminal(
     one, two = job("one"), job("two", "f" * 16)
 
     with observing(runs(2)) as observer:
-        assert isinstance(observer, Lines)
+        assert isinstance(observer, ProgressLines)
         observer.started(one)
         now[0] += 2
         observer.started(two)
@@ -111,7 +111,7 @@ def test_a_long_run_gives_a_sign_of_life(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock(monkeypatch)
-    observer = Lines(runs(2))
+    observer = ProgressLines(runs(2))
     one, two = job("one"), job("two", "f" * 16)
     observer.started(one)
     observer.started(two)
@@ -241,7 +241,7 @@ def test_lines_say_at_once_whom_a_process_waits_for(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     now = clock(monkeypatch)
-    observer = Lines(runs(1))
+    observer = ProgressLines(runs(1))
     observer.started(job("one"))
     capsys.readouterr()
 
@@ -305,7 +305,7 @@ def test_bars_where_stderr_is_a_terminal(monkeypatch: pytest.MonkeyPatch, done: 
         observer.finished(job(), done)
 
 
-@pytest.mark.parametrize(("widgets", "kind"), [(True, Bars), (False, Lines)])
+@pytest.mark.parametrize(("widgets", "kind"), [(True, Bars), (False, ProgressLines)])
 def test_a_notebook_has_bars_where_it_can_show_them(
     monkeypatch: pytest.MonkeyPatch, widgets: bool, kind: type
 ) -> None:
@@ -357,7 +357,7 @@ def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
 
 def test_what_is_hidden_in_a_name_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:
     named, failed = job("a\x1b\n"), Failure(error="\x9b[2J", traceback="")
-    lines = Lines(runs(1))
+    lines = ProgressLines(runs(1))
     lines.started(named)
     lines.finished(named, failed)
     assert capsys.readouterr().err.startswith("[1/1] a\\x1b\\n ...\na\\x1b\\n: failed: \\x9b[2J")

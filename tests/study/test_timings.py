@@ -10,7 +10,7 @@ from mtbench.study.timings import (
     Bench,
     Footprint,
     MeasuredCell,
-    Sample,
+    TimedStep,
     Timing,
     cost_signature,
     store_timings,
@@ -61,8 +61,8 @@ def changed(path: str, value: Any) -> Identity:
     return Identity.model_validate(copy)
 
 
-def sample(seconds: float, *, tokens: int = 1000, product_seconds: float = 0.5) -> Sample:
-    return Sample(seconds, 0.75 * seconds, tokens, 5_000_000_000, product_seconds)
+def sample(seconds: float, *, tokens: int = 1000, product_seconds: float = 0.5) -> TimedStep:
+    return TimedStep(seconds, 0.75 * seconds, tokens, 5_000_000_000, product_seconds)
 
 
 # --- numbers ----------------------------------------------------------------------------------
@@ -84,7 +84,7 @@ def test_a_summary_worked_by_hand() -> None:
 
 
 def test_where_nobody_knows_what_was_spent_computing_the_harness_has_no_share() -> None:
-    made = summarise([Sample(0.1, None, 10, 0, 0.0)], FOOTPRINT)
+    made = summarise([TimedStep(0.1, None, 10, 0, 0.0)], FOOTPRINT)
 
     assert made.harness_share is None
 
@@ -100,7 +100,7 @@ def test_a_slow_round_of_products_moves_no_median() -> None:
 
 
 def test_without_products_there_is_no_rate() -> None:
-    timing = summarise([Sample(0.1, 0.1, 10, 0, 0.0)], FOOTPRINT)
+    timing = summarise([TimedStep(0.1, 0.1, 10, 0, 0.0)], FOOTPRINT)
 
     assert (timing.matmul_gflops, timing.matmul_share) == (None, None)
 

@@ -8,7 +8,7 @@ import pytest
 from mtbench.errors import UsageError
 from mtbench.rendering import FORMS, render
 from mtbench.rendering.document import Document, Lines
-from mtbench.study.view import Table, View
+from mtbench.study.view import RecordTable, View
 
 ROWS = [
     {"seed": 1, "b": None, "c": "x", "d": 0.1234567},
@@ -22,7 +22,7 @@ def document(report: str, *, details: bool = False) -> Document:
 
 @pytest.fixture
 def view() -> View[str]:
-    tables = {"cells": Table(lambda: ROWS), "empty": Table(list, ("a", "b"))}
+    tables = {"cells": RecordTable(lambda: ROWS), "empty": RecordTable(list, ("a", "b"))}
     return View("a <cell>", partial(document, "a <cell>"), tables)
 
 
@@ -67,6 +67,6 @@ def test_what_is_none_is_nan_in_a_frame(view: View[str]) -> None:
 def test_a_table_may_be_empty(view: View[str]) -> None:
     assert view.records("empty") == []
     assert list(view.to_frame("empty")) == ["a", "b"]
-    assert View("", partial(document, ""), {"": Table(list)}).to_frame().empty
+    assert View("", partial(document, ""), {"": RecordTable(list)}).to_frame().empty
     with pytest.raises(UsageError, match=r"^unknown table 'empti'; did you mean 'empty'"):
         view.to_frame("empti")
