@@ -133,9 +133,7 @@ def _cell(row: Row, board: Leaderboard) -> dict[str, Any]:
 
 
 def _score(score: Score) -> dict[str, Any]:
-    values = asdict(score) | {"seeds": list(score.seeds), "interval": _interval(score.interval)}
-    del values["untrained"]  # which an overall is not
-    return values
+    return asdict(score) | {"seeds": list(score.seeds), "interval": _interval(score.interval)}
 
 
 def _interval(interval: Interval | None) -> dict[str, Any] | None:
