@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtbench.components.validation import Count, convert
+from mtbench.components.validation import Count, CountOrZero, convert
 from mtbench.errors import UsageError
 from mtbench.store import Store
 from mtbench.study.plan import Plan
@@ -162,7 +162,7 @@ class Study(Setup):
         """
         from mtbench.comparison.addressed import compare_addresses
 
-        shown = convert(Count, examples, where="examples") if examples else 0
+        shown = convert(CountOrZero, examples, where="examples")
         first, second = (str(convert(Place, side, where=n)) for n, side in (("a", a), ("b", b)))
         other = None if store_b is None else Store(convert(Place, store_b, where="store_b"))
         compared = compare_addresses(self, first, second, other, examples=shown)
@@ -201,11 +201,11 @@ class Study(Setup):
             RunsMissing: if the baseline is to be written, and a run failed or is missing.
             PluginError: if plugins break every cell; one is enough where the baseline is written.
         """
-        if update and (strict or extend):
+        further = convert(CountOrZero, extend, where="extend")
+        if update and (strict or further):
             raise UsageError(
                 "update: a study is not strict with itself: leave out strict and extend"
             )
-        further = convert(Count, extend, where="extend") if extend else 0
         keeper = self.gatekeeper(baseline=baseline, train=train, jobs=jobs, progress=progress)
         if update:
             keeper.update()

@@ -326,8 +326,10 @@ def test_what_cannot_be_compared(gated: tuple[Path, dict[str, Any]], tmp_path: P
         mtbench.compare(f"{matrix}::heads.sst=mpl", "::heads.sst=mlp", **given)
     with pytest.raises(NothingToCompare, match="is stored"):
         mtbench.compare(matrix, matrix, store=tmp_path / "empty", device="cpu")
-    with pytest.raises(UsageError, match=r"^examples: .* equal to 1 \(given: -1\)"):
-        mtbench.compare(matrix, matrix, examples=-1, **given)
+    nonsense: tuple[Any, ...] = (-1, None, False, "", [], [0, 1])
+    for examples in nonsense:
+        with pytest.raises(UsageError, match=r"^examples: "):
+            mtbench.compare(matrix, matrix, examples=examples, **given)
     number: Any = 3
     with pytest.raises(UsageError, match=r"^b: input is not a valid path \(given: 3\)$"):
         mtbench.compare(matrix, number, **given)
@@ -384,9 +386,12 @@ def test_check_needs_a_file_and_its_baseline(
         mtbench.check(dictionary)
     with pytest.raises(NothingToCompare, match="there is no baseline"):
         mtbench.check(matrix, baseline=tmp_path, train=False, **given)
-    for name in ("jobs", "extend"):
-        with pytest.raises(UsageError, match=rf"^{name}: .* equal to 1 \(given: -2\)"):
+    for name, least in (("jobs", 1), ("extend", 0)):
+        with pytest.raises(UsageError, match=rf"^{name}: .* equal to {least} \(given: -2\)"):
             mtbench.check(matrix, **{name: -2}, **given)
+    nothing: Any = False
+    with pytest.raises(UsageError, match=r"^extend: "):
+        mtbench.check(matrix, extend=nothing, **given)
 
 
 # --- the package ------------------------------------------------------------------------------

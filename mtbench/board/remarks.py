@@ -107,7 +107,7 @@ def _texts(done: Sequence[Result]) -> Iterator[str]:
             for task, splits in result.texts.items():
                 for split, texts in splits.items():
                     of_split = occurring.setdefault(task, {}).setdefault(split, set())
-                    of_split.add((texts[kind] or 0, texts["examples"] or 0))
+                    of_split.add((getattr(texts, kind) or 0, texts.examples))
         tasks = {
             task: [
                 f"{split} {'up to ' * (len(runs) > 1)}{number:,} of {examples:,}"

@@ -55,6 +55,9 @@ Plain = BeforeValidator(within_bounds)
 Count = Annotated[int, Plain, Strict(), Field(ge=1)]
 """A number of seeds, of runs."""
 
+CountOrZero = Annotated[int, Plain, Strict(), Field(ge=0)]
+"""A number of what there may be none of."""
+
 
 class Checked(BaseModel):
     """A model that people make themselves, too: its constructor refuses what ``validate`` does."""

@@ -44,7 +44,8 @@ class Fields(BaseModel):
         except ValidationError as error:
             fault = error.errors(include_url=False)[0]
             path = ".".join(str(part) for part in fault["loc"])
-            raise ValueError(f"{name}: {path}: {fault['msg'].lower()}") from None
+            reason = fault["msg"].lower().removeprefix("value error, ")
+            raise ValueError(f"{name}: {path}: {reason}") from None
 
 
 class Versioned(Fields):

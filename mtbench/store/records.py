@@ -9,13 +9,21 @@ from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, Field
 
+from mtbench.metrics import METRICS
 from mtbench.store.fields import Fields, Time, Versioned
 from mtbench.store.files import REQUEST, RESULT
 from mtbench.store.keys import canonical, run_key
 from mtbench.system.files import parse_object
 
-Scores = dict[str, dict[str, float | None]]
-"""Of each task by metric; None where one is undefined."""
+
+def _with_known_metrics(scores: dict[str, float | None]) -> dict[str, float | None]:
+    if not scores or scores.keys() - METRICS.keys():
+        raise ValueError(f"{', '.join(scores) or 'nothing'}, where metrics belong")
+    return scores
+
+
+Scores = dict[str, Annotated[dict[str, float | None], AfterValidator(_with_known_metrics)]]
+"""Of each task by metric, the primary one first; None where one is undefined."""
 
 State = Literal["done", "failed", "running", "missing", "damaged"]
 
@@ -149,6 +157,15 @@ class Splits(Fields):
     train: Scores
 
 
+class Texts(Fields):
+    """Counts of a split's texts; see ``data.tokenisation.TextCounts``."""
+
+    examples: int
+    cut: int
+    empty: int
+    shared: int | None
+
+
 class Result(Fields):
     """What came of a run that was trained.
 
@@ -158,7 +175,7 @@ class Result(Fields):
         selected_step: after which the model was the best on dev.
         evaluations: how many it is the best of.
         left_out: rows that could not be read, by task and split.
-        texts: counts of the texts, by task and split; see ``data.tokenisation.TextCounts``.
+        texts: counts of the texts, by task and split.
         arithmetic: what decides the last digits of its numbers; see ``devices.arithmetic``.
         combiner: what the combiner remembers, where it has a state.
     """
@@ -170,7 +187,7 @@ class Result(Fields):
     selected_step: int
     evaluations: int
     left_out: dict[str, dict[str, int]]
-    texts: dict[str, dict[str, dict[str, int | None]]]
+    texts: dict[str, dict[str, Texts]]
     hashes: Hashes
     arithmetic: dict[str, str]
     cost: Spent

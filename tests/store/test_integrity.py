@@ -152,6 +152,12 @@ def test_a_result_of_an_older_version_is_refused(run: RunFolder) -> None:
     [
         *(("files", files) for files in (None, [], {"a": 1}, {"a": {"bytes": "9", "sha256": ""}})),
         *(("ended", time) for time in (None, "", {})),
+        *(("left_out", rows) for rows in (None, {"sst": {"dev": "0"}})),
+        *(("texts", texts) for texts in (None, {"sst": {"dev": {}}})),
+        *(
+            ("scores", {"dev": {"sst": scores}, "train": {"sst": {"accuracy": 0.5}}})
+            for scores in ({}, {"best": 0.5}, {"accuracy": "0.5"})
+        ),
     ],
 )
 def test_a_result_that_is_sealed_and_of_another_form(
