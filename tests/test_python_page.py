@@ -27,7 +27,7 @@ def test_the_code_of_the_page_runs(
     assert names["best"] in {"combiner=sum", "combiner=pcgrad"}
     assert names["per_seed"].shape == (2, 6)
     assert "what is not there or undefined is NaN" in TEXT
-    for view in (names["plan"], names["board"], names["quick"], names["found"]):
+    for view in (names["plan"], names["board"], names["quick"], names["comparison"]):
         held = [value for column in view.to_frame() for value in view.to_frame()[column]]
         assert not any(value is None for value in held)
     out = capsys.readouterr().out

@@ -17,7 +17,7 @@ from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import cells, read_matrix
 from mtbench.matrix.overrides import NO_OVERRIDES, Overrides
 from mtbench.protocols import BadRow, Task, Tokenizer
-from mtbench.rendering.document import Document, Table, without_empty
+from mtbench.rendering.document import Document, Table
 from mtbench.rendering.numbers import MISSING, number, percent
 from mtbench.study.resolution import Resolved, Resolver, TaskEntry
 
@@ -146,7 +146,12 @@ def document(data: MatrixData, folder: Path | None, statuses: Sequence[SplitStat
         folder: of the data; None where none was named.
         statuses: of the splits of its tasks.
     """
-    rows = without_empty(list(_split_rows(statuses)), "not readable")
+    rows = list(_split_rows(statuses))
+    unreadable = [
+        {"task": row["task"], "split": row["split"], "reason": reason}
+        for row in rows
+        if (reason := row.pop("reason"))
+    ]
     untokenised = [
         {"encoder": tokens.encoder, "reason": f"{status.task}, {status.split}: {tokens.problem}"}
         for status in statuses
@@ -163,7 +168,8 @@ def document(data: MatrixData, folder: Path | None, statuses: Sequence[SplitStat
     return Document(
         "",
         [
-            Table("", rows, ("labels", "fingerprint", "layout", "not readable"), names=2),
+            Table("", rows, ("labels", "fingerprint", "layout"), names=2),
+            Table("not readable", unreadable, ["reason"], names=2),
             Table("tokens", list(_token_rows(statuses)), ["pair"], names=3),
             Table("not tokenised", [*data.without_tokenizer, *untokenised], ["reason"]),
             Table("rows left out", _listed(left_out), ["reason"], names=3),
@@ -194,7 +200,7 @@ def _split_rows(statuses: Sequence[SplitStatus]) -> Iterator[Record]:
             "in train": number(status.shared, 0),
             "fingerprint": (status.fingerprint or MISSING)[:12],
             "layout": status.layout or MISSING,
-            "not readable": status.problem or "",
+            "reason": status.problem or "",
         }
 
 

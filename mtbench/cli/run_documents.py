@@ -7,7 +7,7 @@ from typing import Any
 
 from mtbench.comparison.reader import PlannedFor
 from mtbench.matrix.filtering import fits_none, name_filter
-from mtbench.rendering.document import Document, Lines, Styled, Table
+from mtbench.rendering.document import Document, Lines, Styled, Table, without_empty
 from mtbench.rendering.numbers import MISSING, UNDEFINED, number
 from mtbench.store import Record, RunFolder, State, test_uses
 
@@ -66,7 +66,7 @@ def runs_document(records: Sequence[Mapping[str, Any]], none: str) -> Document:
     Args:
         none: what is said where there is no run.
     """
-    rows = [_row(record) for record in records]
+    rows = without_empty([_row(record) for record in records], "error")
     words = () if not rows else rows[0].keys() - {"seed", "overall"}
     return Document(
         "", [Table("", rows, words), Lines("", [] if rows else [none])], lambda: records

@@ -113,8 +113,8 @@ class Document:
 
 
 def without_empty(
-    records: Sequence[Mapping[str, str]], heading: str
-) -> Sequence[Mapping[str, str]]:
+    records: Sequence[Mapping[str, str | Styled]], heading: str
+) -> Sequence[Mapping[str, str | Styled]]:
     """Return the rows of a table without a column in which no row has anything."""
     if any(record[heading] for record in records):
         return records

@@ -135,17 +135,20 @@ def test_rows_in_doubt_are_listed_up_to_a_number() -> None:
     assert len(records) == LISTED
 
 
-def test_a_split_that_cannot_be_read_has_the_reason_beside_it() -> None:
+def test_a_split_that_cannot_be_read_has_its_reason() -> None:
     """Splits of one reason share a line."""
     other = SplitStatus(task="pd", split="test", published=1, problem="no column")
+    statuses = [*MISSING, other, TRAIN]
 
-    records = splits(*MISSING, other, TRAIN)
-
-    shown = ("task", "split", "rows", "published", "left out", "not readable")
-    assert [[record[column] for column in shown] for record in records] == [
-        ["pd", "train, dev", "-", "-", "-", "no folder"],
-        ["pd", "test", "-", "1", "-", "no column"],
-        ["sst", "train", "8,500", "8,544", "1", ""],
+    shown = ("task", "split", "rows", "published", "left out")
+    assert [[record[column] for column in shown] for record in splits(*statuses)] == [
+        ["pd", "train, dev", "-", "-", "-"],
+        ["pd", "test", "-", "1", "-"],
+        ["sst", "train", "8,500", "8,544", "1"],
+    ]
+    assert [[*record.values()] for record in tables(*statuses)["not readable"]] == [
+        ["pd", "train, dev", "no folder"],
+        ["pd", "test", "no column"],
     ]
 
 

@@ -60,7 +60,7 @@ def test_status_lists_the_runs(
     heading, _, *lines = answer.out.splitlines()
     assert answer.code == 0
     assert heading.split() == [
-        *("run", "matrix", "cell", "seed", "device", "state", "overall", "ended", "error")
+        *("run", "matrix", "cell", "seed", "device", "state", "overall", "ended")
     ]
     assert [re.split(r" {2,}", line)[2] for line in lines] == [
         "combiner=pcgrad, heads.pd=linear",
