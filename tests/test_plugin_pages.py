@@ -85,7 +85,7 @@ def test_the_example_passes_the_kit(folder: Path, example: Example) -> None:
     for parameters in ({}, example.others):
         outcomes = list(Examination(Subject.of(entry, **parameters)))
         assert [o for o in outcomes if o.status not in ("passed", "not applicable")] == []
-        assert len([o for o in outcomes if o.status == "passed"]) >= 12
+        assert len([o for o in outcomes if o.status == "passed"]) >= 10
 
 
 @of_each

@@ -88,6 +88,8 @@ def epoch(
         fail(
             "an epoch that ends", f"more than {MOST_STEPS} steps of {sum(sizes.values())} examples"
         )
+    require(given[0] == sizes, f"sizes to stay {sizes}", given[0])
+    require(given[1] == batches, f"batch sizes to stay {batches}", given[1])
     return steps
 
 
@@ -106,7 +108,7 @@ def require_equal(expected: Sequence[Any], came: Sequence[Any], what: str) -> No
 
 
 @check(
-    "an epoch ends; its steps take examples of the run's tasks, a positive int of each",
+    "an epoch ends; its steps take a positive int of the run's tasks each, and no size changes",
     basic=True,
 )
 def steps_are_sound(subject: Subject) -> None:
@@ -193,26 +195,13 @@ def same_seed_same_steps(subject: Subject) -> None:
         require_equal(expected, steps, "the same steps beside another balancer")
 
 
-@check("another process gives the same steps, in whatever order it goes through a set")
+@check("another process gives the same steps, in any order of a set, and needs no torch for them")
 def same_steps_in_every_process(subject: Subject) -> None:
     steps = f"[dict(step) for step in made.steps({SIZES}, {BATCHES}, 0.0, random.Random(7))]"
-    first, second = (ask(subject, steps, setup=BEGIN, hash_seed=seed).value for seed in HASH_SEEDS)
-    require_equal(first, second, "the same steps in every process")
-
-
-@check("it leaves the sizes that it is given as they are")
-def leaves_its_input_alone(subject: Subject) -> None:
-    sizes, batches = dict(SIZES), dict(BATCHES)
-    list(build(subject).steps(sizes, batches, 0.0, random.Random(0)))
-    require(sizes == SIZES, f"sizes to stay {SIZES}", sizes)
-    require(batches == BATCHES, f"batch sizes to stay {BATCHES}", batches)
-
-
-@check("it does without torch, which planning must not import")
-def needs_no_torch(subject: Subject) -> None:
-    step = f"dict(next(iter(made.steps({SIZES}, {BATCHES}, 0.0, random.Random(7)))))"
-    torch = ask(subject, step, setup=BEGIN).torch
-    require(not torch, "no import of torch", "one, for its first step")
+    first, second = (ask(subject, steps, setup=BEGIN, hash_seed=seed) for seed in HASH_SEEDS)
+    require_equal(first.value, second.value, "the same steps in every process")
+    came = "one, for its steps"
+    require(not first.torch, "no import of torch, as planning must not", came)
 
 
 @check("of an ordinary cell `rejects` gives a reason or None", inapplicable=unless_rejecting)

@@ -2,21 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import fields
 from itertools import accumulate, pairwise
-from typing import Any, get_args
+from typing import get_args
 
 import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
 from mtbench.components.entries import load_target
-from mtbench.gradients.jacobian import ParameterGradients
+from mtbench.gradients.jacobian import ParameterGradients, as_matrix
 from mtbench.gradients.layers import BrokenSegments
 from mtbench.gradients.segments import Segments
 from mtbench.model.batching import ragged
-from mtbench.protocols import EncoderOutput, Pooling, RaggedBatch, Tokens
+from mtbench.protocols import EncoderOutput, Pooling, Tokens
 from mtbench.testing import tokenizers
 from mtbench.testing.checks import NotApplicable, Subject, fail, require
 from mtbench.testing.encoder_trials import (
@@ -42,6 +40,9 @@ from mtbench.testing.trials import (
 )
 
 check = tokenizers.check  # these come behind those of tokenizers
+
+TENSORS = ("ids", "types", "positions", "starts")
+"""Of a batch; what else it has cannot be changed."""
 
 OTHER_DEVICE = 1e-3
 """How far states may be apart on two devices."""
@@ -99,34 +100,24 @@ def evaluation_is_deterministic(subject: Subject) -> None:
         with seeded_globally(seed):
             came.append(states(encoder, sentences))
     require_close(came[1], came[0], "the same states twice", tolerance=0.0)
-    with untouched():
-        states(encoder, sentences)
 
 
-@check("in training mode what is random comes from torch's generator, which it does not seed")
-def training_draws_from_torch(subject: Subject) -> None:
-    sentences = batch(subject)
-    encoder = build(subject).train()
-    with untouched(but_torch=True):
-        states(encoder, sentences)
-
-
-@check("a pass leaves its batch, weights and buffers, and so later states, as they were")
+@check("a pass leaves its batch, weights, buffers and generators as they were, and later states")
 def a_pass_changes_nothing(subject: Subject) -> None:
+    """Training may draw from torch's generator, and must not seed it."""
     encoder, sentences, before = build(subject), batch(subject), batch(subject)
     weights = {name: tensor.clone() for name, tensor in encoder.state_dict().items()}
-    first = states(encoder, sentences)
-    encoder.train()(sentences)
+    with untouched():
+        first = states(encoder, sentences)
+    with untouched(but_torch=True):
+        encoder.train()(sentences)
     require_close(
         states(encoder.eval(), batch(subject)), first, "the states of before a pass", 0.0
     )
     others = changed(weights, encoder.state_dict())
     require(not others, "weights as they were before a pass", f"others in {others}")
-    others = ", ".join(
-        field.name
-        for field in fields(RaggedBatch)
-        if not _equal(getattr(sentences, field.name), getattr(before, field.name))
-    )
+    tensors, copies = ({n: getattr(b, n) for n in TENSORS} for b in (sentences, before))
+    others = changed(copies, tensors)
     require(not others, "a batch as it was", f"other {others}")
 
 
@@ -179,27 +170,27 @@ def segments_equal_tasks_in_turn(subject: Subject) -> None:
     bounds = pairwise((0, *accumulate(PARTS.values())))
     in_turn = [_gradients(encoder, items[start:end]) for start, end in bounds]
     try:
-        records = _segments(encoder, items)
+        together = as_matrix(_segments(encoder, items))
     except BrokenSegments as error:
         fail("segments that hold what they promise", str(error))
-    for (name, parameter), record in zip(parameters.items(), records, strict=True):
-        for place, task in enumerate(PARTS):
-            expected, came = in_turn[place][name], _full(record, place, parameter)
-            # Of the bias of an attention's keys, say, a gradient is rounding and nothing else.
-            size = max(_largest([expected]), NEGLIGIBLE * _largest(in_turn[place].values()))
-            apart = _largest([came - expected])
+    sizes = [parameter.numel() for parameter in parameters.values()]
+    for task, gradient, gradient_alone in zip(PARTS, together, in_turn, strict=True):
+        # Of the bias of an attention's keys, say, a gradient is rounding and nothing else.
+        least = NEGLIGIBLE * float(gradient_alone.abs().max())
+        parts = zip(parameters, gradient.split(sizes), gradient_alone.split(sizes), strict=True)
+        for name, came, expected in parts:
+            size = max(float(expected.abs().max()), least)
+            apart = float((came - expected).abs().max())
             what = f"the gradient of {task} alone at {name}, of up to {size:.1e}"
             require(apart <= TOLERANCE * size, what, f"one that is {apart:.1e} apart")
 
 
-def _gradients(encoder: Encoder, items: list[Tokens]) -> dict[str, Tensor]:
-    """Return the gradients of some sequences' loss by autograd, zeros where there is none."""
-    parameters, sentences = trained(encoder), ragged(items)
+def _gradients(encoder: Encoder, items: list[Tokens]) -> Tensor:
+    """Return the gradient [n] of some sequences' loss by autograd."""
+    parameters, sentences = list(trained(encoder).values()), ragged(items)
     value = loss(EncoderOutput(*encoder(sentences)), sentences.lengths)
-    gradients = torch.autograd.grad(
-        value, list(parameters.values()), allow_unused=True, materialize_grads=True
-    )
-    return dict(zip(parameters, gradients, strict=True))
+    gradients = torch.autograd.grad(value, parameters, allow_unused=True, materialize_grads=True)
+    return torch.cat([gradient.flatten() for gradient in gradients])
 
 
 def _segments(encoder: Encoder, items: list[Tokens]) -> list[ParameterGradients]:
@@ -211,20 +202,6 @@ def _segments(encoder: Encoder, items: list[Tokens]) -> list[ParameterGradients]
         output = EncoderOutput(*encoder(sentences))
     loss(output, sentences.lengths).backward()
     return segments.gradients()
-
-
-def _full(record: ParameterGradients, place: int, parameter: Tensor) -> Tensor:
-    """Return one task's gradient of a whole parameter, zeros where it does not use it."""
-    gradient = record.gradients[place]
-    if gradient is None or record.rows is None:
-        return torch.zeros_like(parameter) if gradient is None else gradient
-    full = torch.zeros_like(parameter)
-    full[record.rows] = gradient
-    return full
-
-
-def _largest(gradients: Iterable[Tensor]) -> float:
-    return max(float(gradient.detach().abs().max()) for gradient in gradients)
 
 
 @check("the same seed gives the same first weights, which torch's generator alone gives")
@@ -280,7 +257,3 @@ def rejects_with_a_reason(subject: Subject) -> None:
         remarks = spec.caveat(cell)
         for remark in remarks if isinstance(remarks, list | tuple) else [remarks]:
             require_reason(remark, "caveat")
-
-
-def _equal(one: Any, other: Any) -> bool:
-    return bool(one.equal(other)) if isinstance(one, Tensor) else bool(one == other)

@@ -120,18 +120,6 @@ class Trial:
             "embeddings a thousand times as long": [1e3 * u for u in ordinary],
         }
 
-    def labels(self, outputs: Tensor) -> Tensor:
-        """Return the labels [B] that would make outputs of the head right."""
-        if self.info.loss == "cross-entropy":
-            return outputs.argmax(dim=1).float()
-        if self.info.loss == "binary-cross-entropy":
-            return (outputs > 0).float()
-        if self.subject.spec.output == "task":
-            return outputs
-        assert self.info.score_range is not None  # TaskInfo checks it for squared error
-        low, high = self.info.score_range
-        return low + outputs * (high - low)
-
 
 def trials(subject: Subject) -> list[Trial]:
     """Return the trials of a head: every kind of task that it does not refuse.

@@ -10,7 +10,7 @@ import torch
 from safetensors.torch import load, save
 from torch import Tensor
 
-from mtbench.model.objectives import loss
+from mtbench.model.objectives import loss, predictions
 from mtbench.testing.checks import (
     ANYTHING,
     CheckFailed,
@@ -77,22 +77,17 @@ def refuses_with_a_reason(subject: Subject) -> None:
         require_reason(reason)
 
 
-@on_each("it can be built and called for every kind of task that it does not refuse", basic=True)
-def builds_what_it_takes(trial: Trial) -> None:
-    expected = f"{trial.name} to be refused, or taken"
-    try:
-        outputs = trial.build()(*trial.embeddings())
-    except ANYTHING as error:  # whatever a stranger's head raises
-        outputs = f"{type(error).__name__}: {error}"
-    require(isinstance(outputs, Tensor), expected, outputs)
-
-
 @on_each(
-    "it gives [B, classes] logits under cross-entropy, else [B]; of one example, at any width",
+    "it takes what it does not refuse, and gives [B, classes] logits, or [B]; of one example too",
     basic=True,
 )
 def shapes(trial: Trial) -> None:
     """Try B = 1 in training mode too: the last batch of an epoch may be of one."""
+    try:
+        made = trial.build()(*trial.embeddings())
+    except ANYTHING as error:  # whatever a stranger's head raises
+        made = f"{type(error).__name__}: {error}"
+    require(isinstance(made, Tensor), f"{trial.name} to be refused, or taken", made)
     for width in (WIDTH, 24):
         head = trial.build(width=width)
         for training, examples in ((True, 1), (False, 1), (False, EXAMPLES)):
@@ -136,7 +131,7 @@ def finite_numbers(trial: Trial) -> None:
         require(not infinite, f"finite gradients on {name}", came)
 
 
-@on_each("in evaluation mode an example's output depends on that example alone")
+@on_each("in evaluation mode an output depends on its example alone, and embeddings stay as given")
 def examples_apart(trial: Trial) -> None:
     """Compare a batch with its examples one by one, in another order, and once more.
 
@@ -146,6 +141,8 @@ def examples_apart(trial: Trial) -> None:
     head, batch = trial.build(dropout=0.5).eval(), trial.embeddings()
     with untouched():
         first = outputs_of(head, batch)
+    same = all(map(torch.equal, batch, trial.embeddings()))
+    require(same, "the embeddings as they were, which other heads may share", "changed ones")
     alone = [outputs_of(head, [u[i : i + 1] for u in batch]) for i in range(EXAMPLES)]
     require_equal(torch.cat(alone), first, "an example's output alone as among others")
     permuted = outputs_of(head, [u[order] for u in batch])
@@ -165,15 +162,6 @@ def symmetric(subject: Subject) -> None:
         head = shaken(trial.build()).eval()
         u, v = trial.embeddings()
         require_equal(outputs_of(head, [v, u]), outputs_of(head, [u, v]), "f(v, u) = f(u, v)")
-
-
-@on_each("it leaves the embeddings as they were, which other heads may share")
-def leaves_the_embeddings(trial: Trial) -> None:
-    batch, copies = trial.embeddings(), trial.embeddings()
-    for training in (True, False):
-        outputs_of(trial.build(dropout=0.5).train(training), batch)
-        same = all(map(torch.equal, batch, copies))
-        require(same, "the embeddings as they were", "changed ones")
 
 
 @on_each("the gradient reaches every sentence of an example, and every parameter that is trained")
@@ -213,7 +201,8 @@ def learns(trial: Trial) -> None:
     student, batch, spec = trial.build(), trial.embeddings(), trial.subject.spec
     if not any(parameter.requires_grad for parameter in student.parameters()):
         raise NotApplicable("it has no parameters")
-    labels = trial.labels(outputs_of(shaken(trial.build(), by=0.5), batch))
+    outputs = outputs_of(shaken(trial.build(), by=0.5), batch)
+    labels = predictions(trial.info, spec.output, outputs)
     optimizer = torch.optim.Adam(student.parameters(), lr=RATE)
     losses = []
     for step in range(STEPS + 1):

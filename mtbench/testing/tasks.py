@@ -95,15 +95,6 @@ def describes_itself(subject: Subject) -> None:
     require(came == info, "the same description where the files are not", came)
 
 
-@check("it does without torch, which planning must not import")
-def needs_no_torch(subject: Subject) -> None:
-    load = "made.describe()"
-    if subject.folder is not None or loads(subject):
-        load += f", made.load('train', {_path(subject.folder)})"
-    answer = ask(subject, f"len([{load}])", setup=_setup(subject))
-    require(not answer.torch, "no import of torch", "one, to describe and load it")
-
-
 @check("without its files it raises a UsageError of one line")
 def missing_data_are_a_usage_error(subject: Subject) -> None:
     if loads(elsewhere(subject, NOWHERE)):
@@ -210,13 +201,16 @@ def loads_the_same_again(subject: Subject) -> None:
                 require(same, f"the same {split} split each time", "another")
 
 
-@check("another process loads the same, in whatever order it goes through a set")
+@check("another process loads the same, in any order of a set, and needs no torch for that")
 def loads_the_same_in_every_process(subject: Subject) -> None:
-    names = tuple(splits(subject))
+    """Have it described alone where it reads files, and no folder is named."""
+    names = tuple(splits(subject)) if subject.folder is not None or loads(subject) else ()
     parts = f"[fingerprint(made.load(split, {_path(subject.folder)})) for split in {names}]"
-    setup = f"{_setup(subject)}from mtbench.data import fingerprint\n"
-    first, second = (ask(subject, parts, setup=setup, hash_seed=seed).value for seed in (1, 4))
-    for split, one, other in zip(names, first, second, strict=True):
+    setup = f"{_setup(subject)}made.describe()\nfrom mtbench.data import fingerprint\n"
+    first, second = (ask(subject, parts, setup=setup, hash_seed=seed) for seed in (1, 4))
+    came = "one, to describe and load it"
+    require(not first.torch, "no import of torch, as planning must not", came)
+    for split, one, other in zip(names, first.value, second.value, strict=True):
         require(one == other, f"one fingerprint of {split} in every process", f"{one}, {other}")
 
 

@@ -148,13 +148,13 @@ MUTANTS = {
         [("for task in left if", "for task in set(left) if")],
     ),
     "sizes used up": (
-        "leaves-its-input-alone",
+        "steps-are-sound",
         "expected sizes to stay {'sst': 23, 'pd': 40, 'sts': 7}; came {'sst': 0, 'pd': 0, ",
         [(LEFT, "left = sizes")],
     ),
     "torch in a step": (
-        "needs-no-torch",
-        "expected no import of torch; came one, for its first step",
+        "same-steps-in-every-process",
+        "expected no import of torch, as planning must not; came one, for its steps",
         [(LEFT, "left = dict(sizes)\n        import torch")],
     ),
     "no words": (

@@ -94,18 +94,18 @@ MUTANTS = {
         [(SPEC, f"{SPEC}, rejects=lambda cell, task: cell.heads[task].parameters['tau']")],
     ),
     "nothing taken": (
-        "builds-what-it-takes",
+        "shapes",
         "expected a head that takes some kind of task; came refusals of all: one sentence with "
         "five classes: no; ",
         [(SPEC, f"{SPEC}, rejects=lambda cell, task: 'no'")],
     ),
     "pairs alone": (
-        "builds-what-it-takes",
+        "shapes",
         "expected one sentence with five classes to be refused, or taken; came TypeError: ",
         [("self, *u):", "self, first, second):\n        u = first, second")],
     ),
     "no module": (
-        "builds-what-it-takes",
+        "shapes",
         "classes to be refused, or taken; came CheckFailed: expected an nn.Module; came 3",
         [(SPEC, "target=lambda *_: 3")],
     ),
@@ -186,8 +186,8 @@ MUTANTS = {
         [(SPEC, f"{SPEC}{PAIRS}'no' if cell.tasks[task].sentences == 2 else None")],
     ),
     "embeddings in place": (
-        "leaves-the-embeddings",
-        "expected the embeddings as they were; came changed ones",
+        "examples-apart",
+        "expected the embeddings as they were, which other heads may share; came changed ones",
         each("e.relu_()"),
     ),
     "one sentence alone": (

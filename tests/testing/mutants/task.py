@@ -82,8 +82,8 @@ MUTANTS = {
         ],
     ),
     "torch": (
-        "needs-no-torch",
-        "expected no import of torch; came one, to describe and load it",
+        "loads-the-same-in-every-process",
+        "expected no import of torch, as planning must not; came one, to describe and load it",
         then("import torch"),
     ),
     "an error of Python's": (
