@@ -135,7 +135,7 @@ def test_json_has_all_of_a_score() -> None:
     assert second["scores"]["sts"] | {"interval": None} == {
         "mean": 0.25,
         "sd": 0.125,
-        "seeds": (0.3, 0.2),
+        "seeds": [0.3, 0.2],
         "paper": None,
         "interval": None,
         "gap": 0.25,
