@@ -194,7 +194,7 @@ class Reader:
     def _cells(self, store: Store) -> StoredCells:
         """Return the cells of a store."""
         if store.root not in self._stores:
-            self._stores[store.root] = stored_cells(store)
+            self._stores[store.root] = stored_cells(store, self._warn)
         return self._stores[store.root]
 
     def _stored_cell(self, store: Store, text: str) -> tuple[StoredCells, str]:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from pathlib import Path
@@ -12,7 +12,6 @@ from mtbench.evidence.outcomes import CellOutcomes, outcomes, readable, sound_pr
 from mtbench.store import Damaged, Request, RunFolder, Store, StoredResult
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.unchecked import unchecked
-from mtbench.system.console import say
 
 StoredCells = Mapping[str, Sequence[Sequence[RunFolder]]]
 """Cells of a store by name, and the runs of each of their versions."""
@@ -180,11 +179,14 @@ def _problem(plan: Plan) -> MtbenchError | None:
     return None
 
 
-def stored_cells(store: Store) -> StoredCells:
+def stored_cells(store: Store, warn: Callable[[str], None]) -> StoredCells:
     """Return all cells of a store, whatever matrices they were trained for.
 
     Runs of one matrix title and cell name are a cell. They may be of several versions: other
     code, data or settings under the same name, which make other keys.
+
+    Args:
+        warn: is told of a run whose request is damaged, so that nothing tells its cell.
     """
     versions: dict[tuple[str, str], dict[str, list[RunFolder]]] = {}
     for key in sorted(store.keys()):
@@ -192,7 +194,7 @@ def stored_cells(store: Store) -> StoredCells:
         record = folder.record()
         if (request := record.request) is None:  # or made and given up before it was written
             if record.damage:
-                say(f"warning: {Damaged(key, record.damage)}")
+                warn(str(Damaged(key, record.damage)))
             continue
         named = versions.setdefault((request.matrix, request.cell), {})
         named.setdefault(request.identity.text, []).append(folder)

@@ -331,7 +331,6 @@ def test_what_two_addresses_share_is_read_and_told_once(
     store: Store,
     matrix: Path,
     keys: dict[str, list[str]],
-    capsys: pytest.CaptureFixture[str],
 ) -> None:
     for cell, (key, _) in keys.items():
         write_stored(TASKS, cell=cell, key=key)
@@ -344,8 +343,7 @@ def test_what_two_addresses_share_is_read_and_told_once(
     reader.both("store::sum", "::uncertainty")
     reader.both(f"{matrix}::sum", "::uncertainty")
 
-    assert capsys.readouterr().err.count("warning: run ") == 1
-    assert [line.startswith("broken plugin my_broken_compared ") for line in told] == [True]
+    assert [line.split()[0] for line in sorted(told)] == ["broken", "run"]
 
 
 def test_a_comparison_goes_on_without_what_is_missing(

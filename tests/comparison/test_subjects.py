@@ -67,7 +67,7 @@ def test_a_store_is_grouped_by_matrix_and_cell(write_stored: Write, store: Store
         write_stored(TASKS, seed=seed, cell="sum")
     write_stored(TASKS, cell="pcgrad")
 
-    side = of_store(store, stored_cells(store))
+    side = of_store(store, stored_cells(store, print))
 
     assert [(cell.name, list(cell.runs)) for cell in side.cells] == [
         ("pcgrad", [0]),
@@ -82,11 +82,11 @@ def test_a_cell_of_two_matrices_is_told_apart_by_the_title(
 ) -> None:
     write_stored(TASKS, cell="sum", matrix="one", key="a")
     write_stored(TASKS, cell="sum", matrix="two", key="b")
-    assert [cell.name for cell in of_store(store, stored_cells(store)).cells] == [
+    assert [cell.name for cell in of_store(store, stored_cells(store, print)).cells] == [
         "one::sum",
         "two::sum",
     ]
-    chosen = {"two::sum": stored_cells(store)["two::sum"]}
+    chosen = {"two::sum": stored_cells(store, print)["two::sum"]}
     assert of_store(store, chosen).alone().cells[0].runs[0].key == "b"
 
 
@@ -98,12 +98,12 @@ def test_of_several_versions_the_one_with_the_newest_result_is_taken(
     for folder, hour in ((old[0], 1), (old[1], 3), (new, 2)):
         end_at(folder, f"{hour:02}:00")
 
-    (cell,) = of_store(store, stored_cells(store)).cells
+    (cell,) = of_store(store, stored_cells(store, print)).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "old0", 1: "old1"}
     assert cell.remark == "2 versions of it are stored; taken: that of run old1, which ended last"
 
     end_at(new, "04:00")
-    (cell,) = of_store(store, stored_cells(store)).cells
+    (cell,) = of_store(store, stored_cells(store, print)).cells
     assert {seed: folder.key for seed, folder in cell.runs.items()} == {0: "new"}
 
 
@@ -114,7 +114,7 @@ def test_a_copy_does_not_change_which_version_is_taken(write_stored: Write, stor
         end_at(folder, ended)
         os.utime(folder.path / RESULT, (copied, copied))
 
-    (cell,) = of_store(store, stored_cells(store)).cells
+    (cell,) = of_store(store, stored_cells(store, print)).cells
     assert [folder.key for folder in cell.runs.values()] == ["new"]
 
 
@@ -122,7 +122,7 @@ def test_a_failed_run_is_missing_and_told_in_the_end(write_stored: Write, store:
     write_stored(TASKS, seed=0)
     fail(write_stored(TASKS, seed=1))
 
-    side = of_store(store, stored_cells(store))
+    side = of_store(store, stored_cells(store, print))
 
     assert side.cells[0].missing == [1]
     assert isinstance(side.problem, RunsMissing)
@@ -131,11 +131,11 @@ def test_a_failed_run_is_missing_and_told_in_the_end(write_stored: Write, store:
 def test_a_cell_without_any_score_is_named(write_stored: Write, store: Store) -> None:
     write_stored(TASKS, cell="sum")
     fail(write_stored(TASKS, cell="pcgrad"))
-    assert of_store(store, stored_cells(store)).absent == {
+    assert of_store(store, stored_cells(store, print)).absent == {
         "pcgrad": "none of its runs has a score"
     }
     with pytest.raises(NothingToCompare, match="none of its runs has a score"):
-        of_store(store, {"pcgrad": stored_cells(store)["pcgrad"]}).alone()
+        of_store(store, {"pcgrad": stored_cells(store, print)["pcgrad"]}).alone()
 
 
 def test_a_side_finds_its_cells_by_name(write_stored: Write) -> None:
