@@ -83,7 +83,7 @@ class StudyCheck:
         *,
         data: str | Path | None = None,
         store: str | Path = ".mtbench",
-        plugins: Sequence[str | Path] = (),
+        plugins: str | Path | Sequence[str | Path] = (),
         **given: Any,
     ) -> Study:
         """Return the study, whose paths are relative to the root.
@@ -94,11 +94,12 @@ class StudyCheck:
         from mtbench.interface import Study
         from mtbench.system.console import warn
 
+        files = [plugins] if isinstance(plugins, str | Path) else plugins
         return Study(
             self.root / matrix,
             data=None if data is None else self.root / data,
             store=self.root / store,
-            plugins=[self.root / file for file in plugins],
+            plugins=[self.root / file for file in files],
             **given,
             warn=warn,
         )

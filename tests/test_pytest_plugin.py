@@ -124,13 +124,14 @@ def test_what_closes_the_gate_fails(
         checked(".")
 
 
-def test_paths_are_relative_to_the_root(tmp_path: Path) -> None:
+@pytest.mark.parametrize("plugins", ["more.py", ["more.py"]])
+def test_paths_are_relative_to_the_root(tmp_path: Path, plugins: str | list[str]) -> None:
     (tmp_path / "study").mkdir()
     (tmp_path / "study" / "mtbenchfile.py").write_text("")
     (tmp_path / "more.py").write_text("")
 
     study = StudyCheck(tmp_path).study(
-        "study", data="sets", store="runs", plugins=["more.py"], device="cpu"
+        "study", data="sets", store="runs", plugins=plugins, device="cpu"
     )
 
     assert study.matrix == tmp_path / "study"

@@ -60,8 +60,8 @@ class Versioned(Fields):
         Raises:
             ValueError: if it is of another format, or has not its fields; it names the file.
         """
-        if value.get("format") != FORMAT:
-            raise ValueError(
-                f"{name}: format {value.get('format')!r}, and this mtbench reads {FORMAT}"
-            )
+        version = value.get("format")
+        if version != FORMAT:
+            written = "written by an older version" if version is None else f"format {version!r}"
+            raise ValueError(f"{name}: {written}, and this mtbench reads format {FORMAT}")
         return super().read(value, name)

@@ -144,7 +144,9 @@ def test_a_result_of_an_older_version_is_refused(run: RunFolder) -> None:
     result = run.result().model_dump()
     del result["format"]
     write_json(run.path / RESULT, result)
-    assert damage_of(run) == "result.json: format None, and this mtbench reads 1"
+    assert damage_of(run) == (
+        "result.json: written by an older version, and this mtbench reads format 1"
+    )
 
 
 @pytest.mark.parametrize(

@@ -19,15 +19,17 @@ def test_damage_is_one_line_that_says_what_next() -> None:
     assert error.reason == "run.json: empty"
 
 
-@pytest.mark.parametrize("version", [None, 0, 2, "1"])
+@pytest.mark.parametrize(
+    ("version", "written"),
+    [(None, "written by an older version"), (0, "format 0"), (2, "format 2"), ("1", "format '1'")],
+)
 def test_a_record_of_another_format_is_refused_in_a_line(
-    request_run: Callable[..., RunFolder], version: object
+    request_run: Callable[..., RunFolder], version: object, written: str
 ) -> None:
-    """Such as one of before records had a format."""
     run = request_run()
     content = {**run.request().model_dump(), "format": version}
     write_json(run.path / REQUEST, content)
-    why = f"run.json: format {version!r}, and this mtbench reads 1"
+    why = f"run.json: {written}, and this mtbench reads format 1"
 
     assert (run.record().state, run.record().damage) == ("damaged", why)
     with pytest.raises(Damaged, match=r"'mtbench ablate' trains it anew$"):
