@@ -14,6 +14,7 @@ from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.matrix.locations import MATRIX
 from mtbench.rendering import FORMS
+from mtbench.rendering.escaping import visible
 from mtbench.system.bounds import check_path
 from mtbench.system.console import warn
 
@@ -37,7 +38,7 @@ class PathType(click.Path):
         if self.exists and not Path(value).exists():
             guess = nearest_beside(Path(value))
             hint = f"; did you mean {guess!r}?" if guess else ""
-            self.fail(f"{value}: there is no such folder{hint}", param, ctx)
+            self.fail(f"{visible(str(value))}: there is no such folder{hint}", param, ctx)
         return super().convert(value, param, ctx)
 
 

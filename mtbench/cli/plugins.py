@@ -91,7 +91,7 @@ def check(
     *,
     form: str,
 ) -> int:
-    """Hold the component NAME (or KIND:NAME), or all of a plugin FILE.py, to the conformance kit.
+    """Hold NAME (or KIND:NAME), or all of a FILE.py, to the conformance kit.
 
     Ends with exit code 6 where a check fails that is not declared to.
     """

@@ -164,8 +164,10 @@ def _fault(model: type[BaseModel], fault: Any, hints: Mapping[str, str] = {}) ->
         return f"{path!r} is missing"
     message = str(fault["msg"]).removeprefix("Value error, ").removesuffix(PATH)
     message += hints.get(fault["type"], "")
-    given = " ".join(repr(fault["input"]).split())  # what a script gives may be of several lines
-    value = "" if fault["type"] == "value_error" else f" (given: {given})"
+    value = ""
+    if fault["type"] != "value_error":  # which has its own say of what was given
+        given = " ".join(repr(fault["input"]).split())  # a script's may be of several lines
+        value = f" (given: {given})"
     if fault["type"] in PARSED and "," in fault["input"]:
         value += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + value

@@ -137,9 +137,9 @@ def test_python_shows_it_too(laptop: Path, monkeypatch: pytest.MonkeyPatch) -> N
     board = mtbench.leaderboard("matrix.toml", device="cpu")
     plan = mtbench.plan("matrix.toml", device="cpu")
 
-    assert list(board.frame["cell"]) == CELLS
-    assert any(told.startswith(UNCHECKED) for told in board.board.remarks)
-    assert set(plan.frame["state"]) == {"done"}
+    assert list(board.to_frame()["cell"]) == CELLS
+    assert any(told.startswith(UNCHECKED) for told in board.report.remarks)
+    assert set(plan.to_frame()["state"]) == {"done"}
     compared = mtbench.compare("matrix.toml::combiner=sum", "::combiner=pcgrad", device="cpu")
     assert f"A and B: {UNCHECKED}" in compared.render()
 

@@ -133,7 +133,7 @@ from pathlib import Path
 from mtbench.store import RunFolder, test_uses
 folder = RunFolder(Path(sys.argv[1]))
 for number in range(20):
-    test_uses.log(folder, {"x" * 9000: {}}, float(number))
+    test_uses.log(folder, {"x" * 9000: {"accuracy": 0.5}}, float(number))
 """
     started = [
         subprocess.Popen([sys.executable, "-c", script, stored(key).path]) for key in (ONE, TWO)
