@@ -13,6 +13,8 @@ from io import BufferedReader
 from pathlib import Path
 from typing import Any
 
+from mtbench.errors import UsageError
+
 LARGEST = 1 << 28
 """Bytes that are read into memory at once; no file of ours comes near."""
 
@@ -55,8 +57,18 @@ def write_json(path: Path, value: Mapping[str, Any]) -> None:
 
 
 def as_text(value: Mapping[str, Any]) -> str:
-    """Return a JSON object as it is written."""
-    return json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    """Return a JSON object as it is written.
+
+    Raises:
+        UsageError: if there is something in it that is no text, such as a path that is no UTF-8.
+    """
+    text = json.dumps(value, indent=1, ensure_ascii=False, allow_nan=False) + "\n"
+    try:
+        text.encode()
+    except UnicodeEncodeError as error:
+        line = text.splitlines()[text.count("\n", 0, error.start)].strip()
+        raise UsageError(f"what is no UTF-8 cannot be written to a file: {line}") from None
+    return text
 
 
 def open_file(path: Path) -> BufferedReader:

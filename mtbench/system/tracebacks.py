@@ -16,9 +16,10 @@ MEMORY_HELP = "fewer --jobs, a smaller train.micro_batch_size or more memory hel
 
 _NO_MEMORY = re.compile(
     r"can't allocate memory|Cannot allocate memory|_ALLOC_FAILED"
+    r"|failed to map segment from shared object"
     r"|\b(CUDA|HIP|XPU|CUDA error:|HIP error:|MPS backend) out of memory"
 )
-"""What torch, the libraries below it and safetensors say where they get no memory."""
+"""What torch, the libraries below it, safetensors and the loader say where they get no memory."""
 
 
 def summary(error: BaseException) -> str:

@@ -4,7 +4,16 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.system.files import LARGEST, digest_of, parse_object, read_file, remove, renamed
+from mtbench.errors import UsageError
+from mtbench.system.files import (
+    LARGEST,
+    digest_of,
+    parse_object,
+    read_file,
+    remove,
+    renamed,
+    write_json,
+)
 
 # --- files are written whole ------------------------------------------------------------------
 
@@ -20,6 +29,14 @@ def test_a_file_appears_when_it_is_whole(tmp_path: Path) -> None:
 
     assert path.read_text() == "new"
     assert list(tmp_path.iterdir()) == [path]
+
+
+def test_what_is_no_text_is_refused_in_a_line(tmp_path: Path) -> None:
+    told = r"^what is no UTF-8 cannot be written to a file: \"plugin\": \"caf\udce9/my\.py\"$"
+    with pytest.raises(UsageError, match=told):
+        write_json(tmp_path / "file", {"a": 1, "plugin": "caf\udce9/my.py"})
+
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("error", [ValueError, KeyboardInterrupt])

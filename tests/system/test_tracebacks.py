@@ -39,6 +39,7 @@ SHORTAGES = [
     RuntimeError("CUDA out of memory. Tried to allocate 2.00 GiB."),
     RuntimeError("MPS backend out of memory (MPS allocated: 1 GB)"),
     RuntimeError("unable to mmap 9 bytes from file <x>: Cannot allocate memory (12)"),
+    ImportError("libx.so: failed to map segment from shared object"),
 ]
 
 
