@@ -13,7 +13,7 @@ from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.store import PREDICTIONS
 from mtbench.study.durations import Estimate
 from mtbench.study.durations import estimate as reckon
-from mtbench.study.plan import Plan
+from mtbench.study.plan import Plan, faults
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Relatives
 from mtbench.study.requests import request
@@ -21,7 +21,8 @@ from mtbench.study.search import Searcher, remarks, winner
 from mtbench.study.setup import Setup
 from mtbench.study.unchecked import unchecked
 
-Observing = Callable[[Plan], AbstractContextManager[RunProgress]]
+Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
+"""Gives the progress of runs of which so much is known."""
 
 Barring = Callable[[Plan], Collection[str]]
 """Gives the names of the cells of a plan that are not to be trained."""
@@ -104,28 +105,28 @@ class Session:
         self,
         plan: Plan,
         *,
-        observer: Observing,
+        observing: Observing,
         jobs: int | None = None,
-        barred: Barring = lambda _: (),
+        barred: Barring | None = None,
     ) -> Plan:
         """Train what a plan of this study lacks, stage after stage; return it as it then stands.
 
         A run that fails is not tried again in one call.
 
         Args:
-            observer: is given the plan of what is about to be trained, a stage of a search or
-                the whole, and gives what is told of its runs.
-            jobs: as for ``train_missing``.
-            barred: asked before each stage which cells are not to be trained.
+            observing, jobs: as for ``train_missing``, for each stage of a search or the whole.
+            barred: asked before each stage which cells are not to be trained; None where those
+                that cannot be are to be warned of, before the hours of the others.
 
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
         plan = plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
         tried: set[str] = set()
-        while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
-            with observer(stage) as watcher:
-                train_missing(stage, self.setup, watcher, jobs)
+        while stage := _next_stage(plan, tried | {*(barred(plan) if barred else ())}):
+            if barred is None and (broken := faults([cell.fault for cell in stage.cells])):
+                self.warn(f"{broken}; the others go on")
+            train_missing(stage, self.setup, observing, jobs)
             tried |= {cell.name for cell in stage.cells}
             plan = self.plan() if plan.stages else plan.refreshed()
         return plan
@@ -162,13 +163,12 @@ def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
     return None
 
 
-def train_missing(
-    plan: Plan, setup: Setup, observer: RunProgress, jobs: int | None = None
-) -> None:
+def train_missing(plan: Plan, setup: Setup, observing: Observing, jobs: int | None = None) -> None:
     """Train every run of a plan that is not stored, failed ones again.
 
     Args:
         setup: has the store, and the plugins that the runs' processes load, or leave out.
+        observing: gives what is told of the runs.
         jobs: runs at a time; None for as many as the device can take.
 
     Raises:
@@ -188,7 +188,8 @@ def train_missing(
         for cell, run in plan.to_do()
     ]
     if waiting:
-        require(plan.device)
-        store.check(store.runs)
-        threads = max(job.threads for job in waiting)
-        run_all(waiting, jobs or default_jobs(threads, plan.device), observer)
+        expected = estimate(plan, Relatives(store), jobs)
+        with observing(expected) as progress:
+            require(plan.device)
+            store.check(store.runs)
+            run_all(waiting, expected.jobs, progress)
