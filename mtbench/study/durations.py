@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from mtbench.devices import hardware
 from mtbench.errors import counted
+from mtbench.executors.process import default_jobs
 from mtbench.store import Request, StoredResult, StoredTiming
 from mtbench.store.timings import comparable, read_timings
 from mtbench.study.cost_relatives import (
@@ -105,14 +106,21 @@ class Estimate:
         return f"{known}; {hint}" if self.unknown else known
 
 
-def estimate(plan: Plan, relatives: Relatives, jobs: int) -> Estimate:
-    """Return how long the runs of a plan that are to do will take, so many at a time.
+def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
+    """Return how long the runs of a plan that are to do will take.
 
     The best evidence from a machine like this one counts, a run: stored runs of its cell with
     other seeds; a timing of its cell; stored runs, then timings, of cells that cost about as
     much (see ``cost_relatives.cost_leaves``); its nearest relative.
+
+    Args:
+        relatives: the stored runs of the plan's store.
+        jobs: runs at a time; None for as many as the cores can take.
     """
     runs = plan.to_do()
+    if jobs is None:
+        threads = [cell.config["train"]["threads"] for cell, _ in runs]
+        jobs = default_jobs(max(threads, default=1), plan.device)
     if not runs:
         return Estimate(0.0, 0, 0, jobs)
     measured = _Measured(relatives, plan.device, runs[0][0].identity.numerics)

@@ -6,13 +6,12 @@ from dataclasses import replace
 
 from mtbench.components.registry import Registry
 from mtbench.devices import require
-from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
+from mtbench.executors.process import Job, RunProgress, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import arrange, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.store import PREDICTIONS
-from mtbench.study.durations import Estimate
-from mtbench.study.durations import estimate as reckon
+from mtbench.study.durations import Estimate, estimate
 from mtbench.study.plan import Plan, faults
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Relatives
@@ -140,17 +139,6 @@ def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[
         later = f"; of a search up to {to_come} are still to come" if to_come else ""
         raise fits_none(expression, [cell.name for cell in cells], later)
     return chosen
-
-
-def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
-    """Return how long the runs of a plan that are to do will take.
-
-    Args:
-        relatives: the stored runs of the plan's store.
-        jobs: runs at a time; None for as many as the cores can take.
-    """
-    threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
-    return reckon(plan, relatives, jobs or default_jobs(max(threads, default=1), plan.device))
 
 
 def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:

@@ -13,13 +13,13 @@ from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix
 from mtbench.store import PREDICTIONS, Failure, Store
-from mtbench.study.durations import Estimate
+from mtbench.study.durations import Estimate, estimate
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
 from mtbench.study.progress import Silence, silent
 from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Setup
-from mtbench.study.study import Session, estimate, train_missing
+from mtbench.study.study import Session, train_missing
 
 MATRIX = """
 title = "a study"
@@ -242,7 +242,9 @@ def test_where_all_is_stored_nothing_is_done(
 def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     store: Store, small: dict[str, Any], calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mtbench.study.study.default_jobs", lambda threads, device: 100 // threads)
+    monkeypatch.setattr(
+        "mtbench.study.durations.default_jobs", lambda threads, device: 100 // threads
+    )
     cells = [
         NamedCell(f"{threads} threads", overlay(small, {"train.threads": threads}))
         for threads in (1, 4, 2)
@@ -266,7 +268,7 @@ def test_an_estimate_is_of_as_many_jobs_as_the_training(
         given.add(device)
         return 100 // threads
 
-    monkeypatch.setattr("mtbench.study.study.default_jobs", jobs_for)
+    monkeypatch.setattr("mtbench.study.durations.default_jobs", jobs_for)
     cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
