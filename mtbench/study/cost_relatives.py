@@ -177,9 +177,9 @@ class CostRelatives:
                 asked[self._rows[path]] = self._codes.get(value, -1)
             elif (path[0], "") in self._rows:
                 asked[self._rows[path[0], ""]] = -1
-        other = self._table != asked
-        other_parts = sum(other[part].any(axis=0) for part in self._parts)
-        distance = (other_parts * len(asked) + other.sum(axis=0)) * 2 + self._timed
+        unequal = self._table != asked
+        unequal_parts = sum(unequal[part].any(axis=0) for part in self._parts)
+        distance = (unequal_parts * len(asked) + unequal.sum(axis=0)) * 2 + self._timed
         nearest = self._families[np.where(usable, distance, distance.max() + 1).argmin()]
         theirs = dict(cost_leaves(nearest.identity))
         differing = [p for p in {**theirs, **leaves} if theirs.get(p) != leaves.get(p)]

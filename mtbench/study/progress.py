@@ -105,8 +105,8 @@ class ProgressLines:
         if begins_to_wait:
             self._waits.add(job.key)
         step = f"step {event['step']} of {event['total']}" if "total" in event else None
-        told = waiting(event) or step or event.get("phase", "evaluating")
-        say(f"{job.name}: {told}{self._to_go()}")
+        phase = waiting(event) or step or event.get("phase", "evaluating")
+        say(f"{job.name}: {phase}{self._to_go()}")
 
     def finished(self, job: Job, result: Result | Failure) -> None:
         """Say how a run ended, and after how long."""
@@ -150,8 +150,8 @@ class Bars:
             changes |= {"completed": event["step"], "total": event["total"], "phase": "training"}
         elif event["event"] == "phase":
             changes |= {"phase": event["phase"]}
-        if told := waiting(event):
-            changes |= {"phase": told}
+        if wait := waiting(event):
+            changes |= {"phase": wait}
         self._progress.update(bar, **changes)
         self._progress.update(self._all, left=clock(self._forecast.seconds()))
 
@@ -161,8 +161,8 @@ class Bars:
         self._progress.remove_task(self._bars.pop(job.key))
         self._progress.update(self._all, advance=1, left=clock(self._forecast.seconds()))
         if isinstance(result, Failure):
-            told = visible(f"{job.name}: {outcome(job, result)}")
-            self._progress.console.print(told, markup=False)
+            error_line = visible(f"{job.name}: {outcome(job, result)}")
+            self._progress.console.print(error_line, markup=False)
 
 
 def waiting(event: Mapping[str, Any]) -> str:

@@ -68,24 +68,24 @@ class Session:
         """
         drawn = seeds(self.matrix, self._overrides)
         searcher = Searcher(self._planner, drawn)
-        found = arrange(self.matrix, self._overrides, searcher)
-        won = winner(found.stages, found.to_come)
+        arrangement = arrange(self.matrix, self._overrides, searcher)
+        won = winner(arrangement.stages, arrangement.to_come)
         cells = [
             replace(cell, note=searcher.verdict()) if cell.name == won else cell
-            for cell in found.cells
+            for cell in arrangement.cells
         ]
         if self.setup.cells is not None:
-            cells = _fitting(cells, self.setup.cells, found.to_come)
-        planned = self._planner.plan(self.matrix.title, cells, drawn, beside=found.cells)
+            cells = _fitting(cells, self.setup.cells, arrangement.to_come)
+        planned = self._planner.plan(self.matrix.title, cells, drawn, beside=arrangement.cells)
         return replace(
             planned,
             design=self.matrix.design,
-            stages=found.stages,
-            to_come=found.to_come,
+            stages=arrangement.stages,
+            to_come=arrangement.to_come,
             remarks=[
-                *self._asked_besides(len(cells), len(found.cells)),
-                *remarks(found.stages, found.to_come),
-                *filter(None, [found.remark]),
+                *self._asked_besides(len(cells), len(arrangement.cells)),
+                *remarks(arrangement.stages, arrangement.to_come),
+                *filter(None, [arrangement.remark]),
                 *unchecked(planned.cells),
             ],
         )
