@@ -9,13 +9,14 @@ from typing import TYPE_CHECKING, Any
 from mtbench.components.validation import Count, CountOrZero, convert
 from mtbench.errors import UsageError
 from mtbench.store import Store
+from mtbench.study.durations import estimate
 from mtbench.study.plan import Plan
 from mtbench.study.plan_document import document as plan_document
 from mtbench.study.plan_document import run_records
-from mtbench.study.progress import observing, silent, watching
+from mtbench.study.progress import observing, silent
 from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Place, Setup
-from mtbench.study.study import Session, estimate
+from mtbench.study.study import Session
 from mtbench.study.unchecked import unchecked
 from mtbench.study.view import RecordTable, View
 
@@ -135,8 +136,8 @@ class Study(Setup):
         """
         at_a_time = _jobs(jobs)
         session = Session(self)
-        watch = watching(session, observing if progress else silent, at_a_time)
-        return view_board(session.train(session.plan(), observer=watch, jobs=at_a_time))
+        watch = observing if progress else silent
+        return view_board(session.train(session.plan(), observing=watch, jobs=at_a_time))
 
     def compare(
         self, a: str | Path, b: str | Path, *, store_b: str | Path | None = None, examples: int = 0

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import shlex
-from collections.abc import Callable, Container, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Container, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import NamedTuple
@@ -12,7 +11,6 @@ from typing import NamedTuple
 from mtbench.errors import NothingToCompare, RunsMissing, UsageError
 from mtbench.evidence.outcomes import OVERALL, readable
 from mtbench.evidence.statistics import ALPHA
-from mtbench.executors.process import RunProgress
 from mtbench.gate import baseline_files
 from mtbench.gate.baseline import Baseline, current, measured
 from mtbench.gate.obstacles import both_sides, missing, obstacles, own_metrics
@@ -23,14 +21,9 @@ from mtbench.matrix.filtering import name_filter
 from mtbench.matrix.gating import Gate
 from mtbench.matrix.locations import file_of
 from mtbench.matrix.origin import origin, other_matrix
-from mtbench.study.durations import Estimate
 from mtbench.study.plan import Plan, PlannedCell, planned_runs
-from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Setup
-from mtbench.study.study import Barring, Session, estimate, train_missing
-
-Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
-"""Gives the progress of runs of which so much is known."""
+from mtbench.study.study import Barring, Observing, Session, train_missing
 
 
 class Written(NamedTuple):
@@ -46,9 +39,8 @@ class Gatekeeper:
 
     Attributes:
         setup: the study.
-        observing: gives the observer of the runs that are trained.
+        observing, jobs: as for ``train_missing``.
         baseline: its folder; None for that of the matrix.
-        jobs: as for ``train_missing``.
         train: whether what is not stored is trained.
 
     Raises:
@@ -173,19 +165,15 @@ class Gatekeeper:
 
     def _trained(self, session: Session, plan: Plan, barred: Barring = lambda _: ()) -> Plan:
         """Train what is missing of the cells that are not barred, all stages of a search."""
-        return session.train(plan, observer=self._watching, jobs=self.jobs, barred=barred)
-
-    def _watching(self, plan: Plan) -> AbstractContextManager[RunProgress]:
-        return self.observing(estimate(plan, Relatives(self.setup.store), self.jobs))
+        return session.train(plan, observing=self.observing, jobs=self.jobs, barred=barred)
 
     def _extended(self, plan: Plan, then: Baseline, names: Container[str], count: int) -> Plan:
         """Train some cells of a plan, and no other, with further seeds: the baseline's first."""
         more = further(plan.seeds, then, count)
         wider = [_widened(cell, more) if cell.name in names else cell for cell in plan.cells]
         part = replace(plan, cells=[cell for cell in wider if cell.name in names])
-        if self.train and part.to_do():
-            with self._watching(part) as observer:
-                train_missing(part, self.setup, observer, self.jobs)
+        if self.train:
+            train_missing(part, self.setup, self.observing, self.jobs)
         return replace(plan, cells=wider).refreshed()
 
 

@@ -142,7 +142,7 @@ class CostRelatives:
         import numpy as np  # a tenth of a second, of which a plan without any needs nothing
 
         self._families = families
-        leaves = [dict(_leaves(family.identity)) for family in families]
+        leaves = [dict(cost_leaves(family.identity)) for family in families]
         # A row a parameter, and one a part for parameters that no family has; a column a family.
         paths = {path for family in leaves for path in family}
         ordered = sorted(paths | {(part, "") for part, _ in paths})
@@ -170,20 +170,22 @@ class CostRelatives:
             return None
         import numpy as np
 
-        leaves = dict(_leaves(identity))
+        leaves = dict(cost_leaves(identity))
         asked = np.full((len(self._rows), 1), self._code(None), dtype=np.int32)
         for path, value in leaves.items():
             if path in self._rows:
                 asked[self._rows[path]] = self._codes.get(value, -1)
             elif (path[0], "") in self._rows:
                 asked[self._rows[path[0], ""]] = -1
-        other = self._table != asked
-        other_parts = sum(other[part].any(axis=0) for part in self._parts)
-        distance = (other_parts * len(asked) + other.sum(axis=0)) * 2 + self._timed
+        unequal = self._table != asked
+        unequal_parts = sum(unequal[part].any(axis=0) for part in self._parts)
+        distance = (unequal_parts * len(asked) + unequal.sum(axis=0)) * 2 + self._timed
         nearest = self._families[np.where(usable, distance, distance.max() + 1).argmin()]
-        theirs = dict(_leaves(nearest.identity))
+        theirs = dict(cost_leaves(nearest.identity))
         differing = [p for p in {**theirs, **leaves} if theirs.get(p) != leaves.get(p)]
         differs = tuple(dict.fromkeys(part for part, _ in differing))
+        if not differs:
+            return Evidence("similar", nearest.took)
         took = nearest.took.scaled(nearest.identity.config, identity.config)
         grade: Grade = "scaled" if SCALED.issuperset(differs) else "rough"
         return Evidence(grade, took, nearest.cell, differs)
@@ -192,9 +194,14 @@ class CostRelatives:
         return self._codes.setdefault(value, len(self._codes))
 
 
-def _leaves(identity: Identity) -> Iterator[tuple[tuple[str, str], str]]:
-    """Yield what decides the cost of a cell's runs for the most part: part, parameter, value."""
+def cost_leaves(identity: Identity) -> Iterator[tuple[tuple[str, str], str]]:
+    """Yield what decides the cost of a cell's runs for the most part: part, parameter, value.
+
+    Heads and the likes of a learning rate are left out.
+    """
     config = identity.config
+    for part in ("numerics", "device"):
+        yield (part, "value"), repr(getattr(identity, part))
     for slot in SLOTS:
         for key, value in config[slot].items():
             yield (slot, key), repr(value)

@@ -8,13 +8,20 @@ from typing import Any, NamedTuple
 
 from mtbench.devices import hardware
 from mtbench.errors import counted
+from mtbench.executors.process import default_jobs
 from mtbench.store import Request, StoredResult, StoredTiming
 from mtbench.store.timings import comparable, read_timings
-from mtbench.study.cost_relatives import Breakdown, CostRelatives, Evidence, Family, Grade
+from mtbench.study.cost_relatives import (
+    Breakdown,
+    CostRelatives,
+    Evidence,
+    Family,
+    Grade,
+    cost_leaves,
+)
 from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.relatives import Relatives
 from mtbench.study.requests import machine
-from mtbench.study.timings import cost_signature
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight")
 
@@ -99,14 +106,21 @@ class Estimate:
         return f"{known}; {hint}" if self.unknown else known
 
 
-def estimate(plan: Plan, relatives: Relatives, jobs: int) -> Estimate:
-    """Return how long the runs of a plan that are to do will take, so many at a time.
+def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
+    """Return how long the runs of a plan that are to do will take.
 
     The best evidence from a machine like this one counts, a run: stored runs of its cell with
     other seeds; a timing of its cell; stored runs, then timings, of cells that cost about as
-    much (see ``timings.cost_signature``); its nearest relative (see ``cost_relatives``).
+    much (see ``cost_relatives.cost_leaves``); its nearest relative.
+
+    Args:
+        relatives: the stored runs of the plan's store.
+        jobs: runs at a time; None for as many as the cores can take.
     """
     runs = plan.to_do()
+    if jobs is None:
+        threads = [cell.config["train"]["threads"] for cell, _ in runs]
+        jobs = default_jobs(max(threads, default=1), plan.device)
     if not runs:
         return Estimate(0.0, 0, 0, jobs)
     measured = _Measured(relatives, plan.device, runs[0][0].identity.numerics)
@@ -156,8 +170,8 @@ class _Measured:
 
     def __init__(self, relatives: Relatives, device: str, numerics: int) -> None:
         self._cells: dict[str, Family] = {}
-        self._families: dict[str, Family] = {}
-        self._nearest: dict[str, Evidence | None] = {}
+        self._families: dict[frozenset[Any], Family] = {}
+        self._nearest: dict[frozenset[Any], Evidence | None] = {}
         like_here = comparable(machine(), hardware(device))
         for request, result in relatives.runs:
             if comparable(request.machine, _hardware_of(request, result)) == like_here:
@@ -175,9 +189,11 @@ class _Measured:
         timings: Sequence[Breakdown] = (),
     ) -> None:
         identity = stored.identity
-        keys = (self._cells, identity.text), (self._families, cost_signature(identity))
-        for families, key in keys:
-            family = families.setdefault(key, Family(stored.cell, identity))
+        leaves = frozenset(cost_leaves(identity))
+        for family in (
+            self._cells.setdefault(identity.text, Family(stored.cell, identity)),
+            self._families.setdefault(leaves, Family(stored.cell, identity)),
+        ):
             family.runs += runs
             family.timings += timings
 
@@ -187,12 +203,10 @@ class _Measured:
             return None  # thousands of cells need not be written out to find nothing
         if (own := self._cells.get(cell.identity.text)) is not None:
             return Evidence("runs" if own.runs else "timing", own.took)
-        signature = cost_signature(cell.identity)
-        if signature in self._families:
-            return Evidence("similar", self._families[signature].took)
-        if signature not in self._nearest:
-            self._nearest[signature] = self._relatives.nearest(cell.identity)
-        return self._nearest[signature]
+        leaves = frozenset(cost_leaves(cell.identity))
+        if leaves not in self._nearest:
+            self._nearest[leaves] = self._relatives.nearest(cell.identity)
+        return self._nearest[leaves]
 
 
 def _hardware_of(request: Request, result: StoredResult) -> dict[str, str]:

@@ -201,8 +201,8 @@ class Plan:
         Raises:
             PluginError: naming the plugins, or the parameters that are missing.
         """
-        if told := faults([cell.fault for cell in self.cells]):
-            raise PluginError(told)
+        if broken := faults([cell.fault for cell in self.cells]):
+            raise PluginError(broken)
 
     def check_complete(self, training: str = "'mtbench ablate'") -> None:
         """Make sure that every run of the plan is stored.
@@ -226,8 +226,8 @@ class Plan:
         )
         if disputed := sum(bool(cell.dispute) for cell in self.cells):
             unscored += f"; of {disputed} cell(s) stored runs fit, and the data tell which"
-        if told := faults([cell.fault for cell in self.cells]):
-            raise PluginError(f"{told}; {unscored}" if missing else told)
+        if broken := faults([cell.fault for cell in self.cells]):
+            raise PluginError(f"{broken}; {unscored}" if missing else broken)
         if not counts["runs"]:
             raise NothingToCompare("every cell was rejected; the table says why")
         if missing:
@@ -253,18 +253,18 @@ class Plan:
         }
 
 
-def faults(found: Sequence[str | None]) -> str:
+def faults(cell_faults: Sequence[str | None]) -> str:
     """Say in one line how many of some cells are broken, and by what; empty where none is.
 
     Args:
-        found: what is wrong with each of them, or None.
+        cell_faults: what is wrong with each of them, or None.
     """
-    broken = [fault for fault in found if fault is not None]
+    broken = [fault for fault in cell_faults if fault is not None]
     if not broken:
         return ""
     verb = "is" if len(broken) == 1 else "are"
-    told = first(list(dict.fromkeys(broken)))
-    return f"{len(broken)} of {len(found)} cells {verb} broken: {told}"
+    reasons = first(list(dict.fromkeys(broken)))
+    return f"{len(broken)} of {len(cell_faults)} cells {verb} broken: {reasons}"
 
 
 def planned_runs(

@@ -3,7 +3,7 @@
 import math
 import sys
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from datetime import timedelta
 from importlib.util import find_spec
@@ -14,9 +14,6 @@ from mtbench.rendering.escaping import visible
 from mtbench.store import Failure, Result
 from mtbench.study.durations import Estimate, duration
 from mtbench.study.forecast import Forecast
-from mtbench.study.plan import Plan, faults
-from mtbench.study.relatives import Relatives
-from mtbench.study.study import Session, estimate
 from mtbench.system.console import say
 
 SILENCE_SECONDS = 60
@@ -59,28 +56,6 @@ def observing(expected: Estimate) -> Iterator[RunProgress]:
 def silent(expected: Estimate) -> AbstractContextManager[RunProgress]:  # noqa: ARG001 - as above
     """Give the progress that says nothing."""
     return nullcontext(Silence())
-
-
-def watching(
-    session: Session,
-    observing: Callable[[Estimate], AbstractContextManager[RunProgress]],
-    jobs: int | None,
-) -> Callable[[Plan], AbstractContextManager[RunProgress]]:
-    """Return what gives the progress of the runs that a plan, such as a search's stage, is to do.
-
-    It first warns of the cells that cannot be trained: before the hours of the others.
-
-    Args:
-        observing: gives the progress of runs of which so much is known.
-        jobs: as for ``study.estimate``.
-    """
-
-    def watch(plan: Plan) -> AbstractContextManager[RunProgress]:
-        if told := faults([cell.fault for cell in plan.cells]):
-            session.warn(f"{told}; the others go on")
-        return observing(estimate(plan, Relatives(session.setup.store), jobs))
-
-    return watch
 
 
 def _in_notebook() -> bool:
@@ -130,8 +105,8 @@ class ProgressLines:
         if begins_to_wait:
             self._waits.add(job.key)
         step = f"step {event['step']} of {event['total']}" if "total" in event else None
-        told = waiting(event) or step or event.get("phase", "evaluating")
-        say(f"{job.name}: {told}{self._to_go()}")
+        phase = waiting(event) or step or event.get("phase", "evaluating")
+        say(f"{job.name}: {phase}{self._to_go()}")
 
     def finished(self, job: Job, result: Result | Failure) -> None:
         """Say how a run ended, and after how long."""
@@ -175,8 +150,8 @@ class Bars:
             changes |= {"completed": event["step"], "total": event["total"], "phase": "training"}
         elif event["event"] == "phase":
             changes |= {"phase": event["phase"]}
-        if told := waiting(event):
-            changes |= {"phase": told}
+        if wait := waiting(event):
+            changes |= {"phase": wait}
         self._progress.update(bar, **changes)
         self._progress.update(self._all, left=clock(self._forecast.seconds()))
 
@@ -186,8 +161,8 @@ class Bars:
         self._progress.remove_task(self._bars.pop(job.key))
         self._progress.update(self._all, advance=1, left=clock(self._forecast.seconds()))
         if isinstance(result, Failure):
-            told = visible(f"{job.name}: {outcome(job, result)}")
-            self._progress.console.print(told, markup=False)
+            error_line = visible(f"{job.name}: {outcome(job, result)}")
+            self._progress.console.print(error_line, markup=False)
 
 
 def waiting(event: Mapping[str, Any]) -> str:

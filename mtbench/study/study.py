@@ -6,14 +6,13 @@ from dataclasses import replace
 
 from mtbench.components.registry import Registry
 from mtbench.devices import require
-from mtbench.executors.process import Job, RunProgress, default_jobs, run_all
+from mtbench.executors.process import Job, RunProgress, run_all
 from mtbench.matrix.designs import NamedCell, short
 from mtbench.matrix.file import arrange, seeds
 from mtbench.matrix.filtering import fits_none, name_filter
 from mtbench.store import PREDICTIONS
-from mtbench.study.durations import Estimate
-from mtbench.study.durations import estimate as reckon
-from mtbench.study.plan import Plan
+from mtbench.study.durations import Estimate, estimate
+from mtbench.study.plan import Plan, faults
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Relatives
 from mtbench.study.requests import request
@@ -21,7 +20,8 @@ from mtbench.study.search import Searcher, remarks, winner
 from mtbench.study.setup import Setup
 from mtbench.study.unchecked import unchecked
 
-Observing = Callable[[Plan], AbstractContextManager[RunProgress]]
+Observing = Callable[[Estimate], AbstractContextManager[RunProgress]]
+"""Gives the progress of runs of which so much is known."""
 
 Barring = Callable[[Plan], Collection[str]]
 """Gives the names of the cells of a plan that are not to be trained."""
@@ -68,24 +68,24 @@ class Session:
         """
         drawn = seeds(self.matrix, self._overrides)
         searcher = Searcher(self._planner, drawn)
-        found = arrange(self.matrix, self._overrides, searcher)
-        won = winner(found.stages, found.to_come)
+        arrangement = arrange(self.matrix, self._overrides, searcher)
+        won = winner(arrangement.stages, arrangement.to_come)
         cells = [
             replace(cell, note=searcher.verdict()) if cell.name == won else cell
-            for cell in found.cells
+            for cell in arrangement.cells
         ]
         if self.setup.cells is not None:
-            cells = _fitting(cells, self.setup.cells, found.to_come)
-        planned = self._planner.plan(self.matrix.title, cells, drawn, beside=found.cells)
+            cells = _fitting(cells, self.setup.cells, arrangement.to_come)
+        planned = self._planner.plan(self.matrix.title, cells, drawn, beside=arrangement.cells)
         return replace(
             planned,
             design=self.matrix.design,
-            stages=found.stages,
-            to_come=found.to_come,
+            stages=arrangement.stages,
+            to_come=arrangement.to_come,
             remarks=[
-                *self._asked_besides(len(cells), len(found.cells)),
-                *remarks(found.stages, found.to_come),
-                *filter(None, [found.remark]),
+                *self._asked_besides(len(cells), len(arrangement.cells)),
+                *remarks(arrangement.stages, arrangement.to_come),
+                *filter(None, [arrangement.remark]),
                 *unchecked(planned.cells),
             ],
         )
@@ -104,28 +104,28 @@ class Session:
         self,
         plan: Plan,
         *,
-        observer: Observing,
+        observing: Observing,
         jobs: int | None = None,
-        barred: Barring = lambda _: (),
+        barred: Barring | None = None,
     ) -> Plan:
         """Train what a plan of this study lacks, stage after stage; return it as it then stands.
 
         A run that fails is not tried again in one call.
 
         Args:
-            observer: is given the plan of what is about to be trained, a stage of a search or
-                the whole, and gives what is told of its runs.
-            jobs: as for ``train_missing``.
-            barred: asked before each stage which cells are not to be trained.
+            observing, jobs: as for ``train_missing``, for each stage of a search or the whole.
+            barred: asked before each stage which cells are not to be trained; None where those
+                that cannot be are to be warned of, before the hours of the others.
 
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
         plan = plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
         tried: set[str] = set()
-        while (stage := _next_stage(plan, tried | {*barred(plan)})) is not None:
-            with observer(stage) as watcher:
-                train_missing(stage, self.setup, watcher, jobs)
+        while stage := _next_stage(plan, tried | {*(barred(plan) if barred else ())}):
+            if barred is None and (broken := faults([cell.fault for cell in stage.cells])):
+                self.warn(f"{broken}; the others go on")
+            train_missing(stage, self.setup, observing, jobs)
             tried |= {cell.name for cell in stage.cells}
             plan = self.plan() if plan.stages else plan.refreshed()
         return plan
@@ -141,17 +141,6 @@ def _fitting(cells: Sequence[NamedCell], expression: str, to_come: int) -> list[
     return chosen
 
 
-def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
-    """Return how long the runs of a plan that are to do will take.
-
-    Args:
-        relatives: the stored runs of the plan's store.
-        jobs: runs at a time; None for as many as the cores can take.
-    """
-    threads = [cell.config["train"]["threads"] for cell, _ in plan.to_do()]
-    return reckon(plan, relatives, jobs or default_jobs(max(threads, default=1), plan.device))
-
-
 def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
     """Return the first stage that has runs to do, or at last all cells; some left out."""
     for names in (*(stage.cells for stage in plan.stages), [cell.name for cell in plan.cells]):
@@ -162,13 +151,12 @@ def _next_stage(plan: Plan, left_out: set[str]) -> Plan | None:
     return None
 
 
-def train_missing(
-    plan: Plan, setup: Setup, observer: RunProgress, jobs: int | None = None
-) -> None:
+def train_missing(plan: Plan, setup: Setup, observing: Observing, jobs: int | None = None) -> None:
     """Train every run of a plan that is not stored, failed ones again.
 
     Args:
         setup: has the store, and the plugins that the runs' processes load, or leave out.
+        observing: gives what is told of the runs.
         jobs: runs at a time; None for as many as the device can take.
 
     Raises:
@@ -188,7 +176,8 @@ def train_missing(
         for cell, run in plan.to_do()
     ]
     if waiting:
-        require(plan.device)
-        store.check(store.runs)
-        threads = max(job.threads for job in waiting)
-        run_all(waiting, jobs or default_jobs(threads, plan.device), observer)
+        expected = estimate(plan, Relatives(store), jobs)
+        with observing(expected) as progress:
+            require(plan.device)
+            store.check(store.runs)
+            run_all(waiting, expected.jobs, progress)

@@ -7,8 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from mtbench.matrix.configuration import Config, Mark, marked
-from mtbench.store import Identity, Store, StoredTiming, TimedRun, canonical
+from mtbench.matrix.configuration import Config
+from mtbench.store import Identity, Store, StoredTiming, TimedRun
 from mtbench.store.timings import write_timing
 
 
@@ -147,18 +147,6 @@ def _interquartile_range(values: Sequence[float]) -> float:
         return 0.0
     lower, _, upper = statistics.quantiles(values, n=4, method="inclusive")
     return upper - lower
-
-
-def cost_signature(identity: Identity) -> str:
-    """Return as text what decides the cost of a cell's runs for the most part.
-
-    That is encoder, tasks and their data, batch sizes, budget, evaluations, combiner, balancer,
-    device, threads and the engine; heads and the likes of a learning rate are left out.
-    """
-    config = {part: of for part, of in identity.config.items() if part != "heads"}
-    cheap = marked("train", Mark.CHEAP)
-    config["train"] = {k: v for k, v in config["train"].items() if k not in cheap}
-    return canonical([config, identity.numerics, identity.device, identity.data, identity.weights])
 
 
 def store_timings(store: Store, bench: Bench, identities: Iterable[Identity | None]) -> None:

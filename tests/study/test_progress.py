@@ -1,7 +1,6 @@
 import io
 import sys
 from collections.abc import Callable
-from contextlib import AbstractContextManager
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -10,13 +9,10 @@ import pytest
 from rich.console import Console
 from rich.progress import Progress, TextColumn
 
-from mtbench.components.registry import Registry
-from mtbench.executors.process import WAITING_FOR, Job, RunProgress
-from mtbench.matrix.designs import NamedCell
+from mtbench.executors.process import WAITING_FOR, Job
 from mtbench.store import Failure, Result, Store
 from mtbench.study.cost_relatives import Breakdown
 from mtbench.study.durations import Estimate, Expectation
-from mtbench.study.planner import Planner
 from mtbench.study.progress import (
     SILENCE_SECONDS,
     WIDTH,
@@ -25,11 +21,7 @@ from mtbench.study.progress import (
     Silence,
     observing,
     outcome,
-    silent,
-    watching,
 )
-from mtbench.study.setup import Setup
-from mtbench.study.study import Session
 
 KEY = "0123456789abcdef"
 STEP = {"event": "step", "step": 3, "total": 8, "losses": {"sst": 1.5}}
@@ -328,31 +320,6 @@ def test_silence_says_nothing(capfd: pytest.CaptureFixture[str]) -> None:
     silence.finished(job(), FAILED)
 
     assert capfd.readouterr() == ("", "")
-
-
-def test_a_fault_is_told_before_the_runs_of_a_plan(tmp_path: Path) -> None:
-    cells = [
-        NamedCell(name, {"tasks": [{"name": "sample-sst"}], "train": {"steps": 1, **more}})
-        for name, more in (("one", {}), ("two", {"lr": 0.5}))
-    ]
-    plan = Planner(Registry.load(), Store(tmp_path)).plan("a study", cells, [0, 1])
-    broken = replace(
-        plan, cells=[replace(plan.cells[0], fault="it broke", runs=[]), plan.cells[1]]
-    )
-    told: list[Any] = []
-
-    def counted(estimate: Estimate) -> AbstractContextManager[RunProgress]:
-        told.append((estimate.unknown, estimate.jobs))
-        return silent(estimate)
-
-    matrix = {"base": {"tasks": ["sample-sst"]}}
-    session = Session(Setup(matrix, store=tmp_path, device="cpu", warn=told.append))
-    watch = watching(session, counted, 3)
-    with watch(plan) as observer:
-        observer.started(job())
-    watch(broken)
-
-    assert told == [(4, 3), "1 of 2 cells is broken: it broke; the others go on", (2, 3)]
 
 
 def test_what_is_hidden_in_a_name_is_shown_escaped(capsys: pytest.CaptureFixture[str]) -> None:

@@ -1,5 +1,6 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,12 +13,13 @@ from mtbench.matrix.configuration import overlay
 from mtbench.matrix.designs import NamedCell
 from mtbench.matrix.file import Matrix
 from mtbench.store import PREDICTIONS, Failure, Store
-from mtbench.study.durations import Estimate
+from mtbench.study.durations import Estimate, estimate
 from mtbench.study.plan import Plan
 from mtbench.study.planner import Planner
+from mtbench.study.progress import Silence, silent
 from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Setup
-from mtbench.study.study import Session, estimate, train_missing
+from mtbench.study.study import Session, train_missing
 
 MATRIX = """
 title = "a study"
@@ -62,8 +64,8 @@ def session(matrix: Any, store: Store, **given: Any) -> Session:
 
 def ablate(matrix: Any, store: Store, observer: Any = None, **given: Any) -> Plan:
     study = session(matrix, store, **given)
-    observing = observer if callable(observer) else lambda _: nullcontext(observer or Silent())
-    return study.train(study.plan(), observer=observing)
+    observing = observer if callable(observer) else lambda _: nullcontext(observer or Silence())
+    return study.train(study.plan(), observing=observing)
 
 
 def keys(plan: Plan) -> list[str]:
@@ -184,16 +186,6 @@ def test_a_broken_plugin_is_told_when_it_is_needed(
 # --- the training of what is missing ----------------------------------------------------------
 
 
-class Silent:
-    """An observer that takes no notice."""
-
-    def started(self, job: Job) -> None: ...
-
-    def progressed(self, job: Job, event: dict[str, Any]) -> None: ...
-
-    def finished(self, job: Job, result: dict[str, Any]) -> None: ...
-
-
 @pytest.fixture
 def calls(monkeypatch: pytest.MonkeyPatch) -> list[tuple[list[Job], int, RunProgress]]:
     """Give the calls of the executor, which trains nothing here."""
@@ -216,10 +208,10 @@ def test_every_run_that_is_not_stored_is_requested(
     (first, second), _, (third, fourth), _ = (cell.runs for cell in planned().cells)
     store_result(first.key)
     store_result(third.key, failed=True)
-    observer = Silent()
+    observer = Silence()
 
     setup = Setup(store=store, plugins=tmp_path / "my_head.py", blocked="another")
-    train_missing(planned(), setup, observer, 7)
+    train_missing(planned(), setup, lambda _: nullcontext(observer), 7)
 
     ((jobs, at_a_time, seen_by),) = calls
     assert (at_a_time, seen_by) == (7, observer)
@@ -242,7 +234,7 @@ def test_where_all_is_stored_nothing_is_done(
     for _, run in planned().runs():
         store_result(run.key)
 
-    train_missing(planned(), Setup(store=store), Silent())
+    train_missing(planned(), Setup(store=store), silent)
 
     assert calls == []
 
@@ -250,14 +242,16 @@ def test_where_all_is_stored_nothing_is_done(
 def test_jobs_default_to_what_the_widest_run_leaves_room_for(
     store: Store, small: dict[str, Any], calls: list[Any], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("mtbench.study.study.default_jobs", lambda threads, device: 100 // threads)
+    monkeypatch.setattr(
+        "mtbench.study.durations.default_jobs", lambda threads, device: 100 // threads
+    )
     cells = [
         NamedCell(f"{threads} threads", overlay(small, {"train.threads": threads}))
         for threads in (1, 4, 2)
     ]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
-    train_missing(plan, Setup(store=store), Silent())
+    train_missing(plan, Setup(store=store), silent)
 
     ((jobs, at_a_time, _),) = calls
     assert [job.threads for job in jobs] == [1, 4, 2]
@@ -274,7 +268,7 @@ def test_an_estimate_is_of_as_many_jobs_as_the_training(
         given.add(device)
         return 100 // threads
 
-    monkeypatch.setattr("mtbench.study.study.default_jobs", jobs_for)
+    monkeypatch.setattr("mtbench.study.durations.default_jobs", jobs_for)
     cells = [NamedCell(str(n), overlay(small, {"train.threads": n})) for n in (1, 4, 2)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
@@ -302,10 +296,29 @@ def test_cells_that_are_one_run_are_trained_once(
     cells = [NamedCell("one", small), NamedCell("the same", small)]
     plan = Planner(Registry.load(), store).plan("", cells, [0])
 
-    train_missing(plan, Setup(store=store), Silent(), 1)
+    train_missing(plan, Setup(store=store), silent, 1)
 
     ((jobs, _, _),) = calls
     assert [job.name for job in jobs] == ["one [seed 0]"]
+
+
+def test_a_fault_is_told_before_the_runs_of_a_plan(
+    matrix: Path, store: Store, calls: list[Any]
+) -> None:
+    told: list[Any] = []
+    study = session(matrix, store, warn=told.append)
+    plan = study.plan()
+    broken, sound = replace(plan.cells[0], fault="it broke", runs=[]), plan.cells[2]
+
+    def counted(estimate: Estimate) -> AbstractContextManager[RunProgress]:
+        told.append((estimate.unknown, estimate.jobs, len(calls)))
+        return silent(estimate)
+
+    study.train(replace(plan, cells=[broken, sound]), observing=counted, jobs=3)
+    study.train(replace(plan, cells=[broken, sound]), observing=counted, barred=lambda _: ())
+
+    fault = "1 of 2 cells is broken: it broke; the others go on"
+    assert told == [fault, (2, 3, 0), (2, default_jobs(1, "cpu"), 1)]
 
 
 # --- devices ----------------------------------------------------------------------------------
@@ -317,7 +330,7 @@ def test_runs_are_requested_for_the_device_of_their_plan(
     monkeypatch.setattr("mtbench.study.study.require", lambda device: None)
     plan = session(matrix, store, device="cuda:1").plan()
 
-    train_missing(plan, Setup(store=store), Silent())
+    train_missing(plan, Setup(store=store), silent)
 
     ((jobs, at_a_time, _),) = calls
     assert {job.request.device for job in jobs} == {"cuda:1"}
@@ -331,10 +344,10 @@ def test_a_device_must_be_there_where_something_is_to_be_trained(
     plan = session(matrix, store, device="cuda:99").plan()
 
     with pytest.raises(UsageError, match=r"^there is no device 'cuda:99' \(here is cpu"):
-        train_missing(plan, Setup(store=store), Silent())
+        train_missing(plan, Setup(store=store), silent)
     for _, run in plan.runs():
         store_result(run.key)
-    train_missing(session(matrix, store, device="cuda:99").plan(), Setup(store=store), Silent())
+    train_missing(session(matrix, store, device="cuda:99").plan(), Setup(store=store), silent)
 
     assert calls == []
 
@@ -503,17 +516,17 @@ def test_each_stage_has_an_observer_of_its_own(
     search: Matrix, store: Store, pretended: Callable[..., Any]
 ) -> None:
     pretended({})
-    seen: list[tuple[int, int]] = []
+    runs: list[int] = []
 
     @contextmanager
-    def observing(plan: Plan) -> Iterator[RunProgress]:
-        seen.append((len(plan.cells), len(plan.to_do())))
-        yield Silent()
-        seen.append((0, 0))
+    def observing(estimate: Estimate) -> Iterator[RunProgress]:
+        runs.append(estimate.unknown + estimate.runs)
+        yield Silence()
+        runs.append(0)
 
     ablate(search, store, observing)
 
-    assert seen == [(3, 6), (0, 0), (2, 4), (0, 0)]
+    assert runs == [6, 0, 4, 0]
 
 
 def test_included_cells_are_trained_and_are_no_candidates(
