@@ -109,10 +109,14 @@ def test_a_head_that_fits_is_taken_and_is_symmetric_where_it_promises(
 
 
 @fitting
-def test_dropout_is_on_the_embeddings(name: str, task: str, pair: str) -> None:
-    given = embeddings_of(task, pair)
+def test_dropout_is_on_every_embedding(name: str, task: str, pair: str) -> None:
+    """What is dropped of a sentence has no gradient."""
+    given = [u.requires_grad_() for u in embeddings_of(task, pair)]
     head = head_of(name, task, pair=pair, dropout=0.5)
-    assert not torch.equal(head(*given), head(*given))
+    outputs = head(*given)
+    for gradient in torch.autograd.grad(outputs.sum(), given):
+        assert 0 < (gradient == 0).double().mean() < 1
+    assert not torch.equal(head(*given), outputs)
     plain = head_of(name, task, pair=pair, dropout=None)
     assert torch.equal(plain(*given), plain(*given))
     assert torch.equal(head.eval()(*given), plain(*given))
