@@ -1,7 +1,5 @@
 import json
 import shutil
-import subprocess
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -190,20 +188,6 @@ def test_without_a_checkpoint_the_vocabulary_is_the_fingerprint(
     assert fingerprint(MinBertParameters(width=64)) == first
     monkeypatch.setattr(inspection, "vocabulary", lambda: ("[UNK]", "a"))
     assert fingerprint(MinBertParameters()) != first
-
-
-def test_it_needs_no_torch(folder: Path) -> None:
-    script = """
-import sys
-from mtbench_builtins.encoders.checkpoints import find
-from mtbench_builtins.encoders.inspection import fingerprint, pooler_is_drawn
-from mtbench_builtins.encoders.parameters import MinBertParameters
-given = MinBertParameters(checkpoint=sys.argv[1])
-print(len(fingerprint(given)), pooler_is_drawn(find(given)), "torch" in sys.modules)
-"""
-    command = [sys.executable, "-c", script, str(folder)]
-    printed = subprocess.run(command, capture_output=True, text=True, check=True).stdout
-    assert printed == "64 True False\n"
 
 
 # --- poolers ----------------------------------------------------------------------------------
