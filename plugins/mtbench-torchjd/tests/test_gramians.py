@@ -38,11 +38,3 @@ def test_a_long_jacobian_in_single_precision_keeps_its_small_components() -> Non
     norms = jacobian.norm(dim=1)
     cosines = (jacobian @ update) / norms / update.norm()
     assert cosines.tolist() == pytest.approx([cosines[0].item()] * 2, abs=1e-6)
-
-
-def test_an_update_is_on_the_jacobian_s_terms(name: str) -> None:
-    for dtype in (torch.float32, torch.float64):
-        jacobian = torch.randn(3, 5, dtype=dtype)
-        kept = jacobian.clone()
-        assert combine(name, jacobian).dtype == dtype
-        assert torch.equal(jacobian, kept)

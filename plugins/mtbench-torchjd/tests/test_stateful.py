@@ -73,15 +73,6 @@ def test_tasks_are_known_by_name(stateful: str, step: Step) -> None:
     assert one.state_dict() == other.state_dict()
 
 
-def test_tasks_may_be_absent(stateful: str, step: Step) -> None:
-    combiner = MAKE[stateful]()
-    for index, tasks in enumerate(["abc", "a", "bc", "abc", "c", "ab", "bc"]):
-        jacobian = jacobians(1, len(tasks))[0]
-        weights = combiner.combine(step(tasks, jacobian, index=index))
-        assert weights.shape == (len(tasks),)
-        assert weights.isfinite().all()
-
-
 @pytest.mark.parametrize("method", ["gradvac", "pcd", "cr-mogm"])
 @pytest.mark.parametrize("unit", [1e-4, 1.0])
 def test_several_steps_are_torchjd_s_in_any_unit(method: str, unit: float, step: Step) -> None:

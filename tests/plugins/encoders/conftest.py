@@ -1,12 +1,14 @@
 """A small BERT of the library transformers, as a checkpoint."""
 
 import json
-from collections.abc import Callable
+import shutil
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
 import pytest
 import torch
+from safetensors.torch import load_file
 
 PIECES = (
     *("[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]", "the", "film", "was", "good", "bad", "not"),
@@ -34,18 +36,27 @@ def small_bert(*, pooler: bool) -> Any:
     return model
 
 
+@pytest.fixture(scope="session")
+def berts(tmp_path_factory: pytest.TempPathFactory) -> Mapping[bool, Path]:
+    """Small BERTs' weights and vocabulary, with a pooler and without, to be copied."""
+    folders = {}
+    for pooler in (True, False):
+        folders[pooler] = tmp_path_factory.mktemp("bert")
+        small_bert(pooler=pooler).save_pretrained(folders[pooler])
+        (folders[pooler] / "vocab.txt").write_text("\n".join(PIECES) + "\n", encoding="utf-8")
+    return folders
+
+
 @pytest.fixture
-def bert_folder(tmp_path: Path) -> Callable[..., Path]:
+def bert_folder(tmp_path: Path, berts: Mapping[bool, Path]) -> Callable[..., Path]:
     """Give a function that writes a small BERT's checkpoint and returns its folder."""
 
     def write(*, pickled: bool = False, pooler: bool = True, pooling: str | None = None) -> Path:
-        folder = tmp_path / "bert"
-        model = small_bert(pooler=pooler)
-        model.save_pretrained(folder)
+        folder = shutil.copytree(berts[pooler], tmp_path / "bert", dirs_exist_ok=True)
         if pickled:
-            (folder / "model.safetensors").unlink()
-            torch.save(model.state_dict(), folder / "pytorch_model.bin")
-        (folder / "vocab.txt").write_text("\n".join(PIECES) + "\n", encoding="utf-8")
+            weights = folder / "model.safetensors"
+            torch.save(load_file(weights), folder / "pytorch_model.bin")
+            weights.unlink()
         if pooling is not None:
             (folder / "1_Pooling").mkdir()
             declared = json.dumps({"word_embedding_dimension": 12, pooling: True})

@@ -11,8 +11,6 @@ from torch import Tensor
 from mtbench.api import RaggedBatch, Tokens
 from mtbench.model.batching import ragged
 from mtbench.model.pooling import pool
-from mtbench_builtins.encoders import HUGGINGFACE, MINBERT, mtbench_encoders
-from mtbench_builtins.encoders import TINY as TINY_SPEC
 from mtbench_builtins.encoders.dropout import Dropout
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.parameters import MinBertParameters
@@ -178,19 +176,6 @@ def test_no_padded_token_is_computed() -> None:
     assert output.pooled.shape == (len(LENGTHS), 16)
 
 
-def test_a_sequence_does_not_see_its_neighbours() -> None:
-    model = small().double().eval()
-    given = sequences()
-    together = ragged(given)
-    for pooling in ("cls", "pooler", "mean"):
-        embeddings = pool(model(together), together, pooling)
-        for sequence, embedding in zip(given, embeddings, strict=True):
-            alone = ragged([sequence])
-            torch.testing.assert_close(
-                pool(model(alone), alone, pooling)[0], embedding, rtol=0, atol=1e-12
-            )
-
-
 # --- initial weights -------------------------------------------------------------------------
 
 
@@ -209,15 +194,6 @@ def test_initial_weights_are_berts() -> None:
     assert model.width == 128
 
 
-def test_initial_weights_come_from_torchs_generator() -> None:
-    first, again = small(), small()
-    torch.manual_seed(1)
-    other = MinBert(MinBertParameters(layers=2, width=16, attention_heads=2, intermediate=24))
-    for name, weight in first.state_dict().items():
-        assert torch.equal(weight, again.state_dict()[name])
-    assert not torch.equal(first.layers[1].output.weight, other.layers[1].output.weight)
-
-
 def test_a_pinned_output() -> None:
     model = small().eval()
     with torch.no_grad():
@@ -230,14 +206,6 @@ def test_a_pinned_output() -> None:
 
 
 # --- modes -----------------------------------------------------------------------------------
-
-
-def test_dropout_follows_the_mode_of_the_module() -> None:
-    model = small(dropout=0.5)
-    batch = ragged(sequences())
-    assert not torch.equal(model(batch).tokens, model(batch).tokens)
-    model.eval()
-    assert torch.equal(model(batch).tokens, model(batch).tokens)
 
 
 def test_the_checkpoints_dropout_is_the_default(bert_folder: Folder) -> None:
@@ -269,17 +237,6 @@ def test_attention_is_dropped_too() -> None:
     assert not torch.equal(model(batch).tokens, model(batch).tokens)
 
 
-def test_a_frozen_encoder_gives_features() -> None:
-    model = small(mode="frozen", dropout=0.5).train()
-    batch = ragged(sequences())
-    output = model(batch)
-    assert not output.tokens.requires_grad
-    assert not output.pooled.requires_grad
-    assert not any(parameter.requires_grad for parameter in model.parameters())
-    assert torch.equal(output.tokens, model(batch).tokens)
-    assert not any(module.training for module in model.modules())
-
-
 def test_an_unused_pooler_keeps_no_gradient() -> None:
     model = small()
     batch = ragged(sequences())
@@ -287,50 +244,6 @@ def test_an_unused_pooler_keeps_no_gradient() -> None:
     assert model.pooler.weight.grad is None
     assert model.pooler.bias.grad is None
     assert model.layers[0].attention.qkv.weight.grad is not None
-
-
-# --- what the checkpoint declares ------------------------------------------------------------
-
-
-@pytest.mark.parametrize(
-    ("declared", "pooling"),
-    [
-        (None, "pooler"),
-        ("pooling_mode_mean_tokens", "mean"),
-        ("pooling_mode_cls_token", "cls"),
-    ],
-)
-def test_declared_pooling(bert_folder: Folder, declared: str | None, pooling: str) -> None:
-    assert minbert(checkpoint=str(bert_folder(pooling=declared))).pooling == pooling
-
-
-@pytest.mark.parametrize(
-    ("declared", "pooling"), [(None, "cls"), ("pooling_mode_mean_tokens", "mean")]
-)
-def test_a_missing_pooler_is_drawn_afresh(
-    bert_folder: Folder, declared: str | None, pooling: str
-) -> None:
-    folder = bert_folder(pooler=False, pooling=declared)
-    model = minbert(checkpoint=str(folder))
-    assert model.pooling == pooling
-    assert 0.01 < model.pooler.weight.std().item() < 0.03
-    again = minbert(checkpoint=str(folder))
-    assert torch.equal(model.pooler.weight, again.pooler.weight)
-
-
-# --- the catalogue ---------------------------------------------------------------------------
-
-
-def test_the_catalogue() -> None:
-    assert mtbench_encoders() == [MINBERT, TINY_SPEC, HUGGINGFACE]
-    assert (MINBERT.name, TINY_SPEC.name) == ("minbert", "tiny")
-    assert MINBERT.locations == {"checkpoint", "revision"}
-    assert TINY_SPEC.locations == frozenset()
-
-
-def test_tiny_takes_the_code_path_of_minbert() -> None:
-    for part in ("target", "tokenizer", "fingerprint"):
-        assert getattr(TINY_SPEC, part) == getattr(MINBERT, part)
 
 
 def test_tokens_and_fingerprint_need_no_torch(bert_folder: Folder) -> None:

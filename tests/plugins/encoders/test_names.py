@@ -30,12 +30,6 @@ def stored(prefix: str = "", kind: str = "F32") -> dict[str, Stored]:
     return held
 
 
-def refusal(tensors: dict[str, Stored]) -> str:
-    with pytest.raises(UsageError) as error:
-        check(FILE, tensors, parameters(SHAPE))
-    return str(error.value)
-
-
 def test_the_parameters_are_those_of_the_model() -> None:
     model = MinBert(MinBertParameters(layers=2, width=12, attention_heads=3, intermediate=20))
     sizes = {name: tuple(tensor.shape) for name, tensor in model.state_dict().items()}
@@ -63,36 +57,35 @@ def test_a_sound_file_is_taken(prefix: str, kind: str) -> None:
     assert not has_pooler(encoder_part(without))
 
 
-def test_a_missing_tensor_is_told_with_what_was_found() -> None:
-    tensors = stored()
-    del tensors[WORDS]
-    assert refusal(tensors) == (
-        f"model.safetensors: the tensor {WORDS!r} is missing (found: embeddings.LayerNorm.bias, "
-        "embeddings.LayerNorm.weight, embeddings.position_embeddings.weight, ...)"
-    )
-    assert refusal({}) == f"model.safetensors: the tensor {WORDS!r} is missing (found: nothing)"
+LAYER = "encoder.layer.2.output.dense.bias"
 
 
-def test_another_shape_is_refused() -> None:
-    assert refusal(stored() | {WORDS: Stored("F32", (7999, 12))}) == (
-        f"model.safetensors: the tensor {WORDS!r} is of shape [7999, 12]; by config.json it "
-        "should be [8000, 12]"
-    )
-
-
-def test_a_tensor_without_a_place_is_refused() -> None:
-    extra = "encoder.layer.2.output.dense.bias"
-    assert refusal(stored() | {extra: Stored("F32", (12,))}) == (
-        "model.safetensors: tensors that the model of config.json has no place for: " + extra
-    )
-
-
-def test_integers_are_refused_with_or_without_a_scale() -> None:
-    quantised = stored() | {WORDS: Stored("I8", (8000, 12))}
-    for scales in ({}, {f"{WORDS}_scale": Stored("F32", (8000,))}):
-        assert f"the tensor {WORDS!r} is of kind I8" in refusal(quantised | scales)
-
-
-@pytest.mark.parametrize("prefix", ["module.", "_orig_mod.", "module.bert."])
-def test_a_wrapper_is_told(prefix: str) -> None:
-    assert "as those of a model that was wrapped" in refusal(stored(prefix))
+@pytest.mark.parametrize(
+    ("tensors", "said"),
+    [
+        ({}, f"the tensor {WORDS!r} is missing (found: nothing)"),
+        (
+            {name: tensor for name, tensor in stored().items() if name != WORDS},
+            f"the tensor {WORDS!r} is missing (found: embeddings.LayerNorm.bias, "
+            "embeddings.LayerNorm.weight, embeddings.position_embeddings.weight, ...)",
+        ),
+        (
+            stored() | {WORDS: Stored("F32", (7999, 12))},
+            f"the tensor {WORDS!r} is of shape [7999, 12]; by config.json it should be [8000, 12]",
+        ),
+        (
+            stored() | {LAYER: Stored("F32", (12,))},
+            f"tensors that the model of config.json has no place for: {LAYER}",
+        ),
+        (
+            stored() | {WORDS: Stored("I8", (8000, 12)), f"{WORDS}_scale": Stored("F32", (1,))},
+            f"the tensor {WORDS!r} is of kind I8; weights are",
+        ),
+        (stored("_orig_mod."), "the tensors' names begin with '_orig_mod.' ("),
+        (stored("module.bert."), "the tensors' names begin with 'module.' ("),
+    ],
+)
+def test_what_is_no_bert_is_refused(tensors: dict[str, Stored], said: str) -> None:
+    with pytest.raises(UsageError) as error:
+        check(FILE, tensors, parameters(SHAPE))
+    assert str(error.value).startswith(f"model.safetensors: {said}")

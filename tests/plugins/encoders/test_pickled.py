@@ -41,26 +41,18 @@ def test_an_archive_that_is_cut_off_anywhere_is_refused(tmp_path: Path) -> None:
         assert "\n" not in str(error.value)
 
 
-@pytest.mark.parametrize("content", [b"text", b"\x08\x03\xff" * 99, b"{}", b"PK\x03\x04"])
-def test_a_file_of_something_else_is_refused(tmp_path: Path, content: bytes) -> None:
-    (tmp_path / "a.bin").write_bytes(content)
-
-    with pytest.raises(UsageError, match=r"a\.bin: no weights can be read from it \("):
-        refuse_other(tmp_path / "a.bin")
-
-
-def test_an_archive_of_something_else_is_refused(tmp_path: Path) -> None:
-    with zipfile.ZipFile(tmp_path / "a.bin", "w") as archive:
+def test_what_is_no_archive_of_torchs_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "a.bin"
+    for content in (b"", b"text", b"\x08\x03\xff" * 99, b"{}", b"PK\x03\x04"):
+        file.write_bytes(content)
+        with pytest.raises(UsageError, match=r"a\.bin: no weights can be read from it \("):
+            refuse_other(file)
+    with zipfile.ZipFile(file, "w") as archive:
         archive.writestr("xl/sheet.xml", "")
-
     with pytest.raises(UsageError, match=r"\(an archive of xl/sheet\.xml, without data\.pkl\)$"):
-        refuse_other(tmp_path / "a.bin")
-
-
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
-    (tmp_path / "a.bin").mkdir()
-    with pytest.raises(UsageError, match=r"a\.bin: it is a folder$"):
-        refuse_other(tmp_path / "a.bin")
+        refuse_other(file)
+    with pytest.raises(UsageError, match=r"it is a folder$"):
+        refuse_other(tmp_path)
     with pytest.raises(UsageError, match=r"^no file b\.bin in "):
         refuse_other(tmp_path / "b.bin")
 

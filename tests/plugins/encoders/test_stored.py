@@ -66,13 +66,6 @@ def test_what_is_no_weights_is_refused(tmp_path: Path, content: bytes) -> None:
             function(file)
 
 
-def test_a_pointer_of_git_lfs_is_called_one(tmp_path: Path) -> None:
-    file = tmp_path / "model.safetensors"
-    file.write_text("version https://git-lfs.github.com/spec/v1\noid sha256:0\nsize 1000\n")
-    with pytest.raises(UsageError, match=r": a Git LFS pointer, not the weights; 'git lfs pull'"):
-        read(file)
-
-
 # --- pickles ----------------------------------------------------------------------------------
 
 
@@ -81,25 +74,6 @@ def test_a_pickles_names_are_read_without_running_it(bert_folder: Folder) -> Non
     found = names(bert_folder(pickled=True) / "pytorch_model.bin")
     assert found is not None
     assert expected <= set(found)
-
-
-class Harmful:
-    """Would write a file when it is unpickled."""
-
-    def __init__(self, target: Path) -> None:
-        self.target = target
-
-    def __reduce__(self) -> tuple[object, ...]:
-        return Path.touch, (self.target,)
-
-
-def test_a_pickle_does_nothing(tmp_path: Path) -> None:
-    file = tmp_path / "pytorch_model.bin"
-    torch.save({"bert.x": Harmful(tmp_path / "harmed")}, file)
-    found = names(file)
-    assert found is not None
-    assert "bert.x" in found
-    assert not (tmp_path / "harmed").exists()
 
 
 def test_names_that_cannot_be_told_are_none(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from torch import Tensor
 from mtbench.api import UsageError
 from mtbench_builtins.encoders.minbert import MinBert
 from mtbench_builtins.encoders.parameters import MinBertParameters
+from mtbench_builtins.encoders.stored import names
 from mtbench_builtins.encoders.weights import load
 
 Folder = Callable[..., Path]
@@ -88,19 +89,6 @@ def test_a_missing_tensor_is_named(folder: Path, expected: Tensors, name: str) -
         load(file, expected)
 
 
-def test_a_misshaped_tensor_is_named(folder: Path, expected: Tensors) -> None:
-    file = rewritten(folder, lambda tensors: tensors | {QUERY: torch.zeros(10, 12)})
-    with pytest.raises(UsageError, match=rf"'{QUERY}' is of shape \[10, 12\]; .* \[12, 12\]"):
-        load(file, expected)
-
-
-def test_more_layers_than_the_config_says_are_refused(folder: Path, expected: Tensors) -> None:
-    extra = QUERY.replace("layer.1", "layer.3")
-    file = rewritten(folder, lambda tensors: tensors | {extra: torch.zeros(12, 12)})
-    with pytest.raises(UsageError, match=f"has no place for: {extra}"):
-        load(file, expected)
-
-
 class Harmful:
     """Would write a file when it is unpickled."""
 
@@ -112,8 +100,10 @@ class Harmful:
 
 
 def test_pickled_code_is_not_run(tmp_path: Path, expected: Tensors) -> None:
+    """Neither where names are looked for nor where weights are loaded."""
     file = tmp_path / "pytorch_model.bin"
     torch.save({"bert.x": Harmful(tmp_path / "harmed")}, file)
+    assert "bert.x" in (names(file) or ())
     with pytest.raises(UsageError, match="no weights can be read from it"):
         load(file, expected)
     assert not (tmp_path / "harmed").exists()

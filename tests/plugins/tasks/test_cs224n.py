@@ -2,7 +2,7 @@ from pathlib import Path
 
 import pytest
 
-from mtbench.api import Split, UsageError
+from mtbench.api import Split, Submission, UsageError
 from mtbench.data.status import status
 from mtbench_builtins.tasks.cfimdb import CFIMDB
 from mtbench_builtins.tasks.cs224n import FileTask
@@ -27,6 +27,42 @@ ROWS = {
     ("cfimdb", "test"): 488,
 }
 """Rows of the files that were here when this was written: see the README of the data."""
+
+
+DESCRIBED = {
+    "sst": (
+        (1, 5, "cross-entropy", 5, None, ("accuracy", "macro_f1")),
+        {"train": 8_544, "dev": 1_101, "test": 2_210},
+        Submission("sst", "Predicted_Sentiment"),
+    ),
+    "pd": (
+        (2, 1, "binary-cross-entropy", 2, None, ("accuracy", "macro_f1")),
+        {"train": 141_506, "dev": 20_215, "test": 40_431},
+        Submission("para", "Predicted_Is_Paraphrase"),
+    ),
+    "sts": (
+        (2, 1, "squared-error", None, (0.0, 5.0), ("pearson", "spearman")),
+        {"train": 6_041, "dev": 864, "test": 1_726},
+        Submission("sts", "Predicted_Similiary"),
+    ),
+    "cfimdb": (
+        (1, 2, "cross-entropy", 2, None, ("accuracy", "macro_f1")),
+        {"train": 1_701, "dev": 245, "test": 488},
+        Submission("cfimdb", "Predicted_Sentiment"),
+    ),
+}
+"""What the tasks are: the handout's sizes, and the leaderboard's names of submissions."""
+
+
+@pytest.mark.parametrize("name", TASKS)
+def test_what_a_task_is(name: str) -> None:
+    info = TASKS[name].describe()
+    target, sizes, submission = DESCRIBED[name]
+    assert target == (
+        *(info.sentences, info.outputs, info.loss),
+        *(info.classes, info.score_range, info.metrics),
+    )
+    assert (info.published_sizes, info.submission) == (sizes, submission)
 
 
 def test_every_row_of_the_real_files_is_read(cs224n: Path) -> None:

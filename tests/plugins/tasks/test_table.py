@@ -452,14 +452,3 @@ def test_mistakes_are_told_when_the_plan_is_made(tmp_path: Path, reviews: Path) 
         with pytest.raises(UsageError, match=reason) as error:
             plan(tmp_path / "store", {**given, **changes})
         assert "\n" not in str(error.value)
-
-
-def test_the_example_of_the_catalogue_works(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.chdir(tmp_path)
-    example = Registry.load().find("task", "table").spec.example
-    for split in SPLITS:
-        write(tmp_path / f"reviews-{split}.csv", ROWS[:3], ["review", "stars"])
-
-    assert key(tmp_path / "store", {"name": "table", **example})

@@ -1,6 +1,7 @@
 """Small models of several families, with random weights, as checkpoints."""
 
 import json
+import shutil
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
@@ -54,11 +55,11 @@ FAMILIES: Mapping[str, Mapping[str, Any]] = {
 """Kinds of model that are tested, and their shapes."""
 
 
-def model_of(family: str, **changes: Any) -> Any:
+def model_of(family: str) -> Any:
     """Return a model of a family with random weights, biases and norms among them."""
     from transformers import AutoConfig, AutoModel
 
-    model = AutoModel.from_config(AutoConfig.for_model(family, **FAMILIES[family] | changes))
+    model = AutoModel.from_config(AutoConfig.for_model(family, **FAMILIES[family]))
     generator = torch.Generator().manual_seed(0)
     with torch.no_grad():
         for parameter in model.parameters():
@@ -66,24 +67,40 @@ def model_of(family: str, **changes: Any) -> Any:
     return model
 
 
-@pytest.fixture
-def folder_of(tmp_path: Path) -> Callable[..., Path]:
-    """Give a function that writes a small checkpoint of a family and returns its folder."""
+def write(folder: Path, family: str, model: Any) -> None:
+    """Write a model and a tokenizer of its family."""
     from transformers import MPNetTokenizer, RobertaTokenizer
 
-    def write(family: str, *, model: Any = None, **changes: Any) -> Path:
-        folder = tmp_path / family
-        (model or model_of(family, **changes)).save_pretrained(folder)
-        if family in ("roberta", "xlm-roberta"):
-            pieces = {piece: i for i, piece in enumerate(BYTES)}
-            RobertaTokenizer(vocab=pieces, merges=[]).save_pretrained(folder)
-        elif family == "mpnet":
-            words = {word: i for i, word in enumerate(WORDS)}
-            MPNetTokenizer(vocab=words).save_pretrained(folder)
-        else:
-            (folder / "vocab.txt").write_text("\n".join(WORD_PIECES) + "\n")
-            config = {"tokenizer_class": "BertTokenizer"}
-            (folder / "tokenizer_config.json").write_text(json.dumps(config))
-        return folder
+    model.save_pretrained(folder)
+    if family in ("roberta", "xlm-roberta"):
+        pieces = {piece: i for i, piece in enumerate(BYTES)}
+        RobertaTokenizer(vocab=pieces, merges=[]).save_pretrained(folder)
+    elif family == "mpnet":
+        words = {word: i for i, word in enumerate(WORDS)}
+        MPNetTokenizer(vocab=words).save_pretrained(folder)
+    else:
+        (folder / "vocab.txt").write_text("\n".join(WORD_PIECES) + "\n")
+        config = {"tokenizer_class": "BertTokenizer"}
+        (folder / "tokenizer_config.json").write_text(json.dumps(config))
 
-    return write
+
+@pytest.fixture(scope="session")
+def families(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A place for a checkpoint a family, each written once and copied."""
+    return tmp_path_factory.mktemp("families")
+
+
+@pytest.fixture
+def folder_of(tmp_path: Path, families: Path) -> Callable[..., Path]:
+    """Give a function that writes a small checkpoint of a family and returns its folder."""
+
+    def write_or_copy(family: str, *, model: Any = None) -> Path:
+        if model is not None:
+            write(tmp_path / family, family, model)
+        else:
+            if not (families / family).exists():
+                write(families / family, family, model_of(family))
+            shutil.copytree(families / family, tmp_path / family, dirs_exist_ok=True)
+        return tmp_path / family
+
+    return write_or_copy

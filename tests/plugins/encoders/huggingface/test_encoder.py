@@ -1,6 +1,4 @@
 import functools
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -13,7 +11,6 @@ from torch import Tensor
 from mtbench.api import RaggedBatch, Tokens, UsageError
 from mtbench.model.batching import ragged
 from mtbench.model.pooling import pool
-from mtbench_builtins.encoders import HUGGINGFACE, MINBERT
 from mtbench_builtins.encoders.huggingface import padding
 from mtbench_builtins.encoders.huggingface.encoder import HuggingFaceEncoder
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
@@ -102,20 +99,6 @@ def test_equals_the_librarys_own_padded_call(folder_of: Folder, family: str) -> 
 
 
 @pytest.mark.parametrize("family", FAMILIES)
-def test_a_sequence_does_not_see_its_neighbours(folder_of: Folder, family: str) -> None:
-    model, given = encoder(folder_of(family)).double().eval(), sequences()
-    together = ragged(given)
-    with torch.no_grad():
-        for pooling in ("cls", "pooler", "mean"):
-            embeddings = pool(model(together), together, pooling)
-            for sequence, embedding in zip(given, embeddings, strict=True):
-                alone = ragged([sequence])
-                torch.testing.assert_close(
-                    pool(model(alone), alone, pooling)[0], embedding, rtol=0, atol=1e-10
-                )
-
-
-@pytest.mark.parametrize("family", FAMILIES)
 def test_every_parameter_that_is_used_has_a_gradient(folder_of: Folder, family: str) -> None:
     model = encoder(folder_of(family), dropout=0.0).train()
     batch = ragged(sequences())
@@ -194,25 +177,6 @@ def test_heads_are_left_out_and_pickles_are_read(folder_of: Folder, pickled: boo
     state = encoder(folder).state_dict()
     assert state.keys() == expected.keys()
     assert all(torch.equal(value, expected[name]) for name, value in state.items())
-
-
-@pytest.mark.parametrize("declared", [None, "mean"])
-def test_a_missing_pooler_is_drawn_from_torchs_generator(
-    folder_of: Folder, declared: str | None
-) -> None:
-    folder = folder_of("bert")
-    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "pooler" not in n})
-    if declared:
-        (folder / "1_Pooling").mkdir()
-        (folder / "1_Pooling" / "config.json").write_text(f'{{"pooling_mode": "{declared}"}}')
-    model, again = encoder(folder), encoder(folder)
-    assert model.pooling == (declared or "cls")
-    weight = model.model.pooler.dense.weight
-    assert 0.01 < weight.std().item() < 0.03
-    assert torch.equal(weight, again.model.pooler.dense.weight)
-    torch.manual_seed(1)
-    other = HuggingFaceEncoder(HuggingFaceParameters(checkpoint=str(folder)))
-    assert not torch.equal(weight, other.model.pooler.dense.weight)
 
 
 def test_a_tensor_that_is_missing_is_never_drawn(folder_of: Folder) -> None:
@@ -339,67 +303,8 @@ def test_the_call_at_loading_leaves_no_trace(
 # --- modes ------------------------------------------------------------------------------------
 
 
-def test_dropout_follows_the_mode_of_the_module_and_the_parameter(folder_of: Folder) -> None:
-    folder, batch = folder_of("bert"), ragged(sequences())
-    model = encoder(folder)
-    assert model.model.config.hidden_dropout_prob == 0.1  # the checkpoint's own
-    model.train()
-    assert not torch.equal(model(batch).tokens, model(batch).tokens)
-    model.eval()
-    assert torch.equal(model(batch).tokens, model(batch).tokens)
-    dry = encoder(folder, dropout=0.0).train()
-    assert torch.equal(dry(batch).tokens, dry(batch).tokens)
-    for module in encoder(folder, dropout=0.25).modules():
-        assert not isinstance(module, torch.nn.Dropout) or module.p == 0.25
-
-
-def test_the_same_seed_gives_the_same_masks(folder_of: Folder) -> None:
-    model, batch = encoder(folder_of("roberta"), dropout=0.5).train(), ragged(sequences())
-    states = []
-    for seed in (0, 1, 0):
-        torch.manual_seed(seed)
-        states.append(model(batch).tokens)
-    assert torch.equal(states[0], states[2])
-    assert not torch.equal(states[0], states[1])
-
-
-def test_a_frozen_encoder_gives_features(folder_of: Folder) -> None:
-    model = encoder(folder_of("mpnet"), mode="frozen", dropout=0.5).train()
-    batch = ragged(sequences())
-    output = model(batch)
-    assert not output.tokens.requires_grad
-    assert not output.pooled.requires_grad
-    assert not any(parameter.requires_grad for parameter in model.parameters())
-    assert torch.equal(output.tokens, model(batch).tokens)
-    assert not any(module.training for module in model.modules())
-
-
-def test_nothing_is_printed(folder_of: Folder, capfd: pytest.CaptureFixture[str]) -> None:
+def test_every_rate_of_the_model_is_the_checkpoints_or_the_one_given(folder_of: Folder) -> None:
     folder = folder_of("bert")
-    rewrite(folder, lambda tensors: {n: x for n, x in tensors.items() if "pooler" not in n})
-    capfd.readouterr()
-    encoder(folder).train()(ragged(sequences()))
-    assert capfd.readouterr() == ("", "")
-
-
-# --- the catalogue ----------------------------------------------------------------------------
-
-
-def test_the_catalogue() -> None:
-    assert HUGGINGFACE.name == "huggingface"
-    assert HUGGINGFACE.locations == MINBERT.locations
-    assert not hasattr(HuggingFaceEncoder, "segments")
-
-
-def test_the_fingerprint_needs_neither_torch_nor_the_library(folder_of: Folder) -> None:
-    code = """
-import sys
-from mtbench.specs import resolve
-from mtbench_builtins.encoders import HUGGINGFACE as spec
-assert "pydantic" not in sys.modules
-parameters = resolve(spec.parameters).model_validate({"checkpoint": sys.argv[1]})
-assert len(resolve(spec.fingerprint)(parameters)) == 64
-assert not {"torch", "transformers"} & set(sys.modules)
-"""
-    script = f"import sys; sys.path[:0] = {sys.path!r}\n{code}"
-    subprocess.run([sys.executable, "-c", script, folder_of("bert")], check=True)
+    for given, rate in ((None, 0.1), (0.25, 0.25)):
+        modules = encoder(folder, dropout=given).modules()
+        assert {module.p for module in modules if isinstance(module, torch.nn.Dropout)} == {rate}

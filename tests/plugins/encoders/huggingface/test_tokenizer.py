@@ -1,30 +1,16 @@
 import json
-import os
-import subprocess
-import sys
 from collections.abc import Callable
-from importlib.metadata import PackageNotFoundError, version
+from importlib.metadata import PackageNotFoundError
 from pathlib import Path
 
 import pytest
 
 from mtbench.api import Tokens, UsageError
-from mtbench_builtins.encoders.huggingface import library, tokenizer
+from mtbench_builtins.encoders.huggingface import library
 from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
 from mtbench_builtins.encoders.huggingface.tokenizer import HuggingFaceTokenizer
-from mtbench_builtins.encoders.parameters import MinBertParameters
-from mtbench_builtins.encoders.tokenizer import WordPieceTokenizer
 
 Folder = Callable[..., Path]
-
-TEXTS = [
-    ("The film was good.",),
-    ("Unwatchable!  It's a bad,bad FILM — not a Café film", "a film"),
-    ("",),
-    ("films unwatchables [SEP] 東京 \t the\u200bfilm",),
-    ("the " * 400, "film " * 300),
-    ("a", ""),
-]
 
 
 def tokenizer_of(folder: Path | str, max_tokens: int | None = None) -> HuggingFaceTokenizer:
@@ -34,12 +20,6 @@ def tokenizer_of(folder: Path | str, max_tokens: int | None = None) -> HuggingFa
 
 
 # --- token ids -------------------------------------------------------------------------------
-
-
-def test_a_berts_format_by_hand(folder_of: Folder) -> None:
-    pair, single = tokenizer_of(folder_of("bert")).encode([("a café", "the dog"), ("Films",)])
-    assert pair == Tokens([2, 14, 21, 3, 5, 1, 3], [0, 0, 0, 0, 1, 1, 1])
-    assert single == Tokens([2, 22, 3], [0, 0, 0])
 
 
 @pytest.mark.parametrize("family", ["roberta", "xlm-roberta"])
@@ -52,21 +32,6 @@ def test_a_robertas_format_by_hand(folder_of: Folder, family: str) -> None:
 def test_an_mpnets_format_by_hand(folder_of: Folder) -> None:
     [pair] = tokenizer_of(folder_of("mpnet")).encode([("the film", "bad")])
     assert pair == Tokens([0, 5, 6, 2, 2, 9, 2], [0] * 7)
-
-
-@pytest.mark.parametrize("max_tokens", [None, 12])
-def test_equals_minberts_tokenizer_on_the_shipped_vocabulary(max_tokens: int | None) -> None:
-    ours = WordPieceTokenizer(MinBertParameters(checkpoint="tiny", max_tokens=max_tokens))
-    assert tokenizer_of("tiny", max_tokens).encode(TEXTS) == ours.encode(TEXTS)
-
-
-def test_equals_minberts_tokenizer_on_a_real_checkpoint(minilm: Path) -> None:
-    ours = WordPieceTokenizer(MinBertParameters(checkpoint=str(minilm)))
-    assert tokenizer_of(minilm).encode(TEXTS) == ours.encode(TEXTS)
-
-
-def test_nothing_is_nothing() -> None:
-    assert tokenizer_of("tiny").encode([]) == []
 
 
 @pytest.mark.parametrize(
@@ -132,24 +97,6 @@ def test_a_model_without_positions_takes_sequences_of_any_length(folder_of: Fold
     assert (len(tokens.ids), tokens.cut) == (602, False)
 
 
-def test_a_token_without_an_embedding_is_refused(folder_of: Folder) -> None:
-    folder = folder_of("bert")
-    with (folder / "vocab.txt").open("a") as file:
-        file.write("more\n")
-    found = tokenizer_of(folder)
-    assert found.encode([("film",)]) == [Tokens([2, 6, 3], [0, 0, 0])]
-    with pytest.raises(UsageError, match="gives the id 23, but there are embeddings for 23 tok"):
-        found.encode([("film",), ("more",)])
-
-
-def test_a_broken_tokenizer_is_said_in_one_line(folder_of: Folder) -> None:
-    folder = folder_of("bert")
-    (folder / "tokenizer.json").write_text("{")
-    with pytest.raises(UsageError, match="cannot load its tokenizer") as error:
-        tokenizer_of(folder)
-    assert "\n" not in str(error.value)
-
-
 def test_a_sentence_piece_model(folder_of: Folder) -> None:
     sentencepiece = pytest.importorskip("sentencepiece", reason="sentencepiece is not installed")
     pytest.importorskip("google.protobuf", reason="protobuf is not installed")
@@ -198,19 +145,6 @@ def test_a_library_that_a_tokenizer_needs_is_named(
 # --- what decides the token ids ---------------------------------------------------------------
 
 
-def test_the_fingerprint_is_of_files_and_length(folder_of: Folder) -> None:
-    folder = folder_of("bert")
-    found = [tokenizer_of(folder).fingerprint, tokenizer_of(folder, 12).fingerprint]
-    config = {"tokenizer_class": "BertTokenizer", "do_lower_case": False}
-    (folder / "tokenizer_config.json").write_text(json.dumps(config))
-    found.append(tokenizer_of(folder).fingerprint)
-    vocabulary = folder / "vocab.txt"
-    vocabulary.write_text(vocabulary.read_text().replace("\nfilm\n", "\nmovie\n"))
-    found.append(tokenizer_of(folder).fingerprint)
-    assert len(set(found)) == 4
-    assert {len(each) for each in found} == {64}
-
-
 def test_a_bertweets_merges_are_in_the_fingerprint(folder_of: Folder) -> None:
     folder = folder_of("bert")
     (folder / "tokenizer_config.json").write_text('{"tokenizer_class": "BertweetTokenizer"}')
@@ -223,39 +157,3 @@ def test_a_bertweets_merges_are_in_the_fingerprint(folder_of: Folder) -> None:
     # <s> is 0, <pad> 1, </s> 2, <unk> 3, and then the vocabulary.
     assert [ids for ids, _ in found] == [(0, 3, 3, 3, 5, 2), (0, 4, 5, 2), (0, 6, 2)]
     assert len({fingerprint for _, fingerprint in found}) == 3
-
-
-def test_neither_place_nor_weights_nor_dropout_are_in_the_fingerprint(
-    folder_of: Folder, tmp_path: Path
-) -> None:
-    folder = folder_of("bert")
-    first = tokenizer_of(folder)
-    elsewhere = folder.rename(tmp_path / "elsewhere")
-    (elsewhere / "model.safetensors").write_bytes(b"other weights")
-    other = HuggingFaceParameters(
-        checkpoint=str(elsewhere), dropout=0.5, mode="frozen", max_tokens=20
-    )
-    assert HuggingFaceTokenizer(other).fingerprint == first.fingerprint
-
-
-@pytest.mark.parametrize("name", ["transformers", "tokenizers"])
-def test_the_versions_of_the_libraries_are_in_the_fingerprint(
-    name: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    first = tokenizer_of("tiny").fingerprint
-    monkeypatch.setattr(tokenizer, "version", lambda n: "0.0.1" if n == name else version(n))
-    assert tokenizer_of("tiny").fingerprint != first
-
-
-def test_another_process_finds_the_same_fingerprint() -> None:
-    script = """
-from mtbench_builtins.encoders.huggingface.parameters import HuggingFaceParameters
-from mtbench_builtins.encoders.huggingface.tokenizer import HuggingFaceTokenizer
-print(HuggingFaceTokenizer(HuggingFaceParameters(checkpoint="tiny")).fingerprint)
-"""
-    command = [sys.executable, "-c", f"import sys; sys.path[:0] = {sys.path!r}\n{script}"]
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    printed = subprocess.run(
-        command, capture_output=True, text=True, check=True, env=environment
-    ).stdout
-    assert printed.strip() == tokenizer_of("tiny").fingerprint
