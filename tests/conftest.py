@@ -142,14 +142,14 @@ def requested(
 
 
 def complete_result(**changes: Any) -> Any:
-    """Return the result of a run that was trained, with these fields; what scores are is told."""
+    """Return the result of a run that was trained, with these fields; train scores as dev."""
     from mtbench.store import Result
 
-    scores = changes.get("scores", {"dev": {}, "train": {}})
+    scores = changes.pop("scores", {"dev": {}})
     tasks = [*scores["dev"]]
     return Result.model_validate(
         {
-            "scores": scores,
+            "scores": {"train": scores["dev"], **scores},
             "overall": None,
             "untrained": [],
             "selected_step": 1,
@@ -267,7 +267,7 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
         defined = [value for value in values if value is not None]
         order = {"batches": "", "order": dict.fromkeys(tasks, "")}
         result = complete_result(
-            scores={"dev": scores, "train": scores},
+            scores={"dev": scores},
             overall=sum(defined) / len(values) if len(defined) == len(values) else None,
             hashes={"initial_weights": {}, **order, **(hashes or {})},
         )

@@ -15,7 +15,7 @@ from mtbench.errors import NothingToCompare
 from mtbench.evidence.pseudo_values import pseudo_values
 from mtbench.evidence.statistics import Interval, Sample, interval
 from mtbench.metrics import METRICS
-from mtbench.store import PREDICTIONS, RunFolder
+from mtbench.store import PREDICTIONS, RESULT, RunFolder
 from mtbench.store.arrays import read_arrays
 from mtbench.study.plan import Plan, PlannedCell
 
@@ -114,7 +114,12 @@ class CellOutcomes:
 
 def readable(plan: Plan) -> Plan:
     """Return the plan after its stored runs' predictions were read: what is damaged says so."""
-    return plan.without_damaged(sound_predictions)
+
+    def look(cell: PlannedCell, run: RunFolder) -> None:
+        primary_scores(run, cell.metrics)
+        sound_predictions(run)
+
+    return plan.without_damaged(look)
 
 
 def cell_outcomes(cell: PlannedCell) -> CellOutcomes | None:
@@ -138,7 +143,7 @@ def outcomes(
         Damaged: if the predictions of one are not what was written.
     """
     predicted = {seed: predictions(folder) for seed, folder in folders.items()}
-    dev_scores = [folder.result().scores.dev for folder in folders.values()]
+    scores = [primary_scores(folder, metrics) for folder in folders.values()]
     return CellOutcomes(
         name,
         list(folders),
@@ -146,12 +151,24 @@ def outcomes(
             task: _task(
                 f"{task} of {name}",
                 metric,
-                [scores[task][metric] for scores in dev_scores],
+                [of_tasks[task] for of_tasks in scores],
                 {seed: of_tasks[task] for seed, of_tasks in predicted.items()},
             )
             for task, metric in metrics.items()
         },
     )
+
+
+def primary_scores(folder: RunFolder, metrics: Mapping[str, str]) -> dict[str, float | None]:
+    """Return the scores of a stored run on dev, a task, by the tasks' primary metrics.
+
+    Raises:
+        Damaged: if it has other tasks, or other metrics.
+    """
+    scores = folder.result().scores.dev
+    if {task: next(iter(of_task)) for task, of_task in scores.items()} != dict(metrics):
+        raise folder.damaged(f"{RESULT}: not the scores of {', '.join(metrics)}")
+    return {task: scores[task][metric] for task, metric in metrics.items()}
 
 
 def predictions(folder: RunFolder) -> dict[str, Predictions]:

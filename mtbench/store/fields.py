@@ -45,7 +45,7 @@ class Fields(BaseModel):
             fault = error.errors(include_url=False)[0]
             path = ".".join(str(part) for part in fault["loc"])
             reason = fault["msg"].lower().removeprefix("value error, ")
-            raise ValueError(f"{name}: {path}: {reason}") from None
+            raise ValueError(": ".join(filter(None, (name, path, reason)))) from None
 
 
 class Versioned(Fields):

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field
+from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
 
 from mtbench.metrics import METRICS
 from mtbench.store.fields import Fields, Time, Versioned
@@ -39,6 +39,23 @@ ResolvedConfig = Annotated[dict[str, Any], AfterValidator(_with_sections)]
 """A configuration with every choice and default; see ``study.resolution``."""
 
 
+class Budget(Fields):
+    """What is reckoned with where a run's cost is told from another's."""
+
+    batch_size: PositiveInt | dict[str, PositiveInt]
+    steps: PositiveInt | None
+    epochs: PositiveFloat | None
+    evaluations: PositiveInt
+    fraction: PositiveFloat
+
+
+def _with_a_budget(config: dict[str, Any]) -> dict[str, Any]:
+    size = Budget.read({**config["data"], **config["train"]}, "budget").batch_size
+    if isinstance(size, dict) and size.keys() != config["tasks"].keys():
+        raise ValueError("batch_size is not one for each task")
+    return config
+
+
 # --- what a run was asked for -----------------------------------------------------------------
 
 
@@ -54,7 +71,7 @@ class Identity(Fields):
 
     numerics: int
     device: str
-    config: ResolvedConfig
+    config: Annotated[ResolvedConfig, AfterValidator(_with_a_budget)]
     task_order: list[str]
     data: dict[str, dict[str, str]]
     weights: str | None
@@ -156,6 +173,13 @@ class Splits(Fields):
     dev: Scores
     train: Scores
 
+    @model_validator(mode="after")
+    def _alike(self) -> Self:
+        dev, train = ({task: [*of_task] for task, of_task in s.items()} for _, s in self)
+        if dev != train:
+            raise ValueError("dev and train have other tasks or metrics")
+        return self
+
 
 class Texts(Fields):
     """Counts of a split's texts; see ``data.tokenisation.TextCounts``."""
@@ -192,6 +216,14 @@ class Result(Fields):
     arithmetic: dict[str, str]
     cost: Spent
     combiner: Any = None
+
+    @model_validator(mode="after")
+    def _of_its_tasks(self) -> Self:
+        examples, order = self.cost.examples, self.hashes.order
+        for name, of_tasks in (("cost.examples", examples), ("hashes.order", order)):
+            if of_tasks.keys() != self.scores.dev.keys():
+                raise ValueError(f"{name} has other tasks than scores")
+        return self
 
 
 class Failure(Fields):

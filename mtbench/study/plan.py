@@ -158,23 +158,23 @@ class Plan:
 
     def refreshed(self) -> Plan:
         """Return the plan with the states that its runs have by now."""
-        return self._with_runs(PlannedRun.look)
+        return self._with_runs(lambda _, run: run.look())
 
-    def without_damaged(self, look: Callable[[RunFolder], object]) -> Plan:
+    def without_damaged(self, look: Callable[[PlannedCell, RunFolder], object]) -> Plan:
         """Return it with the stored runs as damaged for which a look raises ``Damaged``."""
 
-        def settle(run: PlannedRun) -> PlannedRun:
+        def settle(cell: PlannedCell, run: PlannedRun) -> PlannedRun:
             if run.state == "done":
                 try:
-                    look(run.folder)
+                    look(cell, run.folder)
                 except Damaged as error:
                     return replace(run, state="damaged", damage=error.reason)
             return run
 
         return self._with_runs(settle)
 
-    def _with_runs(self, settle: Callable[[PlannedRun], PlannedRun]) -> Plan:
-        cells = [replace(cell, runs=[settle(run) for run in cell.runs]) for cell in self.cells]
+    def _with_runs(self, settle: Callable[[PlannedCell, PlannedRun], PlannedRun]) -> Plan:
+        cells = [replace(c, runs=[settle(c, run) for run in c.runs]) for c in self.cells]
         return replace(self, cells=cells)
 
     def explained(self, relatives: Relatives) -> Plan:

@@ -120,7 +120,7 @@ class Session:
         Raises:
             UsageError: if something does not fit, or the plan's device is not there.
         """
-        plan = plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
+        plan = plan.without_damaged(lambda _, run: run.check(PREDICTIONS))
         tried: set[str] = set()
         while stage := _next_stage(plan, tried | {*(barred(plan) if barred else ())}):
             if barred is None and (broken := faults([cell.fault for cell in stage.cells])):

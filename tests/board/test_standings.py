@@ -111,6 +111,7 @@ def done(
     sst: float | None,
     sts: float | None,
     *,
+    tasks: Sequence[str] = ("sst", "sts"),
     untrained: Sequence[str] = (),
     steps: int = 1,
     evaluations: int = 1,
@@ -125,11 +126,12 @@ def done(
         "sst": {"accuracy": sst, "macro_f1": 0.9},
         "sts": {"pearson": sts, "spearman": 0.9},
     }
+    dev = {task: dev[task] for task in tasks}
     return Result.model_validate(
         {
             "scores": {
                 "dev": dev,
-                "train": {"sst": {"accuracy": 1.0}, "sts": {"pearson": 1.0}},
+                "train": {task: dict.fromkeys(metrics, 1.0) for task, metrics in dev.items()},
             },
             "overall": (sst + sts) / 2 if complete else None,
             "untrained": list(untrained),
@@ -138,7 +140,7 @@ def done(
             "hashes": {
                 "initial_weights": {},
                 "batches": batches or f"batches {next(COUNT)}",
-                "order": {},
+                "order": dict.fromkeys(dev, ""),
             },
             "cost": {
                 "steps": steps,
@@ -638,7 +640,9 @@ def test_cells_of_a_grid_that_cannot_be_compared_take_no_part_in_its_effects(
     study = make({}, {"train.lr": 0.1}, {"tasks": [BASE["tasks"][0]]})
     study.cells = [replace(c, levels={"x": n}) for c, n in zip(study.cells, "abc", strict=True)]
     for cell, seed in itertools.product(range(3), (0, 1)):
-        study.store_result(cell, seed, done(0.5, 0.8))
+        study.store_result(
+            cell, seed, done(0.5, 0.8, tasks=("sst", "sts") if cell < 2 else ("sst",))
+        )
 
     effects = study.read().effects
 

@@ -54,7 +54,7 @@ def store(tmp_path: Path, a_result: Callable[..., Any]) -> Callable[..., RunFold
             "sst": {"accuracy": float(np.equal(sst, labels).mean())},
             "sts": {"pearson": pearson},
         }
-        folder.end(a_result(scores={"dev": scores, "train": scores}))
+        folder.end(a_result(scores={"dev": scores}))
         return folder
 
     return write
@@ -255,7 +255,7 @@ def test_crafted_predictions_are_damaged(
     arrays = {**read_arrays((folder.path / PREDICTIONS).read_bytes()), **changes}
     np.savez(folder.path / PREDICTIONS, **{k: v for k, v in arrays.items() if v is not None})
     scores = {"sst": {"accuracy": 0.75}}
-    folder.end(a_result(scores={"dev": scores, "train": scores}))
+    folder.end(a_result(scores={"dev": scores}))
 
     with pytest.raises(Damaged, match=f"predictions.npz: {why}"):
         predictions(folder)
@@ -270,7 +270,7 @@ def test_scores_that_are_not_those_of_the_predictions_are_damage(
     assert sound_predictions(folder).keys() == {"sst", "sts"}
     result = folder.result()
     dev = {**result.scores.dev, "sst": {"accuracy": score}}
-    folder.end(a_result(scores={"dev": dev, "train": {}}))
+    folder.end(a_result(scores={"dev": dev}))
 
     with pytest.raises(Damaged, match=f"sst: accuracy {score}, and 0.75 by predictions.npz"):
         sound_predictions(folder)
@@ -281,6 +281,6 @@ def test_scores_of_a_task_without_predictions_are_damage(
     store: Callable[..., RunFolder], a_result: Callable[..., Any]
 ) -> None:
     folder = store("0")
-    folder.end(a_result(scores={"dev": {"pd": {"accuracy": 0.5}}, "train": {}}))
+    folder.end(a_result(scores={"dev": {"pd": {"accuracy": 0.5}}}))
     with pytest.raises(Damaged, match=r"predictions.npz: nothing of pd"):
         sound_predictions(folder)

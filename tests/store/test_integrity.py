@@ -4,8 +4,9 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -44,6 +45,13 @@ def damage_of(run: RunFolder) -> str:
     assert record.damage
     assert "\n" not in record.damage
     return record.damage
+
+
+def write_sealed(run: RunFolder, result: Mapping[str, Any]) -> None:
+    """Write a result with the digest that fits it."""
+    text = as_text({**result, "digest": BLANK})
+    digest = hashlib.sha256(text.encode()).hexdigest()
+    (run.path / RESULT).write_text(text.replace(BLANK, digest), encoding="utf-8")
 
 
 def samples(length: int) -> list[int]:
@@ -160,16 +168,26 @@ def test_a_result_of_an_older_version_is_refused(run: RunFolder) -> None:
             ("scores", {"dev": {"sst": scores}, "train": {"sst": {"accuracy": 0.5}}})
             for scores in ({}, {"best": 0.5}, {"accuracy": "0.5"})
         ),
+        ("scores", {"dev": {"sst": {"accuracy": 0.5}}, "train": {}}),
+        ("scores", {"dev": {"sst": {"accuracy": 0.5}}, "train": {"sst": {"macro_f1": 0.5}}}),
     ],
 )
 def test_a_result_that_is_sealed_and_of_another_form(
     run: RunFolder, field: str, value: object
 ) -> None:
     """Its own digest fits, as whoever writes a result can make it."""
-    text = as_text({**run.result().model_dump(), field: value, "digest": BLANK})
-    digest = hashlib.sha256(text.encode()).hexdigest()
-    (run.path / RESULT).write_text(text.replace(BLANK, digest), encoding="utf-8")
+    write_sealed(run, {**run.result().model_dump(), field: value})
     assert damage_of(run).startswith(f"{RESULT}: {field}")
+
+
+@pytest.mark.parametrize(
+    ("part", "of_tasks"), [("cost", "examples"), ("hashes", "order")], ids=["cost", "hashes"]
+)
+def test_a_result_whose_parts_are_of_other_tasks(run: RunFolder, part: str, of_tasks: str) -> None:
+    result = run.result().model_dump()
+    result[part][of_tasks].popitem()
+    write_sealed(run, result)
+    assert damage_of(run) == f"{RESULT}: {part}.{of_tasks} has other tasks than scores"
 
 
 @pytest.mark.parametrize("name", LARGE)

@@ -10,7 +10,7 @@ from mtbench.components.registry import Registry
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
 from mtbench.store import PREDICTIONS, RESULT, Damaged, RunFolder, Store
-from mtbench.study.plan import Plan
+from mtbench.study.plan import Plan, PlannedCell
 from mtbench.study.planner import Planner
 from mtbench.study.relatives import Moved, Relatives
 
@@ -29,7 +29,7 @@ def plan(store: Store, small: dict[str, Any]) -> Plan:
 
 
 def checked(plan: Plan) -> Plan:
-    return plan.without_damaged(lambda folder: folder.check(PREDICTIONS))
+    return plan.without_damaged(lambda _, run: run.check(PREDICTIONS))
 
 
 def states(plan: Plan) -> list[tuple[str, str]]:
@@ -61,7 +61,7 @@ def test_what_became_damaged_says_why(plan: Plan) -> None:
 def test_only_stored_runs_are_looked_at(plan: Plan) -> None:
     looked: list[str] = []
 
-    def look(folder: RunFolder) -> None:
+    def look(cell: PlannedCell, folder: RunFolder) -> None:
         looked.append(folder.key)
         raise Damaged(folder.key, "because")
 

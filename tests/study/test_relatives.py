@@ -16,7 +16,8 @@ IDENTITY: dict[str, Any] = {
     "device": "cpu",
     "config": {
         **{part: {} for part in PARTS},
-        "train": {"lr": 0.1, "steps": 3},
+        "train": {"lr": 0.1, "batch_size": 8, "steps": 3, "epochs": None, "evaluations": 1},
+        "data": {"fraction": 1.0},
         "combiner": {"name": "sum"},
     },
     "task_order": ["sst", "pd"],
@@ -157,7 +158,8 @@ def test_a_run_of_another_name_is_none(store: Store, stored: Write) -> None:
 
 
 def test_the_nearest_of_several_is_told(store: Store, stored: Write) -> None:
-    far = but("config.train", {"lr": 0.3, "steps": 4})
+    train = dict(SAME.config["train"])
+    far = but("config.train", {**train, "lr": 0.3, "steps": 4})
     near = stored(but("code.combiner", "x"))
     stored(far)
 

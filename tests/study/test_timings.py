@@ -38,11 +38,18 @@ FIELDS: dict[str, Any] = {
     "config": {
         "balancer": {},
         "combiner": {},
-        "data": {},
+        "data": {"fraction": 1.0},
         "tasks": {"sst": {"name": "sample-sst"}},
         "encoder": {"name": "tiny"},
         "heads": {"sst": {"name": "linear"}},
-        "train": {"lr": 1e-3, "batch_size": 8, "steps": 50, "threads": 1},
+        "train": {
+            "lr": 1e-3,
+            "batch_size": 8,
+            "steps": 50,
+            "epochs": None,
+            "evaluations": 1,
+            "threads": 1,
+        },
     },
 }
 
