@@ -64,7 +64,7 @@ def leftovers() -> Iterator[None]:
         thread.join(timeout=10)
     alive = {thread for thread in alive if thread.is_alive()}
     lines = [f"{p.pid}: {p.cmdline()}" for p in running if p.status() != psutil.STATUS_ZOMBIE]
-    assert not lines and not alive, f"left behind: {lines} {alive}"
+    assert (lines, alive) == ([], set()), "left behind"
 
 
 @pytest.fixture(scope="session")

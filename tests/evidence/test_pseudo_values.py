@@ -109,6 +109,18 @@ def test_a_constant_side_has_none(metric: str, side: int) -> None:
     assert pseudo_values(metric, *sides) is None
 
 
+@pytest.mark.parametrize("scale", [1e-8, 1e8])
+@pytest.mark.parametrize("side", [0, 1])
+def test_a_scale_moves_no_pseudo_value_of_pearson(side: int, scale: float) -> None:
+    """Nor what counts as rounding, where one example alone makes a side vary."""
+    sides = [np.arange(7.0), np.array([0.1, 0.4, 0.2, 0.7, 0.3, 0.3, 0.9])]
+    scaled = [scale * values if i == side else values for i, values in enumerate(sides)]
+    assert pseudo_values("pearson", *scaled) == pytest.approx(pseudo_values("pearson", *sides))
+
+    scaled[side] = scale * np.where(np.arange(7) == 3, 0.7, 0.1)
+    assert pseudo_values("pearson", *scaled) is None
+
+
 @pytest.mark.parametrize("metric", METRICS)
 def test_two_examples_have_none(metric: str) -> None:
     assert pseudo_values(metric, np.array([0.0, 1.0]), np.array([0.0, 1.0])) is None
