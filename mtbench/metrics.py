@@ -1,8 +1,8 @@
 """Metrics of a task: predictions and labels to one number, or None where it is undefined.
 
 Every function takes two sequences of equal length n, predictions first, and returns a float;
-larger is better. scipy and scikit-learn are imported when a metric is computed, because the
-command line imports this module to check names.
+larger is better. numpy and scipy are imported when a metric is computed, because the command
+line imports this module to check names.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -21,16 +21,21 @@ def accuracy(predictions: Values, labels: Values) -> float | None:
 
 
 def macro_f1(predictions: Values, labels: Values) -> float | None:
-    """Return the mean over classes of the F1 score, in [0, 1] (scikit-learn's ``f1_score``).
+    """Return the mean over classes of the F1 score, in [0, 1], to the bit as scikit-learn does.
 
     The classes are those that occur among the labels or the predictions; a class that is never
-    predicted counts as 0.
+    predicted counts as 0. F1 of a class is 2 h / (p + y), of its hits h, predictions p and
+    labels y. (Importing scikit-learn takes a second, which every run of sentiment would pay.)
     """
-    from sklearn.metrics import f1_score
+    import numpy as np
 
     if not len(labels):
         return None
-    return float(f1_score(labels, predictions, average="macro", zero_division=0))
+    both = np.array([labels, predictions], float)
+    classes, places = np.unique(both, return_inverse=True)
+    label, predicted = places.reshape(both.shape)
+    hits = np.bincount(label[label == predicted], minlength=len(classes))
+    return float(np.mean(2 * hits / np.bincount(places.reshape(-1))))
 
 
 def pearson(predictions: Values, labels: Values) -> float | None:

@@ -5,14 +5,18 @@ import os
 import random
 import signal
 import sys
+import threading
+import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
+MARK = "MTBENCH_TEST_PROCESS"  # what a process of a test inherits, whoever its parent is by now
 
 
 def pytest_configure() -> None:
@@ -20,6 +24,7 @@ def pytest_configure() -> None:
     os.environ.pop("MTBENCH_DATA", None)
     os.environ["HF_HUB_OFFLINE"] = "1"
     os.environ["OMP_NUM_THREADS"] = "1"
+    os.environ[MARK] = str(uuid.uuid4())
     for name in ("SIGINT", "SIGHUP"):  # which a suite that runs in the background ignores
         if hasattr(signal, name) and signal.getsignal(getattr(signal, name)) is signal.SIG_IGN:
             signal.signal(getattr(signal, name), signal.default_int_handler)
@@ -34,6 +39,32 @@ def deterministic() -> None:
     if torch := sys.modules.get("torch"):
         torch.manual_seed(0)
         torch.set_num_threads(1)
+
+
+def started_processes() -> set[psutil.Process]:
+    """Return the processes that this one started, and that they started, and that still run."""
+    processes = set(psutil.Process().children(recursive=True))
+    for process in psutil.process_iter():
+        try:
+            if process.environ().get(MARK) == os.environ[MARK]:
+                processes.add(process)
+        except psutil.Error:  # it has ended, or is somebody else's
+            continue
+    return {p for p in processes if p.pid != os.getpid() and p.is_running()}
+
+
+@pytest.fixture(autouse=True, scope="module")
+def leftovers() -> Iterator[None]:
+    """Fail where a process or a thread that a module's tests started outlives them."""
+    processes, threads = started_processes(), set(threading.enumerate())
+    yield
+    _, running = psutil.wait_procs(started_processes() - processes, timeout=10)
+    alive = set(threading.enumerate()) - threads
+    for thread in alive:
+        thread.join(timeout=10)
+    alive = {thread for thread in alive if thread.is_alive()}
+    lines = [f"{p.pid}: {p.cmdline()}" for p in running if p.status() != psutil.STATUS_ZOMBIE]
+    assert (lines, alive) == ([], set()), "left behind"
 
 
 @pytest.fixture(scope="session")

@@ -297,7 +297,7 @@ def test_the_readme_has_two_command_lines() -> None:
     into = "python3 -m venv .venv && .venv/bin/pip install -q -c constraints.txt"
     assert commands() == [
         f"{into} . && .venv/bin/mtbench ablate leaderboards/smoke/matrix.toml",
-        f"{into} tox && .venv/bin/tox",
+        f"{into} tox && .venv/bin/tox -p 2",
     ]
 
 
@@ -318,5 +318,5 @@ def test_continuous_integration_runs_the_second_command(tmp_path: Path) -> None:
     assert log.read_text().splitlines() == [
         "python3 -m venv .venv",
         "pip install -q -c constraints.txt tox",
-        "tox ",
+        "tox -p 2",
     ]

@@ -1,15 +1,16 @@
 import math
 import random
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from sklearn.metrics import f1_score
 
 from mtbench.metrics import METRICS, accuracy, macro_f1, pearson, spearman
 
 CORRELATIONS = [pearson, spearman]
-Metric = Callable[[list[float], list[float]], float | None]
+Metric = Callable[[Sequence[float], Sequence[float]], float | None]
 
 
 def test_the_names_that_tasks_give() -> None:
@@ -108,6 +109,13 @@ def test_a_share_lies_between_0_and_1_and_heeds_no_order(
     assert 0 <= score <= 1
     assert turned == pytest.approx(score)
     assert metric([y for _, y in pairs], [y for _, y in pairs]) == pytest.approx(1)
+
+
+@given(pairs=classes)
+def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
+    predictions, labels = zip(*pairs, strict=True)
+    theirs = f1_score(labels, predictions, average="macro", zero_division=0)
+    assert macro_f1(predictions, labels) == theirs
 
 
 @pytest.mark.parametrize("metric", CORRELATIONS)

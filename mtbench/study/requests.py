@@ -12,7 +12,7 @@ from mtbench.store import Request
 from mtbench.study.plan import PlannedCell, PlannedRun
 from mtbench.version import __version__
 
-PACKAGES = ("torch", "numpy", "scipy", "scikit-learn", "tokenizers", "transformers")
+PACKAGES = ("torch", "numpy", "scipy", "tokenizers", "transformers")
 """Packages that numbers pass through; a table that mixes their versions warns."""
 
 

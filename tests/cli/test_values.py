@@ -1,7 +1,10 @@
+import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from mtbench.cli.values import parse_value, parse_values, read_values
 from mtbench.errors import UsageError
@@ -55,6 +58,16 @@ def test_values_are_parted_by_commas_but_those_inside_of_toml(
     text: str, values: list[object]
 ) -> None:
     assert parse_values(text) == values
+
+
+TEXTS = st.text(st.characters(codec="utf-8", exclude_characters="\x7f"), max_size=8)
+SCALARS = st.booleans() | st.integers(-(10**6), 10**6) | st.floats(-1e9, 1e9) | TEXTS
+
+
+@given(st.lists(SCALARS | st.lists(SCALARS, max_size=3), min_size=1, max_size=4))
+def test_values_written_as_toml_are_read_as_they_were(values: list[Any]) -> None:
+    """JSON's texts, numbers and lists are TOML's."""
+    assert parse_values(",".join(json.dumps(v, ensure_ascii=False) for v in values)) == values
 
 
 def test_a_value_of_several_lines_may_be_toml() -> None:

@@ -50,7 +50,8 @@ def test_gramian_sums_over_parameters_and_counts_a_missing_gradient_as_zero():
 
 
 def test_gramian_of_a_task_that_uses_nothing_is_zero():
-    assert gramian([record(None, [1.0]), record(None, None)]).tolist() == [[0, 0], [0, 1]]
+    records = [record(None, [1.0]), record(None, None), record(None, [2.0])]
+    assert gramian(records).tolist() == [[0, 0], [0, 5]]
 
 
 def test_a_missing_gradient_is_zero_beside_long_ones():
@@ -76,6 +77,14 @@ def test_gramian_keeps_the_digits_of_float32(layout, size, parameters):
 
 
 @LAYOUTS
+def test_what_blocks_sum_to_is_added_in_float64(layout):
+    """In float32, the neighbours of 1e8 are 8 away."""
+    row = torch.zeros(5, BLOCK)
+    row[:, 0] = torch.tensor([1e4, 1.0, 1.0, 1.0, 1.0])
+    assert gramian([layout(row.flatten().expand(2, -1))])[0, 1] == 1e8 + 4
+
+
+@LAYOUTS
 def test_gramian_is_the_matrix_times_itself(layout):
     shapes = [(3,), (BLOCK + 5,), (64, 64), (), (2, 3, 4)]
     records = [layout(noise(4, *shape, dtype=torch.float64)) for shape in shapes]
@@ -87,8 +96,8 @@ def test_gramian_is_the_matrix_times_itself(layout):
 def test_products_that_are_known_are_taken_as_they_are(size):
     known = torch.tensor([[7.0, -1.0], [-1.0, 5.0]], dtype=torch.float64)
     gradients = torch.ones(2, size)
-    records = [record(*gradients, stacked=gradients, products=known), record([2.0], [3.0])]
-    assert gramian(records).tolist() == [[11, 5], [5, 14]]
+    one = record(*gradients, stacked=gradients, products=known)
+    assert gramian([one, record([2.0], [3.0]), one]).tolist() == [[18, 4], [4, 19]]
 
 
 def test_gramian_takes_long_gradients_of_any_layout():

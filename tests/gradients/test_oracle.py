@@ -410,6 +410,15 @@ def test_combiner_sees_the_step(toy, data):
     assert all(p.grad is None for p in toy.heads["b"].parameters())
 
 
+@pytest.mark.parametrize("portions", [whole, cut])
+def test_a_combiner_of_losses_sees_the_step_too(toy, data, portions):
+    combiner = Weights(ones)
+    toy.oracle(combiner, "losses").step(toy, portions(data), step=4, total_steps=9)
+    (x,) = combiner.seen
+    assert (x.tasks, x.step, x.total_steps) == (tuple(data), 4, 9)
+    assert (x.gramian, x.jacobian) == (None, None)
+
+
 @BOTH_WAYS
 @pytest.mark.parametrize("needs", ["losses", "gramian", "jacobian"])
 def test_a_parameter_has_a_gradient_exactly_if_a_task_used_it(needs, by_segments):
@@ -500,9 +509,11 @@ def test_a_non_finite_loss_is_never_differentiated(toy, data, needs, value, port
     order = {task: data[task] for task in ("b", "a", "c")}
     with pytest.raises(NonFiniteLoss, match=r"task 'b' is (nan|inf) at step 8") as caught:
         toy.oracle(combiner, needs).step(forward, portions(order), step=7, total_steps=8)
+    with pytest.raises(NonFiniteLoss, match="at step 8"):
+        toy.oracle(combiner, needs).losses(forward, portions(order), step=7)
     assert isinstance(caught.value, ArithmeticError)
     assert (caught.value.task, caught.value.step) == ("b", 7)
-    assert len(toy.calls) == 1
+    assert len(toy.calls) == 2
     assert toy.gradients() == [None] * len(list(toy.parameters()))
     assert combiner.seen == []
 

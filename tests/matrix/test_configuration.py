@@ -4,6 +4,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydantic import BaseModel, Field, ValidationError
 
 from mtbench.errors import UsageError
@@ -31,6 +33,33 @@ def test_overlay(changes: dict[str, Any], changed: Config) -> None:
 
     assert overlay(given, changes) == GIVEN | changed
     assert (given, changes) == (before, changes_before)
+
+
+ANY_CHANGES = {
+    "tasks": ["pd"],
+    "encoder": "huggingface",
+    "encoder.mode": "finetune",
+    "heads": {"pd": "linear"},
+    "heads.sst": {"name": "mlp", "sizes": {"in": 1, "out": 3}},
+    "heads.sst.sizes.in": 2,
+    "heads.sts": {"dropout": 0.1},
+    "combiner": {"order": "fixed"},
+    "combiner.weights.sst": 2.0,
+    "train": {"lr": 1e-3},
+    "train.batch_size.sst": 4,
+    "train.steps": 5,
+    "data": {"fraction": 1.0},
+}
+
+
+@given(st.lists(st.sampled_from(sorted(ANY_CHANGES)), unique=True), st.randoms())
+def test_changes_have_no_order_and_laid_twice_change_nothing(keys: list[str], random: Any) -> None:
+    changes = {key: ANY_CHANGES[key] for key in keys}
+    changed = overlay(GIVEN, changes)
+    random.shuffle(keys)
+
+    assert overlay(GIVEN, {key: ANY_CHANGES[key] for key in keys}) == changed
+    assert overlay(changed, changes) == changed
 
 
 def test_epochs_remove_steps() -> None:

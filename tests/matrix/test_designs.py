@@ -14,6 +14,7 @@ from mtbench.matrix.designs import (
     Stage,
     defaults,
     grid,
+    is_named,
     leave_one_out,
     one_at_a_time,
     short,
@@ -59,6 +60,17 @@ def test_a_grid_is_a_product(drawn: dict[str, list[Any]]) -> None:
 
     assert len(made) == prod(len(values) for values in drawn.values())
     assert unique(made)
+
+
+@given(axes(), st.data())
+def test_a_name_is_told_without_the_grid(drawn: dict[str, list[Any]], data: st.DataObject) -> None:
+    names = [cell.name for cell in grid(BASE, drawn)]
+    name = data.draw(st.sampled_from(names))
+    start, end = sorted(data.draw(st.tuples(*[st.integers(0, len(name))] * 2)))
+
+    assert all(is_named(name, drawn) for name in names)
+    for changed in (name[:start] + name[end:], name[:end] + name[start:]):
+        assert is_named(changed, drawn) == (changed in names)
 
 
 @given(axes())

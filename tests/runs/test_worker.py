@@ -253,6 +253,18 @@ def process_of(run: RunFolder, request_file: Path, *plugins: Path) -> subprocess
     )
 
 
+def test_a_run_imports_nothing_that_it_does_not_need(folder: RunFolder) -> None:
+    """Each of these would cost every run a second."""
+    script = (
+        "import sys; from pathlib import Path; from mtbench.runs.runner import execute\n"
+        f"from mtbench.store import RunFolder; execute(RunFolder(Path({str(folder.path)!r})))\n"
+        "print({'torch._dynamo', 'sklearn', 'transformers', 'pandas', 'rich'} & {*sys.modules})"
+    )
+    command = [sys.executable, "-c", script]
+    assert subprocess.run(command, capture_output=True, text=True, check=True).stdout == "set()\n"
+    assert folder.state() == "done"
+
+
 PUMP = """
 import threading
 
