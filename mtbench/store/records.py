@@ -219,10 +219,8 @@ class Result(Fields):
 
     @model_validator(mode="after")
     def _of_its_tasks(self) -> Self:
-        examples, order = self.cost.examples, self.hashes.order
-        for name, of_tasks in (("cost.examples", examples), ("hashes.order", order)):
-            if of_tasks.keys() != self.scores.dev.keys():
-                raise ValueError(f"{name} has other tasks than scores")
+        if not self.scores.dev.keys() == self.cost.examples.keys() == self.hashes.order.keys():
+            raise ValueError("scores, cost.examples and hashes.order are of other tasks")
         return self
 
 
