@@ -3,6 +3,7 @@
 import importlib
 import os
 import random
+import shutil
 import signal
 import sys
 import threading
@@ -13,6 +14,7 @@ from typing import Any
 
 import psutil
 import pytest
+from filelock import FileLock
 from hypothesis import settings
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -55,15 +57,19 @@ def started_processes() -> set[psutil.Process]:
 
 @pytest.fixture(autouse=True, scope="module")
 def leftovers() -> Iterator[None]:
-    """Fail where a process or a thread that a module's tests started outlives them."""
+    """Fail where a process or a thread that a module's tests started outlives them.
+
+    Children of multiprocessing end with this process; the kit keeps some for later tests.
+    """
     processes, threads = started_processes(), set(threading.enumerate())
     yield
     _, running = psutil.wait_procs(started_processes() - processes, timeout=10)
-    alive = set(threading.enumerate()) - threads
+    alive = {thread for thread in set(threading.enumerate()) - threads if not thread.daemon}
     for thread in alive:
         thread.join(timeout=10)
     alive = {thread for thread in alive if thread.is_alive()}
-    lines = [f"{p.pid}: {p.cmdline()}" for p in running if p.status() != psutil.STATUS_ZOMBIE]
+    commands = [" ".join(p.cmdline()) for p in running if p.status() != psutil.STATUS_ZOMBIE]
+    lines = [command for command in commands if "from multiprocessing." not in command]
     assert (lines, alive) == ([], set()), "left behind"
 
 
@@ -123,6 +129,27 @@ def install(
         return file
 
     return write
+
+
+@pytest.fixture(scope="session")
+def shared_folder(
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Callable[[str, Callable[[Path], object]], Path]:
+    """Give a function that fills a folder once for all of pytest's processes, a copy for each."""
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent  # of the temporary folders of all of them
+
+    def folder(name: str, fill: Callable[[Path], object]) -> Path:
+        place, filled = root / name, root / f"{name}.filled"
+        with FileLock(root / f"{name}.lock"):
+            if not filled.exists():
+                place.mkdir()
+                fill(place)
+                filled.touch()
+        return Path(shutil.copytree(place, tmp_path_factory.mktemp(name) / name))
+
+    return folder
 
 
 # --- runs made for a test ---------------------------------------------------------------------

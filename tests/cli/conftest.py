@@ -1,11 +1,12 @@
 """What the tests of the command line share: calling it, and one small study, trained once."""
 
+import json
 import os
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
 
@@ -164,14 +165,18 @@ def start(tmp_path: Path) -> Callable[..., Process]:
 
 
 @pytest.fixture(scope="session")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Study:
+def study(shared_folder: Callable[..., Path]) -> Study:
     """Two cells that are trained, and two that are rejected; none of its readers trains more."""
-    folder = tmp_path_factory.mktemp("study")
-    matrix, store = folder / "small.toml", folder / "store"
-    matrix.write_text(MATRIX)
-    given = (matrix, "--store", store, "--jobs", 2, "--format", "markdown")
-    answer = start_in(folder, "ablate", *given).finish()
-    return Study(matrix, store, answer)
+
+    def fill(folder: Path) -> None:
+        (folder / "small.toml").write_text(MATRIX)
+        given = (folder / "small.toml", "--store", folder / "store", "--jobs", 2)
+        answer = start_in(folder, "ablate", *given, "--format", "markdown").finish()
+        (folder / "answer.json").write_text(json.dumps(asdict(answer)))
+
+    folder = shared_folder("study", fill)
+    answer = Answer(**json.loads((folder / "answer.json").read_text()))
+    return Study(folder / "small.toml", folder / "store", answer)
 
 
 @pytest.fixture

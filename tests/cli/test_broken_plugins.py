@@ -215,46 +215,53 @@ def test_where_every_cell_is_broken_nothing_is_shown(
 
 # --- while it is trained ----------------------------------------------------------------------
 
-TRAINED = {
-    "forward": (
-        "heads.sts=head,inforward",
-        r"head 'inforward' of strangers.py: RuntimeError: .* (strangers.py:{})",
-    ),
-    "exit": (
-        "heads.sts=head,leaves",
-        r"head 'leaves' of strangers.py: SystemExit: 0 (strangers.py:{})",
-    ),
-    "steps": (
-        "balancer=cycle,lazy",
-        r"balancer 'lazy' of strangers.py: RuntimeError: no more today (strangers.py:{})",
-    ),
-    "load": (
-        f"tasks={STS},[absent]",
-        r"task 'absent' of strangers.py: load raised FileNotFoundError: .* (strangers.py:{})",
-    ),
+BREAKING = """
+[[include]]
+name = "good"
+[[include]]
+name = "forward"
+set = { "heads.sts" = "inforward" }
+[[include]]
+name = "exit"
+set = { "heads.sts" = "leaves" }
+[[include]]
+name = "steps"
+set = { balancer = "lazy" }
+[[include]]
+name = "load"
+set = { tasks = ["absent"] }
+"""
+
+REASONS = {
+    "forward": r"head 'inforward' of strangers.py: RuntimeError: .*",
+    "exit": r"head 'leaves' of strangers.py: SystemExit: 0",
+    "steps": r"balancer 'lazy' of strangers.py: RuntimeError: no more today",
+    "load": r"task 'absent' of strangers.py: load raised FileNotFoundError: .*",
 }
 
 
-@pytest.mark.parametrize("mark", TRAINED)
-def test_a_run_that_a_plugin_breaks_names_it_and_the_other_is_trained(
-    call: Call, start: Callable[..., Any], study: Path, strangers: Path, mark: str
+def test_what_breaks_a_run_is_named_and_the_others_are_trained(
+    call: Call, start: Callable[..., Any], study: Path, strangers: Path
 ) -> None:
-    axis, message = TRAINED[mark]
-    axis = re.sub(r"\[(\w+)\]", r'["\1"]', axis)
-    where = message.format(line(mark)).replace("(", r"\(").replace(")", r"\)")
-    given = (study, "--plugin", strangers, "--axis", axis, "--jobs", 2, "--format", "json")
+    study.write_text(STUDY + BREAKING)
 
-    answer = start("ablate", *given).finish()
+    answer = start(
+        "ablate", study, "--plugin", strangers, "--jobs", 2, "--format", "json"
+    ).finish()
 
     assert answer.code == 3
-    assert answer.err.splitlines()[-1].startswith("error: 1 of 2 runs have no score (1 failed)")
-    good, broken = cells(answer).values()
-    assert (good["status"], broken["status"]) == ("done", "failed")
-    assert re.fullmatch(where, broken["reason"])
-    (run,) = broken["runs"]
-    log = call("status", run["key"], "--log").out
-    assert log.startswith("Traceback (most recent call last):")
-    assert f'strangers.py", line {line(mark)}, in ' in log
+    assert answer.err.splitlines()[-1].startswith("error: 4 of 5 runs have no score (4 failed)")
+    table = cells(answer)
+    assert table.pop("good")["status"] == "done"
+    assert table.keys() == REASONS.keys()
+    for mark, reason in REASONS.items():
+        assert table[mark]["status"] == "failed"
+        place = rf" \(strangers.py:{line(mark)}\)"
+        assert re.fullmatch(reason + place, table[mark]["reason"])
+        (run,) = table[mark]["runs"]
+        log = call("status", run["key"], "--log").out
+        assert log.startswith("Traceback (most recent call last):")
+        assert f'strangers.py", line {line(mark)}, in ' in log
 
 
 def test_a_step_that_goes_wrong_is_told_by_bench(call: Call, study: Path, strangers: Path) -> None:
@@ -297,11 +304,11 @@ def test_two_plugins_with_one_name_until_one_is_blocked(
     assert json.loads(settled.out)["runs"] == plain  # of the same key
 
 
-@pytest.mark.parametrize("name", ["an_impostor", "An.Impostor"])
 def test_a_runs_process_blocks_what_was_blocked(
-    call: Call, study: Path, strangers: Path, tmp_path: Path, name: str
+    call: Call, study: Path, strangers: Path, tmp_path: Path
 ) -> None:
     (tmp_path / "an_impostor.py").write_text(IMPOSTOR)
+    name = "An.Impostor"
     files = ("--plugin", strangers, "--plugin", "an_impostor.py", "-p", f"no:{name}")
 
     answer = call("ablate", study, *files, "--format", "json")

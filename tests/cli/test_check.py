@@ -65,7 +65,7 @@ def test_a_sabotaged_combiner_is_caught(call: Call, tmp_path: Path) -> None:
     given = ("check", folder, "--device", "cpu")
 
     assert call(*given, "--store", "store", "--update").code == 0
-    unchanged = call(*given, "--store", "another store", "--format", "json")
+    unchanged = call(*given, "--store", "store", "--format", "json")
     plugin.write_text(source.replace(PROJECTION, PROJECTION.replace("-=", "+=")))
     sabotaged = call(*given, "--store", "store", "--format", "json")
 
@@ -123,17 +123,19 @@ def write_films(folder: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def films(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def films(shared_folder: Callable[..., Path]) -> Path:
     """A study with its data, its runs, and its baseline, made once."""
-    folder = tmp_path_factory.mktemp("films")
-    (folder / "matrix.toml").write_text(TABLE)
-    write_films(folder)
-    given = ["--device", "cpu", "--store", "store", "--update"]
-    command = [sys.executable, "-m", "mtbench", "check", ".", *given]
-    made = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
-    assert made.returncode == 0, made.stderr
-    assert made.stderr.endswith("wrote baseline.json\nwrote baseline.npz\n")
-    return folder
+
+    def fill(folder: Path) -> None:
+        (folder / "matrix.toml").write_text(TABLE)
+        write_films(folder)
+        given = ["--device", "cpu", "--store", "store", "--update"]
+        command = [sys.executable, "-m", "mtbench", "check", ".", *given]
+        made = subprocess.run(command, cwd=folder, text=True, capture_output=True, check=False)
+        assert made.returncode == 0, made.stderr
+        assert made.stderr.endswith("wrote baseline.json\nwrote baseline.npz\n")
+
+    return shared_folder("films", fill)
 
 
 @pytest.fixture

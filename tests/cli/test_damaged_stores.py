@@ -11,9 +11,7 @@ import pytest
 
 from mtbench.store import (
     CHECKPOINT,
-    HISTORY,
     LOCK,
-    LOG,
     OWNER,
     PREDICTIONS,
     REQUEST,
@@ -49,41 +47,18 @@ def flip(file: Path) -> None:
     file.write_bytes(content)
 
 
-def write(content: bytes) -> Callable[[Path], object]:
-    return lambda file: file.write_bytes(content)
-
-
-def instead(make: Callable[[Path], object]) -> Callable[[Path], object]:
-    def replace(file: Path) -> None:
-        file.unlink(missing_ok=True)
-        make(file)
-
-    return replace
+def pipe(file: Path) -> None:
+    file.unlink()
+    os.mkfifo(file)
 
 
 WAYS: dict[str, tuple[str, Callable[[Path], object]]] = {
-    "empty result": (RESULT, write(b"")),
-    "result of nothing": (RESULT, write(b"{}")),
-    "result of other bytes": (RESULT, write(b"\xff\xfe\x00")),
     "result with another digit": (RESULT, flip),
-    "folder for a result": (RESULT, instead(Path.mkdir)),
-    "pipe for a result": (RESULT, instead(os.mkfifo)),
-    "empty request": (REQUEST, write(b"")),
-    "request of nothing": (REQUEST, write(b"{}")),
-    "folder for a request": (REQUEST, instead(Path.mkdir)),
-    "pipe for a request": (REQUEST, instead(os.mkfifo)),
-    "pipe for a lock": (LOCK, instead(os.mkfifo)),
-    "pipe for an owner": (OWNER, instead(os.mkfifo)),
-    "pipe for a log": (LOG, instead(os.mkfifo)),
-    "device for a history": (HISTORY, instead(lambda file: file.symlink_to("/dev/zero"))),
-    "no predictions": (PREDICTIONS, Path.unlink),
+    "pipe for a request": (REQUEST, pipe),
     "another byte of the predictions": (PREDICTIONS, flip),
-    "pipe for the checkpoint": (CHECKPOINT, instead(os.mkfifo)),
-    "folder for the checkpoint": (CHECKPOINT, instead(Path.mkdir)),
     "no checkpoint": (CHECKPOINT, Path.unlink),
-    "empty checkpoint": (CHECKPOINT, write(b"")),
-    "torn checkpoint": (CHECKPOINT, lambda file: os.truncate(file, file.stat().st_size - 1)),
 }
+"""One for each file that is read; tests/store/test_integrity.py has all ways to spoil one."""
 
 
 @pytest.mark.parametrize("way", WAYS)

@@ -86,23 +86,6 @@ def test_a_broken_plugin_file_stops_nothing(call: Call, tmp_path: Path) -> None:
     )
 
 
-def test_the_real_data(call: Call, cs224n: Path) -> None:
-    answer = call("data", "status", "--data", cs224n)
-
-    shown = rows(answer)
-    assert answer.code == 0
-    assert "not readable" not in answer.out
-    sizes = {key: (words[0], words[2]) for key, words in shown.items()}
-    assert sizes["sst", "train"] == ("8,544", "+0")
-    assert sizes["sst", "dev"] == ("1,101", "+0")
-    assert sizes["sst", "test"] == ("2,210", "+0")
-    assert sizes["pd", "train"] == ("40,601", "-100,905")
-    assert sizes["sts", "dev"] == ("863", "-1")
-    assert sizes["cfimdb", "dev"] == ("245", "+0")
-    assert shown["pd", "train"][3:5] == ["0:57.2%", "1:42.8%"]
-    assert shown["sst", "test"][3] == "-"
-
-
 def test_the_tasks_of_a_matrix(call: Call, tmp_path: Path) -> None:
     (tmp_path / "reviews.csv").write_text(
         "review,stars\n" + "".join(f"film {i},{i % 7}\n" for i in range(40))

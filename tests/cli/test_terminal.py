@@ -46,11 +46,16 @@ COMMANDS = {
 
 @pytest.mark.parametrize("command", COMMANDS.values(), ids=COMMANDS)
 def test_everything_fits_a_terminal_and_loses_no_word(
-    call: Call, shown: Callable[..., str], study: Any, command: tuple[str, ...]
+    call: Call,
+    shown: Callable[..., str],
+    study: Any,
+    command: tuple[str, ...],
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    arguments = [word.replace("MATRIX", str(study.matrix)) for word in command]
+    monkeypatch.chdir(study.matrix.parent)
+    arguments = [word.replace("MATRIX", study.matrix.name) for word in command]
     if command[0] not in ("data", "plugins"):
-        arguments += ["--store", str(study.store)]
+        arguments += ["--store", study.store.name]
 
     narrow, wide = shown(*arguments), call(*arguments).out
 

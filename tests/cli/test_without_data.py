@@ -30,24 +30,27 @@ train = { lr = 1e-2, batch_size = 4, steps = 2 }
 combiner = ["sum", "pcgrad"]
 """
 
-CELLS = ["combiner=sum", "combiner=pcgrad"]
 UNCHECKED = "the data of sst were not checked: no data folder is named to read ids-sst-*.csv from"
 
 
 @pytest.fixture(scope="module")
-def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def trained(shared_folder: Callable[..., Path]) -> Path:
     """A folder with a matrix, its data, and the store in which it was trained."""
-    folder = tmp_path_factory.mktemp("far away")
-    data = folder / "data"
-    data.mkdir()
-    for split in ("train", "dev"):
-        rows = [f"{n}\t{split}-{n}\tA {split} film of number {n} .\t{n % 5}" for n in range(12)]
-        text = "\n".join(["\tid\tsentence\tsentiment", *rows, ""])
-        (data / f"ids-sst-{split}.csv").write_text(text)
-    (folder / "matrix.toml").write_text(MATRIX)
-    command = [sys.executable, "-m", "mtbench", "ablate", "matrix.toml", "--data", "data"]
-    subprocess.run(command, cwd=folder, check=True, capture_output=True)
-    return folder
+
+    def fill(folder: Path) -> None:
+        data = folder / "data"
+        data.mkdir()
+        for split in ("train", "dev"):
+            rows = [
+                f"{n}\t{split}-{n}\tA {split} film of number {n} .\t{n % 5}" for n in range(12)
+            ]
+            text = "\n".join(["\tid\tsentence\tsentiment", *rows, ""])
+            (data / f"ids-sst-{split}.csv").write_text(text)
+        (folder / "matrix.toml").write_text(MATRIX)
+        command = [sys.executable, "-m", "mtbench", "ablate", "matrix.toml", "--data", "data"]
+        subprocess.run(command, cwd=folder, check=True, capture_output=True)
+
+    return shared_folder("far away", fill)
 
 
 @pytest.fixture
@@ -69,12 +72,12 @@ def without_remark(text: str) -> str:
 # --- the table --------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("form", ["markdown", "latex"])
 def test_the_table_is_shown_and_says_what_was_not_checked(
-    call: Call, trained: Path, laptop: Path, form: str
+    call: Call, trained: Path, laptop: Path
 ) -> None:
-    checked = call("leaderboard", "matrix.toml", "--data", trained / "data", "--format", form)
-    answer = call("leaderboard", "matrix.toml", "--format", form)
+    given = ("leaderboard", "matrix.toml", "--format", "markdown")
+    checked = call(*given, "--data", trained / "data")
+    answer = call(*given)
 
     assert (answer.code, answer.err) == (0, "")
     assert "not checked" not in checked.out
@@ -92,14 +95,20 @@ def test_json_has_it_among_the_remarks(call: Call, laptop: Path) -> None:
         assert len(found[cells]) > 1
 
 
+TWO_CELLS = ("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad")
+
+
+def test_cells_and_matrices_are_compared_without_sentences(call: Call, laptop: Path) -> None:
+    shutil.copy(laptop / "matrix.toml", laptop / "other.toml")
+
+    for command in ((*TWO_CELLS, "--examples", 3), ("compare", "matrix.toml", "other.toml")):
+        answer = call(*command)
+        assert (answer.code, answer.out.count(UNCHECKED)) == (0, 1)
+        assert f"A and B: {UNCHECKED}" in answer.out
+
+
 @pytest.mark.parametrize(
-    "command",
-    [
-        ("leaderboard", "matrix.toml"),
-        ("plan", "matrix.toml"),
-        ("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad"),
-    ],
-    ids=["leaderboard", "plan", "compare"],
+    "command", [("leaderboard", "matrix.toml"), ("plan", "matrix.toml"), TWO_CELLS], ids=" ".join
 )
 def test_rows_have_no_place_for_it_so_stderr_has(
     call: Call, laptop: Path, command: tuple[str, ...]
@@ -112,47 +121,10 @@ def test_rows_have_no_place_for_it_so_stderr_has(
     assert len(answer.err.splitlines()) == 1
 
 
-def test_two_cells_are_compared_without_their_sentences(call: Call, laptop: Path) -> None:
-    answer = call("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad", "--examples", 3)
-
-    assert answer.code == 0
-    assert answer.out.count(UNCHECKED) == 1
-    assert f"A and B: {UNCHECKED}" in answer.out
-
-
-def test_two_matrices_are_compared(call: Call, laptop: Path) -> None:
-    shutil.copy(laptop / "matrix.toml", laptop / "other.toml")
-
-    answer = call("compare", "matrix.toml", "other.toml")
-
-    assert answer.code == 0
-    assert f"A and B: {UNCHECKED}" in answer.out
-
-
-def test_python_shows_it_too(laptop: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import mtbench
-
-    monkeypatch.chdir(laptop)
-
-    board = mtbench.leaderboard("matrix.toml", device="cpu")
-    plan = mtbench.plan("matrix.toml", device="cpu")
-
-    assert list(board.to_frame()["cell"]) == CELLS
-    assert any(told.startswith(UNCHECKED) for told in board.report.remarks)
-    assert set(plan.to_frame()["state"]) == {"done"}
-    compared = mtbench.compare("matrix.toml::combiner=sum", "::combiner=pcgrad", device="cpu")
-    assert f"A and B: {UNCHECKED}" in compared.render()
-
-
 @pytest.mark.parametrize(
     "command",
-    [
-        ("leaderboard", "matrix.toml"),
-        ("plan", "matrix.toml"),
-        ("status", "matrix.toml"),
-        ("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad"),
-    ],
-    ids=["leaderboard", "plan", "status", "compare"],
+    [*((name, "matrix.toml") for name in ("leaderboard", "plan", "status")), TWO_CELLS],
+    ids=" ".join,
 )
 def test_a_folder_that_was_named_and_has_no_data_is_a_mistake(
     call: Call, laptop: Path, command: tuple[str, ...]
@@ -165,17 +137,6 @@ def test_a_folder_that_was_named_and_has_no_data_is_a_mistake(
     assert (empty.code, empty.out) == (gone.code, gone.out) == (2, "")
     assert f"no known files in {laptop / 'empty'}" in empty.err
     assert gone.err.endswith("emtpy: there is no such folder; did you mean 'empty'?\n")
-
-
-def test_python_is_told_of_a_folder_without_data_too(
-    laptop: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    import mtbench
-
-    monkeypatch.chdir(laptop)
-
-    with pytest.raises(mtbench.UsageError, match="nowhere, which is no folder"):
-        mtbench.leaderboard("matrix.toml", data="nowhere", device="cpu")
 
 
 # --- what needs the data ----------------------------------------------------------------------
@@ -283,7 +244,7 @@ def test_options_that_are_laid_over_both_matrices_are_named_where_they_do_not_fi
 ) -> None:
     nowhere = ("--set", 'encoder={ name = "minbert", checkpoint = "nobody/nothing" }')
 
-    answer = call("compare", "matrix.toml::combiner=sum", "::combiner=pcgrad", *nowhere)
+    answer = call(*TWO_CELLS, *nowhere)
 
     assert (answer.code, answer.out) == (2, "")
     assert answer.err.startswith(
