@@ -166,5 +166,5 @@ def _cuda_of_torch() -> str | None:
     if spec is None or spec.origin is None:
         return None
     source = Path(spec.origin).with_name("version.py").read_text(encoding="utf-8")
-    found = re.search(r"""^cuda\b[^=\n]*= *["'](.+)["']""", source, re.MULTILINE)
-    return found[1] if found else None
+    match = re.search(r"""^cuda\b[^=\n]*= *["'](.+)["']""", source, re.MULTILINE)
+    return match[1] if match else None

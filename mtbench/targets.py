@@ -30,10 +30,10 @@ def check_target(loss: Any, metrics: Any, classes: Any, score_range: Any) -> Non
         _check_classes(classes, binary=loss == "binary-cross-entropy")
     if not isinstance(metrics, tuple) or not metrics:
         raise ValueError(f"metrics are a tuple of one name or more; given: {metrics!r}")
-    kind, known = ("a score", OF_SCORES) if of_scores else ("classes", OF_CLASSES)
+    kind, names = ("a score", OF_SCORES) if of_scores else ("classes", OF_CLASSES)
     for name in metrics:
-        if name not in tuple(known):
-            raise ValueError(str(unknown(f"metric of {kind}", str(name), known)))
+        if name not in tuple(names):
+            raise ValueError(str(unknown(f"metric of {kind}", str(name), names)))
 
 
 def _check_classes(classes: Any, *, binary: bool) -> None:

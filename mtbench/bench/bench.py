@@ -108,8 +108,8 @@ def check_complete(measured: Bench) -> None:
     states = [cell.status for cell in measured.cells]
     failed, possible = states.count("failed"), len(states) - states.count("rejected")
     unmeasured = f"{failed} of {possible} cells failed; the table says why"
-    if told := faults([cell.fault for cell in measured.cells]):
-        raise PluginError(f"{told}; {unmeasured}" if failed else told)
+    if faulty := faults([cell.fault for cell in measured.cells]):
+        raise PluginError(f"{faulty}; {unmeasured}" if failed else faulty)
     if not possible:
         raise NothingToCompare("every cell was rejected; the table says why")
     if failed:

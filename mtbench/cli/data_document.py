@@ -76,15 +76,15 @@ def of_matrix(matrix: Path, registry: Registry, overrides: Overrides = NO_OVERRI
     resolver = Resolver(registry)
     named = cells(read_matrix(matrix), overrides)
     resolved = [resolver.resolve(cell.config) for cell in named]
-    found: dict[str, TaskEntry] = {}
+    by_task: dict[str, TaskEntry] = {}
     for cell in resolved:
         for name, task in cell.tasks.items():
-            if found.setdefault(name, task).table != task.table:
+            if by_task.setdefault(name, task).table != task.table:
                 raise UsageError(f"{matrix}: {name!r} is not the same task in every cell")
     folder = resolved[0].config["data"]["dir"]
     tokenisations, without_tokenizer = _tokenisations(named, resolved)
     return MatrixData(
-        tasks={name: entry.task for name, entry in found.items()},
+        tasks={name: entry.task for name, entry in by_task.items()},
         folder=Path(folder) if folder else None,
         tokenisations=tokenisations,
         without_tokenizer=without_tokenizer,
@@ -96,7 +96,7 @@ def _tokenisations(
 ) -> tuple[dict[str, list[Tokenisation]], list[Record]]:
     """Return the ways in which cells tokenise each task; of those that give the same ids, one."""
     tokenizers: dict[str, Tokenizer | None] = {}
-    found: dict[str, dict[tuple[str, str], Tokenisation]] = {}
+    by_task: dict[str, dict[tuple[str, str], Tokenisation]] = {}
     failed: list[Record] = []
     for cell, made in zip(named, resolved, strict=True):
         if made.rejection is not None:
@@ -116,8 +116,8 @@ def _tokenisations(
         for task, head in made.cell.heads.items():
             pair = head.parameters["pair"]
             way = Tokenisation(written, tokenizer, pair)
-            found.setdefault(task, {}).setdefault((digest, pair), way)
-    return {task: list(ways.values()) for task, ways in found.items()}, failed
+            by_task.setdefault(task, {}).setdefault((digest, pair), way)
+    return {task: list(ways.values()) for task, ways in by_task.items()}, failed
 
 
 def errors(statuses: Sequence[SplitStatus], *, needed: bool) -> list[str]:

@@ -121,9 +121,9 @@ class Reader:
             NothingToCompare: if nothing of that cell or run is stored.
         """
         address = read_address(text)
-        found = self._side(address, store or self.setup.store)
+        side = self._side(address, store or self.setup.store)
         plugins = self._plugins(address)
-        return replace(found, cells=[replace(cell, plugins=plugins) for cell in found.cells])
+        return replace(side, cells=[replace(cell, plugins=plugins) for cell in side.cells])
 
     def models(self, text: str) -> Models:
         """Return the stored runs of the one cell, or the one run, that an address names.
@@ -199,13 +199,13 @@ class Reader:
 
     def _stored_cell(self, store: Store, text: str) -> tuple[StoredCells, str]:
         """Return one cell of a store by its name, and the seed that its runs were reduced to."""
-        found = self._cells(store)
-        name, seed = pick(text, found, where=str(store.root))
+        cells = self._cells(store)
+        name, seed = pick(text, cells, where=str(store.root))
         if not seed:
-            return {name: found[name]}, seed
-        chosen = [[run for run in runs if str(run.request().seed) == seed] for runs in found[name]]
+            return {name: cells[name]}, seed
+        chosen = [[run for run in runs if str(run.request().seed) == seed] for runs in cells[name]]
         if not any(chosen):
-            seeds = {str(run.request().seed) for runs in found[name] for run in runs}
+            seeds = {str(run.request().seed) for runs in cells[name] for run in runs}
             raise unknown("seed", seed, seeds, where=f"{store.root}{BETWEEN}{name}")
         return {name: [runs for runs in chosen if runs]}, seed
 
@@ -227,23 +227,23 @@ class Reader:
             return plan(cells), ""
         matrix, where = read_matrix(address.path), str(address.path)
         if matrix.design == "staged":  # its stored runs tell what its later cells are
-            found = plan(None)
-            if found.to_come:
-                where += f" (its search adds up to {found.to_come} more)"
-            known = [cell.name for cell in found.cells]
-            name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
+            plan_of_cells = plan(None)
+            if plan_of_cells.to_come:
+                where += f" (its search adds up to {plan_of_cells.to_come} more)"
+            names = [cell.name for cell in plan_of_cells.cells]
+            name, seed = pick_planned(address.cell, names, self._cells, store, where=where)
         else:
-            known = [cell.name for cell in cells_of(matrix, setup.overrides)]
-            name, seed = pick_planned(address.cell, known, self._cells, store, where=where)
-            found = plan(None if '"' in name else f'"{name}"')
-        (cell,) = (cell for cell in found.cells if cell.name == name)
+            names = [cell.name for cell in cells_of(matrix, setup.overrides)]
+            name, seed = pick_planned(address.cell, names, self._cells, store, where=where)
+            plan_of_cells = plan(None if '"' in name else f'"{name}"')
+        (cell,) = (cell for cell in plan_of_cells.cells if cell.name == name)
         if seed and cell.runs:
             runs = [run for run in cell.runs if str(run.seed) == seed]
             if not runs:
                 seeds = [str(run.seed) for run in cell.runs]
                 raise unknown("seed", seed, seeds, where=f"{address.path}{BETWEEN}{name}")
             cell = replace(cell, runs=runs)
-        return replace(found, cells=[cell]), seed
+        return replace(plan_of_cells, cells=[cell]), seed
 
     def _stored_plan(self, setup: Setup, registry: Registry) -> Plan:
         """Return what is stored of a matrix, its data at hand or not."""

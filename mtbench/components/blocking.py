@@ -30,11 +30,11 @@ class Blocking:
             distribution: that has the entry point; empty for a file.
         """
         names = [point, *([distribution, f"{distribution}/{point}"] if distribution else [])]
-        found = [self._given[key] for key in map(_canonical, names) if key in self._given]
+        blocking = [self._given[key] for key in map(_canonical, names) if key in self._given]
         for name in names:
             self._owners.setdefault(name, set()).add(distribution or f"{point}.py")
-        self.used += [name for name in found if name not in self.used]
-        return bool(found)
+        self.used += [name for name in blocking if name not in self.used]
+        return bool(blocking)
 
     def check(self, names: Iterable[str]) -> None:
         """Make sure that each name is that of one plugin, or of one distribution's.
@@ -43,16 +43,20 @@ class Blocking:
             UsageError: if nothing has it, or plugins of several distributions do.
         """
         owners: dict[str, set[str]] = {}
-        for known, theirs in self._owners.items():
-            owners.setdefault(_canonical(known), set()).update(theirs)
+        for name_of_owner, distributions in self._owners.items():
+            owners.setdefault(_canonical(name_of_owner), set()).update(distributions)
         for name in names:
-            found = sorted(owners.get(_canonical(name), ()))
-            if not found:
-                alike = [known for known in self._owners if "/" not in known or "/" in name]
+            sharing = sorted(owners.get(_canonical(name), ()))
+            if not sharing:
+                alike = [
+                    name_of_owner
+                    for name_of_owner in self._owners
+                    if "/" not in name_of_owner or "/" in name
+                ]
                 raise unknown("plugin", name, alike, where="-p")
-            if len(found) > 1:
+            if len(sharing) > 1:
                 raise UsageError(
-                    f"-p no:{name}: {' and '.join(found)} have a plugin of that name; "
+                    f"-p no:{name}: {' and '.join(sharing)} have a plugin of that name; "
                     "write no:DISTRIBUTION/ENTRYPOINT"
                 )
 

@@ -49,13 +49,13 @@ def distinct(files: Iterable[Path]) -> list[Path]:
     Raises:
         UsageError: if two of them have one name, and so would be one module.
     """
-    found: dict[str, Path] = {}
+    by_name: dict[str, Path] = {}
     for file in files:
-        other = found.setdefault(file.name, file)
+        other = by_name.setdefault(file.name, file)
         # Not ``resolve``, which raises for a link that leads to itself; see ``check_file``.
         if os.path.realpath(other) != os.path.realpath(file):
             raise UsageError(f"--plugin {file}: it has the name of another one, {other}")
-    return list(found.values())
+    return list(by_name.values())
 
 
 def tell(files: Iterable[Path], blocked: Collection[str] = ()) -> None:
@@ -124,9 +124,9 @@ def check_file(file: Path) -> None:
         raise UsageError(f"--plugin {file}: a plugin file is named like a Python module")
     if file.name == BESIDE:
         return  # whoever loads a study means its own, and none that was there before
-    known = sys.modules.get(file.stem)
-    origin = getattr(known, "__file__", None) if known else _origin(file.stem)
-    if (known or origin) and Path(origin or "/").resolve() != file.resolve():
+    module = sys.modules.get(file.stem)
+    origin = getattr(module, "__file__", None) if module else _origin(file.stem)
+    if (module or origin) and Path(origin or "/").resolve() != file.resolve():
         raise UsageError(
             f"--plugin {file}: the module {file.stem!r} exists already ({origin}); rename the "
             "file, or leave --plugin out if that module is the plugin you mean"
@@ -175,14 +175,14 @@ def modules_beside(module: str) -> frozenset[str]:
 
 def _beside(file: Path) -> set[str]:
     """Return the modules in a file's folder that it imports, or that those import."""
-    folder, found, pending = file.resolve().parent, set[str](), [file]
+    folder, names, pending = file.resolve().parent, set[str](), [file]
     while pending:
-        for name in _imported_tops(pending.pop()) - found - {file.stem, HARNESS}:
+        for name in _imported_tops(pending.pop()) - names - {file.stem, HARNESS}:
             module, package = folder / f"{name}.py", folder / name
             if module.is_file() or (package / "__init__.py").is_file():
-                found.add(name)
+                names.add(name)
                 pending += [module] if module.is_file() else package.rglob("*.py")
-    return found
+    return names
 
 
 def _imported_tops(file: Path) -> set[str]:

@@ -36,17 +36,17 @@ PATH = f" for {Path}"
 """Ends what pydantic says of a path, and says nothing to a user."""
 
 
-def within_bounds(given: Any) -> Any:
+def within_bounds(value: Any) -> Any:
     """Return what a script gives as plain Python; what is too large or too deep is no value.
 
     Raises:
         ValueError: if it is, so that pydantic tells its place.
     """
     try:
-        check_value(given)
+        check_value(value)
     except UsageError as error:
         raise ValueError(str(error)) from None
-    return plain(given)
+    return plain(value)
 
 
 Plain = BeforeValidator(within_bounds)
@@ -124,8 +124,8 @@ def in_one_line(model: type[BaseModel] = BaseModel, *, where: str = "") -> Itera
     try:
         yield
     except ValidationError as error:
-        told = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
-        raise UsageError(f"{where}: {told}" if where else told) from None
+        faults = "; ".join(_fault(model, fault) for fault in error.errors(include_url=False))
+        raise UsageError(f"{where}: {faults}" if where else faults) from None
 
 
 def convert(kind: Any, given: Any, *, where: str) -> Any:
@@ -153,12 +153,12 @@ def _fault(model: type[BaseModel], fault: Any, hints: Mapping[str, str] = {}) ->
     """
     path = ".".join(str(part) for part in fault["loc"])
     if fault["type"] == "extra_forbidden":
-        known = sorted(_fields(model, fault["loc"][:-1]))
-        guess = nearest(str(fault["loc"][-1]), known)
+        names = sorted(_fields(model, fault["loc"][:-1]))
+        guess = nearest(str(fault["loc"][-1]), names)
         return (
             f"unknown key {path!r}"
             + (f"; did you mean {guess!r}?" if guess else "")
-            + (f" (known: {', '.join(known)})" if known else " (it takes no parameters)")
+            + (f" (known: {', '.join(names)})" if names else " (it takes no parameters)")
         )
     if fault["type"] == "missing":
         return f"{path!r} is missing"
@@ -166,8 +166,8 @@ def _fault(model: type[BaseModel], fault: Any, hints: Mapping[str, str] = {}) ->
     message += hints.get(fault["type"], "")
     value = ""
     if fault["type"] != "value_error":  # which has its own say of what was given
-        given = " ".join(repr(fault["input"]).split())  # a script's may be of several lines
-        value = f" (given: {given})"
+        written = " ".join(repr(fault["input"]).split())  # a script's may be of several lines
+        value = f" (given: {written})"
     if fault["type"] in PARSED and "," in fault["input"]:
         value += SEVERAL
     return (f"{path}: " if path else "") + message[0].lower() + message[1:] + value

@@ -71,8 +71,8 @@ def _sequences(column: Items, tokenizer: Tokenizer) -> TokenColumn:
     try:
         encoded = TokenColumn.of(sequences)
     except (AttributeError, TypeError, ValueError, OverflowError) as error:
-        told = f"the tokenizer {name} gave what is no list of tokens: {summary(error)}"
-        raise PluginError(told, part="encoder") from error
+        message = f"the tokenizer {name} gave what is no list of tokens: {summary(error)}"
+        raise PluginError(message, part="encoder") from error
     if len(encoded) != len(column):
         raise PluginError(
             f"the tokenizer {name} gave {len(encoded)} sequences for {len(column)} items",

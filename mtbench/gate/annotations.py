@@ -32,10 +32,10 @@ def workflow_commands(
     """
     file = _in_repository(file_of(file), environment)
     order = list(CODES)
-    open_ones = [one for one in report.comparisons if one.verdict != "passed"]
-    open_ones.sort(key=lambda one: order.index(one.verdict))
+    open_ones = [comparison for comparison in report.comparisons if comparison.verdict != "passed"]
+    open_ones.sort(key=lambda comparison: order.index(comparison.verdict))
     shown = open_ones if len(open_ones) <= MOST else open_ones[: MOST - 1]
-    lines = [_command(report, one, file) for one in shown]
+    lines = [_command(report, comparison, file) for comparison in shown]
     if len(shown) < len(open_ones):
         more = f"{len(open_ones) - len(shown)} more are not passed; the step's summary has all"
         lines.append(f"::{_level(report, open_ones[-1])}{_properties(report, file)}::{more}")
@@ -69,12 +69,14 @@ def _in_repository(file: Path, environment: Mapping[str, str]) -> Path:
     return next((place.relative_to(root) for root in roots if place.is_relative_to(root)), file)
 
 
-def _command(report: GateReport, one: Comparison, file: Path) -> str:
-    return f"::{_level(report, one)}{_properties(report, file)}::{_data(describe(one))}"
+def _command(report: GateReport, comparison: Comparison, file: Path) -> str:
+    return (
+        f"::{_level(report, comparison)}{_properties(report, file)}::{_data(describe(comparison))}"
+    )
 
 
-def _level(report: GateReport, one: Comparison) -> str:
-    return "warning" if one.verdict == "inconclusive" and not report.strict else "error"
+def _level(report: GateReport, comparison: Comparison) -> str:
+    return "warning" if comparison.verdict == "inconclusive" and not report.strict else "error"
 
 
 def _properties(report: GateReport, file: Path) -> str:

@@ -85,16 +85,16 @@ class Gatekeeper:
         matrix.gate.check_known(_metrics(plan, then))
         if self.train:
             plan = self._trained(session, plan, lambda plan: obstacles(plan, then, matrix.gate))
-        found = look(plan, then, matrix.gate, alpha)
-        undecided = {one.cell for one in found if _undecided(one)}
+        comparisons = look(plan, then, matrix.gate, alpha)
+        undecided = {comparison.cell for comparison in comparisons if _undecided(comparison)}
         if extend and undecided:
             plan = self._extended(plan, then, undecided, extend)
             again = look(plan, then, matrix.gate, alpha)
-            pairs = zip(found, again, strict=True)
-            found = [new if _undecided(old) else old for old, new in pairs]
+            pairs = zip(comparisons, again, strict=True)
+            comparisons = [new if _undecided(old) else old for old, new in pairs]
         other = other_matrix(then.matrix_file, self.file, self.place)
-        told = list(remarks(plan, then, matrix.gate, before, other=other))
-        return GateReport(plan.title, matrix.gate.mode, strict, alpha, found, told)
+        notes = list(remarks(plan, then, matrix.gate, before, other=other))
+        return GateReport(plan.title, matrix.gate.mode, strict, alpha, comparisons, notes)
 
     def _baseline(self) -> Baseline:
         """Read the baseline, or say which command writes it."""
@@ -146,10 +146,10 @@ class Gatekeeper:
             for metric in gated(gate, cell)
         ):
             raise NothingToCompare("every gated metric is undefined, so there is no baseline")
-        told = [*unmeasured(plan, None, gate), *undefined(made)]
+        notes = [*unmeasured(plan, None, gate), *undefined(made)]
         came_from = origin(self.file, self.place)
         files = baseline_files.write(self.place, made, matrix_file=came_from)
-        return Written(files, told)
+        return Written(files, notes)
 
     def _stored(self) -> set[str]:
         """Return the keys of the runs that have a score."""
@@ -187,8 +187,8 @@ def look(plan: Plan, then: Baseline, gate: Gate, alpha: float) -> list[Compariso
         if cell.name not in barred and (outcomes := measured(cell)) is not None
     }
     compared: dict[str, list[Comparison]] = {}
-    for one in compare(now, then.cells, gate, alpha):
-        compared.setdefault(one.cell, []).append(one)
+    for comparison in compare(now, then.cells, gate, alpha):
+        compared.setdefault(comparison.cell, []).append(comparison)
     rows = []
     for name, cell, was in both_sides(plan.cells, then.cells):
         if name in barred:
@@ -203,9 +203,9 @@ def look(plan: Plan, then: Baseline, gate: Gate, alpha: float) -> list[Compariso
 
 def further(used: Sequence[int], then: Baseline, count: int) -> list[int]:
     """Return so many seeds that are not used yet: first those that the baseline has."""
-    known = dict.fromkeys(seed for cell in then.cells.values() for seed in cell.outcomes.seeds)
-    fresh = [seed for seed in known if seed not in used]
-    first = max([*used, *known]) + 1
+    seeds = dict.fromkeys(seed for cell in then.cells.values() for seed in cell.outcomes.seeds)
+    fresh = [seed for seed in seeds if seed not in used]
+    first = max([*used, *seeds]) + 1
     return [*fresh, *range(first, first + count)][:count]
 
 
@@ -216,9 +216,9 @@ def _widened(cell: PlannedCell, seeds: Sequence[int]) -> PlannedCell:
     return replace(cell, runs=[*cell.runs, *more])
 
 
-def _undecided(one: Comparison) -> bool:
+def _undecided(comparison: Comparison) -> bool:
     """Whether more seeds may decide what is inconclusive."""
-    return one.verdict == "inconclusive" and one.p is not None
+    return comparison.verdict == "inconclusive" and comparison.p is not None
 
 
 def _metrics(plan: Plan, then: Baseline | None = None) -> set[str]:

@@ -33,7 +33,7 @@ def as_element(report: GateReport) -> ET.Element:
     What regressed is a failure, and with ``--strict`` what is inconclusive, which is skipped
     otherwise; what could not be compared is an error.
     """
-    cases = [_case(one, report) for one in report.comparisons]
+    cases = [_case(comparison, report) for comparison in report.comparisons]
     counts = {
         "tests": len(cases),
         "failures": sum(case.find("failure") is not None for case in cases),
@@ -50,19 +50,22 @@ def as_element(report: GateReport) -> ET.Element:
     return root
 
 
-def _case(one: Comparison, report: GateReport) -> ET.Element:
+def _case(comparison: Comparison, report: GateReport) -> ET.Element:
     case = ET.Element(
         "testcase",
-        {"classname": visible(f"{report.title}.{one.cell}"), "name": visible(one.metric)},
+        {
+            "classname": visible(f"{report.title}.{comparison.cell}"),
+            "name": visible(comparison.metric),
+        },
     )
-    text = visible(describe(one))  # XML cannot hold some of what is hidden, escaped or not
-    if one.verdict == "passed":
+    text = visible(describe(comparison))  # XML cannot hold some of what is hidden, escaped or not
+    if comparison.verdict == "passed":
         ET.SubElement(case, "system-out").text = text
-    elif one.verdict == "inconclusive" and not report.strict:
+    elif comparison.verdict == "inconclusive" and not report.strict:
         ET.SubElement(case, "skipped", {"message": text})
     else:
-        fails = one.verdict in ("regressed", "inconclusive")
+        fails = comparison.verdict in ("regressed", "inconclusive")
         element = "failure" if fails else "error"
-        found = {"message": text, "type": one.verdict}
-        ET.SubElement(case, element, found).text = text
+        attributes = {"message": text, "type": comparison.verdict}
+        ET.SubElement(case, element, attributes).text = text
     return case

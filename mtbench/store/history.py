@@ -103,9 +103,9 @@ def peak_memory_mb() -> float | None:
         return None
     if STATUS.exists():  # Linux hands ru_maxrss on from the process that started this one
         lines = STATUS.read_text(encoding="utf-8").splitlines()
-        found = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
-        if found:
-            return round(int(found[0]) / 1024, 1)
+        peaks = [line.split()[1] for line in lines if line.startswith("VmHWM:")]
+        if peaks:
+            return round(int(peaks[0]) / 1024, 1)
     import resource
 
     peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

@@ -266,10 +266,10 @@ class Store:
         Raises:
             UsageError: if none does, or more than one.
         """
-        found = sorted(key for key in self.keys() if key.startswith(prefix))
-        if not found or not prefix:
+        keys = sorted(key for key in self.keys() if key.startswith(prefix))
+        if not keys or not prefix:
             raise UsageError(f"no run {prefix!r} in {self.root} ('mtbench status' lists the runs)")
-        if len(found) > 1:
-            shown = ", ".join(key[:12] for key in found[:5])
-            raise UsageError(f"{prefix!r} fits {len(found)} runs of {self.root}: {shown} ...")
-        return self.run(found[0])
+        if len(keys) > 1:
+            shown = ", ".join(key[:12] for key in keys[:5])
+            raise UsageError(f"{prefix!r} fits {len(keys)} runs of {self.root}: {shown} ...")
+        return self.run(keys[0])

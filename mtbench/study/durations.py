@@ -100,10 +100,10 @@ class Estimate:
             return hint
         number = NUMBERS[self.jobs] if self.jobs < len(NUMBERS) else str(self.jobs)
         runs = f"{self.runs} of {total} runs" if self.unknown else counted(total, "run")
-        known = f"about {duration(self.seconds)} for {runs}, {number} at a time"
+        sentence = f"about {duration(self.seconds)} for {runs}, {number} at a time"
         by = "; ".join(filter(None, [_by(self.relatives, rough) for rough in (False, True)]))
-        known += f" ({by})" if by else ""
-        return f"{known}; {hint}" if self.unknown else known
+        sentence += f" ({by})" if by else ""
+        return f"{sentence}; {hint}" if self.unknown else sentence
 
 
 def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estimate:
@@ -126,7 +126,7 @@ def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estim
     measured = _Measured(relatives, plan.device, runs[0][0].identity.numerics)
     cells = {id(cell): cell for cell, _ in runs}
     by_cell = {key: measured.evidence(cell) for key, cell in cells.items()}
-    known = [evidence for cell, _ in runs if (evidence := by_cell[id(cell)])]
+    reckoned = [evidence for cell, _ in runs if (evidence := by_cell[id(cell)])]
     expected = [
         Expectation(
             run.key,
@@ -137,12 +137,12 @@ def estimate(plan: Plan, relatives: Relatives, jobs: int | None = None) -> Estim
         for cell, run in runs
     ]
     return Estimate(
-        makespan([], [evidence.took.seconds for evidence in known], jobs) if known else None,
-        len(known),
-        len(expected) - len(known),
+        makespan([], [evidence.took.seconds for evidence in reckoned], jobs) if reckoned else None,
+        len(reckoned),
+        len(expected) - len(reckoned),
         jobs,
-        dict(Counter(evidence.grade for evidence in known)),
-        _kin(known),
+        dict(Counter(evidence.grade for evidence in reckoned)),
+        _kin(reckoned),
         expected,
     )
 
@@ -216,9 +216,9 @@ def _hardware_of(request: Request, result: StoredResult) -> dict[str, str]:
     return described if name is None else {**described, "name": name}
 
 
-def _kin(known: Iterable[Evidence]) -> tuple[Kin, ...]:
+def _kin(evidence: Iterable[Evidence]) -> tuple[Kin, ...]:
     """Return the relatives with the runs that are reckoned by them, most runs first."""
-    counts = Counter((e.relative, e.differs, e.grade) for e in known if e.relative)
+    counts = Counter((e.relative, e.differs, e.grade) for e in evidence if e.relative)
     return tuple(
         Kin(relative, runs, differs, grade == "rough")
         for (relative, differs, grade), runs in counts.most_common()

@@ -209,8 +209,8 @@ class Identifier:
             with calling(entry, "fingerprint"), users_mistakes():
                 digest = fingerprint(parameters)
                 if not isinstance(digest, str):
-                    told = f"fingerprint returned {digest!r}, not a text"
-                    raise PluginError(f"{label(entry)}: {told}")
+                    message = f"fingerprint returned {digest!r}, not a text"
+                    raise PluginError(f"{label(entry)}: {message}")
             self._weights[memo] = digest
         return self._weights[memo]
 

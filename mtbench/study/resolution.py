@@ -181,8 +181,8 @@ class Resolver:
             with calling(part.entry, "describe"):
                 info: Any = task.describe()
                 if not isinstance(info, TaskInfo):
-                    told = f"describe returned {info!r}, not a TaskInfo"
-                    raise PluginError(f"{label(part.entry)}: {told}")
+                    message = f"describe returned {info!r}, not a TaskInfo"
+                    raise PluginError(f"{label(part.entry)}: {message}")
             self._tasks[memo] = TaskEntry(part.entry, part.table, task, info)
         return self._tasks[memo]
 
@@ -222,12 +222,12 @@ class Resolver:
         """Return the error of parameters that are missing, with how they could be given."""
         from mtbench.components.catalogue import example, written
 
-        told = f"{error}; example: {example(entry, self._registry)}"
+        message = f"{error}; example: {example(entry, self._registry)}"
         if where != "tasks":  # which are set as one list
             values = {key: entry.spec.example.get(key, ...) for key in error.missing}
             settings = [f"{where}.{key}={written(value)}" for key, value in values.items()]
-            told += f", or for every cell --set {' --set '.join(map(quote, settings))}"
-        return Incomplete(told, missing=error.missing)
+            message += f", or for every cell --set {' --set '.join(map(quote, settings))}"
+        return Incomplete(message, missing=error.missing)
 
     def _section(self, name: str, config: Config) -> Config:
         given = dict(config.get(name, {}))

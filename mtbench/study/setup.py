@@ -41,26 +41,26 @@ Text = Annotated[str, Plain]
 Axis = Annotated[list[Any], Plain, AfterValidator(within_bounds), Field(min_length=1)]
 
 
-def _matrix(given: Any) -> Path | Matrix | None:
+def _matrix(value: Any) -> Path | Matrix | None:
     """Return a path, a matrix with a title, or None."""
-    if given is None:
+    if value is None:
         return None
-    if isinstance(given, str | Path):
-        return check_path(Path(given))
+    if isinstance(value, str | Path):
+        return check_path(Path(value))
     matrix = (
-        given
-        if isinstance(given, Matrix)
-        else validate(Matrix, within_bounds(given), where="matrix")
+        value
+        if isinstance(value, Matrix)
+        else validate(Matrix, within_bounds(value), where="matrix")
     )
     return matrix.model_copy(update={"title": matrix.title or UNTITLED})
 
 
-def _store(given: Any) -> Store:
-    return given if isinstance(given, Store) else Store(convert(Place, given, where="store"))
+def _store(value: Any) -> Store:
+    return value if isinstance(value, Store) else Store(convert(Place, value, where="store"))
 
 
-def _several(given: Any) -> Any:
-    return [given] if isinstance(given, str | Path) else given
+def _several(value: Any) -> Any:
+    return [value] if isinstance(value, str | Path) else value
 
 
 class Setup(BaseModel):

@@ -73,14 +73,14 @@ def place(error: BaseException, packages: Container[str]) -> str:
         File and line, such as ``my_head.py:12`` or ``mine/heads/tall.py:7``; empty where the
         error went through none of their code.
     """
-    found = ""
+    innermost = ""
     for frame, line in walk_tb(error.__traceback__):
         module = str(frame.f_globals.get("__name__", ""))
         if module.partition(".")[0] in packages:
             file = Path(frame.f_code.co_filename)
             depth = module.count(".") + (2 if file.stem == "__init__" else 1)
-            found = f"{'/'.join(file.parts[-depth:])}:{line}"
-    return found
+            innermost = f"{'/'.join(file.parts[-depth:])}:{line}"
+    return innermost
 
 
 def show(error: BaseException) -> None:

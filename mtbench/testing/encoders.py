@@ -62,8 +62,8 @@ def states_have_their_shapes(subject: Subject) -> None:
     encoder, sentences = build(subject), batch(subject)
     width, pooling = getattr(encoder, "width", None), getattr(encoder, "pooling", None)
     require(type(width) is int and width > 0, "a width, an int above 0", repr(width))
-    known = get_args(Pooling)
-    require(pooling in known, f"a pooling among {', '.join(known)}", repr(pooling))
+    poolings = get_args(Pooling)
+    require(pooling in poolings, f"a pooling among {', '.join(poolings)}", repr(pooling))
     for training in (False, True):
         output = encoder.train(training)(sentences)
         pair = isinstance(output, tuple) and len(output) == 2
