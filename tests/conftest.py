@@ -44,23 +44,26 @@ def deterministic() -> None:
 
 
 def started_processes() -> set[psutil.Process]:
-    """Return the processes that this one started, and that they started, and that still run."""
-    processes = set(psutil.Process().children(recursive=True))
+    """Return the processes that this one started, or that these started, and that still run.
+
+    But those of multiprocessing, which end with this one: the kit keeps some for later tests.
+    """
+    children = {child.pid for child in psutil.Process().children(recursive=True)}
+    processes = set()
     for process in psutil.process_iter():
         try:
-            if process.environ().get(MARK) == os.environ[MARK]:
+            ours = process.pid in children or process.environ().get(MARK) == os.environ[MARK]
+            runs = process.pid != os.getpid() and process.status() != psutil.STATUS_ZOMBIE
+            if ours and runs and "from multiprocessing." not in " ".join(process.cmdline()):
                 processes.add(process)
         except psutil.Error:  # it has ended, or is somebody else's
             continue
-    return {p for p in processes if p.pid != os.getpid() and p.is_running()}
+    return processes
 
 
 @pytest.fixture(autouse=True, scope="module")
 def leftovers() -> Iterator[None]:
-    """Fail where a process or a thread that a module's tests started outlives them.
-
-    Children of multiprocessing end with this process; the kit keeps some for later tests.
-    """
+    """Fail where a process or a thread that a module's tests started outlives them."""
     processes, threads = started_processes(), set(threading.enumerate())
     yield
     _, running = psutil.wait_procs(started_processes() - processes, timeout=10)
@@ -68,9 +71,7 @@ def leftovers() -> Iterator[None]:
     for thread in alive:
         thread.join(timeout=10)
     alive = {thread for thread in alive if thread.is_alive()}
-    commands = [" ".join(p.cmdline()) for p in running if p.status() != psutil.STATUS_ZOMBIE]
-    lines = [command for command in commands if "from multiprocessing." not in command]
-    assert (lines, alive) == ([], set()), "left behind"
+    assert ([process.cmdline() for process in running], alive) == ([], set()), "left behind"
 
 
 @pytest.fixture(scope="session")
