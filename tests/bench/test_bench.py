@@ -1,11 +1,10 @@
 import os
-import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mtbench.bench import bench as bench_module
@@ -239,25 +238,20 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_starts(
 
 
 def test_an_interrupt_ends_every_process(
-    planned: Callable[..., Plan], setup: Setup, store: Store, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, store: Store
 ) -> None:
-    made: list[subprocess.Popen[str]] = []
-    popen = subprocess.Popen
-
-    def noted(*arguments: Any, **options: Any) -> Any:
-        made.append(popen(*arguments, **options))
-        return made[-1]
-
-    monkeypatch.setattr(bench_module.subprocess, "Popen", noted)
+    before = psutil.Process().children()
+    started: list[psutil.Process] = []
 
     def interrupt(line: str) -> None:
         if line == "b: starting":
+            started.extend(set(psutil.Process().children()) - set(before))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         bench(planned("a", "b"), setup, 1, interrupt)
 
-    assert [process.returncode for process in made] == [-signal.SIGTERM]
+    assert [process.is_running() for process in started] == [False]
     assert read_timings(store) == {}
 
 
