@@ -205,12 +205,13 @@ def test_rejected_cells_are_listed_in_their_place(
 
 
 def test_where_every_cell_is_rejected_nothing_is_started(
-    planned: Callable[..., Plan], setup: Setup, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup
 ) -> None:
-    monkeypatch.setattr(bench_module, "_CellProcess", None)
+    lines: list[str] = []
 
-    result = bench(planned("pcgrad", **{"encoder.mode": "frozen"}), setup, 1, lambda line: None)
+    result = bench(planned("pcgrad", **{"encoder.mode": "frozen"}), setup, 1, lines.append)
 
+    assert lines == []
     with pytest.raises(NothingToCompare, match="every cell was rejected"):
         check_complete(result)
 
