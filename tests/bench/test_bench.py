@@ -1,11 +1,10 @@
 import os
-import signal
-import subprocess
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import psutil
 import pytest
 
 from mtbench.bench import bench as bench_module
@@ -206,12 +205,13 @@ def test_rejected_cells_are_listed_in_their_place(
 
 
 def test_where_every_cell_is_rejected_nothing_is_started(
-    planned: Callable[..., Plan], setup: Setup, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup
 ) -> None:
-    monkeypatch.setattr(bench_module, "_CellProcess", None)
+    lines: list[str] = []
 
-    result = bench(planned("pcgrad", **{"encoder.mode": "frozen"}), setup, 1, lambda line: None)
+    result = bench(planned("pcgrad", **{"encoder.mode": "frozen"}), setup, 1, lines.append)
 
+    assert lines == []
     with pytest.raises(NothingToCompare, match="every cell was rejected"):
         check_complete(result)
 
@@ -239,25 +239,20 @@ def test_a_store_that_cannot_be_written_is_told_before_anything_starts(
 
 
 def test_an_interrupt_ends_every_process(
-    planned: Callable[..., Plan], setup: Setup, store: Store, monkeypatch: pytest.MonkeyPatch
+    planned: Callable[..., Plan], setup: Setup, store: Store
 ) -> None:
-    made: list[subprocess.Popen[str]] = []
-    popen = subprocess.Popen
-
-    def noted(*arguments: Any, **options: Any) -> Any:
-        made.append(popen(*arguments, **options))
-        return made[-1]
-
-    monkeypatch.setattr(bench_module.subprocess, "Popen", noted)
+    before = psutil.Process().children()
+    started: list[psutil.Process] = []
 
     def interrupt(line: str) -> None:
         if line == "b: starting":
+            started.extend(set(psutil.Process().children()) - set(before))
             raise KeyboardInterrupt
 
     with pytest.raises(KeyboardInterrupt):
         bench(planned("a", "b"), setup, 1, interrupt)
 
-    assert [process.returncode for process in made] == [-signal.SIGTERM]
+    assert [process.is_running() for process in started] == [False]
     assert read_timings(store) == {}
 
 

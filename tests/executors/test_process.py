@@ -1,21 +1,18 @@
-import errno
-import io
+import itertools
 import json
 import os
 import platform
 import shutil
-import subprocess
 import sys
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any, BinaryIO, ClassVar
+from typing import Any
 
 import pytest
 
 from mtbench.components.registry import Registry
-from mtbench.executors import process as executors
 from mtbench.executors.process import WAITING_FOR, Job, default_jobs, run_all
 from mtbench.matrix.configuration import overlay
 from mtbench.matrix.file import NamedCell
@@ -66,66 +63,93 @@ def error_of(recorder: Recorder, name: str) -> str:
     return result.error
 
 
-# --- processes that are none ------------------------------------------------------------------
+# --- processes that end as they are told ------------------------------------------------------
+
+WORKER = """
+import json
+import os
+import sys
+import time
+
+here = os.path.dirname(os.path.abspath(__file__))
+*_, folder, request, plugin = sys.argv
+key = os.path.basename(folder)
+with open(request) as file:
+    seen = {"arguments": sys.argv[1:], "request": json.load(file), "pid": os.getpid()}
+with open(os.path.join(here, key), "w") as file:
+    json.dump({**seen, "environment": dict(os.environ)}, file)
+with open(os.path.join(here, "orders.json")) as file:
+    orders = json.load(file)
+print(orders["prints"], end="", flush=True)
+deadline = time.monotonic() + orders["seconds"]
+while time.monotonic() < deadline:
+    time.sleep(0.01)
+if orders["result"]:
+    with open(os.path.join(folder, "result.json"), "w") as file:
+        file.write(orders["result"][key])
+if orders["status"] < 0:
+    os.kill(os.getpid(), -orders["status"])
+os._exit(orders["status"])
+"""
 
 
-class Process:
-    """Stands for a run's process: ends, when it is looked at for the second time, as it is told.
+@dataclass
+class Workers:
+    """Processes in the place of the worker's: they end as they are told, and note what they got.
 
     Attributes:
-        status: its exit status.
-        result: what it writes, or None.
-        prints: what it prints.
+        folder: of their program, and of what they note.
+        jobs: the runs that they are asked to train.
     """
 
-    made: ClassVar[list["Process"]] = []
-    status: ClassVar[int] = 0
-    result: ClassVar[Result | Failure | None] = None
-    prints: ClassVar[bytes] = b""
+    folder: Path
+    jobs: list[Job]
 
-    def __init__(self, command: list[Any], *, stdout: BinaryIO, **options: Any) -> None:
-        *self.command, folder, self.request_file, self.plugin = command
-        self.options = options
-        self.stdin = io.BytesIO()
-        self.folder = RunFolder(Path(folder))
-        self.request = json.loads(Path(self.request_file).read_text())
-        stdout.write(self.prints)
-        self.looks = 0
-        self.done: list[str] = []
-        self.returncode: int | None = None
-        Process.made.append(self)
+    def told(
+        self,
+        result: Result | Failure | None,
+        *,
+        status: int = 0,
+        prints: str = "",
+        seconds: float = 0,
+    ) -> None:
+        """Tell those to come what to print, how long to take, what to write, and how to end."""
+        scratch = Store(self.folder / "scratch")
+        written = {}
+        for job in self.jobs if result is not None else []:
+            made = scratch.create(job.key)
+            made.end(result)
+            written[job.key] = (made.path / RESULT).read_text()
+        orders = {"result": written, "status": status, "prints": prints, "seconds": seconds}
+        (self.folder / "orders.json").write_text(json.dumps(orders))
 
-    def poll(self) -> int | None:
-        self.looks += 1
-        if self.looks == 2:
-            self.returncode = self.status
-            if self.result is not None:
-                self.folder.end(self.result)
-        return self.returncode
-
-    def terminate(self) -> None:
-        self.done.append("terminate")
-
-    def wait(self) -> int:
-        self.done.append("wait")
-        return 0
-
-
-@pytest.fixture
-def processes(monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]) -> list[Process]:
-    """Let runs be such processes; the list has those that were started."""
-    made: list[Process] = []
-    monkeypatch.setattr(Process, "made", made)
-    monkeypatch.setattr(Process, "result", a_result())
-    monkeypatch.setattr(executors.subprocess, "Popen", Process)
-    monkeypatch.setattr(executors, "POLL_SECONDS", 0)
-    return made
+    def noted(self, job: Job) -> dict[str, Any]:
+        """Return what the process of a run got."""
+        noted: dict[str, Any] = json.loads((self.folder / job.key).read_text())
+        return noted
 
 
 @pytest.fixture
 def jobs(tmp_path: Path, a_request: Callable[..., Any]) -> list[Job]:
-    store, asked = Store(tmp_path), a_request(plugins=["a.py"])
+    store, asked = Store(tmp_path / "store"), a_request(plugins=["a.py"])
     return [Job(name, store.run(name), threads=3, request=asked) for name in "abc"]
+
+
+@pytest.fixture
+def workers(
+    jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]
+) -> Workers:
+    """Have runs be such processes, which write a result if they are told nothing else."""
+    folder = tmp_path / "workers"
+    folder.mkdir()
+    (folder / "worker.py").write_text(WORKER)
+    python = folder / "python"
+    python.write_text(f'#!/bin/sh\nexec "{sys.executable}" -IS "{folder}/worker.py" "$@"\n')
+    python.chmod(0o755)
+    monkeypatch.setattr(sys, "executable", str(python))
+    workers = Workers(folder, jobs)
+    workers.told(a_result())
+    return workers
 
 
 def note_event(job: Job, *lines: str) -> None:
@@ -133,45 +157,36 @@ def note_event(job: Job, *lines: str) -> None:
     (job.folder.path / HISTORY).write_text("\n".join(lines))
 
 
-@pytest.mark.parametrize(
-    ("at_a_time", "came"),
-    [
-        (1, "a started|a finished|b started|b finished|c started|c finished"),
-        (2, "a started|b started|a finished|b finished|c started|c finished"),
-        (9, "a started|b started|c started|a finished|b finished|c finished"),
-    ],
-)
+@pytest.mark.parametrize("at_a_time", [1, 2, 9])
 def test_runs_come_in_order_and_so_many_at_a_time(
-    processes: list[Process], jobs: list[Job], at_a_time: int, came: str
+    workers: Workers, jobs: list[Job], at_a_time: int
 ) -> None:
     recorder = Recorder()
 
     run_all(jobs, at_a_time, recorder)
 
-    assert recorder.came == came.split("|")
-    assert {name: result.status for name, result in recorder.results.items()} == {
-        "a": "done",
-        "b": "done",
-        "c": "done",
-    }
-    assert [process.done for process in processes] == [[], [], []]
+    assert [event for event in recorder.came if "started" in event] == [
+        f"{job.name} started" for job in jobs
+    ]
+    under_way = list(itertools.accumulate(1 if "started" in e else -1 for e in recorder.came))
+    assert max(under_way) == min(at_a_time, len(jobs))
+    assert under_way[-1] == 0
+    assert {result.status for result in recorder.results.values()} == {"done"}
 
 
-def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None:
+def test_the_process_of_a_run(workers: Workers, jobs: list[Job]) -> None:
     run_all(jobs[:1], 1, Recorder())
 
-    (process,) = processes
-    assert process.command == [sys.executable, "-P", "-m", "mtbench.runs.worker"]
-    assert process.folder == jobs[0].folder
-    assert process.request == jobs[0].request.model_dump()
-    assert process.plugin == "a.py"
-    assert process.options["stderr"] == subprocess.STDOUT
-    assert process.options["stdin"] == subprocess.PIPE
-    assert process.stdin.closed
-    environment = process.options["env"]
+    noted = workers.noted(jobs[0])
+    *command, folder, _, plugin = noted["arguments"]
+    assert command == ["-P", "-m", "mtbench.runs.worker"]
+    assert (folder, plugin) == (str(jobs[0].folder.path), "a.py")
+    assert noted["request"] == jobs[0].request.model_dump()
+    environment = noted["environment"]
     given = {"OMP_NUM_THREADS": "3", "PYTHONHASHSEED": "0"}
     given["PYTHONIOENCODING"] = "utf-8:backslashreplace"  # whatever the console's is
-    assert environment.items() >= (os.environ | given).items()
+    assert environment.items() >= given.items()
+    assert environment["HF_HUB_OFFLINE"] == os.environ["HF_HUB_OFFLINE"]
     assert environment["MKL_NUM_THREADS"] == "3"
     assert environment["CUBLAS_WORKSPACE_CONFIG"] == ":4096:8"
     assert int(environment["MALLOC_TRIM_THRESHOLD_"]) > 1 << 36  # more than a run ever frees
@@ -179,9 +194,9 @@ def test_the_process_of_a_run(processes: list[Process], jobs: list[Job]) -> None
 
 
 def test_an_attempt_leaves_nothing_of_its_own(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+    workers: Workers, jobs: list[Job], a_result: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(Process, "prints", b"a warning")
+    workers.told(a_result(), prints="a warning")
 
     run_all(jobs, 2, Recorder())
 
@@ -189,35 +204,31 @@ def test_an_attempt_leaves_nothing_of_its_own(
         assert [file.name for file in job.folder.path.iterdir()] == [RESULT]
 
 
-def test_progress_is_the_newest_event(processes: list[Process], jobs: list[Job]) -> None:
+def test_progress_is_the_newest_event(
+    workers: Workers, jobs: list[Job], a_result: Callable[..., Any]
+) -> None:
     begun, done = (json.dumps({"event": "step", "step": step, "total": 3}) for step in (1, 2))
     note_event(jobs[1], begun, done, '{"ev')
+    workers.told(a_result(), seconds=0.5)
     recorder = Recorder()
 
     run_all(jobs, 3, recorder)
 
-    assert recorder.events == [("b", json.loads(done))]
+    assert recorder.events == [("b", json.loads(done))] * len(recorder.events)
+    assert recorder.events
 
 
 @pytest.mark.parametrize(
-    ("death", "told"),
+    ("death", "how", "traceback"),
     [
-        ((-11, b"Error\n"), ("was ended by signal 11 (SIGSEGV)", "Error\n")),
-        ((3, b""), ("ended with status 3", "of its log")),
+        ({"status": -11, "prints": "Error\n"}, "was ended by signal 11 (SIGSEGV)", "Error\n"),
+        ({"status": 3}, "ended with status 3", "of its log"),
     ],
 )
 def test_a_process_that_dies_without_a_word_is_a_failed_run(
-    processes: list[Process],
-    jobs: list[Job],
-    monkeypatch: pytest.MonkeyPatch,
-    death: tuple[int, bytes],
-    told: tuple[str, str],
+    workers: Workers, jobs: list[Job], death: dict[str, Any], how: str, traceback: str
 ) -> None:
-    status, prints = death
-    how, traceback = told
-    monkeypatch.setattr(Process, "status", status)
-    monkeypatch.setattr(Process, "result", None)
-    monkeypatch.setattr(Process, "prints", prints)
+    workers.told(None, **death)
     for job in jobs:
         job.folder.path.mkdir(parents=True)
         (job.folder.path / LOG).write_text("of its log")
@@ -233,10 +244,8 @@ def test_a_process_that_dies_without_a_word_is_a_failed_run(
         assert (stored.error, stored.traceback) == (error, traceback)
 
 
-def test_a_failure_is_reported_as_it_is(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Process, "result", FAILED)
+def test_a_failure_is_reported_as_it_is(workers: Workers, jobs: list[Job]) -> None:
+    workers.told(FAILED)
     recorder = Recorder()
 
     run_all(jobs[:1], 1, recorder)
@@ -244,13 +253,10 @@ def test_a_failure_is_reported_as_it_is(
     assert error_of(recorder, "a") == "of today"
 
 
-def test_the_failure_before_is_not_taken_for_this_one(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_failure_before_is_not_taken_for_this_one(workers: Workers, jobs: list[Job]) -> None:
     jobs[0].folder.path.mkdir(parents=True)
     jobs[0].folder.end(Failure(error="of yesterday", traceback=""))
-    monkeypatch.setattr(Process, "status", -15)
-    monkeypatch.setattr(Process, "result", None)
+    workers.told(None, status=-15)
     recorder = Recorder()
 
     run_all(jobs[:1], 1, recorder)
@@ -263,13 +269,9 @@ def test_the_failure_before_is_not_taken_for_this_one(
 
 
 def test_a_process_that_dies_spoils_no_score_and_no_run_of_another(
-    processes: list[Process],
-    jobs: list[Job],
-    monkeypatch: pytest.MonkeyPatch,
-    a_result: Callable[..., Any],
+    workers: Workers, jobs: list[Job], a_result: Callable[..., Any]
 ) -> None:
-    monkeypatch.setattr(Process, "status", -15)
-    monkeypatch.setattr(Process, "result", None)
+    workers.told(None, status=-15)
     stored, under_way = jobs[:2]
     for job in (stored, under_way):
         job.folder.path.mkdir(parents=True)
@@ -283,60 +285,53 @@ def test_a_process_that_dies_spoils_no_score_and_no_run_of_another(
 
 
 def test_a_run_whose_store_cannot_be_written_fails_and_the_others_are_tried(
-    processes: list[Process], jobs: list[Job], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    workers: Workers, jobs: list[Job]
 ) -> None:
     """While the first two are tried, a file lies in the place of all runs."""
-    monkeypatch.setattr(Process, "status", UNWRITTEN)
-    monkeypatch.setattr(Process, "result", None)
-    runs = jobs[0].folder.store.runs
+    workers.told(None, status=UNWRITTEN, seconds=0.5)
+    store = jobs[0].folder.store
 
     class Spoiling(Recorder):
         def progressed(self, job: Job, event: dict[str, Any]) -> None:
-            shutil.rmtree(runs)
-            runs.write_text("")
+            if store.runs.is_dir() and not self.results:
+                shutil.rmtree(store.runs)
+                store.runs.write_text("")
 
         def finished(self, job: Job, result: Result | Failure) -> None:
             super().finished(job, result)
             if job.name == "b":
-                runs.unlink()
+                store.runs.unlink()
 
     note_event(jobs[0], '{"event": "phase", "phase": "loading"}', "")
     recorder = Spoiling()
 
     run_all(jobs, 1, recorder)
 
-    told = {name: error_of(recorder, name) for name in recorder.results}
-    cannot = f"the store {tmp_path} cannot be written: "
+    errors = {name: error_of(recorder, name) for name in recorder.results}
+    cannot = f"the store {store.root} cannot be written: "
     unwritten = "the run's process could not write to the store and left no result"
-    assert list(told) == ["a", "b", "c"]
-    assert told["a"].startswith(f"{unwritten}; {cannot}")
-    assert told["b"].startswith(f"its process cannot be started: {cannot}")
-    assert told["c"] == unwritten
+    assert list(errors) == ["a", "b", "c"]
+    assert errors["a"].startswith(f"{unwritten}; {cannot}")
+    assert errors["b"].startswith(f"its process cannot be started: {cannot}")
+    assert errors["c"] == unwritten
     assert jobs[2].folder.state() == "failed"
 
 
 def test_a_run_for_which_the_system_has_no_process_fails_and_leaves_nothing(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
+    workers: Workers, jobs: list[Job]
 ) -> None:
-    def popen(*_: Any, **__: Any) -> None:
-        raise BlockingIOError(errno.EAGAIN, "Resource temporarily unavailable")
-
-    monkeypatch.setattr(executors.subprocess, "Popen", popen)
+    (workers.folder / "python").unlink()
     recorder = Recorder()
 
     run_all(jobs, 2, recorder)
 
-    assert {error_of(recorder, name) for name in recorder.results} == {
-        "its process cannot be started: [Errno 11] Resource temporarily unavailable"
-    }
+    (error,) = {error_of(recorder, name) for name in recorder.results}
+    assert error.startswith("its process cannot be started: [Errno 2] No such file or directory")
     assert [list(job.folder.path.iterdir()) for job in jobs] == [[], [], []]
 
 
-def test_a_log_that_cannot_be_read_hides_no_failure(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(Process, "status", 3)
-    monkeypatch.setattr(Process, "result", None)
+def test_a_log_that_cannot_be_read_hides_no_failure(workers: Workers, jobs: list[Job]) -> None:
+    workers.told(None, status=3)
     (jobs[0].folder.path / LOG).mkdir(parents=True)
     recorder = Recorder()
 
@@ -347,41 +342,43 @@ def test_a_log_that_cannot_be_read_hides_no_failure(
 
 @pytest.mark.parametrize("status", [120, -11])
 def test_a_process_that_dies_on_its_way_out_leaves_its_result(
-    processes: list[Process], jobs: list[Job], monkeypatch: pytest.MonkeyPatch, status: int
+    workers: Workers, jobs: list[Job], status: int, a_result: Callable[..., Any]
 ) -> None:
     """As Python does with 120 where a full disk does not take the last of the log."""
-    failed = Failure(error="no space left", traceback="...")
-    monkeypatch.setattr(Process, "status", status)
     recorder = Recorder()
 
-    run_all(jobs[:1], 1, recorder)
-    monkeypatch.setattr(Process, "result", failed)
-    run_all(jobs[1:2], 1, recorder)
+    for job, result in zip(jobs, (a_result(), FAILED), strict=False):
+        workers.told(result, status=status)
+        run_all([job], 1, recorder)
 
     assert recorder.results["a"].status == "done"
-    assert error_of(recorder, "b") == "no space left"
+    assert error_of(recorder, "b") == FAILED.error
 
 
 def test_an_interrupt_ends_what_is_under_way_and_begins_nothing(
-    processes: list[Process], jobs: list[Job]
+    workers: Workers, jobs: list[Job], a_result: Callable[..., Any]
 ) -> None:
     note_event(jobs[1], '{"event": "phase", "phase": "loading"}', "")
-    recorder = Recorder(interrupt=lambda job: job.name == "b")
+    workers.told(a_result(), seconds=60)
+    recorder = Recorder(interrupt=lambda job: (workers.folder / "a").exists())
 
     with pytest.raises(KeyboardInterrupt):
         run_all(jobs, 2, recorder)
 
     assert recorder.came == ["a started", "b started"]
-    assert [process.done for process in processes] == [["terminate", "wait"]] * 2
+    with pytest.raises(ProcessLookupError):
+        os.kill(workers.noted(jobs[0])["pid"], 0)
     assert [job.folder.state() for job in jobs] == ["missing"] * 3
     files = {file.name for job in jobs[:2] for file in job.folder.path.iterdir()}
     assert files == {HISTORY}
 
 
-def test_nothing_to_do(processes: list[Process]) -> None:
+def test_nothing_to_do(workers: Workers) -> None:
     run_all([], 2, Recorder())
 
-    assert processes == []
+    assert {file.name for file in workers.folder.iterdir()} == {
+        *("python", "worker.py", "orders.json", "scratch")
+    }
 
 
 def test_as_many_runs_as_the_cores_can_take(monkeypatch: pytest.MonkeyPatch) -> None:
