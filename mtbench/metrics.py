@@ -1,11 +1,19 @@
 """Metrics of a task: predictions and labels to one number, or None where it is undefined.
 
 Every function takes two sequences of equal length n, predictions first, and returns a float;
-larger is better. numpy and scipy are imported when a metric is computed, because the command
-line imports this module to check names.
+larger is better. They are scikit-learn's and scipy's to the bit, without these: importing one of
+them takes a second, which every run would pay. numpy is imported when a metric is computed,
+because the command line imports this module to check names.
 """
 
+from __future__ import annotations
+
 from collections.abc import Callable, Mapping, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    import numpy as np
+    from numpy.typing import NDArray
 
 Values = Sequence[float]
 
@@ -21,11 +29,11 @@ def accuracy(predictions: Values, labels: Values) -> float | None:
 
 
 def macro_f1(predictions: Values, labels: Values) -> float | None:
-    """Return the mean over classes of the F1 score, in [0, 1], to the bit as scikit-learn does.
+    """Return the mean over classes of the F1 score, in [0, 1].
 
     The classes are those that occur among the labels or the predictions; a class that is never
     predicted counts as 0. F1 of a class is 2 h / (p + y), of its hits h, predictions p and
-    labels y. (Importing scikit-learn takes a second, which every run of sentiment would pay.)
+    labels y.
     """
     import numpy as np
 
@@ -40,20 +48,43 @@ def macro_f1(predictions: Values, labels: Values) -> float | None:
 
 def pearson(predictions: Values, labels: Values) -> float | None:
     """Return Pearson's correlation, in [-1, 1]; None when either side is constant."""
-    from scipy.stats import pearsonr
+    import numpy as np
 
     if _constant(predictions) or _constant(labels):
         return None
-    return float(pearsonr(predictions, labels).statistic)
+    x, y = (_deviations(np.asarray(side, float)) for side in (predictions, labels))
+    return float(np.clip(np.vecdot(x, y), -1, 1))
+
+
+def _deviations(values: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the deviations from the mean, of length 1; none of their squares overflows."""
+    import numpy as np
+
+    deviations = values - values.mean()
+    largest = np.abs(deviations).max()
+    unit: NDArray[np.float64] = deviations / (
+        largest * np.linalg.vector_norm(deviations / largest)
+    )
+    return unit
 
 
 def spearman(predictions: Values, labels: Values) -> float | None:
     """Return Spearman's rank correlation, in [-1, 1]; None when either side is constant."""
-    from scipy.stats import spearmanr
+    import numpy as np
 
     if _constant(predictions) or _constant(labels):
         return None
-    return float(spearmanr(predictions, labels).statistic)
+    both = np.column_stack([ranks(predictions), ranks(labels)])
+    return float(np.asarray(np.corrcoef(both, rowvar=False))[1, 0])
+
+
+def ranks(values: Values | NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the rank of each value (n,), from 1; equal ones share the mean of theirs."""
+    import numpy as np
+
+    _, place, counts = np.unique(np.asarray(values), return_inverse=True, return_counts=True)
+    shared: NDArray[np.float64] = np.cumsum(counts) - (counts - 1) / 2
+    return shared[place]
 
 
 def _constant(values: Values) -> bool:

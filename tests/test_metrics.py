@@ -1,10 +1,12 @@
 import math
 import random
 from collections.abc import Callable, Sequence
+from typing import Any
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from scipy.stats import pearsonr, spearmanr
 from sklearn.metrics import f1_score
 
 from mtbench.metrics import METRICS, accuracy, macro_f1, pearson, spearman
@@ -116,6 +118,17 @@ def test_macro_f1_is_scikit_learns(pairs: list[tuple[int, int]]) -> None:
     predictions, labels = zip(*pairs, strict=True)
     theirs = f1_score(labels, predictions, average="macro", zero_division=0)
     assert macro_f1(predictions, labels) == theirs
+
+
+@pytest.mark.parametrize(("metric", "theirs"), [(pearson, pearsonr), (spearman, spearmanr)])
+@given(pairs=st.lists(st.tuples(st.floats(-9, 9), st.integers(0, 5)), min_size=3))
+def test_a_correlation_is_scipys(
+    metric: Metric, theirs: Callable[..., Any], pairs: list[tuple[float, int]]
+) -> None:
+    predictions, labels = zip(*pairs, strict=True)
+    score = metric(predictions, labels)
+    if score is not None:
+        assert score == pytest.approx(theirs(predictions, labels).statistic, rel=1e-14, abs=1e-14)
 
 
 @pytest.mark.parametrize("metric", CORRELATIONS)

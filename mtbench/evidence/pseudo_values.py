@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from mtbench.evidence.statistics import Array
+from mtbench.metrics import ranks
 
 SMALLEST = 1e-12
 """Share of a variance that must be left without an example, or its pseudo-value is undefined."""
@@ -65,28 +66,22 @@ def _sums(x: Array, y: Array) -> tuple[float, float, float]:
 
 def _spearman(predictions: Array, labels: Array) -> Array | None:
     """Return those of Spearman's correlation: Pearson's, of the ranks among all but one."""
-    whole = _of_ranks(_ranks(predictions), _ranks(labels))
+    whole = _of_ranks(ranks(predictions), ranks(labels))
     if whole is None:
         return None
     n = len(labels)
-    ranked = [(_ranks(predictions), predictions), (_ranks(labels), labels)]
+    ranked = [(ranks(predictions), predictions), (ranks(labels), labels)]
     values = np.empty(n)
     keep = np.ones(n, dtype=bool)
     for e in range(n):
         keep[e] = False
         # A rank falls by 1 where the example left out was below, by 1/2 where it was equal.
-        x, y = ((ranks - (of > of[e]) - 0.5 * (of == of[e]))[keep] for ranks, of in ranked)
+        x, y = ((places - (of > of[e]) - 0.5 * (of == of[e]))[keep] for places, of in ranked)
         keep[e] = True
         if (without := _of_ranks(x, y)) is None:
             return None
         values[e] = n * whole - (n - 1) * without
     return values
-
-
-def _ranks(values: Array) -> Array:
-    from scipy.stats import rankdata
-
-    return np.asarray(rankdata(values), float)
 
 
 def _of_ranks(x: Array, y: Array) -> float | None:
