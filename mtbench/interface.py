@@ -6,7 +6,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from mtbench.components.validation import Count, CountOrZero, convert
+from mtbench.components.validation import Count, CountOrZero, Flag, convert
 from mtbench.errors import UsageError
 from mtbench.store import Store
 from mtbench.study.durations import estimate
@@ -16,7 +16,7 @@ from mtbench.study.plan_document import run_records
 from mtbench.study.progress import observing, silent
 from mtbench.study.relatives import Relatives
 from mtbench.study.setup import Place, Setup
-from mtbench.study.study import Session
+from mtbench.study.study import Observing, Session
 from mtbench.study.unchecked import unchecked
 from mtbench.study.view import RecordTable, View
 
@@ -134,9 +134,8 @@ class Study(Setup):
         Raises:
             UsageError: also if the device is not there.
         """
-        at_a_time = _jobs(jobs)
+        at_a_time, watch = _jobs(jobs), _watch(progress)
         session = Session(self)
-        watch = observing if progress else silent
         return view_board(session.train(session.plan(), observing=watch, jobs=at_a_time))
 
     def compare(
@@ -203,6 +202,7 @@ class Study(Setup):
             PluginError: if plugins break every cell; one is enough where the baseline is written.
         """
         further = convert(CountOrZero, extend, where="extend")
+        update, strict = _flag(update, "update"), _flag(strict, "strict")
         if update and (strict or further):
             raise UsageError(
                 "update: a study is not strict with itself: leave out strict and extend"
@@ -225,11 +225,20 @@ class Study(Setup):
 
         return Gatekeeper(
             self,
-            observing if progress else silent,
+            _watch(progress),
             None if baseline is None else convert(Place, baseline, where="baseline"),
             jobs=_jobs(jobs),
-            train=train,
+            train=_flag(train, "train"),
         )
+
+
+def _flag(value: bool, name: str) -> bool:
+    flag: bool = convert(Flag, value, where=name)
+    return flag
+
+
+def _watch(progress: bool) -> Observing:
+    return observing if _flag(progress, "progress") else silent
 
 
 def _jobs(given: int | None) -> int | None:

@@ -1,5 +1,6 @@
 import importlib
 import json
+import math
 import pkgutil
 import subprocess
 import sys
@@ -374,6 +375,20 @@ def test_check_writes_the_baseline_anew(
             mtbench.check(matrix, baseline=tmp_path, update=True, **more, **given)
     with pytest.raises(RunsMissing, match="2 of 4 runs have no score"):
         mtbench.check(matrix, baseline=tmp_path, update=True, train=False, **{**given, "seeds": 2})
+
+
+@pytest.mark.parametrize("nonsense", ["no", 1, None, [], math.nan])
+def test_no_text_and_no_number_is_taken_for_true(
+    gated: tuple[Path, dict[str, Any]], tmp_path: Path, nonsense: Any
+) -> None:
+    """With ``update="no"`` a baseline would be written."""
+    matrix, given = gated
+    for name in ("update", "strict", "train", "progress"):
+        with pytest.raises(UsageError, match=rf"^{name}: .* boolean \(given: "):
+            mtbench.check(matrix, baseline=tmp_path, **{name: nonsense}, **given)
+    with pytest.raises(UsageError, match=r"^progress: "):
+        mtbench.ablate(matrix, progress=nonsense, **given)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_check_needs_a_file_and_its_baseline(

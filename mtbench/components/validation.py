@@ -58,6 +58,9 @@ Count = Annotated[int, Plain, Strict(), Field(ge=1)]
 CountOrZero = Annotated[int, Plain, Strict(), Field(ge=0)]
 """A number of what there may be none of."""
 
+Flag = Annotated[bool, Plain, Strict()]
+"""Whether something is to be done: no text is taken for true."""
+
 
 class Checked(BaseModel):
     """A model that people make themselves, too: its constructor refuses what ``validate`` does."""

@@ -28,7 +28,7 @@ def render(
     Raises:
         UsageError: if there is no such form.
     """
-    if form not in FORMS:
+    if form not in tuple(FORMS):  # a list cannot be looked up
         raise unknown("format", str(form), FORMS)
     if form == "text":
         return text.render(document, width=width, colour=colour)

@@ -88,7 +88,6 @@ class View(Generic[Report]):
         return frame.astype({"seed": "Int64"}) if "seed" in frame else frame
 
     def _table(self, name: str) -> RecordTable:
-        chosen = name or next(iter(self.tables))
-        if chosen not in self.tables:
-            raise unknown("table", name, self.tables)
-        return self.tables[chosen]
+        if name not in ("", *self.tables):
+            raise unknown("table", str(name), self.tables)
+        return self.tables[name or next(iter(self.tables))]

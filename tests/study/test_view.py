@@ -45,7 +45,7 @@ def test_a_notebook_shows_html(view: View[str]) -> None:
 
 @pytest.mark.parametrize(
     ("form", "message"),
-    [("texd", "'texd'; did you mean 'text'"), (3, r"'3' \(known: csv, html")],
+    [("texd", "'texd'; did you mean 'text'"), (3, r"'3' \(known: csv, html"), ([], r"'\[\]' ")],
 )
 def test_an_unknown_form(view: View[str], form: Any, message: str) -> None:
     with pytest.raises(UsageError, match=f"^unknown format {message}"):
@@ -70,3 +70,7 @@ def test_a_table_may_be_empty(view: View[str]) -> None:
     assert View("", partial(document, ""), {"": RecordTable(list)}).to_frame().empty
     with pytest.raises(UsageError, match=r"^unknown table 'empti'; did you mean 'empty'"):
         view.to_frame("empti")
+    nonsense: tuple[Any, ...] = (3, [], None, False)
+    for name in nonsense:
+        with pytest.raises(UsageError, match=r"^unknown table"):
+            view.records(name)
