@@ -169,7 +169,7 @@ def cell_flips(
 def _class_names(subject: ComparedCell, task: str) -> list[str]:
     """Return the names of a task's classes, where its parameter ``classes`` lists them."""
     request = next(iter(subject.requests.values()))
-    names = request.config["tasks"][task].get("classes")
+    names = request.config["tasks"].get(task, {}).get("classes")
     return [str(name) for name in names] if isinstance(names, list) else []
 
 

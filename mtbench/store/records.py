@@ -7,9 +7,10 @@ from dataclasses import dataclass
 from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, Field, PositiveFloat, PositiveInt, model_validator
+from pydantic import AfterValidator, Field, model_validator
 
 from mtbench.metrics import METRICS
+from mtbench.store.configs import CompleteConfig, ResolvedConfig
 from mtbench.store.fields import Fields, Time, Versioned
 from mtbench.store.files import REQUEST, RESULT
 from mtbench.store.keys import canonical, run_key
@@ -28,34 +29,6 @@ Scores = dict[str, Annotated[dict[str, float | None], AfterValidator(_with_known
 State = Literal["done", "failed", "running", "missing", "damaged"]
 
 
-def _with_sections(config: dict[str, Any]) -> dict[str, Any]:
-    for section in ("tasks", "encoder", "heads", "balancer", "combiner", "train", "data"):
-        if not isinstance(config.get(section), dict):
-            raise ValueError(f"{section} is missing or no table")
-    return config
-
-
-ResolvedConfig = Annotated[dict[str, Any], AfterValidator(_with_sections)]
-"""A configuration with every choice and default; see ``study.resolution``."""
-
-
-class Budget(Fields):
-    """What is reckoned with where a run's cost is told from another's."""
-
-    batch_size: PositiveInt | dict[str, PositiveInt]
-    steps: PositiveInt | None
-    epochs: PositiveFloat | None
-    evaluations: PositiveInt
-    fraction: PositiveFloat
-
-
-def _with_a_budget(config: dict[str, Any]) -> dict[str, Any]:
-    size = Budget.read({**config["data"], **config["train"]}, "budget").batch_size
-    if isinstance(size, dict) and size.keys() != config["tasks"].keys():
-        raise ValueError("batch_size is not one for each task")
-    return config
-
-
 # --- what a run was asked for -----------------------------------------------------------------
 
 
@@ -71,7 +44,7 @@ class Identity(Fields):
 
     numerics: int
     device: str
-    config: Annotated[ResolvedConfig, AfterValidator(_with_a_budget)]
+    config: CompleteConfig
     task_order: list[str]
     data: dict[str, dict[str, str]]
     weights: str | None
@@ -219,8 +192,12 @@ class Result(Fields):
 
     @model_validator(mode="after")
     def _of_its_tasks(self) -> Self:
-        if not self.scores.dev.keys() == self.cost.examples.keys() == self.hashes.order.keys():
+        tasks = self.scores.dev.keys()
+        modules = {"encoder", *(f"heads.{task}" for task in tasks)}
+        if not tasks == self.cost.examples.keys() == self.hashes.order.keys():
             raise ValueError("scores, cost.examples and hashes.order are of other tasks")
+        if not self.hashes.initial_weights.keys() <= modules:
+            raise ValueError("hashes.initial_weights are of other modules")
         return self
 
 

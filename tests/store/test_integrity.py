@@ -181,15 +181,20 @@ def test_a_result_that_is_sealed_and_of_another_form(
 
 
 @pytest.mark.parametrize(
-    ("part", "of_tasks"), [("cost", "examples"), ("hashes", "order")], ids=["cost", "hashes"]
+    ("part", "names", "said"),
+    [
+        ("cost", "examples", "scores, cost.examples and hashes.order are of other tasks"),
+        ("hashes", "order", "scores, cost.examples and hashes.order are of other tasks"),
+        ("hashes", "initial_weights", "hashes.initial_weights are of other modules"),
+    ],
 )
-def test_a_result_whose_parts_are_of_other_tasks(run: RunFolder, part: str, of_tasks: str) -> None:
+def test_a_result_whose_parts_are_of_other_tasks(
+    run: RunFolder, part: str, names: str, said: str
+) -> None:
     result = run.result().model_dump()
-    result[part][of_tasks].popitem()
+    result[part][names]["heads.nothing"] = result[part][names].popitem()[1]
     write_sealed(run, result)
-    assert damage_of(run) == (
-        f"{RESULT}: scores, cost.examples and hashes.order are of other tasks"
-    )
+    assert damage_of(run) == f"{RESULT}: {said}"
 
 
 @pytest.mark.parametrize("name", LARGE)
