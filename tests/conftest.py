@@ -234,12 +234,15 @@ def complete_identity(**changes: Any) -> Any:
     """Return the identity of a cell without tasks, with these fields."""
     from mtbench.store import Identity
 
-    parts = ("encoder", "balancer", "combiner", "tasks", "heads")
-    config = {part: {} for part in parts} | {
+    parts = ("encoder", "balancer", "combiner")
+    config = {part: {"name": part} for part in parts} | {
+        "tasks": {},
+        "heads": {},
         "train": {"batch_size": 8, "steps": 50, "epochs": None, "evaluations": 1},
         "data": {"fraction": 1.0},
     }
-    fields = {"numerics": 2, "device": "cpu", "task_order": [], "data": {}, "weights": None}
+    order = [*changes.get("config", config)["tasks"]]
+    fields = {"numerics": 2, "device": "cpu", "task_order": order, "data": {}, "weights": None}
     return Identity.model_validate({**fields, "config": config, "code": {}, **changes})
 
 
@@ -248,7 +251,7 @@ def complete_request(**changes: Any) -> Any:
     from mtbench.store import Request, run_key
 
     identity, seed = changes.get("identity", complete_identity()), changes.get("seed", 0)
-    parts = ("tasks", "encoder", "heads", "balancer", "combiner", "train")
+    config = identity.config
     return Request.model_validate(
         {
             "format": 1,
@@ -257,7 +260,7 @@ def complete_request(**changes: Any) -> Any:
             "cell": "a cell",
             "seed": seed,
             "device": "cpu",
-            "config": {**{part: {} for part in parts}, "data": {"dir": None}},
+            "config": {**config, "data": {**config["data"], "dir": None}},
             "identity": identity,
             "plugins": [],
             "blocked": [],
@@ -309,14 +312,19 @@ def write_stored(tmp_path: Path) -> Callable[..., Any]:
         ids: Sequence[str] = (),
     ) -> Any:
         """Write a run whose tasks have a metric, labels and predictions each."""
-        base = complete_identity()
-        named = {**base.config, "tasks": {task: {"name": task} for task in tasks}}
-        named["encoder"] = {"name": f"{matrix} {cell}"}  # which tells its key from others
         changed = dict(request or {})
-        given = dict(changed.pop("identity", {}))  # fields of it, or all
-        changed["identity"] = complete_identity(**{"config": named, **given})
-        whole = {**named, "data": {"dir": None, "fraction": 1.0}}
-        changed["config"] = {**whole, **changed.pop("config", {})}
+        identity = dict(changed.pop("identity", {}))  # fields of it, or all
+        config = identity.get("config") or {
+            **complete_identity().config,
+            "tasks": {task: {"name": task} for task in tasks},
+            "encoder": {"name": f"{matrix} {cell}"},  # which tells its key from others
+        }
+        for section, table in changed.pop("config", {}).items():
+            config = {**config, section: {**config[section], **table}}
+        changed["config"] = {**config, "data": {"dir": None, **config["data"]}}
+        counting = {name: value for name, value in config["data"].items() if name != "dir"}
+        identity["config"] = {**config, "data": counting}
+        changed["identity"] = complete_identity(**identity)
         asked = complete_request(matrix=matrix, cell=cell, seed=seed, **changed)
         scores = {
             task: {metric: METRICS[metric](predicted, labels)}

@@ -155,7 +155,8 @@ class _CellProcess:
         assert self._process.stdout is not None
         line = self._process.stdout.readline()
         if not line:
-            self._error = without_result("the cell's process", self._process.wait())
+            status = self._process.wait()
+            self._error = without_result("the cell's process", status, self._folder.log())
             return None
         answer = json.loads(line)
         if answer["status"] == "failed":

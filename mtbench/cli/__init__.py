@@ -21,7 +21,7 @@ from mtbench.cli.streams import check_stdout, standard_streams
 from mtbench.errors import ExitCode, MtbenchError, UsageError
 from mtbench.system.console import say
 from mtbench.system.interrupts import interruptible
-from mtbench.system.tracebacks import is_out_of_memory, show, summary
+from mtbench.system.tracebacks import is_out_of_memory, is_refusal, show, summary
 from mtbench.version import __version__
 
 
@@ -142,7 +142,7 @@ def _answer() -> int:
             say(line)
         return ExitCode.USAGE
     except Exception as error:
-        if is_out_of_memory(error):
+        if is_out_of_memory(error) or is_refusal(error):
             told, code = summary(error), ExitCode.RUNS_MISSING
         elif isinstance(error, MtbenchError):
             told, code = str(error), error.exit_code

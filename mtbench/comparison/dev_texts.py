@@ -56,7 +56,7 @@ def dev_texts(
                 raise
             unread[name] = str(error)
             continue
-        if data.fingerprint(examples) != request.identity.data[name]["dev"]:
+        if data.fingerprint(examples) != request.identity.data.get(name, {}).get("dev"):
             unread[name] = f"dev has changed since run {folder.key[:12]} was trained"
             continue
         texts[name] = dict(zip(examples.ids, examples.texts, strict=True))

@@ -225,7 +225,7 @@ class _Attempt:
         folder = self.job.folder
         with suppress(Damaged):
             printed = printed or folder.log()
-        error = without_result("the run's process", self.process.returncode)
+        error = without_result("the run's process", self.process.returncode, printed)
         failed = Failure(error=error, traceback=printed)
         try:
             # Where another process trains the run, its result will count.

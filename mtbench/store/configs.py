@@ -1,5 +1,6 @@
 """Configurations as records hold them: with what is read of them by name."""
 
+from collections.abc import Mapping
 from typing import Annotated, Any
 
 from pydantic import AfterValidator, PositiveFloat, PositiveInt
@@ -11,7 +12,26 @@ def _with_sections(config: dict[str, Any]) -> dict[str, Any]:
     for section in ("tasks", "encoder", "heads", "balancer", "combiner", "train", "data"):
         if not isinstance(config.get(section), dict):
             raise ValueError(f"{section} is missing or no table")
+    components = {part: config[part] for part in ("encoder", "balancer", "combiner")}
+    for section in ("tasks", "heads"):
+        components |= {f"{section}.{name}": table for name, table in config[section].items()}
+    for part, table in components.items():
+        if not isinstance(table, dict) or not isinstance(table.get("name"), str):
+            raise ValueError(f"{part} is no table with a name")
     return config
+
+
+def covers(config: Any, counting: Any) -> bool:
+    """Return whether a configuration has all of what counts of one, names aside.
+
+    Names may have their distribution before them.
+    """
+    if isinstance(config, Mapping) and isinstance(counting, Mapping):
+        return all(
+            key in config and (key == "name" or covers(config[key], value))
+            for key, value in counting.items()
+        )
+    return repr(config) == repr(counting)  # equal for NaN, too
 
 
 ResolvedConfig = Annotated[dict[str, Any], AfterValidator(_with_sections)]

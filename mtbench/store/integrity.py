@@ -46,8 +46,7 @@ def read_record(folder: Path) -> Record:
         if RESULT in sizes:
             return _ended(folder, sizes)
         if REQUEST in sizes:
-            request = _content(folder, REQUEST)
-            _check_request(folder, request)
+            request = _checked_request(folder, _content(folder, REQUEST))
             return Record("running" if is_owned(folder) else "missing", "", request)
     except (OSError, ValueError) as error:
         if is_owned(folder):  # which is about to clear it, or has done so in between
@@ -89,19 +88,32 @@ def _ended(folder: Path, sizes: Mapping[str, int]) -> Record:
         raise ValueError(f"{RESULT}: not as it was written")
     if result.key != folder.name:
         raise ValueError(f"{RESULT}: of another run, {result.key[:12]}")
-    request = _content(folder, REQUEST) if REQUEST in sizes else None
+    if isinstance(result, StoredResult):
+        _check_sizes(sizes, result.files)
+    request = _request_of(folder, result) if REQUEST in sizes else None
     if isinstance(result, StoredFailure):
-        if request is not None:
-            _check_request(folder, request)
         return Record("failed", "", request, failure=result)
-    _check_sizes(sizes, result.files)
-    if request is not None:
-        _compare(REQUEST, hashlib.sha256(request).hexdigest(), result)
     if DAMAGE in sizes:
         damage = read_json(folder, DAMAGE)
         if damage.get("result") == result.digest:
             raise ValueError(str(damage.get("reason")))
     return Record("done", "", request, result)
+
+
+def _request_of(folder: Path, result: StoredResult | StoredFailure) -> Request:
+    """Return what a run was asked for that has this result.
+
+    Raises:
+        ValueError: if it was asked for something else; it names the file.
+    """
+    content = _content(folder, REQUEST)
+    if isinstance(result, StoredFailure):
+        return _checked_request(folder, content)
+    _compare(REQUEST, hashlib.sha256(content).hexdigest(), result)
+    request = Request.read(_parsed(REQUEST, content), REQUEST)
+    if request.config["tasks"].keys() != result.scores.dev.keys():
+        raise ValueError(f"{RESULT}: scores of other tasks than {REQUEST} asks for")
+    return request
 
 
 def _check_sizes(sizes: Mapping[str, int], files: Mapping[str, SealedFile]) -> None:
@@ -113,23 +125,23 @@ def _check_sizes(sizes: Mapping[str, int], files: Mapping[str, SealedFile]) -> N
             raise ValueError(f"{name}: {sizes[name]} bytes, and {sealed.bytes} were written")
 
 
-def _sound_request(folder: Path) -> bytes | None:
+def _sound_request(folder: Path) -> Request | None:
     """Return the request of a run that is damaged otherwise; None where it is not sound."""
     try:
-        request = _content(folder, REQUEST)
-        _check_request(folder, request)
+        return _checked_request(folder, _content(folder, REQUEST))
     except ValueError:
         return None
-    return request
 
 
-def _check_request(folder: Path, content: bytes) -> None:
-    """Make sure that ``run.json`` is what the run of a folder was asked for.
+def _checked_request(folder: Path, content: bytes) -> Request:
+    """Return what ``run.json`` holds.
 
     Raises:
-        ValueError: if it is not.
+        ValueError: if it is not what the run of this folder was asked for.
     """
-    Request.read(_parsed(REQUEST, content), REQUEST).check_key(folder.name)
+    request = Request.read(_parsed(REQUEST, content), REQUEST)
+    request.check_key(folder.name)
+    return request
 
 
 def read_json(folder: Path, name: str) -> dict[str, Any]:

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
 from mtbench.metrics import METRICS
-from mtbench.store.configs import CompleteConfig, ResolvedConfig
+from mtbench.store.configs import CompleteConfig, ResolvedConfig, covers
 from mtbench.store.fields import Fields, Time, Versioned
 from mtbench.store.files import REQUEST, RESULT
 from mtbench.store.keys import canonical, run_key
-from mtbench.system.files import parse_object
 
 
 def _with_known_metrics(scores: dict[str, float | None]) -> dict[str, float | None]:
@@ -60,6 +58,15 @@ class Identity(Fields):
         kept = {task: splits for task, splits in self.data.items() if task not in tasks}
         return self.model_copy(update={"data": kept})
 
+    @model_validator(mode="after")
+    def _of_its_tasks(self) -> Self:
+        tasks = self.config["tasks"].keys()
+        if not (self.data.keys() <= tasks == set(self.task_order)):
+            raise ValueError("task_order and data are not of the tasks of config")
+        if any(splits.keys() != {"train", "dev"} for splits in self.data.values()):
+            raise ValueError("data have other splits than train and dev")
+        return self
+
 
 class Request(Versioned):
     """``run.json``: all that a fresh process needs to train a run, and what made it.
@@ -83,6 +90,12 @@ class Request(Versioned):
     providers: dict[str, str]
     versions: dict[str, str]
     machine: dict[str, Any]
+
+    @model_validator(mode="after")
+    def _of_one_cell(self) -> Self:
+        if not covers(self.config, self.identity.config) or "dir" not in self.config["data"]:
+            raise ValueError("config is not the one of identity")
+        return self
 
     def check_key(self, key: str) -> None:
         """Make sure that it is the request of the run of a key.
@@ -255,13 +268,13 @@ class Record:
 
     Attributes:
         damage: what is wrong with it; empty where nothing is.
-        asked: the content of ``run.json``; None where it is not there, or damaged.
+        request: what ``run.json`` holds; None where it is not there, or damaged.
         result, failure: what came of it; None where the run has not ended so, or is damaged.
     """
 
     state: State
     damage: str = ""
-    asked: bytes | None = None
+    request: Request | None = None
     result: StoredResult | None = None
     failure: StoredFailure | None = None
 
@@ -269,8 +282,3 @@ class Record:
     def ending(self) -> StoredResult | StoredFailure | None:
         """What came of a run that has ended."""
         return self.result or self.failure
-
-    @cached_property
-    def request(self) -> Request | None:
-        """What ``run.json`` holds; None where it is not there, or damaged."""
-        return None if self.asked is None else Request.read(parse_object(self.asked), REQUEST)

@@ -7,12 +7,15 @@ from contextlib import suppress
 from queue import SimpleQueue
 from threading import Thread
 
-from mtbench.system.tracebacks import MEMORY_HELP
+from mtbench.system.tracebacks import MEMORY_HELP, says_no_memory
 
 UNWRITTEN = 74
 """Status of a process that could not write to the store (``EX_IOERR`` of ``sysexits.h``)."""
 
 ORPHANED = 1
+
+PYTHON_ERROR = 1
+"""Status of a process of Python that ends with an error which nothing there caught."""
 
 
 def orders() -> Iterator[str]:
@@ -38,18 +41,22 @@ def orders() -> Iterator[str]:
     return iter(lines.get, None)
 
 
-def without_result(process: str, status: int) -> str:
+def without_result(process: str, status: int, printed: str = "") -> str:
     """Say in one line how a process ended that left no result.
 
     Args:
         process: whose it was, such as ``"the run's process"``.
         status: that ``subprocess`` gives.
+        printed: what it said; of an error that Python prints, the last line is told.
     """
     hint = ""
     if status == UNWRITTEN:
         how = "could not write to the store"
     elif status >= 0:
         how = f"ended with status {status}"
+        *_, last = ["", *printed.splitlines()]
+        if status == PYTHON_ERROR and last:
+            hint = f": {last}" + (f"; {MEMORY_HELP}" if says_no_memory(last) else "")
     else:
         how = f"was ended by signal {-status}"
         with suppress(ValueError):  # a real-time signal has no name

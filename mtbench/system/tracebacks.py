@@ -12,6 +12,8 @@ VARIABLE = "MTBENCH_TRACEBACK"
 """Environment variable that has errors which are told in one line keep their traceback too."""
 
 
+_REFUSALS = {errno.EAGAIN, errno.EMFILE, errno.ENFILE, errno.ENOSPC, errno.EFBIG, errno.EDQUOT}
+
 MEMORY_HELP = "fewer --jobs, a smaller train.micro_batch_size or more memory help"
 
 _NO_MEMORY = re.compile(
@@ -52,7 +54,17 @@ def _shortage(error: BaseException) -> BaseException | None:
 def _is_shortage(error: BaseException) -> bool:
     if isinstance(error, OSError):
         return error.errno == errno.ENOMEM
-    return isinstance(error, MemoryError) or bool(_NO_MEMORY.search(_text(error)))
+    return isinstance(error, MemoryError) or says_no_memory(_text(error))
+
+
+def says_no_memory(text: str) -> bool:
+    """Whether an error's text says that there was no memory."""
+    return bool(_NO_MEMORY.search(text))
+
+
+def is_refusal(error: BaseException) -> bool:
+    """Whether the system refused what every program needs: room, open files, another process."""
+    return isinstance(error, OSError) and error.errno in _REFUSALS
 
 
 def _text(error: BaseException) -> str:

@@ -110,7 +110,7 @@ def test_real_sentences_are_shown_and_their_loss_is_told(
             ids=dev.ids,
             request={
                 "config": {"tasks": {"sst": {"name": "sst"}}, "data": {"dir": str(cs224n)}},
-                "identity": {"data": {"sst": {"dev": fingerprint(dev)}}},
+                "identity": {"data": {"sst": {"train": "", "dev": fingerprint(dev)}}},
             },
         )
     at = ("a", "b", "--store", tmp_path / "store", "--examples", 1)

@@ -346,10 +346,15 @@ def test_what_click_would_take_for_something_else_is_a_bug(
 
 @pytest.mark.parametrize(
     "error",
-    [MemoryError(), RuntimeError("DefaultCPUAllocator: can't allocate memory")],
+    [
+        MemoryError(),
+        RuntimeError("DefaultCPUAllocator: can't allocate memory"),
+        OSError(errno.EMFILE, "Too many open files"),
+        OSError(errno.ENOSPC, "No space left on device"),
+    ],
     ids=repr,
 )
-def test_want_of_memory_is_one_line(
+def test_what_the_system_refuses_is_one_line(
     call: Call, falls: Callable[[BaseException], None], error: Exception
 ) -> None:
     falls(error)

@@ -36,15 +36,15 @@ def run(store: Store, a_request: Any, an_identity: Any, a_result: Any) -> Make:
     def make(
         cell: str = "a cell", seed: int = 0, state: str = "missing", overall: float | None = None
     ) -> RunFolder:
+        config = an_identity().config | {
+            "combiner": {"name": "sum", "rate": None},
+            "heads": {"sst": {"name": "h"}},
+            "tasks": {task: {"name": task} for task in SCORES["dev"]},
+        }
         asked = a_request(
             cell=cell,
             seed=seed,
-            identity=an_identity(code={"of": cell}),
-            config={
-                "combiner": {"name": "sum", "rate": None},
-                "heads": {"sst": {"name": "h"}},
-                **{part: {} for part in ("tasks", "encoder", "balancer", "train", "data")},
-            },
+            identity=an_identity(code={"of": cell}, config=config),
             providers={"combiner": "mtbench 1"},
             versions={"torch": "2"},
         )
@@ -174,7 +174,11 @@ def test_details_of_a_run_that_is_done(run: Make) -> None:
         "device": "cpu",
         "combiner": "name sum",
         "heads": "sst name h",
-        **dict.fromkeys(("tasks", "encoder", "balancer", "train", "data"), ""),
+        "encoder": "name encoder",
+        "balancer": "name balancer",
+        "tasks": "sst name sst; sts name sts",
+        "train": "batch_size 8, steps 50, evaluations 1",
+        "data": "fraction 1",
         "plugins": "mtbench 1",
         "versions": "torch 2",
         "cost, steps": "1",

@@ -62,7 +62,7 @@ def test_data_may_lie_elsewhere_by_now(run: Any, tmp_path: Path) -> None:
 
 def test_an_encoder_that_is_gone_hides_no_sentence(run: Any) -> None:
     request = json.loads((run.path / REQUEST).read_text())
-    request["config"]["encoder"] = {"name": "of-a-plugin-that-is-gone"}
+    request["config"]["encoder"]["name"] = "of-a-plugin-that-is-gone"
     write_json(run.path / REQUEST, request)
     assert len(dev_texts(run)[0]["sst"]) == 6
 

@@ -56,7 +56,8 @@ def tries(monkeypatch: pytest.MonkeyPatch, a_result: Callable[..., Any]) -> list
 
     def execute(folder: RunFolder, plugins: list[Path], *, before: float) -> None:
         states.append(folder.state())
-        folder.end(a_result())
+        tasks = folder.request().config["tasks"]
+        folder.end(a_result(scores={"dev": {task: {"accuracy": 0.5} for task in tasks}}))
 
     monkeypatch.setattr(worker, "execute", execute)
     return states

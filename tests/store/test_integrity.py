@@ -197,6 +197,13 @@ def test_a_result_whose_parts_are_of_other_tasks(
     assert damage_of(run) == f"{RESULT}: {said}"
 
 
+def test_scores_of_other_tasks_than_were_asked_for(write_stored: Callable[..., RunFolder]) -> None:
+    run = write_stored({"sst": ("accuracy", [0, 1], [0, 0])})
+    result = json.loads((run.path / RESULT).read_text().replace('"sst"', '"pd"'))
+    write_sealed(run, result)
+    assert damage_of(run) == f"{RESULT}: scores of other tasks than {REQUEST} asks for"
+
+
 @pytest.mark.parametrize("name", LARGE)
 def test_a_byte_of_a_large_file_is_seen_by_its_reader_and_known_from_then_on(
     run: RunFolder, name: str

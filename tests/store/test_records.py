@@ -1,4 +1,5 @@
 import json
+import math
 from collections.abc import Callable
 from typing import Any
 
@@ -54,6 +55,47 @@ def test_a_field_of_another_type_is_refused(a_request: Make, change: dict[str, A
         Request.read({**a_request().model_dump(), **change}, REQUEST)
 
 
+@pytest.mark.parametrize(
+    ("path", "value", "told"),
+    [
+        ("config/encoder/name", 1, "config: encoder is no table with a name"),
+        ("config/tasks/sst", [], "config: tasks.sst is no table with a name"),
+        ("config/train/steps", 51, "config is not the one of identity"),
+        ("config/combiner/more", 1, None),
+        ("config/data", {"fraction": 1.0}, "config is not the one of identity"),
+        ("identity/task_order", ["pd"], "identity: task_order and data are not of the tasks"),
+        ("identity/data/pd", {"train": "", "dev": ""}, "identity: task_order and data are not"),
+        (
+            "identity/data/sst",
+            {"train": ""},
+            "identity: data have other splits",
+        ),
+        ("identity/config/heads/sst", {"name": "linear"}, "config is not the one of identity"),
+    ],
+)
+def test_the_parts_of_a_request_fit_together(
+    run_of_result: RunFolder, path: str, value: object, told: str | None
+) -> None:
+    fields = run_of_result.request().model_dump()
+    *parents, last = path.split("/")
+    table: Any = fields
+    for parent in parents:
+        table = table[parent]
+    table[last] = value
+    if told is None:
+        assert Request.read(fields, REQUEST)
+    else:
+        with pytest.raises(ValueError, match=rf"^run\.json: {told}"):
+            Request.read(fields, REQUEST)
+
+
+def test_names_may_have_their_distribution_before_them(a_request: Make) -> None:
+    fields = a_request().model_dump()
+    fields["config"]["encoder"] = {"name": "mtbench:encoder", "rate": math.nan}
+    fields["identity"]["config"]["encoder"]["rate"] = math.nan
+    assert Request.read(fields, REQUEST).identity.config["encoder"]["name"] == "encoder"
+
+
 @pytest.mark.parametrize("name", ["ended", "key", "digest", "scores", "overall", "cost", "texts"])
 def test_a_result_has_all_its_fields(run_of_result: RunFolder, name: str) -> None:
     fields = run_of_result.result().model_dump()
@@ -79,8 +121,10 @@ def test_a_time_has_a_zone(run_of_result: RunFolder) -> None:
 def test_an_identity_is_written_in_the_one_way_that_keys_are_made_from(
     an_identity: Make, a_request: Make
 ) -> None:
-    identity: Identity = an_identity(data={"sst": {"train": "a", "dev": "b"}, "pd": {}})
+    data = {task: {"train": "a", "dev": "b"} for task in ("sst", "pd")}
+    config = {**an_identity().config, "tasks": {task: {"name": task} for task in data}}
+    identity: Identity = an_identity(config=config, data=data)
 
     assert identity.text == canonical(json.loads(json.dumps(identity.model_dump())))
     assert a_request(identity=identity, seed=3).key == run_key(identity.text, 3)
-    assert identity.without_data(frozenset({"sst"})).data == {"pd": {}}
+    assert identity.without_data(frozenset({"sst"})).data.keys() == {"pd"}

@@ -32,7 +32,7 @@ def identity(**changes: Any) -> Identity:
         else:
             config[section] = value
     data = {"sst": {"train": "a", "dev": "b"}}
-    order = ["sst", "sts"]
+    order = [*config["tasks"]]
     return Identity(
         numerics=2, device="cpu", config=config, task_order=order, data=data, weights="w", code={}
     )

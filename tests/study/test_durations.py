@@ -45,8 +45,9 @@ def identity(
 ) -> Identity:
     budget = {"epochs": None, "steps": None if "epochs" in train else 50}
     config = {
-        **{part: {} for part in ("encoder", "balancer", "heads")},
-        "tasks": {"sst": {}},
+        **{part: {"name": part} for part in ("encoder", "balancer")},
+        "heads": {},
+        "tasks": {"sst": {"name": "sst"}},
         "combiner": {"name": combiner},
         "train": {"lr": lr, "batch_size": 8, "evaluations": 1, **budget, **train},
         "data": {"fraction": fraction},
@@ -55,7 +56,7 @@ def identity(
         numerics=numerics,
         device=device,
         config=config,
-        task_order=[],
+        task_order=["sst"],
         data={},
         weights=None,
         code={},
@@ -89,10 +90,11 @@ def store_run(store: Store, a_request: Make, a_result: Make) -> Callable[..., No
         folder = store.create(asked.key)
         write_json(folder.path / REQUEST, asked.model_dump())
         parts = {"total": seconds, "training": seconds / 2, "evaluation": seconds / 4}
-        spent = a_result().cost.model_dump()
+        scores = {"dev": {"sst": {"accuracy": 0.5}}}
+        spent = a_result(scores=scores).cost.model_dump()
         spent |= {"seconds": {**parts, "computing": 0.0}, "steps": 50, "device": card}
         evaluations = made.config["train"]["evaluations"]
-        done = a_result(evaluations=evaluations, cost=spent)
+        done = a_result(scores=scores, evaluations=evaluations, cost=spent)
         folder.end(Failure(error="", traceback="") if failed else done)
 
     return write

@@ -9,13 +9,14 @@ from mtbench.study.relatives import Moved, Relatives
 
 Write = Callable[..., Any]
 
-TASKS = {"sst": ("accuracy", [0, 1, 1], [0, 1, 0])}
-PARTS = ("tasks", "encoder", "heads", "balancer", "data")
+TASKS = dict.fromkeys(("sst", "pd"), ("accuracy", [0, 1], [0, 1]))
 IDENTITY: dict[str, Any] = {
     "numerics": 2,
     "device": "cpu",
     "config": {
-        **{part: {} for part in PARTS},
+        **{part: {"name": part} for part in ("encoder", "balancer")},
+        "heads": {},
+        "tasks": {task: {"name": task} for task in ("sst", "pd")},
         "train": {"lr": 0.1, "batch_size": 8, "steps": 3, "epochs": None, "evaluations": 1},
         "data": {"fraction": 1.0},
         "combiner": {"name": "sum"},

@@ -36,8 +36,8 @@ FIELDS: dict[str, Any] = {
     "code": {"encoder": "d"},
     "task_order": ["sst"],
     "config": {
-        "balancer": {},
-        "combiner": {},
+        "balancer": {"name": "cycle"},
+        "combiner": {"name": "sum"},
         "data": {"fraction": 1.0},
         "tasks": {"sst": {"name": "sample-sst"}},
         "encoder": {"name": "tiny"},
@@ -174,7 +174,7 @@ def test_cells_that_cost_the_same(path: str, value: Any) -> None:
     ("path", "value"),
     [
         ("config/encoder/name", "minbert"),
-        ("config/tasks/pd", {"name": "sample-pd"}),
+        ("config/tasks/sst/name", "sample-pd"),
         ("config/train/batch_size", 16),
         ("config/train/steps", 51),
         ("config/train/threads", 2),

@@ -17,7 +17,7 @@ from mtbench_builtins.encoders.shipped import SHIPPED, TINY
 
 Write = Callable[..., Any]
 
-SCORES = {"reviews": ("accuracy", [0, 1, 1], [0, 1, 0])}
+SCORES = ("accuracy", [0, 1, 1], [0, 1, 0])
 SAMPLE = {"name": "sample-pd", "as": "pd", "train": 6, "dev": 4, "test": 4}
 
 
@@ -76,10 +76,11 @@ def train(write_stored: Write) -> Callable[..., list[str]]:
         planned: PlannedCell, /, *, seeds: tuple[int, ...] = (0, 1), **given: Any
     ) -> list[str]:
         asked = {"identity": planned.identity}
+        scores = dict.fromkeys(planned.identity.config["tasks"], SCORES)
         runs = [run for run in planned.runs if run.seed in seeds]
         for run in runs:
             name = {"cell": planned.name, **given}
-            write_stored(SCORES, key=run.key, seed=run.seed, request=asked, **name)
+            write_stored(scores, key=run.key, seed=run.seed, request=asked, **name)
         return [run.key for run in runs]
 
     return write

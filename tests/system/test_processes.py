@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from mtbench.system.processes import ORPHANED, UNWRITTEN, without_result
+from mtbench.system.tracebacks import MEMORY_HELP
 
 OBEDIENT = """
 import subprocess
@@ -82,4 +83,17 @@ def test_a_process_whose_starter_is_gone_ends_idle_or_not(
     ],
 )
 def test_an_end_without_a_result(status: int, told: str) -> None:
-    assert without_result("the run's process", status) == told
+    assert without_result("the run's process", status, "Killed\n") == told
+
+
+@pytest.mark.parametrize(
+    ("last", "hint"),
+    [
+        ("ImportError: libtorch.so: failed to map segment from shared object", True),
+        ("ModuleNotFoundError: No module named 'torch'", False),
+    ],
+)
+def test_the_error_that_ended_a_process_is_told(last: str, hint: bool) -> None:
+    told = without_result("the run's process", 1, f"Traceback (most recent call last):\n{last}\n")
+    said = f"the run's process ended with status 1 and left no result: {last}"
+    assert told == (f"{said}; {MEMORY_HELP}" if hint else said)
