@@ -21,3 +21,16 @@ def derive(seed: int, *purpose: str | int) -> int:
 def stream(seed: int, *purpose: str | int) -> random.Random:
     """Return Python's generator for one purpose; it shares no state with any other."""
     return random.Random(derive(seed, *purpose))
+
+
+def seed_torch(seed: int) -> None:
+    """Seed torch's global generators as ``torch.manual_seed`` does, and without its price.
+
+    Where there is no CUDA that keeps the whole stack as text, a hundred times as long as this
+    takes, for the CUDA that may start later.
+    """
+    import torch
+
+    torch.default_generator.manual_seed(seed)
+    if torch.cuda.is_available():
+        torch.cuda.manual_seed_all(seed)

@@ -17,6 +17,8 @@ import pytest
 from filelock import FileLock
 from hypothesis import settings
 
+from mtbench.randomness import seed_torch
+
 ROOT = Path(__file__).resolve().parents[1]
 MARK = "MTBENCH_TEST_PROCESS"  # what a process of a test inherits, whoever its parent is by now
 
@@ -39,7 +41,7 @@ def deterministic() -> None:
     """Seed the global generators and keep torch to one thread, where torch is there at all."""
     random.seed(0)
     if torch := sys.modules.get("torch"):
-        torch.manual_seed(0)
+        seed_torch(0)
         torch.set_num_threads(1)
 
 
@@ -98,9 +100,12 @@ def new_modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Non
     """Forget, after the test, the modules that were imported from its folder."""
     # Byte code is told from its source by size and second: a quick edit would be overlooked.
     monkeypatch.setattr(sys, "dont_write_bytecode", True)
+    before = sys.modules.copy()
     yield
     inside = (str(tmp_path), f"{tmp_path}{os.sep}")
-    for name, module in list(sys.modules.items()):  # thousands: as paths, they take a while
+    for name, module in list(sys.modules.items()):
+        if before.get(name) is module:
+            continue
         file = getattr(module, "__file__", None)
         places = [file] if file else getattr(module, "__path__", ())
         if any(place == inside[0] or place.startswith(inside[1]) for place in places):

@@ -1,6 +1,6 @@
 import random
 
-from mtbench.randomness import derive, stream
+from mtbench.randomness import derive, seed_torch, stream
 
 
 def test_seeds_are_pinned() -> None:
@@ -42,3 +42,14 @@ def test_streams_are_independent_of_one_another_and_of_the_global_generator() ->
     other.shuffle(list(range(100)))
     assert [first.random() for _ in range(3)] == [second.random() for _ in range(3)]
     assert random.getstate() == before
+
+
+def test_torch_is_seeded_as_by_its_own_function() -> None:
+    import torch
+
+    numbers = []
+    for seed in (seed_torch, torch.manual_seed):
+        seed(2**62 + 3)
+        numbers.append(torch.rand(5))
+        assert torch.initial_seed() == 2**62 + 3
+    assert torch.equal(*numbers)

@@ -9,7 +9,7 @@ from traceback import walk_tb
 from types import FrameType
 
 from mtbench.components.entries import Entry, accusation, label, packages, targets
-from mtbench.components.imports import top
+from mtbench.components.modules import top
 from mtbench.errors import MtbenchError, PluginError
 from mtbench.system.tracebacks import is_out_of_memory
 

@@ -8,7 +8,7 @@ from contextlib import nullcontext
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from mtbench.components.imports import top
+from mtbench.components.modules import top
 from mtbench.components.plugin_files import modules_beside
 from mtbench.data.layouts import LaidOutTask
 from mtbench.errors import PluginError, UsageError, users_mistakes

@@ -3,16 +3,25 @@
 from __future__ import annotations
 
 import ast
+import os
 import site
 import sys
 import sysconfig
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from functools import cache
-from importlib.machinery import ModuleSpec, PathFinder
 from importlib.metadata import entry_points, packages_distributions
-from importlib.util import find_spec, resolve_name
+from importlib.util import resolve_name
 from pathlib import Path
 
+from mtbench.components.modules import (
+    folder_of,
+    is_module,
+    is_package,
+    is_python,
+    source_of,
+    spec_of,
+    top,
+)
 from mtbench.hookspecs import NAMESPACE
 
 HARNESS = __name__.partition(".")[0]
@@ -40,18 +49,19 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
     for root in pending:
         if (spec := spec_of(root)) is None:
             raise ModuleNotFoundError(f"No module named {root!r}")
-        if _source(spec) is None:
+        if source_of(spec) is None:
             raise ImportError(f"the source of the module {root!r} cannot be found")
     sources: dict[str, bytes] = {}
+    follows = cache(counts)  # it asks the file system
     while pending:
         name = pending.pop()
-        if name in sources or not (spec := spec_of(name)) or (source := _source(spec)) is None:
+        if name in sources or not (spec := spec_of(name)) or (source := source_of(spec)) is None:
             continue  # it is not there, or is a folder without a file of its own
         sources[name] = source
-        if _is_python(spec):
-            package = name if _is_package(spec) else name.rpartition(".")[0]
+        if is_python(spec):
+            package = name if is_package(spec) else name.rpartition(".")[0]
             for base, taken in _imports(source, str(spec.origin), package):
-                if counts(base, name):
+                if follows(top(base), top(name)):
                     pending += defining(base, taken)
     return sources
 
@@ -59,7 +69,12 @@ def closure(roots: Iterable[str]) -> dict[str, bytes]:
 @cache
 def _imports(source: bytes, file: str, package: str) -> tuple[Import, ...]:
     """Return what a source imports, each once; components share most of their modules."""
-    return tuple(dict.fromkeys(imported(ast.parse(source, file), package)))
+    return tuple(dict.fromkeys(imported(_parsed(source, file), package)))
+
+
+@cache
+def _parsed(source: bytes, file: str) -> ast.Module:
+    return ast.parse(source, file)
 
 
 def imported(tree: ast.AST, package: str) -> Iterator[Import]:
@@ -134,17 +149,17 @@ def _defining(module: str, name: str, seen: set[Import]) -> Iterator[str]:
     seen.add((module, name))
     first, _, rest = name.partition(".")
     inner = f"{module}.{first}"
-    if first.isidentifier() and _is_module(inner):
+    if first.isidentifier() and is_module(inner):
         yield from _defining(inner, rest, seen) if rest else [inner]
         return
     spec = spec_of(module)
-    if not first or spec is None or not (_is_package(spec) and _is_python(spec)):
+    if not first or spec is None or not (is_package(spec) and is_python(spec)):
         yield module
         return
-    tree = ast.parse(_source(spec) or b"", str(spec.origin))
+    tree = _parsed(source_of(spec) or b"", str(spec.origin))
     if first == "*":
         yield module
-        yield from (f"{module}.{part}" for part in _listed(tree) if _is_module(f"{module}.{part}"))
+        yield from (f"{module}.{part}" for part in _listed(tree) if is_module(f"{module}.{part}"))
         return
     origins = _passed_on(tree, first, module)
     if not origins:
@@ -182,54 +197,6 @@ def _listed(tree: ast.Module) -> Iterator[str]:
             yield from (text.value for text in texts if isinstance(text.value, str))
 
 
-def top(module: str) -> str:
-    """Return the first part of a module's name."""
-    return module.partition(".")[0]
-
-
-def spec_of(module: str) -> ModuleSpec | None:
-    """Return where a module lies, None for nowhere; of packages above it as few as can be are run.
-
-    Only a folder without ``__init__`` inside of a package needs that to be imported.
-    """
-    if module in sys.modules:
-        return getattr(sys.modules[module], "__spec__", None)
-    parent = module.rpartition(".")[0]
-    try:
-        if not parent:
-            return find_spec(module)
-        above = spec_of(parent)
-        places = None if above is None else above.submodule_search_locations
-        try:
-            return None if places is None else PathFinder.find_spec(module, places)
-        except KeyError:  # such a folder's places are asked of the package above
-            return find_spec(module)
-    except (ImportError, ValueError):
-        return None
-
-
-def _is_module(name: str) -> bool:
-    spec = spec_of(name)
-    return spec is not None and spec.origin is not None
-
-
-def _is_package(spec: ModuleSpec) -> bool:
-    return spec.submodule_search_locations is not None
-
-
-def _is_python(spec: ModuleSpec) -> bool:
-    return str(spec.origin).endswith(".py")
-
-
-def _source(spec: ModuleSpec) -> bytes | None:
-    """Return the bytes of a module's file, compiled ones too; None where it has no file."""
-    read: Callable[[str], bytes] | None = getattr(spec.loader, "get_data", None)
-    if spec.origin is None or read is None:
-        return None
-    source = read(spec.origin)
-    return source.replace(b"\r\n", b"\n") if _is_python(spec) else source
-
-
 # --- whose code ---------------------------------------------------------------------------------
 
 
@@ -250,15 +217,6 @@ def _is_given(package: str) -> bool:
     return package == HARNESS or package in sys.stdlib_module_names
 
 
-def folder_of(package: str) -> Path | None:
-    """Return the folder that a top-level package or module lies in."""
-    spec = spec_of(package) if package else None
-    if spec is None:
-        return None
-    folders = [*(spec.submodule_search_locations or ())] or [spec.origin or ""]
-    return Path(folders[0]).resolve().parent
-
-
 @cache
 def _libraries() -> frozenset[Path]:
     """Return the folders that distributions are installed into, and Python's own."""
@@ -272,8 +230,14 @@ Places = tuple[tuple[str, int], ...]
 
 def _places() -> Places:
     """Return ``sys.path`` with when each folder changed, which installing something does."""
-    folders = [(folder, Path(folder or ".")) for folder in sys.path]
-    return tuple((name, path.stat().st_mtime_ns if path.exists() else 0) for name, path in folders)
+    return tuple((folder, _changed(folder)) for folder in sys.path)
+
+
+def _changed(folder: str) -> int:
+    try:
+        return os.stat(folder or ".").st_mtime_ns  # noqa: PTH116 - a path for each takes longer
+    except OSError:
+        return 0
 
 
 @cache

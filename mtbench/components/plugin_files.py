@@ -10,7 +10,8 @@ from pathlib import Path
 from types import ModuleType
 
 from mtbench.components.blocking import Blocking
-from mtbench.components.imports import HARNESS, folder_of, imported, spec_of, top
+from mtbench.components.imports import HARNESS, imported
+from mtbench.components.modules import folder_of, spec_of, top
 from mtbench.data.files import nearest_beside
 from mtbench.errors import UsageError
 from mtbench.hookspecs import NAMESPACE

@@ -62,8 +62,9 @@ class Registry:
                 it that another module hides.
         """
         registry = cls(blocked)
-        for point in sorted(entry_points(group=NAMESPACE), key=_distribution_and_name):
-            provider = _provider(point)
+        installed = [(_provider(point), point) for point in entry_points(group=NAMESPACE)]
+        installed.sort(key=lambda pair: (pair[0].distribution, pair[1].name))
+        for provider, point in installed:
             if registry._lets_in(provider, point.name, provider.distribution):
                 registry._add(provider, point.load)
         providers = {f: Provider(f.name, "", f.stem) for f in plugin_files.distinct(files)}
@@ -282,12 +283,9 @@ def _conflict(entries: Sequence[Entry]) -> str:
 def _provider(point: EntryPoint) -> Provider:
     if point.dist is None:
         return Provider("(unknown)", "", point.value)
-    name, version = point.dist.metadata["Name"], point.dist.metadata["Version"]
+    metadata = point.dist.metadata  # which is read from its file each time
+    name, version = metadata["Name"], metadata["Version"]
     return Provider(name or "(unnamed)", version or "", point.value)
-
-
-def _distribution_and_name(point: EntryPoint) -> tuple[str, str]:
-    return (_provider(point).distribution, point.name)
 
 
 def _unmarked_hooks(module: ModuleType) -> Iterator[str]:

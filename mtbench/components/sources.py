@@ -8,7 +8,8 @@ from pathlib import Path
 from types import CellType, FunctionType, MethodType, ModuleType
 from typing import Any
 
-from mtbench.components.imports import closure, counts, defining, spec_of, top
+from mtbench.components.imports import closure, counts, defining
+from mtbench.components.modules import spec_of, top
 from mtbench.specs import Target
 
 PLAIN = (type(None), bool, int, float, complex, str, bytes, type(...))

@@ -14,7 +14,7 @@ from mtbench.model.batching import ragged
 from mtbench.model.objectives import Output, loss
 from mtbench.model.pooling import AttentionPooling, FixedPooling, pool
 from mtbench.protocols import EncoderOutput, Pair, TaskInfo, Tokens
-from mtbench.randomness import derive
+from mtbench.randomness import derive, seed_torch
 
 
 class BrokenHead(RuntimeError):
@@ -203,5 +203,5 @@ def seeded(seed: int, module: str, build: Callable[[], nn.Module]) -> nn.Module:
     head start with equal weights everywhere else.
     """
     with torch.random.fork_rng(devices=[]):
-        torch.manual_seed(derive(seed, "initialisation", module))
+        seed_torch(derive(seed, "initialisation", module))
         return build()

@@ -3,6 +3,7 @@
 import os
 import platform
 from collections.abc import Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
@@ -55,13 +56,16 @@ def request(
 
 def versions() -> dict[str, str]:
     """Return the versions of the harness and of the packages that numbers pass through."""
-    installed = {"mtl-bench": __version__}
-    for package in PACKAGES:
-        try:
-            installed[package] = version(package)
-        except PackageNotFoundError:
-            continue  # a plugin-only set-up may do without one of them
-    return installed
+    installed = {"mtl-bench": __version__} | {name: _version(name) for name in PACKAGES}
+    return {package: number for package, number in installed.items() if number is not None}
+
+
+@cache  # a run's request each has them
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None  # a plugin-only set-up may do without one of them
 
 
 def machine() -> dict[str, Any]:
@@ -74,6 +78,7 @@ def machine() -> dict[str, Any]:
     }
 
 
+@cache
 def _processor() -> str:
     try:
         lines = Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines()

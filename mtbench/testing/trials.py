@@ -17,6 +17,7 @@ from torch.utils._pytree import tree_leaves
 from mtbench.matrix.configuration import TrainConfig
 from mtbench.parameters import HeadParameters
 from mtbench.protocols import TaskInfo
+from mtbench.randomness import seed_torch
 from mtbench.specs import Cell, Component
 from mtbench.testing.checks import Subject, fail, require
 
@@ -65,7 +66,7 @@ def seeded_globally(seed: int) -> Iterator[None]:
     with torch.random.fork_rng(devices=[]):
         random.seed(seed)
         np.random.seed(seed)
-        torch.manual_seed(seed)
+        seed_torch(seed)
         try:
             yield
         finally:

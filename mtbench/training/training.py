@@ -17,7 +17,7 @@ from mtbench.gradients.oracle import GradientOracle, Portion
 from mtbench.gradients.segments import Segments
 from mtbench.model.model import TaskBatch
 from mtbench.protocols import Step
-from mtbench.randomness import derive, stream
+from mtbench.randomness import derive, seed_torch, stream
 from mtbench.store.history import History
 from mtbench.study.schedule import evaluation_steps, schedule
 from mtbench.training.assembly import Assembled
@@ -184,7 +184,7 @@ class Trainer:
         self.record.batches = self._batches.hexdigest()
 
     def _seed_dropout(self) -> None:
-        torch.manual_seed(derive(self._seed, "dropout", self.done))
+        seed_torch(derive(self._seed, "dropout", self.done))
 
     def _forward(
         self, batches: Mapping[str, TaskBatch], segments: Segments | None
