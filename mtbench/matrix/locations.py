@@ -10,6 +10,9 @@ from mtbench.system.bounds import read_toml
 MATRIX = "matrix.toml"
 """Name of the matrix file that a folder stands for."""
 
+LARGEST = 1 << 24
+"""Bytes of a matrix file that are read."""
+
 
 def file_of(path: Path) -> Path:
     """Return a matrix file, of which the folder may be given."""
@@ -23,8 +26,11 @@ def read_table(file: Path) -> dict[str, Any]:
         UsageError: if it is not there, is no TOML, or holds what is out of bounds.
     """
     try:
-        text = file.read_text(encoding="utf-8-sig")  # Windows' editors write a byte order mark
-        return read_toml(text)
+        with file.open("rb") as opened:  # a pipe, perhaps, or a device that never ends
+            content = opened.read(LARGEST + 1)
+        if len(content) > LARGEST:
+            raise UsageError(f"more than {LARGEST >> 20} MiB, which no matrix file has")
+        return read_toml(content.decode("utf-8-sig"))  # Windows' editors write a byte order mark
     except FileNotFoundError:
         raise _missing(file) from None
     except UnicodeDecodeError as error:
