@@ -78,7 +78,5 @@ def test_what_is_wrong_in_a_file_names_it(tmp_path: Path, content: bytes, messag
 
 @pytest.mark.skipif(os.name == "nt", reason="there is no such device")
 def test_a_device_that_never_ends_is_no_matrix() -> None:
-    with pytest.raises(
-        UsageError, match=r"^/dev/zero: more than 16 MiB, which no matrix file has$"
-    ):
+    with pytest.raises(UsageError, match=r"^/dev/zero: more than 16 MiB"):
         read_table(Path("/dev/zero"))
