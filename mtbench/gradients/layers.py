@@ -1,12 +1,11 @@
 """Layers over several tasks at once that leave one gradient a task of their parameters.
 
-Shapes: m tasks of a step, R rows of a tensor (tokens or sequences, each of one task), U rows of
-an embedding table that occur.
+Shapes: m tasks of a step, R rows of a tensor (tokens or sequences, each of one task).
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -14,14 +13,9 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtbench.gradients.jacobian import BLOCK, ParameterGradients, inner_products
+from mtbench.gradients.accumulators import Accumulators, BrokenSegments
+from mtbench.gradients.rows import is_padded, pad, parts, unpad
 from mtbench.protocols import RaggedBatch
-
-
-class BrokenSegments(RuntimeError):
-    """An encoder that declares segments uses a parameter in a way that breaks the promise."""
-
-    part = "encoder"
 
 
 class TaskRows:
@@ -33,147 +27,46 @@ class TaskRows:
     """
 
     def __init__(self, batch: RaggedBatch, tasks: Sequence[int]) -> None:
-        self._tasks = tuple(tasks)
+        self.tasks = tuple(tasks)
         bounds = (0, *accumulate(batch.parts))
         self._sizes = {len(batch.ids): [sum(batch.lengths[a:b]) for a, b in pairwise(bounds)]}
         # Where each sequence is one token long, both are the same.
         self._sizes.setdefault(len(batch.lengths), list(batch.parts))
 
-    def split(self, *tensors: Tensor) -> Iterator[tuple[int, *tuple[Tensor, ...]]]:
-        """Yield each task with its rows of tensors of tokens, or of sequences.
+    def sizes(self, tensor: Tensor) -> list[int]:
+        """Return how many rows of a tensor of tokens, or of sequences, are of each task.
 
         Raises:
-            BrokenSegments: if they are of neither.
+            BrokenSegments: if it is of neither.
         """
-        sizes = self._sizes.get(len(tensors[0])) if tensors[0].ndim else None
+        sizes = self._sizes.get(len(tensor)) if tensor.ndim else None
         if sizes is None:
             raise BrokenSegments(
                 f"the encoder declares segments, and applies a layer to shape "
-                f"{list(tensors[0].shape)}, whose first dimension is neither the batch's tokens "
+                f"{list(tensor.shape)}, whose first dimension is neither the batch's tokens "
                 "nor its sequences"
             )
-        parts = (tensor.split(sizes) for tensor in tensors)
-        return zip(self._tasks, *parts, strict=True)
+        return sizes
 
-
-class Accumulator:
-    """One parameter's gradients, one a task, in a buffer that is used again from step to step.
-
-    Of an embedding table only the rows that occur are kept, until they are combined.
-    """
-
-    def __init__(self, parameter: nn.Parameter) -> None:
-        self._parameter = parameter
-        self._buffer: Tensor | None = None  # [m or more, *shape]
-        self._dense: Tensor | None = None
-        self._rows: Tensor | None = None
-        self.begin(0)
-
-    def begin(self, tasks: int, *, take_products: bool = False) -> None:
-        """Forget the last step; the next one has so many tasks.
-
-        Args:
-            take_products: whether inner products are taken as soon as a pass ends: one pass makes
-                up the step, and they will be asked for.
-        """
-        self._tasks = tasks
-        self._take_products = take_products
-        self._products: Tensor | None = None
-        self._used: set[int] = set()
-        self._pieces: list[tuple[int, Tensor, Tensor]] = []
-        if self._buffer is not None and len(self._buffer) < tasks:
-            self._buffer = None
-        if self._dense is not None and self._rows is not None:
-            self._dense[self._rows] = 0
-            self._rows = None
-
-    def add(self, task: int, gradient: Tensor) -> None:
-        """Add to a task's gradient."""
-        place = self._all()[task]
-        if task in self._used:
-            place.add_(gradient)
-        else:
-            place.copy_(gradient)
-        self._used.add(task)
-
-    def add_product(self, task: int, a: Tensor, b: Tensor) -> None:
-        """Add the product of two matrices to a task's gradient, in place where types agree."""
-        place = self._all()[task]
-        if a.dtype != place.dtype:
-            self.add(task, a @ b)
-            return
-        if task in self._used:
-            place.addmm_(a, b)
-        else:
-            torch.mm(a, b, out=place)
-        self._used.add(task)
-
-    def end_pass(self) -> None:
-        """Take the inner products while the gradients are still in the processor's cache."""
-        if (
-            self._take_products
-            and len(self._used) == self._tasks
-            and self._parameter.numel() >= BLOCK
-        ):
-            self._products = inner_products(self._all().flatten(1))
-
-    def add_rows(self, task: int, rows: Tensor, gradient: Tensor) -> None:
-        """Add a gradient [R, d] of some rows [R] of the parameter, with repetitions."""
-        self._pieces.append((task, rows, gradient))
-
-    def gradients(self) -> ParameterGradients:
-        """Return the gradients of all tasks."""
-        if self._pieces:
-            return self._of_rows()
-        if not self._used:
-            return ParameterGradients(self._parameter, [None] * self._tasks)
-        buffer = self._all()
-        of_tasks = [buffer[task] if task in self._used else None for task in range(self._tasks)]
-        whole = len(self._used) == self._tasks
-        return ParameterGradients(
-            self._parameter, of_tasks, stacked=buffer if whole else None, products=self._products
-        )
-
-    def _all(self) -> Tensor:
-        if self._buffer is None:
-            self._buffer = self._parameter.new_empty(self._tasks, *self._parameter.shape)
-        return self._buffer[: self._tasks]
-
-    def _of_rows(self) -> ParameterGradients:
-        if self._used:
-            raise BrokenSegments(
-                "the encoder declares segments, and uses one parameter as an embedding table and "
-                "in another way"
-            )
-        tasks, rows, gradients = zip(*self._pieces, strict=True)
-        occurring, inverse = torch.cat(rows).unique(return_inverse=True)  # [U], [R of all pieces]
-        sums = self._parameter.new_zeros(self._tasks, len(occurring), *self._parameter.shape[1:])
-        for task, place, gradient in zip(
-            tasks, inverse.split([len(r) for r in rows]), gradients, strict=True
-        ):
-            sums[task].index_add_(0, place, gradient)
-        if self._dense is None:
-            self._dense = torch.zeros_like(self._parameter)
-        self._rows = occurring
-        return ParameterGradients(
-            self._parameter, list(sums), stacked=sums, rows=occurring, dense=self._dense
-        )
-
-
-Accumulators = Mapping[Tensor | None, Accumulator]
-"""By the parameter; there is none for what is not trained, or not there."""
+    def split(self, *tensors: Tensor) -> Iterator[tuple[int, *tuple[Tensor, ...]]]:
+        """Yield each task with its rows of such tensors."""
+        sizes = self.sizes(tensors[0])
+        return zip(self.tasks, *(tensor.split(sizes) for tensor in tensors), strict=True)
 
 
 def linear(module: nn.Linear, rows: TaskRows, accumulators: Accumulators, x: Tensor) -> Tensor:
     """Return what a linear layer gives, ``x W^T + b``."""
     weight: Tensor = module.weight
     bias: Tensor | None = module.bias
-    if torch.is_autocast_enabled(x.device.type):
-        dtype = torch.get_autocast_dtype(x.device.type)
-        x, weight = x.to(dtype), weight.to(dtype)
-        bias = None if bias is None else bias.to(dtype)
     places = rows, accumulators.get(module.weight), accumulators.get(module.bias)
-    return _apply(_Linear, x, weight, bias, *places)
+    if not torch.is_autocast_enabled(x.device.type):
+        return _apply(_Linear, x, weight, bias, *places)
+    dtype = torch.get_autocast_dtype(x.device.type)
+    weight = weight.to(dtype)
+    bias = None if bias is None else bias.to(dtype)
+    if x.ndim == 2 and is_padded(x):
+        return _apply(_PaddedLinear, x, weight, bias, *places)
+    return _apply(_Linear, x.to(dtype), weight, bias, *places)
 
 
 def norm(module: nn.LayerNorm, rows: TaskRows, accumulators: Accumulators, x: Tensor) -> Tensor:
@@ -213,10 +106,38 @@ class _Linear(torch.autograd.Function):
             if of_weight is not None:
                 of_weight.add_product(task, g_rows.T, of_task.flatten(0, -2))
             if of_bias is not None:
-                of_bias.add(task, g_rows.sum(dim=0))
+                of_bias.add_sum(task, g_rows)
         if of_weight is not None:
             of_weight.end_pass()
         of_x = gradient @ weight if ctx.needs_input_grad[0] else None
+        return of_x, *(None,) * 5
+
+
+class _PaddedLinear(torch.autograd.Function):
+    @staticmethod
+    def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *places: Any) -> Tensor:
+        sizes = places[0].sizes(x)
+        padded = pad(x, sizes, weight.dtype)
+        ctx.save_for_backward(padded, weight)
+        ctx.places, ctx.sizes, ctx.dtype = places, sizes, x.dtype
+        return unpad(F.linear(padded, weight, bias), sizes)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, *tuple[None, ...]]:
+        x, weight = ctx.saved_tensors
+        rows, of_weight, of_bias = ctx.places
+        padded = pad(gradient, ctx.sizes, weight.dtype)
+        of_parts = parts(padded, ctx.sizes), parts(x, ctx.sizes)
+        for task, g, of_task in zip(rows.tasks, *of_parts, strict=True):
+            if of_weight is not None:
+                of_weight.add_product(task, g.T, of_task)
+            if of_bias is not None:
+                of_bias.add_sum(task, g)
+        if of_weight is not None:
+            of_weight.end_pass()
+        wanted = ctx.needs_input_grad[0]
+        of_x = unpad(padded @ weight, ctx.sizes).to(ctx.dtype) if wanted else None
         return of_x, *(None,) * 5
 
 

@@ -16,8 +16,9 @@ from typing import Any
 
 from torch import Tensor, nn
 
+from mtbench.gradients.accumulators import Accumulator, BrokenSegments
 from mtbench.gradients.jacobian import ParameterGradients
-from mtbench.gradients.layers import Accumulator, BrokenSegments, TaskRows, embedding, linear, norm
+from mtbench.gradients.layers import TaskRows, embedding, linear, norm
 from mtbench.protocols import RaggedBatch
 
 LAYERS: Mapping[type[nn.Module], Callable[..., Tensor]] = {

@@ -2,18 +2,19 @@
 
 import hashlib
 from collections.abc import Callable, Mapping, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
 
 import torch
 from torch import Tensor, nn
 
+from mtbench.gradients.rows import padding
 from mtbench.gradients.segments import Segments
 from mtbench.matrix.configuration import Precision
 from mtbench.model.batching import ragged
 from mtbench.model.objectives import Output, loss
 from mtbench.model.pooling import AttentionPooling, FixedPooling, pool
-from mtbench.protocols import EncoderOutput, Pair, TaskInfo, Tokens
+from mtbench.protocols import EncoderOutput, Pair, RaggedBatch, TaskInfo, Tokens
 from mtbench.randomness import derive, seed_torch
 
 
@@ -106,7 +107,7 @@ class MultiTaskModel(nn.Module):
             [sum(map(len, of_task.sequences)) for of_task in batches.values()],
             self.device,
         )
-        with segments.recording(batch, list(batches)) if segments else nullcontext():
+        with self._passing(batch, list(batches), segments):
             encoded: EncoderOutput = self.encoder(batch)
         # One pooled matrix serves all heads that agree on it.
         pooled: dict[FixedPooling, Tensor] = {}
@@ -126,6 +127,14 @@ class MultiTaskModel(nn.Module):
             _check_shape(name, task, outputs[name], count)
             start = end
         return outputs
+
+    def _passing(
+        self, batch: RaggedBatch, tasks: Sequence[str], segments: Segments | None
+    ) -> AbstractContextManager[None]:
+        """Return what the encoder's linear layers are called in."""
+        if segments is not None:
+            return segments.recording(batch, tasks)
+        return nullcontext() if self._precision == "float32" else padding(self.encoder)
 
     def losses(
         self, batches: Mapping[str, TaskBatch], segments: Segments | None = None

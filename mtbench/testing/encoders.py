@@ -10,8 +10,8 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from mtbench.components.entries import load_target
+from mtbench.gradients.accumulators import BrokenSegments
 from mtbench.gradients.jacobian import ParameterGradients, as_matrix
-from mtbench.gradients.layers import BrokenSegments
 from mtbench.gradients.segments import Segments
 from mtbench.model.batching import ragged
 from mtbench.protocols import EncoderOutput, Pooling, Tokens

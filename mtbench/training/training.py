@@ -142,7 +142,8 @@ class Trainer:
         drawn = self._draw()
         self._record(drawn.taken)
         started = time.perf_counter()
-        self._model.train()  # an evaluation in between leaves the model in evaluation mode
+        if not self._model.training:  # as an evaluation in between leaves it
+            self._model.train()
         self._seed_dropout()
         # Forward and backward, and the tasks' gradients combined into one.
         losses = self._oracle.step(

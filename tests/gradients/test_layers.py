@@ -4,16 +4,9 @@ import pytest
 import torch
 from torch import Tensor, nn
 
+from mtbench.gradients.accumulators import Accumulator, Accumulators, BrokenSegments
 from mtbench.gradients.jacobian import ParameterGradients
-from mtbench.gradients.layers import (
-    Accumulator,
-    Accumulators,
-    BrokenSegments,
-    TaskRows,
-    embedding,
-    linear,
-    norm,
-)
+from mtbench.gradients.layers import TaskRows, embedding, linear, norm
 from mtbench.model.batching import ragged
 from mtbench.protocols import RaggedBatch, Tokens
 

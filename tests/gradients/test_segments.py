@@ -8,8 +8,8 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 from torch.nn.utils import parametrizations
 
+from mtbench.gradients.accumulators import BrokenSegments
 from mtbench.gradients.jacobian import ParameterGradients, gramian, set_weighted_sum
-from mtbench.gradients.layers import BrokenSegments
 from mtbench.gradients.segments import Segments
 from mtbench.model.batching import ragged
 from mtbench.protocols import EncoderOutput, RaggedBatch, Tokens

@@ -1,7 +1,9 @@
-"""Scaled dot-product attention within each sequence of a ragged batch, without padding.
+"""Scaled dot-product attention within each sequence of a ragged batch.
 
 Shapes: N sequences and T tokens of a batch, width d, h attention heads of width e = d / h; a
-group of c equally long sequences has c h matrices of l rows, one row a token and head.
+group of c sequences of about the same length has c h matrices of l rows, one row a token and
+head. A sequence shorter than l is padded by copies of its last token, which no other token sees.
+R rows are those of all groups, pads included.
 """
 
 from __future__ import annotations
@@ -13,6 +15,7 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
@@ -23,8 +26,8 @@ from mtbench_builtins.encoders.dropout import draw
 def attend(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
     """Return what each token gathers from its sequence (Vaswani et al. 2017, equation 1).
 
-    On the CPU each group of equally long sequences is one batch of matrix products; elsewhere
-    PyTorch's kernels for nested tensors take sequences of any lengths.
+    On the CPU each group of sequences is one batch of matrix products; elsewhere PyTorch's
+    kernels for nested tensors take sequences of any lengths.
 
     Args:
         qkv: [T, 3 d], queries, keys and values.
@@ -58,10 +61,16 @@ def nested(qkv: Tensor, layout: Layout, dropout: float) -> Tensor:
     return gathered.transpose(1, 2).values().flatten(1)  # [T, d]
 
 
+MULTIPLE = 8
+"""Lengths of groups: a batch has dozens of lengths, and products of many small groups take longer
+than the products with what pads them."""
+
+UNSEEN = -1e30
+"""Added to the score of a pad: its weight is 0, to the bit, and the sum of the others stays."""
+
+
 class Layout:
     """How the tokens of a batch are gathered for attention; one serves all layers.
-
-    Gathered by length, each group of c sequences of length l has c h matrices of l rows.
 
     Attributes:
         heads: h.
@@ -75,57 +84,91 @@ class Layout:
         self.shortest, self.longest = min(batch.lengths), max(batch.lengths)
         self.offsets = F.pad(batch.starts, (0, 1), value=len(batch.ids))
         self._batch = batch
-        groups = batch.by_length()
-        self._lengths = list(groups)
+        self._groups: dict[int, list[int]] = {}  # sequences by l
+        for length, sequences in batch.by_length().items():
+            padded = -(-length // MULTIPLE) * MULTIPLE
+            self._groups.setdefault(padded, []).extend(sequences)
         self._rows = [
-            len(sequences) * heads * length for length, sequences in groups.items()
+            len(sequences) * heads * length for length, sequences in self._groups.items()
         ]  # c h l
         self._weights = [
-            rows * length for rows, length in zip(self._rows, self._lengths, strict=True)
+            rows * length for rows, length in zip(self._rows, self._groups, strict=True)
         ]
         self.numbers = sum(self._weights)
 
     def matrices(self, rows: Tensor) -> list[Tensor]:
-        """Return gathered rows [T h, e] group by group, as matrices [c h, l, e]."""
-        parts = zip(rows.split(self._rows), self._lengths, strict=True)
+        """Return gathered rows [R, e] group by group, as matrices [c h, l, e]."""
+        parts = zip(rows.split(self._rows), self._groups, strict=True)
         return [part.view(-1, length, rows.shape[1]) for part, length in parts]
 
     def squares(self, weights: Tensor) -> list[Tensor]:
         """Return attention's weights, one vector, group by group as matrices [c h, l, l]."""
-        parts = zip(weights.split(self._weights), self._lengths, strict=True)
+        parts = zip(weights.split(self._weights), self._groups, strict=True)
         return [part.view(-1, length, length) for part, length in parts]
 
     @cached_property
     def gather(self) -> Tensor:
-        """[T h] rows of a stream [T, h, e] that make up the groups, each as [c, h, l, e]."""
-        starts = self._batch.starts.numpy()
-        heads = np.arange(self.heads)[:, None]
-        rows = []
-        for length, sequences in self._batch.by_length().items():
-            tokens = starts[sequences][:, None, None] + np.arange(length)  # [c, 1, l]
-            rows.append((tokens * self.heads + heads).ravel())  # c, h, l
-        return torch.from_numpy(np.concatenate(rows))
+        """[R] rows of a stream [T, h, e] that make up the groups, each as [c, h, l, e]."""
+        tokens, heads, _ = self._places
+        return torch.from_numpy(tokens * self.heads + heads)
+
+    @cached_property
+    def gather_three(self) -> Tensor:
+        """[3 R] rows of a stream [T, 3, h, e]: all queries, then all keys, then all values."""
+        tokens, heads, _ = self._places
+        queries = 3 * self.heads * tokens + heads
+        return torch.from_numpy(np.concatenate([queries + part * self.heads for part in range(3)]))
 
     @cached_property
     def scatter(self) -> Tensor:
         """[T h], the way back: rows of the groups that make up the stream."""
-        return _inverse(self.gather)
-
-    @cached_property
-    def gather_three(self) -> Tensor:
-        """[3 T h] rows of a stream [T, 3, h, e]: all queries, then all keys, then all values."""
-        tokens, heads = self.gather // self.heads, self.gather % self.heads
-        return torch.cat([(3 * tokens + part) * self.heads + heads for part in range(3)])
+        real = self._places[2].nonzero()[0]
+        rows = np.empty_like(real)
+        rows[self.gather.numpy()[real]] = real
+        return torch.from_numpy(rows)
 
     @cached_property
     def scatter_three(self) -> Tensor:
         """[3 T h], the way back from queries, keys and values to the stream."""
-        return _inverse(self.gather_three)
+        parts = len(self.gather) * torch.arange(3)[:, None]
+        return (self.scatter.view(-1, 1, self.heads) + parts).flatten()
+
+    @cached_property
+    def pads(self) -> Tensor:
+        """Which of the R rows are copies."""
+        return torch.from_numpy((~self._places[2]).nonzero()[0])
+
+    def biases(self, dtype: torch.dtype) -> list[Tensor | None]:
+        """Return what is added to the scores of each group, [c h, 1, l]; None without pads."""
+        return [None if bias is None else bias.to(dtype) for bias in self._biases]
+
+    @cached_property
+    def _biases(self) -> list[Tensor | None]:
+        real = torch.from_numpy(self._places[2]).split(self._rows)
+        return [
+            None if part.all() else torch.where(part, 0.0, UNSEEN).view(-1, 1, length)
+            for part, length in zip(real, self._groups, strict=True)
+        ]
+
+    @cached_property
+    def _places(self) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
+        """Token and head of each of the R rows, and whether it is no copy."""
+        starts, lengths = self._batch.starts.numpy(), np.array(self._batch.lengths)
+        parts = []
+        for padded, sequences in self._groups.items():
+            shape = len(sequences), self.heads, padded
+            heads = np.arange(self.heads)[:, None]  # [h, 1]
+            last = lengths[sequences][:, None, None] - 1  # [c, 1, 1]
+            places = np.arange(padded)  # [l]
+            tokens = starts[sequences][:, None, None] + np.minimum(places, last)  # [c, 1, l]
+            rows = tokens, heads, places <= last
+            parts.append([np.broadcast_to(each, shape).ravel() for each in rows])
+        tokens, heads, real = (np.concatenate(part) for part in zip(*parts, strict=True))
+        return tokens, heads, real
 
 
-def _inverse(order: Tensor) -> Tensor:
-    """Return the permutation that undoes one."""
-    return torch.empty_like(order).index_copy_(0, order, torch.arange(len(order)))
+_softmax_backward = torch.ops.aten._softmax_backward_data.out
+"""From weights and the gradient of them to that of scores, in one pass over both."""
 
 
 class _Grouped(torch.autograd.Function):
@@ -141,45 +184,45 @@ class _Grouped(torch.autograd.Function):
         gathered = qkv.view(-1, e).index_select(0, layout.gather_three)
         q, k, v = (layout.matrices(rows) for rows in gathered.chunk(3))
         weights = qkv.new_empty(layout.numbers)
-        for scores, of_q, of_k in zip(layout.squares(weights), q, k, strict=True):
+        of_scores, biases = layout.squares(weights), layout.biases(qkv.dtype)
+        for scores, of_q, of_k, bias in zip(of_scores, q, k, biases, strict=True):
+            added, beta = (scores, 0) if bias is None else (bias, 1)
             keys = of_k.transpose(1, 2)
-            torch.baddbmm(scores, of_q, keys, beta=0, alpha=1 / sqrt(e), out=scores)
+            torch.baddbmm(added, of_q, keys, beta=beta, alpha=1 / sqrt(e), out=scores)
             torch.softmax(scores, dim=2, out=scores)
-        kept, scale = draw(len(weights), dropout) if dropout else (None, 1.0)
-        used = weights if kept is None else (weights * kept).mul_(scale)
+        factors = draw(len(weights), dropout, qkv.dtype) if dropout else None
+        used = weights if factors is None else weights * factors
         outputs = gathered.new_empty(len(gathered) // 3, e)
         places = layout.squares(used), v, layout.matrices(outputs)
         for of_used, of_v, output in zip(*places, strict=True):
             torch.bmm(of_used, of_v, out=output)
-        ctx.save_for_backward(gathered, weights, used, outputs)
-        ctx.layout, ctx.kept, ctx.scale = layout, kept, scale
+        ctx.save_for_backward(gathered, weights, used)
+        ctx.layout, ctx.factors = layout, factors
         return outputs.index_select(0, layout.scatter).view(len(qkv), -1)
 
     @staticmethod
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, None]:
-        gathered, weights, used, outputs = ctx.saved_tensors
+        gathered, weights, used = ctx.saved_tensors
         layout, e = ctx.layout, gathered.shape[1]
         q, k, v = (layout.matrices(rows) for rows in gathered.chunk(3))
         of_gathered = torch.empty_like(gathered)
         of_q, of_k, of_v = (layout.matrices(rows) for rows in of_gathered.chunk(3))
         of_outputs = gradient.reshape(-1, e).index_select(0, layout.gather)
+        of_outputs.index_fill_(0, layout.pads, 0)
         of_weights = torch.empty_like(weights)
         of_scores = layout.squares(of_weights)
         places = layout.matrices(of_outputs), layout.squares(used), v, of_v, of_scores
         for of_output, w, value, of_value, of_used in zip(*places, strict=True):
             torch.bmm(w.transpose(1, 2), of_output, out=of_value)
             torch.bmm(of_output, value.transpose(1, 2), out=of_used)
-        if ctx.kept is not None:
-            of_weights.mul_(ctx.kept).mul_(ctx.scale)
-        # Softmax: ds = w (dw - sum over the row of w dw), and that sum is the product of the
-        # output with its own gradient (Dao et al. 2022, appendix B.2), dropout or not.
-        of_weights.mul_(weights).mul_(1 / sqrt(e))
-        sums = (of_outputs * outputs).sum(dim=1, keepdim=True).mul_(1 / sqrt(e))  # [T h, 1]
-        groups = of_scores, layout.squares(weights), layout.matrices(sums), q, k, of_q, of_k
-        for of_score, w, total, query, key, of_query, of_key in zip(*groups, strict=True):
-            of_score.addcmul_(w, total, value=-1)
-            torch.bmm(of_score, key, out=of_query)
-            torch.bmm(of_score.transpose(1, 2), query, out=of_key)
+        if ctx.factors is not None:
+            of_weights.mul_(ctx.factors)
+        groups = of_scores, layout.squares(weights), q, k, of_q, of_k
+        for of_score, w, query, key, of_query, of_key in zip(*groups, strict=True):
+            _softmax_backward(of_score, w, 2, w.dtype, grad_input=of_score)
+            torch.baddbmm(of_query, of_score, key, beta=0, alpha=1 / sqrt(e), out=of_query)
+            turned = of_score.transpose(1, 2)
+            torch.baddbmm(of_key, turned, query, beta=0, alpha=1 / sqrt(e), out=of_key)
         of_qkv = of_gathered.index_select(0, layout.scatter_three)
         return of_qkv.view(len(gradient), -1), None, None

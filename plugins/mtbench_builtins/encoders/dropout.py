@@ -1,5 +1,7 @@
 """Dropout (Srivastava et al. 2014) with a mask that the CPU draws quickly."""
 
+from typing import Any
+
 import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -20,44 +22,57 @@ class Dropout(nn.Module):
         super().__init__()
         self.rate = rate
 
-    def forward(self, x: Tensor) -> Tensor:
-        """Return x of any shape, partly dropped."""
+    def forward(self, x: Tensor, residual: Tensor | None = None) -> Tensor:
+        """Return x of any shape, partly dropped; with a residual of its shape, added to that."""
         if not self.training or self.rate == 0:
-            return x
+            return x if residual is None else residual + x
         if x.device.type != "cpu":
-            return F.dropout(x, self.rate)
-        kept, scale = draw(x.numel(), self.rate)
-        dropped: Tensor = _Dropped.apply(x, kept.view(x.shape), scale)  # type: ignore[no-untyped-call]
-        return dropped
+            dropped = F.dropout(x, self.rate)
+            return dropped if residual is None else residual + dropped
+        factors = draw(x.numel(), self.rate, x.dtype).view(x.shape)
+        scaled: Tensor = _Scaled.apply(x, factors, residual)  # type: ignore[no-untyped-call]
+        return scaled
 
     def extra_repr(self) -> str:
         """Return what ``print`` shows of the module."""
         return f"rate={self.rate}"
 
 
-def draw(count: int, rate: float) -> tuple[Tensor, float]:
-    """Return which of so many numbers are kept, and what scales them, from torch's generator.
+def draw(count: int, rate: float, dtype: torch.dtype = torch.float32) -> Tensor:
+    """Return what so many numbers are multiplied by, drawn from torch's generator.
+
+    Args:
+        dtype: of the numbers; in half precision the factors are float32.
 
     Returns:
-        A mask [count] of booleans, and the inverse of the share that is kept on average.
+        [count]: 0 for what is dropped, and for what is kept the inverse of the share that is
+        kept on average.
     """
     dropped = min(round(rate * RESOLUTION), RESOLUTION - 1)  # below 1, as the rate is
     lowest = torch.iinfo(torch.int64).min
     bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(lowest, None)
-    kept = bits.view(torch.int16)[:count] >= dropped - RESOLUTION // 2
-    return kept, RESOLUTION / (RESOLUTION - dropped)
+    numbers = bits.view(torch.int16)[:count]
+    factors = torch.empty(count, dtype=torch.promote_types(dtype, torch.float32))
+    torch.ge(numbers, dropped - RESOLUTION // 2, out=factors)  # 1 for what is kept
+    return factors.mul_(RESOLUTION / (RESOLUTION - dropped))
 
 
-class _Dropped(torch.autograd.Function):
-    """The product of a tensor with a mask and a scale; it keeps a byte a number."""
-
-    @staticmethod
-    def forward(ctx, x: Tensor, kept: Tensor, scale: float) -> Tensor:  # type: ignore[no-untyped-def]
-        ctx.save_for_backward(kept)
-        ctx.scale = scale
-        return (x * kept).mul_(scale)
+class _Scaled(torch.autograd.Function):
+    """The product of a tensor with factors, added to a residual where there is one."""
 
     @staticmethod
-    def backward(ctx, gradient: Tensor) -> tuple[Tensor, None, None]:  # type: ignore[no-untyped-def]
-        (kept,) = ctx.saved_tensors
-        return (gradient * kept).mul_(ctx.scale), None, None
+    def forward(ctx: Any, x: Tensor, factors: Tensor, residual: Tensor | None) -> Tensor:
+        ctx.save_for_backward(factors)
+        ctx.dtype = x.dtype
+        if residual is None:
+            return (x * factors).to(x.dtype)
+        if residual.dtype == x.dtype == factors.dtype:
+            return torch.addcmul(residual, x, factors)
+        return residual + (x * factors).to(x.dtype)
+
+    @staticmethod
+    @torch.autograd.function.once_differentiable
+    def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None, Tensor | None]:
+        (factors,) = ctx.saved_tensors
+        of_residual = gradient if ctx.needs_input_grad[2] else None
+        return (gradient * factors).to(ctx.dtype), None, of_residual

@@ -1,7 +1,7 @@
 """minBERT: the encoder of Devlin et al. 2019 over ragged batches, in plain PyTorch.
 
-Shapes beside the lines: N sequences and T tokens of a batch, width d. No padded token is ever
-computed.
+Shapes beside the lines: N sequences and T tokens of a batch, width d. What a layer does to each
+token is done to real tokens only; attention pads within groups of sequences of like length.
 """
 
 from typing import Self
@@ -71,9 +71,9 @@ class Layer(nn.Module):
 
     def forward(self, x: Tensor, layout: Layout) -> Tensor:
         """Return the next states of the tokens [T, d]."""
-        x = self.attention_norm(x + self.dropout(self.attention(x, layout)))  # [T, d]
+        x = self.attention_norm(self.dropout(self.attention(x, layout), residual=x))  # [T, d]
         hidden = F.gelu(self.intermediate(x))  # [T, intermediate], the exact gelu
-        states: Tensor = self.output_norm(x + self.dropout(self.output(hidden)))  # [T, d]
+        states: Tensor = self.output_norm(self.dropout(self.output(hidden), residual=x))  # [T, d]
         return states
 
 

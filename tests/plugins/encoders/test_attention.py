@@ -7,13 +7,14 @@ from torch.nn import functional as F
 
 from mtbench.api import RaggedBatch, Tokens
 from mtbench.model.batching import ragged
-from mtbench_builtins.encoders.attention import Layout, attend, nested
+from mtbench_builtins.encoders.attention import MULTIPLE, Layout, attend, nested
 from mtbench_builtins.encoders.dropout import draw
 
 HEADS, WIDTH = 2, 6  # of a head: 3
 
 LENGTHS: dict[str, tuple[int, ...]] = {
     "mixed": (4, 1, 7, 2, 4, 4, 1, 3),
+    "several groups": (9, 8, 17, 1, 16, 12, 8),
     "descending": (5, 4, 3, 2, 1),
     "one sequence": (6,),
     "one token": (1,),
@@ -57,14 +58,14 @@ def one_by_one(qkv: Tensor, lengths: Sequence[int], heads: int = HEADS) -> Tenso
 
 
 def explicit(
-    qkv: Tensor, lengths: Sequence[int], masks: Sequence[Tensor], scale: float, heads: int = HEADS
+    qkv: Tensor, lengths: Sequence[int], masks: Sequence[Tensor], heads: int = HEADS
 ) -> Tensor:
     """Return the attention of each sequence by the equation, under given masks [h, l, l]."""
     outputs = []
-    for rows, kept in zip(qkv.split(list(lengths)), masks, strict=True):
+    for rows, factors in zip(qkv.split(list(lengths)), masks, strict=True):
         q, k, v = parts(rows, heads)
         weights = (q @ k.mT / q.shape[2] ** 0.5).softmax(dim=2)
-        outputs.append(joined((weights * kept * scale) @ v))
+        outputs.append(joined((weights * factors) @ v))
     return torch.cat(outputs)
 
 
@@ -137,6 +138,14 @@ def test_bfloat16(path: Path) -> None:
         assert (value - exact).norm() < 0.02 * exact.norm()
 
 
+def test_no_sequence_sees_another() -> None:
+    lengths = (3, 11, 8)
+    qkv = numbers(sum(lengths), 3 * WIDTH)
+    output = attend(qkv, Layout(batch_of(lengths), HEADS), 0.0)
+    qkv[:3] *= 1e200
+    assert torch.equal(attend(qkv, Layout(batch_of(lengths), HEADS), 0.0)[3:], output[3:])
+
+
 def test_the_result_is_a_stream_of_its_own() -> None:
     lengths = LENGTHS["mixed"]
     qkv = numbers(sum(lengths), 3 * WIDTH)
@@ -158,18 +167,24 @@ def test_one_layout_serves_all_layers() -> None:
 # --- with dropout -----------------------------------------------------------------------------
 
 
-def masks_of(kept: Tensor, lengths: Sequence[int], heads: int) -> list[Tensor]:
+def padded(length: int) -> int:
+    return -(-length // MULTIPLE) * MULTIPLE
+
+
+def masks_of(factors: Tensor, lengths: Sequence[int], heads: int) -> list[Tensor]:
     """Cut a mask for a batch into one a sequence [h, l, l], in the caller's order.
 
-    What is drawn goes to the sequences in ascending order of length, and then as given.
+    What is drawn goes to the sequences in ascending order of length, and then as given, and is
+    for what pads them too.
     """
     masks: dict[int, Tensor] = {}
     start = 0
     for index in sorted(range(len(lengths)), key=lambda index: lengths[index]):
-        size = heads * lengths[index] ** 2
-        masks[index] = kept[start : start + size].view(heads, lengths[index], lengths[index])
+        length, rows = lengths[index], padded(lengths[index])
+        size = heads * rows**2
+        masks[index] = factors[start : start + size].view(heads, rows, rows)[:, :length, :length]
         start += size
-    assert start == len(kept)
+    assert start == len(factors)
     return [masks[index] for index in range(len(lengths))]
 
 
@@ -189,10 +204,9 @@ def test_dropout_equals_the_explicit_computation_under_the_same_mask(
     found = with_gradient(lambda x: attend_seeded(x, layout), qkv, factors)
 
     torch.manual_seed(7)
-    kept, scale = draw(heads * sum(length**2 for length in lengths), 0.25)
-    assert scale == 4 / 3
-    masks = masks_of(kept, lengths, heads)
-    expected = with_gradient(lambda x: explicit(x, lengths, masks, scale, heads), qkv, factors)
+    drawn = draw(heads * sum(padded(length) ** 2 for length in lengths), 0.25, torch.float64)
+    masks = masks_of(drawn, lengths, heads)
+    expected = with_gradient(lambda x: explicit(x, lengths, masks, heads), qkv, factors)
     torch.testing.assert_close(found, expected, rtol=0, atol=1e-10)
 
 

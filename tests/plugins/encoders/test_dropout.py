@@ -15,15 +15,14 @@ MANY = 1 << 20
 @pytest.mark.parametrize("rate", [0.1, 0.25, 0.5, 0.9, 1 / RESOLUTION])
 def test_exactly_the_lowest_of_all_numbers_are_dropped(rate: float) -> None:
     torch.manual_seed(7)
-    kept, scale = draw(MANY, rate)
+    factors = draw(MANY, rate, torch.float64)
 
     torch.manual_seed(7)
     bits = torch.empty(MANY // 4, dtype=torch.int64).random_(torch.iinfo(torch.int64).min, None)
     numbers = bits.view(torch.int16).int() + RESOLUTION // 2  # from 0 to 65535
     dropped = round(rate * RESOLUTION)
-    assert kept.dtype == torch.bool
-    assert torch.equal(kept, numbers >= dropped)
-    assert scale == 1 / (1 - dropped / RESOLUTION)
+    assert factors.unique().tolist() == [0, RESOLUTION / (RESOLUTION - dropped)]
+    assert torch.equal(factors > 0, numbers >= dropped)
 
 
 def test_a_pinned_mask() -> None:
@@ -31,26 +30,33 @@ def test_a_pinned_mask() -> None:
     # make up the first 64: from the lowest, aa2f, 97c4, 0aac and 8c7f. All but 0aac are negative
     # and below a quarter of the range, which ends before c000.
     torch.manual_seed(0)
-    kept, scale = draw(22, 0.25)
-    assert "".join(str(int(keep)) for keep in kept) == "0010110011001110100111"
-    assert scale == 4 / 3
+    factors = draw(22, 0.25)
+    assert "".join(str(int(factor > 0)) for factor in factors) == "0010110011001110100111"
+    assert factors.max() == torch.tensor(4 / 3)
+
+
+@pytest.mark.parametrize("dtype", [torch.bfloat16, torch.float32, torch.float64])
+def test_factors_have_the_digits_of_float32_at_least(dtype: torch.dtype) -> None:
+    wide = torch.float32 if dtype == torch.bfloat16 else dtype
+    assert draw(5, 0.1, dtype).dtype == wide
 
 
 @pytest.mark.parametrize("rate", [0.01, 0.1, 0.5, 0.9])
 def test_the_share_that_is_kept(rate: float) -> None:
-    kept, scale = draw(MANY, rate)
-    share = 1 / scale
+    factors = draw(MANY, rate, torch.float64)
+    share = 1 / factors.max().item()
     assert share == pytest.approx(1 - rate, abs=0.5 / RESOLUTION)
-    assert abs(kept.double().mean() - share) < 5 * sqrt(share * (1 - share) / MANY)
+    kept = (factors > 0).double().mean()
+    assert abs(kept - share) < 5 * sqrt(share * (1 - share) / MANY)
     # So the mean of what is scaled stays.
-    assert abs(scale * kept.double().mean() - 1) < 5 * sqrt((1 - share) / share / MANY)
+    assert abs(factors.mean() - 1) < 5 * sqrt((1 - share) / share / MANY)
 
 
 @pytest.mark.parametrize("lag", [1, 2, 3, 4])
 def test_neighbours_are_independent(lag: int) -> None:
-    kept, scale = draw(MANY, 0.3)
-    share = 1 / scale
-    centred = kept.double() - share
+    factors = draw(MANY, 0.3, torch.float64)
+    share = 1 / factors.max().item()
+    centred = (factors > 0).double() - share
     correlation = (centred[lag:] * centred[:-lag]).mean() / (share * (1 - share))
     assert abs(correlation) < 5 / sqrt(MANY - lag)
 
@@ -58,18 +64,18 @@ def test_neighbours_are_independent(lag: int) -> None:
 @pytest.mark.parametrize("count", [0, 1, 2, 3, 4, 5, 7, 8, 9])
 def test_any_count_is_the_start_of_a_longer_mask(count: int) -> None:
     torch.manual_seed(1)
-    longer, _ = draw(12, 0.5)
+    longer = draw(12, 0.5)
     torch.manual_seed(1)
-    kept, _ = draw(count, 0.5)
-    assert torch.equal(kept, longer[:count])
+    assert torch.equal(draw(count, 0.5), longer[:count])
 
 
 @pytest.mark.parametrize(("rate", "dropped"), [(1e-6, 0), (0.999999, RESOLUTION - 1)])
 def test_rates_between_the_lowest_and_the_highest(rate: float, dropped: int) -> None:
-    kept, scale = draw(MANY, rate)
-    assert scale == RESOLUTION / (RESOLUTION - dropped)
+    factors = draw(MANY, rate, torch.float64)
+    scale = RESOLUTION / (RESOLUTION - dropped)
     expected = MANY / scale
-    assert abs(kept.sum() - expected) <= 5 * sqrt(expected * dropped / RESOLUTION)
+    assert set(factors.unique().tolist()) <= {0, scale}
+    assert abs((factors > 0).sum() - expected) <= 5 * sqrt(expected * dropped / RESOLUTION)
 
 
 # --- the module -------------------------------------------------------------------------------
@@ -91,12 +97,30 @@ def test_the_product_with_mask_and_scale(shape: tuple[int, ...], dtype: torch.dt
     (y * factors).sum().backward()
 
     torch.manual_seed(7)
-    kept, scale = draw(x.numel(), 0.2)
-    assert scale == RESOLUTION / (RESOLUTION - 13107)  # 0.2 is 13107.2 of 65536
+    scales = draw(x.numel(), 0.2, dtype).view(shape)
     assert y.dtype == x.grad.dtype == dtype
-    assert torch.equal(y, before * kept.view(shape) * scale)
-    assert torch.equal(x.grad, factors * kept.view(shape) * scale)
+    assert torch.equal(y, (before * scales).to(dtype))
+    assert torch.equal(x.grad, (factors * scales).to(dtype))
     assert torch.equal(x, before)
+
+
+@pytest.mark.parametrize("mode", ["trained", "evaluated"])
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
+def test_a_residual_is_added(dtype: torch.dtype, mode: str) -> None:
+    x, residual = (torch.randn(5, 3, dtype=dtype, requires_grad=True) for _ in range(2))
+    factors = torch.randn(5, 3, dtype=dtype)
+    module = Dropout(0.2).train(mode == "trained")
+
+    torch.manual_seed(7)
+    y = module(x, residual=residual)
+    found = torch.autograd.grad((y * factors).sum(), (x, residual))
+
+    torch.manual_seed(7)
+    expected = residual + module(x)
+    torch.testing.assert_close(y, expected)
+    torch.testing.assert_close(
+        found, torch.autograd.grad((expected * factors).sum(), (x, residual))
+    )
 
 
 def test_the_gradient_is_that_of_small_differences() -> None:
