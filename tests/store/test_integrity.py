@@ -25,7 +25,7 @@ from mtbench.store import (
     RunFolder,
 )
 from mtbench.store.integrity import BLANK
-from mtbench.system.files import as_text, write_json
+from mtbench.system.files import as_text, parse_object, write_json
 
 JSON = (REQUEST, RESULT)
 LARGE = (PREDICTIONS, CHECKPOINT)
@@ -77,6 +77,14 @@ def test_a_file_that_is_torn_anywhere(run: RunFolder, name: str) -> None:
     for length in samples(len(content)):
         (run.path / name).write_bytes(content[:length])
         assert damage_of(run).startswith(f"{name}: ")
+
+
+@pytest.mark.parametrize("name", JSON)
+def test_no_beginning_of_a_file_is_one(run: RunFolder, name: str) -> None:
+    content = (run.path / name).read_bytes()
+    for length in range(len(content.rstrip())):
+        with pytest.raises(ValueError, match=r"^(empty|torn, or no JSON|not UTF-8)$"):
+            parse_object(content[:length])
 
 
 @pytest.mark.parametrize("name", JSON)
