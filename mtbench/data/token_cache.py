@@ -7,6 +7,8 @@ import json
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
+from io import BufferedRandom, BufferedReader
 from pathlib import Path
 from typing import Any
 
@@ -17,11 +19,11 @@ from mtbench.data.token_column import TokenColumn
 from mtbench.data.tokenisation import Items
 from mtbench.system.files import open_file, remove_what_is_no_file, renamed
 
-FORMAT = 3
+FORMAT = 4
 """Raised by hand when the file of an entry changes."""
 
 CHECKSUM = 64
-"""Hexadecimal digits of the SHA-256 of all that is behind them, with which a file begins."""
+"""Hexadecimal digits of the SHA-256 of a file's name and of all behind them; it begins so."""
 
 ARRAYS = {"offsets": "<i8", "ids": "<i4", "types": "u1", "cut": "?", "empty": "?"}
 """The arrays of a column and their types, the widest first, so that each one is aligned."""
@@ -84,17 +86,18 @@ class CacheEntry:
                     for name, dtype in ARRAYS.items():
                         file.write(np.asarray(getattr(column, name), dtype).tobytes())
                 file.seek(CHECKSUM)
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                checksum = self._checksum(file)
                 file.seek(0)
-                file.write(digest.encode())
+                file.write(checksum)
         except OSError as error:
             self._log("not stored", error)
 
     def _mapped(self) -> tuple[TokenColumn, ...]:
         with open_file(self.path) as file:
-            checksum = file.read(CHECKSUM).decode()
+            checksum = file.read(CHECKSUM)
             # A file can have its full length and yet be torn: after a power cut it may hold zeros.
-            if hashlib.file_digest(file, "sha256").hexdigest() != checksum:
+            # And one of other texts may lie in its place.
+            if self._checksum(file) != checksum:
                 raise ValueError("it is not as it was written")
             file.seek(CHECKSUM)
             counts = json.loads(file.readline())
@@ -112,6 +115,10 @@ class CacheEntry:
                 place += size
             columns.append(TokenColumn(**arrays))
         return tuple(columns)
+
+    def _checksum(self, file: BufferedReader | BufferedRandom) -> bytes:
+        named = partial(hashlib.sha256, self.path.name.encode())
+        return hashlib.file_digest(file, named).hexdigest().encode()
 
     def _log(self, what: str, error: Exception) -> None:
         reason = " ".join(f"{type(error).__name__}: {error}".split())

@@ -123,7 +123,18 @@ def test_nonsense_with_the_right_checksum_is_told(
 ) -> None:
     entry.write(COLUMNS)
     rest = counts + entry.path.read_bytes()[CHECKSUM:].partition(b"\n")[2]
-    entry.path.write_bytes(sha256(rest).hexdigest().encode() + rest)
+    checksum = sha256(entry.path.name.encode() + rest).hexdigest()
+    entry.path.write_bytes(checksum.encode() + rest)
+
+    assert_told_and_made_anew(entry, capsys)
+
+
+def test_an_entry_in_the_place_of_another_is_told(
+    entry: CacheEntry, folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    other = TokenCache(folder, "another tokenizer").entry(TEXTS)
+    other.write(COLUMNS[:1])
+    other.path.rename(entry.path)
 
     assert_told_and_made_anew(entry, capsys)
 
