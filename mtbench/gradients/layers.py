@@ -5,7 +5,7 @@ Shapes: m tasks of a step, R rows of a tensor (tokens or sequences, each of one 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import accumulate, pairwise
 from typing import Any
 
@@ -13,7 +13,7 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from mtbench.gradients.accumulators import Accumulators, BrokenSegments
+from mtbench.gradients.accumulators import Accumulator, Accumulators, BrokenSegments
 from mtbench.gradients.rows import is_padded, pad, parts, unpad
 from mtbench.protocols import RaggedBatch
 
@@ -89,6 +89,22 @@ def _apply(function: type[torch.autograd.Function], *arguments: Any) -> Tensor:
     return result
 
 
+def _leave(
+    of_tasks: Iterable[tuple[int, Tensor, Tensor]],
+    of_weight: Accumulator | None,
+    of_bias: Accumulator | None,
+) -> None:
+    """Leave each task's gradients of a linear layer, from those of its outputs and its inputs."""
+    for task, gradient, x in of_tasks:
+        g = gradient.flatten(0, -2)  # [R, out]
+        if of_weight is not None:
+            of_weight.add_product(task, g.T, x.flatten(0, -2))
+        if of_bias is not None:
+            of_bias.add_sum(task, g)
+    if of_weight is not None:
+        of_weight.end_pass()
+
+
 class _Linear(torch.autograd.Function):
     @staticmethod
     def forward(ctx: Any, x: Tensor, weight: Tensor, bias: Tensor | None, *places: Any) -> Tensor:
@@ -100,15 +116,8 @@ class _Linear(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, *tuple[None, ...]]:
         x, weight = ctx.saved_tensors
-        rows, of_weight, of_bias = ctx.places
-        for task, g, of_task in rows.split(gradient, x):
-            g_rows = g.flatten(0, -2)  # [R, out]
-            if of_weight is not None:
-                of_weight.add_product(task, g_rows.T, of_task.flatten(0, -2))
-            if of_bias is not None:
-                of_bias.add_sum(task, g_rows)
-        if of_weight is not None:
-            of_weight.end_pass()
+        rows, *accumulators = ctx.places
+        _leave(rows.split(gradient, x), *accumulators)
         of_x = gradient @ weight if ctx.needs_input_grad[0] else None
         return of_x, *(None,) * 5
 
@@ -126,16 +135,10 @@ class _PaddedLinear(torch.autograd.Function):
     @torch.autograd.function.once_differentiable
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor | None, *tuple[None, ...]]:
         x, weight = ctx.saved_tensors
-        rows, of_weight, of_bias = ctx.places
+        rows, *accumulators = ctx.places
         padded = pad(gradient, ctx.sizes, weight.dtype)
-        of_parts = parts(padded, ctx.sizes), parts(x, ctx.sizes)
-        for task, g, of_task in zip(rows.tasks, *of_parts, strict=True):
-            if of_weight is not None:
-                of_weight.add_product(task, g.T, of_task)
-            if of_bias is not None:
-                of_bias.add_sum(task, g)
-        if of_weight is not None:
-            of_weight.end_pass()
+        of_tasks = rows.tasks, parts(padded, ctx.sizes), parts(x, ctx.sizes)
+        _leave(zip(*of_tasks, strict=True), *accumulators)
         wanted = ctx.needs_input_grad[0]
         of_x = unpad(padded @ weight, ctx.sizes).to(ctx.dtype) if wanted else None
         return of_x, *(None,) * 5

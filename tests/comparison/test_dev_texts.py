@@ -67,6 +67,13 @@ def test_an_encoder_that_is_gone_hides_no_sentence(run: Any) -> None:
     assert len(dev_texts(run)[0]["sst"]) == 6
 
 
+def test_a_run_that_knows_no_data_shows_no_sentence(run: Any) -> None:
+    request = json.loads((run.path / REQUEST).read_text())
+    request["identity"]["data"] = {}
+    write_json(run.path / REQUEST, request)
+    assert dev_texts(run)[1]["sst"].startswith("dev has changed since run ")
+
+
 @pytest.mark.usefixtures("new_modules")
 def test_a_plugin_file_of_a_task_is_asked_for(run: Any, tmp_path: Path) -> None:
     file = tmp_path / "films.py"

@@ -106,5 +106,5 @@ def test_rows_may_have_several_dimensions_and_a_vector_is_none(layers: nn.Module
     with padding(layers), torch.autocast("cpu", torch.bfloat16), Products() as products:
         assert layers(torch.randn(3, 7, 64)).shape == (3, 7, 64)
         assert layers(torch.randn(64)).shape == (64,)
-    assert products.sizes <= {1, 64, 128}
+    assert products.sizes - {1} == {64, 128}  # 21 rows became 64
     assert all("forward" not in vars(layer) for layer in layers.modules())
