@@ -17,7 +17,7 @@ import torch
 from mtbench import data, devices
 from mtbench.bench.matmul import counting, distinct_weights, multiply, synchronise
 from mtbench.components.attribution import naming
-from mtbench.runs.runner import Run, load_data, prepare
+from mtbench.runs.runner import Run, RunData, load_data, prepare, read_splits
 from mtbench.runs.worker import failure
 from mtbench.store import RunFolder
 from mtbench.store.history import peak_memory_mb
@@ -58,9 +58,9 @@ class TimedCell:
         self.entries = self._run.entries
         with naming(self.entries):
             if self._run.cache is not None:
-                load_data(self._run)  # most runs of a study find their token ids made
+                self._load()  # most runs of a study find their token ids made
             started = time.perf_counter()
-            self._data = load_data(self._run)
+            self._data = self._load()
             self._trainer, self._run_steps = _trainer(self._run, self._data.training, steps)
         self._loading += time.perf_counter() - started
         model = self._run.assembled.model
@@ -68,6 +68,9 @@ class TimedCell:
         self._weights = distinct_weights(model.encoder)
         self._precision = self._run.resolved.cell.train["precision"]
         self._flops = self._tokens = 0
+
+    def _load(self) -> RunData:
+        return load_data(self._run, read_splits(self._run))
 
     def warm_up(self) -> None:
         """Take a step and count its matrix products, then do those that are timed later."""

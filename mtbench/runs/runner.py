@@ -37,6 +37,9 @@ from mtbench.training.training import Trainer
 
 TRAINED_WITH: tuple[Split, ...] = ("train", "dev")  # test is for ``evaluate`` and ``predict``
 
+Splits = Mapping[str, Mapping[Split, Examples]]
+"""Examples of a run's tasks, as they were read."""
+
 
 @dataclass(frozen=True)
 class Run:
@@ -129,7 +132,7 @@ class RunData:
         sample: the part of the share that is scored beside dev.
     """
 
-    splits: Mapping[str, Mapping[Split, Examples]]
+    splits: Splits
     training: Mapping[str, TokenisedExamples]
     dev: Mapping[str, TokenisedExamples]
     sample: Mapping[str, TokenisedExamples]
@@ -152,16 +155,15 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         history.note("loading")
         run = prepare(folder, plugins=plugins)
         stack.enter_context(naming(run.entries))
-        # Hours may lie between the plan and this moment; the key must not lie.
         model = run.assembled.model
-        now, _ = Identifier().identity(run.resolved, model.device.type)
-        check_unchanged(dict(run.identity), dict(now), since="the plan was made")
-        loaded = load_data(run)
+        splits = read_splits(run)
+        _check_key(run, splits)
+        loaded = load_data(run, splits)
         tokenised: dict[str, dict[Split, Sequence[TokenColumn]]] = {
             task: {"train": loaded.training[task].sequences, "dev": dev.sequences}
             for task, dev in loaded.dev.items()
         }
-        of_data = report(loaded.splits, tokenised)
+        of_data = report(splits, tokenised)
         initial = model.digests()
         selection = Selection(model, loaded.dev, history)
         ready = time.perf_counter()
@@ -206,25 +208,43 @@ def execute(folder: RunFolder, plugins: Sequence[Path] = (), *, before: float = 
         folder.end(Result.model_validate(result))
 
 
-def load_data(run: Run) -> RunData:
-    """Read and tokenise what the run sees: train, of which it takes its share, and dev."""
-    config = run.resolved.config["data"]
-    loaded = {
+def read_splits(run: Run) -> Splits:
+    """Read what the run sees: train and dev of its tasks."""
+    return {
         task: {split: run.load(task, split, with_labels=True) for split in TRAINED_WITH}
         for task in run.resolved.tasks
     }
+
+
+def _check_key(run: Run, splits: Splits) -> None:
+    """Hold the run's key against its components and data as they are now.
+
+    Hours may lie between the plan and this moment; the key must not lie.
+    """
+    tasks, device = run.resolved.tasks, run.assembled.model.device.type
+    now, _ = Identifier().identity(run.resolved, device, without=tasks)
+    read = {
+        task: {split: data.fingerprint(examples) for split, examples in of_task.items()}
+        for task, of_task in splits.items()
+    }
+    check_unchanged(dict(run.identity), {**dict(now), "data": read}, since="the plan was made")
+
+
+def load_data(run: Run, splits: Splits) -> RunData:
+    """Tokenise what the run trains on, its share of train, and what it is scored on."""
+    config = run.resolved.config["data"]
     shares = {
-        task: data.share(splits["train"], config["fraction"], run.seed, task)
-        for task, splits in loaded.items()
+        task: data.share(of_task["train"], config["fraction"], run.seed, task)
+        for task, of_task in splits.items()
     }
     training = {
-        task: run.tokenised(task, loaded[task]["train"], share) for task, share in shares.items()
+        task: run.tokenised(task, splits[task]["train"], share) for task, share in shares.items()
     }
     samples = {task: data.sample(share, config["train_sample"]) for task, share in shares.items()}
     return RunData(
-        splits=loaded,
+        splits=splits,
         training=training,
-        dev={task: run.tokenised(task, splits["dev"]) for task, splits in loaded.items()},
+        dev={task: run.tokenised(task, of_task["dev"]) for task, of_task in splits.items()},
         sample={task: training[task].part(sample.ids) for task, sample in samples.items()},
     )
 

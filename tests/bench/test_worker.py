@@ -12,7 +12,7 @@ import torch
 
 from mtbench.bench import worker as bench_worker
 from mtbench.bench.worker import TimedCell, serve
-from mtbench.runs.runner import load_data, prepare
+from mtbench.runs.runner import load_data, prepare, read_splits
 from mtbench.store import RunFolder
 from mtbench.system.processes import ORPHANED
 from mtbench.training.training import Trainer
@@ -26,7 +26,8 @@ FROZEN = {"encoder.mode": "frozen"}
 def tokens_of_steps(folder: RunFolder, count: int) -> list[int]:
     """Return the tokens of each step of a run that is trained as usual."""
     run = prepare(folder)
-    subject = Trainer(run.assembled, load_data(run).training, run.resolved.cell.train, run.seed)
+    training = load_data(run, read_splits(run)).training
+    subject = Trainer(run.assembled, training, run.resolved.cell.train, run.seed)
     totals = [0]
     for _ in range(count):
         subject.step()
