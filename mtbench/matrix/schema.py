@@ -39,7 +39,7 @@ def matrix_schema(registry: Registry, warn: Warn) -> Schema:
     for section in sections.values():
         definitions |= section.pop("$defs", {})
     base = _table(sections)
-    axes = {**base, **_axis(base)}
+    axes = {**base, **_axis(base), "type": "object"}
     for slot in SLOTS:  # of which each parameter is an axis of its own
         axes["properties"][slot] = {"anyOf": [axes["properties"][slot], {"type": "object"}]}
     exclude = {"type": "array", "items": {**base, "minProperties": 1}}
@@ -143,14 +143,12 @@ def _table(sections: Mapping[str, Schema]) -> Schema:
 
 
 def _axis(value: Schema) -> Schema:
-    """Return the schema of a list of values; of a table, that of one with such lists in it."""
+    """Return the schema of a list of values; of a table, also of one with such lists in it."""
     inside: Schema = {
         word: {key: _axis(part) for key, part in value[word].items()}
         for word in ("properties", "patternProperties")
         if word in value
     }
-    return (
-        {"type": "object", **inside}
-        if inside
-        else {"type": "array", "minItems": 1, "items": value}
-    )
+    # Each word counts for values of its own type only.
+    types = ["array", "object"] if inside else "array"
+    return {"type": types, "minItems": 1, "items": value, **inside}

@@ -325,10 +325,10 @@ def test_the_first_ablation(root: Path) -> None:
     made = cells(matrix)
 
     assert [cell.name for cell in made] == [
-        "combiner=sum, heads.sample-sts=linear",
-        "combiner=sum, heads.sample-sts=relu-cosine",
-        "combiner=pcgrad, heads.sample-sts=linear",
-        "combiner=pcgrad, heads.sample-sts=relu-cosine",
+        "combiner=sum, heads={sample-pd=linear,sample-sts=linear}",
+        "combiner=sum, heads={sample-pd=abs-diff,sample-sts=relu-cosine}",
+        "combiner=pcgrad, heads={sample-pd=linear,sample-sts=linear}",
+        "combiner=pcgrad, heads={sample-pd=abs-diff,sample-sts=relu-cosine}",
     ]
     assert [resolver.resolve(cell.config).rejection for cell in made] == [None] * 4
     assert all(task.startswith("sample-") for cell in made for task in cell.config["tasks"])
